@@ -1,0 +1,87 @@
+# The commands of the project. `make run` and `make test` set up what they need; nothing else has to be installed first
+# than Python 3.11 or newer and, for the review page's viewer, npm.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first that runs and is new enough: a version manager's shim may exist for a Python that is not installed.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes
+# More options for the command behind run, test and bench, as in: make test ARGS="tests/runstack -x"
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+# --- Set-up. `.dev` contains everything of `.stack`, so each stamp says what is installed now. ---------------------
+$(PY):
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@# Without ensurepip (Debian: python3-venv) a useless half would stay behind.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+
+$(VENV)/.stack: requirements-stack.txt | $(PY)
+	@echo "Installing the application and its servers ..."
+	@rm -f $(VENV)/.dev
+	$(PIP_INSTALL) -r requirements-stack.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(PY)
+	@echo "Installing the application, its servers and the tools ..."
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $(VENV)/.stack $@
+
+# The viewer of the review page. Without npm that page shows plain images.
+FRONT :=
+ifneq ($(wildcard package.json),)
+FRONT := node_modules/.stamp
+endif
+
+node_modules/.stamp: package.json $(wildcard package-lock.json)
+	@if command -v npm >/dev/null; then \
+		npm ci --omit=dev --ignore-scripts --no-audit --no-fund && touch $@; \
+	else \
+		echo "npm was not found: the review page will show plain images instead of the zooming viewer." >&2; \
+	fi
+
+# --- What people use ------------------------------------------------------------------------------------------------
+.PHONY: run
+run: $(VENV)/.stack $(FRONT) ## the whole stack on this machine, with sample prescriptions
+	@$(PY) manage.py runstack --demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.dev $(FRONT) ## every test
+	$(PY) -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## style, types, layers, migrations, container files
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+ifneq ($(wildcard docker-compose.yml),)
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+endif
+ifneq ($(wildcard Dockerfile),)
+	$(VENV)/bin/hadolint Dockerfile
+endif
+
+.PHONY: bench
+bench: $(VENV)/.dev ## benchmarks against named peers
+	$(PY) -m bench $(ARGS)
+
+.PHONY: requirements
+requirements: | $(PY) ## compile requirements*.txt from requirements*.in
+	$(PY) -m pip install --disable-pip-version-check --quiet --target build/uv uv
+	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes requirements.in -o requirements.txt
+	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes -c requirements.txt requirements-stack.in -o requirements-stack.txt
+	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes -c requirements-stack.txt requirements-dev.in -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## remove what can be made again; the state in var/ stays
+	rm -rf $(VENV) node_modules build dist staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,82 @@
+// What nginx.conf.template asks of JavaScript: is this link good, and how is the S3 request signed.
+// The only file that touches the request, the clock, the environment and the disk. Must never log a token or a key.
+import fs from 'fs';
+import sigv4 from 'sigv4.js';
+import token from 'token.js';
+
+// Browsers may keep an image for as long as its link is good, but never for more than a day.
+const LONGEST = 86400;
+
+// For a stored form: 'refuse', 'app' (Django knows the answer), or the seconds that the answer may be kept.
+// An error here leaves the variable empty, which the template takes for "down" and never for "yes".
+function gate(r) {
+    const v = r.variables;
+    const link = token.verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, Date.now() / 1000);
+    if (link === null) {
+        return 'refuse';
+    }
+    // A link to redacted images opens no other quality. What it shows as `default` is for Django to say:
+    // it redirects to the current redaction, whose digest is not in the URL.
+    if (link.scope === 'r' && !v.rx_quality.startsWith('redacted-')) {
+        return v.rx_quality === 'default' ? 'app' : 'refuse';
+    }
+    return String(Math.min(link.left, LONGEST));
+}
+
+// The credentials file as it is now: it is replaced every few hours, and is only read when S3 is asked.
+function credentialsFile() {
+    const path = process.env.RX_EDGE_CREDENTIALS_FILE;
+    return path ? fs.readFileSync(path, 'utf8') : '';
+}
+
+// {access, secret, session} from one reading of the file per request, else from the environment.
+function credentials(r) {
+    const text = r.variables.rx_s3_credentials;
+    if (text) {
+        const found = JSON.parse(text);
+        return { access: found.AccessKeyId, secret: found.SecretAccessKey, session: found.Token || '' };
+    }
+    return { access: process.env.RX_EDGE_ACCESS_KEY, secret: process.env.RX_EDGE_SECRET_KEY, session: '' };
+}
+
+function s3Path(r) {
+    return sigv4.encodePath(`/${r.variables.rx_bucket}/${r.variables.rx_key}`);
+}
+
+function s3Date() {
+    return sigv4.amzDate(Date.now());
+}
+
+function s3Session(r) {
+    return credentials(r).session;
+}
+
+// Always for GET: under proxy_cache nginx asks S3 with GET even where the client said HEAD.
+function s3Authorization(r) {
+    const v = r.variables;
+    const request = { host: v.rx_s3_host, path: v.rx_s3_path, date: v.rx_s3_date, region: v.rx_region };
+    return sigv4.authorization(request, credentials(r));
+}
+
+// Drops every x-amz-* header: ids of requests, encryption, checksums and the metadata that we noted on the object.
+function hideStorage(r) {
+    for (const name in r.headersOut) {
+        if (name.toLowerCase().startsWith('x-amz-')) {
+            delete r.headersOut[name];
+        }
+    }
+}
+
+// An unsatisfiable Range is only found out after the headers of a 200 were written. Drops those, and keeps what
+// belongs to the error itself; nginx adds the rest after this filter.
+const OF_THE_ERROR = ['content-type', 'content-length', 'content-range'];
+
+function startOver(r) {
+    for (const name in r.headersOut) {
+        if (!OF_THE_ERROR.includes(name.toLowerCase())) {
+            delete r.headersOut[name];
+        }
+    }
+}
+
+export default { credentialsFile, gate, hideStorage, startOver, s3Authorization, s3Date, s3Path, s3Session };

@@ -1,0 +1,57 @@
+// Link tokens, verified exactly as prescriptions/links.py does (tests/vectors/links.json proves it).
+// Pure: no request, no clock, no environment. Must never say why a token was refused.
+import crypto from 'crypto';
+
+// {kid}.{exp}.{scope}.{mac}: expiry in base-36 unix seconds, mac = 16 bytes in base64url without padding.
+const TOKEN = /^([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{22})$/;
+// An empty or short key would make every mac easy to compute.
+const SECRET = /^(?:[0-9a-f]{2}){16,}$/;
+const MAC_BYTES = 16;
+
+// The key named kid of a keyring as configured ("k1:<hex>,k0:<hex>"), or null. Throws where its hex is not a key.
+function keyOf(ring, kid) {
+    const entry = ring.split(',').map((e) => e.trim()).find((e) => e.startsWith(`${kid}:`));
+    if (entry === undefined) {
+        return null;
+    }
+    const secret = entry.slice(kid.length + 1);
+    if (!SECRET.test(secret)) {
+        throw new Error(`RX_LINK_KEYS: the key ${kid} must be 16 or more bytes in lower-case hex`);
+    }
+    return Buffer.from(secret, 'hex');
+}
+
+// Takes as long for a wrong first character as for a wrong last one, so a mac cannot be guessed letter by letter.
+function same(a, b) {
+    if (a.length !== b.length) {
+        return false;
+    }
+    let difference = 0;
+    for (let i = 0; i < a.length; i++) {
+        difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+    }
+    return difference === 0;
+}
+
+// {scope, left} of a valid token (left: whole seconds until it expires, at least 1), else null. now: unix seconds.
+// Macs are compared as text, so that a second base64 spelling of the same bytes is refused.
+function verify(ring, token, rx, now) {
+    const match = TOKEN.exec(token);
+    // njs lets `$` match before a final line break, too: what matched must be all there is.
+    if (match === null || match[0] !== token) {
+        return null;
+    }
+    const key = keyOf(ring, match[1]);
+    if (key === null) {
+        return null;
+    }
+    const message = `rx-link-v1\n${match[1]}\n${match[2]}\n${match[3]}\n${rx}`;
+    const digest = crypto.createHmac('sha256', key).update(message).digest();
+    if (!same(match[4], Buffer.from(digest).slice(0, MAC_BYTES).toString('base64url'))) {
+        return null;
+    }
+    const left = parseInt(match[2], 36) - Math.floor(now);
+    return left > 0 ? { scope: match[3], left: left } : null;
+}
+
+export default { verify };

@@ -1,0 +1,72 @@
+"""Bearer tokens `rxk_<id>_<secret>`: the id finds the row, the hash of the secret decides. Secrets are never stored or logged."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from prescriptions.models import ApiToken
+
+SCOPES = {
+    "rx:read": "read prescriptions, pages and variants",
+    "rx:write": "upload prescriptions",
+    "rx:all": "see the prescriptions of every client, not only its own",
+    "orders:write": "mint upload links for customers",
+}
+_TOKEN = re.compile(r"rxk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})\Z")
+# Writing "last used" on each request would turn every read into a write.
+_LAST_USED_STEP = timedelta(minutes=1)
+
+
+class TokenClient(AnonymousUser):
+    """The caller behind a token: authenticated, but nobody who could log in."""
+
+    is_authenticated = True  # type: ignore[assignment]
+    is_anonymous = False  # type: ignore[assignment]
+
+
+def create(*, name: str, client: str, scopes: list[str], expires_at: datetime | None = None) -> tuple[ApiToken, str]:
+    """A new token and its plain text, which exists only here and in the caller's hands."""
+    identifier, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        id=identifier,
+        name=name,
+        client=client,
+        scopes=scopes,
+        secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
+        expires_at=expires_at,
+    )
+    return token, f"rxk_{identifier}_{secret}"
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer rxk_…`; anything else is left to the session."""
+
+    def authenticate(self, request: Request) -> tuple[TokenClient, ApiToken] | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        match = _TOKEN.match(text.strip())
+        token = ApiToken.objects.filter(pk=match[1]).first() if match else None
+        presented = hashlib.sha256(match[2].encode()).hexdigest() if match else ""
+        now = timezone.now()
+        if (
+            token is None
+            or not hmac.compare_digest(presented, token.secret_sha256)
+            or token.revoked_at is not None
+            or (token.expires_at is not None and token.expires_at <= now)
+        ):
+            raise AuthenticationFailed("The token is unknown, expired or revoked.")
+        if token.last_used_at is None or now - token.last_used_at > _LAST_USED_STEP:
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        return TokenClient(), token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="prescriptions"'

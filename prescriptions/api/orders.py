@@ -1,0 +1,39 @@
+"""Links for customers: one order, one link, an end date."""
+
+from datetime import UTC, datetime
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from prescriptions import orders
+from prescriptions.api.permissions import client_of
+from prescriptions.api.serializers import OrderLinkRequestSerializer, OrderLinkSerializer, ProblemSerializer
+
+
+class OrderLinks(APIView):
+    """Mints a signed link with which one customer can upload and see the prescriptions of one order."""
+
+    scopes = {"POST": "orders:write"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="order_links_create",
+        request=OrderLinkRequestSerializer,
+        responses={201: OrderLinkSerializer, 400: OpenApiResponse(ProblemSerializer)},
+    )
+    def post(self, request: Request) -> Response:
+        asked = OrderLinkRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        link = orders.mint(
+            order_ref=asked.validated_data["order_ref"],
+            client=client_of(request),
+            expires_in=asked.validated_data["expires_in"],
+        )
+        body = {
+            "order_ref": link.order_ref,
+            "url": request.build_absolute_uri(orders.page_path(link)),
+            "upload_url": request.build_absolute_uri(orders.upload_path(link)),
+            "expires_at": datetime.fromtimestamp(link.expires, UTC),
+        }
+        return Response(OrderLinkSerializer(body).data, status=201, headers={"Cache-Control": "no-store"})

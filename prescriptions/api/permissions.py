@@ -1,0 +1,49 @@
+"""Who may call what, and which rows they see. Foreign rows are absent rows: 404, never 403."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from prescriptions.models import ApiToken, Prescription
+
+if TYPE_CHECKING:  # DRF imports its default permissions while it defines APIView
+    from rest_framework.views import APIView
+
+# What a signed-in member of staff needs in place of a token's scope.
+_STAFF_PERMISSIONS = {
+    "rx:read": "prescriptions.view_prescription",
+    "rx:write": "prescriptions.add_prescription",
+    "orders:write": "prescriptions.add_prescription",
+}
+
+
+class HasScope(BasePermission):
+    """The view's `scopes` name what each method needs; a method without an entry is refused."""
+
+    message = "This token's scopes do not allow that."
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        scopes: dict[str, str] = getattr(view, "scopes", {})
+        method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
+        needed = scopes.get(method)
+        if needed is None:
+            return bool(request.user and request.user.is_authenticated)
+        if isinstance(request.auth, ApiToken):
+            return needed in request.auth.scopes
+        user: Any = request.user
+        return bool(user and user.is_active and user.is_staff and user.has_perm(_STAFF_PERMISSIONS[needed]))
+
+
+def visible(request: Request) -> QuerySet[Prescription]:
+    """The prescriptions that the caller may see."""
+    rows = Prescription.objects.all()
+    if isinstance(request.auth, ApiToken):
+        return rows if "rx:all" in request.auth.scopes else rows.filter(client=request.auth.client)
+    return rows if request.user.is_staff else rows.none()
+
+
+def client_of(request: Request) -> str:
+    """Under whose name an upload is kept."""
+    return request.auth.client if isinstance(request.auth, ApiToken) else "staff"

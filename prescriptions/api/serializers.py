@@ -1,0 +1,131 @@
+"""Output shapes of the API. Every URL in them carries a stored form and a fresh link token."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from prescriptions import links, variants
+from prescriptions.models import ORDER_REF, Document, Page, Prescription, Variant, VariantState
+from transforms.presets import PRESETS, preset
+
+_REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
+
+
+class DocumentSerializer(serializers.ModelSerializer[Document]):
+    class Meta:
+        model = Document
+        fields = ("id", "position", "media_type", "size", "sha256", "name")
+
+
+class PageSerializer(serializers.ModelSerializer[Page]):
+    """A page with the address of its IIIF service and of every preset."""
+
+    id = serializers.CharField(source="identifier", help_text="The page's IIIF identifier, `{rx}_{n}`.")
+    info = serializers.SerializerMethodField(help_text="The page's IIIF info.json.")
+    variants = serializers.SerializerMethodField(help_text="Preset name to address. Made when first asked for.")
+
+    class Meta:
+        model = Page
+        fields = ("number", "id", "width", "height", "info", "variants")
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_info(self, page: Page) -> str:
+        path = links.service_path(page.prescription_id, page.number, self._token(page))
+        return self._request().build_absolute_uri(f"{path}/info.json")
+
+    @extend_schema_field(serializers.DictField(child=serializers.URLField()))
+    def get_variants(self, page: Page) -> dict[str, str]:
+        token, size = self._token(page), variants.size_of(page)
+        return {
+            name: self._request().build_absolute_uri(
+                links.variant_path(page.prescription_id, page.number, preset(name, size), token)
+            )
+            for name in PRESETS
+        }
+
+    def _token(self, page: Page) -> str:
+        tokens: dict[str, str] = self.context.setdefault("tokens", {})
+        if page.prescription_id not in tokens:
+            tokens[page.prescription_id] = links.mint(page.prescription_id)
+        return tokens[page.prescription_id]
+
+    def _request(self) -> Request:
+        request: Request = self.context["request"]
+        return request
+
+
+class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
+    """A prescription with everything that a client needs to show it."""
+
+    status = serializers.SerializerMethodField()
+    pages = PageSerializer(many=True, read_only=True)
+    documents = DocumentSerializer(many=True, read_only=True)
+    manifest = serializers.SerializerMethodField(help_text="IIIF Presentation 3.0 manifest of all pages.")
+
+    class Meta:
+        model = Prescription
+        fields = ("id", "status", "order_ref", "patient_ref", "created_at", "pages", "documents", "manifest")
+
+    @extend_schema_field(serializers.ChoiceField(choices=["received", "erased"]))
+    def get_status(self, prescription: Prescription) -> str:
+        return "erased" if prescription.erased_at else "received"
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_manifest(self, prescription: Prescription) -> str:
+        request: Request = self.context["request"]
+        return request.build_absolute_uri(links.manifest_path(prescription.id, links.mint(prescription.id)))
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """Fields of an upload; the files are checked by intake."""
+
+    files = serializers.ListField(
+        child=serializers.FileField(), help_text="One or more JPEG, PNG, WebP, HEIF/AVIF or PDF."
+    )
+    order_ref = serializers.RegexField(ORDER_REF, required=False, help_text=_REFERENCE_HELP)
+    patient_ref = serializers.RegexField(ORDER_REF, required=False, help_text=_REFERENCE_HELP)
+
+
+class OrderLinkRequestSerializer(serializers.Serializer[Any]):
+    """`expires_in` is in seconds."""
+
+    order_ref = serializers.RegexField(
+        ORDER_REF, error_messages={"invalid": _REFERENCE_HELP}, help_text=_REFERENCE_HELP
+    )
+    expires_in = serializers.IntegerField(min_value=60, max_value=30 * 86_400, default=86_400)
+
+
+class OrderLinkSerializer(serializers.Serializer[Any]):
+    order_ref = serializers.CharField()
+    url = serializers.URLField()
+    upload_url = serializers.URLField()
+    expires_at = serializers.DateTimeField()
+
+
+class JobSerializer(serializers.ModelSerializer[Variant]):
+    """A variant that is being made."""
+
+    status = serializers.SerializerMethodField()
+    page = serializers.CharField(source="page.identifier")
+
+    class Meta:
+        model = Variant
+        fields = ("id", "status", "page", "stored", "attempts", "created_at")
+
+    @extend_schema_field(serializers.ChoiceField(choices=["queued", "rendering", "retry"]))
+    def get_status(self, variant: Variant) -> str:
+        return str(VariantState(variant.state).value)
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457 problem details."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    request_id = serializers.CharField()
+    errors = serializers.ListField(child=serializers.DictField(), required=False)

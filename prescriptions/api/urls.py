@@ -1,0 +1,23 @@
+"""Routes of /api/v1."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from prescriptions.api import orders, prescriptions, variants
+
+_RX = r"(?P<rx>[0-9a-f]{32})"
+
+urlpatterns = [
+    path("prescriptions", prescriptions.PrescriptionList.as_view(), name="prescriptions"),
+    re_path(rf"^prescriptions/{_RX}$", prescriptions.PrescriptionDetail.as_view(), name="prescription"),
+    re_path(rf"^prescriptions/{_RX}/original$", prescriptions.Original.as_view(), name="original"),
+    re_path(
+        rf"^prescriptions/{_RX}/pages/(?P<number>[1-9][0-9]{{0,2}})/variants/(?P<spec>.+)$",
+        variants.PageVariant.as_view(),
+        name="variant",
+    ),
+    re_path(r"^jobs/(?P<job>[0-9a-f]{32})$", variants.Job.as_view(), name="job"),
+    path("order-links", orders.OrderLinks.as_view(), name="order-links"),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+]

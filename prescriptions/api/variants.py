@@ -1,0 +1,133 @@
+"""The variant of a page by preset name or IIIF request: looked up in the row and in S3, made on a miss, answered by a redirect."""
+
+import re
+import time
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from prescriptions import delivery, links, problems, storage, variants
+from prescriptions.api.permissions import visible
+from prescriptions.api.prescriptions import find
+from prescriptions.api.serializers import JobSerializer, ProblemSerializer
+from prescriptions.models import Page, Variant, VariantState
+from transforms.errors import RedactionMissing
+from transforms.presets import PRESETS
+from transforms.spec import Spec, Stored
+from transforms.version import PIPELINE
+
+_PROBLEM = OpenApiResponse(ProblemSerializer)
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
+
+
+class PageVariant(APIView):
+    """`spec` is a preset (thumb, card, preview, review, print) or `{region}/{size}/{rotation}/{quality}.{format}`."""
+
+    scopes = {"GET": "rx:read"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="variants_retrieve",
+        parameters=[
+            OpenApiParameter(
+                "Prefer",
+                str,
+                OpenApiParameter.HEADER,
+                description="`respond-async` for 202 and a job; `wait=N` seconds.",
+            )
+        ],
+        responses={
+            202: JobSerializer,
+            303: OpenApiResponse(description="The variant exists: follow Location."),
+            **dict.fromkeys((400, 404, 410, 422, 429, 501, 503), _PROBLEM),
+        },
+    )
+    def get(self, request: Request, rx: str, number: str, spec: str) -> HttpResponse:
+        """The address of a variant that exists when this answers. Made now if nobody asked for it before."""
+        page = _page(request, rx, int(number))
+        stored = _resolve(page, spec)
+        row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
+        if row is not None and storage.variant_exists(row.key):
+            return _to_variant(page, stored, how="hit", started=None)
+        prefer = request.headers.get("Prefer", "")
+        if "respond-async" in prefer:
+            outcome = variants.ask(page, stored)
+            if outcome.how == "hit":
+                return _to_variant(page, stored, how="hit", started=None)
+            return _accepted(request, outcome.variant)
+        asked = _WAIT.search(prefer)
+        started = time.perf_counter()
+        outcome = variants.obtain(
+            page, stored, wait=min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
+        )
+        return _to_variant(page, stored, how=outcome.how, started=started)
+
+
+class Job(APIView):
+    """A variant that was asked for with `Prefer: respond-async`."""
+
+    scopes = {"GET": "rx:read"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="jobs_retrieve",
+        responses={
+            200: JobSerializer,
+            303: OpenApiResponse(description="Done: follow Location."),
+            **dict.fromkeys((404, 410, 422, 503), _PROBLEM),
+        },
+    )
+    def get(self, request: Request, job: str) -> HttpResponse:
+        variant = (
+            Variant.objects.select_related("page__prescription")
+            .filter(pk=job, page__prescription__in=visible(request))
+            .first()
+        )
+        if variant is None:
+            raise problems.not_found()
+        if variant.page.prescription.erased_at is not None:
+            raise problems.erased()
+        if variant.state == VariantState.READY:
+            return _to_variant(variant.page, Stored.parse(variant.stored), how="hit", started=None)
+        problem = variants.failure(variant)
+        if problem is not None:
+            raise problem
+        return Response(JobSerializer(variant).data, headers={"Retry-After": "1", "Cache-Control": "no-store"})
+
+
+def _page(request: Request, rx: str, number: int) -> Page:
+    prescription = find(request, rx)
+    page = next((page for page in prescription.pages.all() if page.number == number), None)
+    if page is None:
+        raise problems.not_found()
+    page.prescription = prescription
+    return page
+
+
+def _resolve(page: Page, spec: str) -> Stored:
+    stored = Spec.parse(PRESETS.get(spec, spec)).resolve(variants.size_of(page), oversize=settings.RX_IIIF_OVERSIZE)
+    if stored.quality.startswith("redacted"):
+        raise RedactionMissing  # nobody has confirmed a redaction of this page
+    return stored
+
+
+def _to_variant(page: Page, stored: Stored, *, how: str, started: float | None) -> HttpResponse:
+    path = links.variant_path(page.prescription_id, page.number, stored, links.mint(page.prescription_id))
+    duration = "" if started is None else f";dur={(time.perf_counter() - started) * 1000:.1f}"
+    return delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
+
+
+def _accepted(request: Request, variant: Variant) -> Response:
+    location = request.build_absolute_uri(f"/api/v1/jobs/{variant.id}")
+    return Response(
+        JobSerializer(variant).data,
+        status=202,
+        headers={
+            "Location": location,
+            "Retry-After": "1",
+            "Cache-Control": "no-store",
+            "Preference-Applied": "respond-async",
+        },
+    )

@@ -1,0 +1,232 @@
+"""Intake: sniff, limit, hash and probe every file, then keep the originals, then write the rows. All of an upload or nothing of it.
+
+Never trusts a name or a declared type, and never decodes: the sandbox does.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+
+from prescriptions import storage
+from prescriptions.keys import original_key
+from prescriptions.models import ORDER_REF, Document, IdempotencyKey, Page, Prescription, new_identifier
+from prescriptions.problems import Problem
+from transforms import sandbox
+from transforms.errors import SourceTooLarge, TooManyPages, TransformError
+from transforms.formats import SourceType, sniff
+from transforms.limits import LIMITS
+from transforms.probe import Probe
+
+log = logging.getLogger("rx.intake")
+
+MAX_FILES = 10
+# How long an upload that holds an Idempotency-Key may take before another try may take the key over.
+_IN_PROGRESS = timedelta(minutes=2)
+_BIDI_AND_CONTROL = re.compile(r"[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A file that may be kept."""
+
+    document_id: str
+    file: UploadedFile
+    sha256: str
+    size: int
+    probe: Probe
+
+
+def accept(
+    files: Sequence[UploadedFile], *, client: str, order_ref: str = "", patient_ref: str = "", idempotency_key: str = ""
+) -> Prescription:
+    """One upload becomes one prescription with its documents and pages.
+
+    Raises Problem (400, 409, 413, 415, 422) naming each file that was refused; then neither row nor object is left.
+    """
+    _check_request(files, order_ref, patient_ref, idempotency_key)
+    if not idempotency_key:
+        return _accept(files, client, order_ref, patient_ref)
+    fingerprint = _fingerprint(files, order_ref, patient_ref)
+    held = _hold(client, idempotency_key, fingerprint)
+    if held.prescription is not None:
+        return held.prescription
+    try:
+        prescription = _accept(files, client, order_ref, patient_ref)
+    except BaseException:
+        held.delete()
+        raise
+    IdempotencyKey.objects.filter(pk=held.pk).update(prescription=prescription)
+    return prescription
+
+
+def display_name(raw: str) -> str:
+    """A file name fit to be shown: no path, no control or direction characters, NFC, at most 150 characters."""
+    name = os.path.basename(raw.replace("\\", "/"))  # noqa: PTH119 - it is text from a stranger, not a path
+    return _BIDI_AND_CONTROL.sub("", unicodedata.normalize("NFC", name)).strip()[:150]
+
+
+def _check_request(files: Sequence[UploadedFile], order_ref: str, patient_ref: str, idempotency_key: str) -> None:
+    errors = []
+    if not files:
+        errors.append({"pointer": "/files", "detail": "Send at least one file."})
+    if len(files) > MAX_FILES:
+        errors.append({"pointer": "/files", "detail": f"{len(files)} files; at most {MAX_FILES} at a time."})
+    for field, value in (("order_ref", order_ref), ("patient_ref", patient_ref)):
+        if value and not ORDER_REF.match(value):
+            errors.append(
+                {
+                    "pointer": f"/{field}",
+                    "detail": "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit.",
+                }
+            )
+    if idempotency_key and not re.fullmatch(r"[\x21-\x7e]{1,100}", idempotency_key):
+        errors.append({"pointer": "/Idempotency-Key", "detail": "1 to 100 visible ASCII characters."})
+    if errors:
+        raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
+
+
+def _accept(files: Sequence[UploadedFile], client: str, order_ref: str, patient_ref: str) -> Prescription:
+    rx = new_identifier()
+    checked = _check_files(files, rx)
+    stored = False
+    try:
+        for item in checked:
+            item.file.seek(0)
+            stored = True
+            storage.put_original(
+                original_key(rx, item.document_id),
+                item.file.read(),
+                media_type=item.probe.media_type,
+                sha256=item.sha256,
+            )
+        prescription = _write_rows(rx, checked, client, order_ref, patient_ref)
+    except BaseException:
+        if stored:
+            _take_back(rx)
+        raise
+    log.info("received", extra={"rx": rx, "documents": len(checked), "pages": sum(len(c.probe.pages) for c in checked)})
+    return prescription
+
+
+def _check_files(files: Sequence[UploadedFile], rx: str) -> list[_Checked]:
+    """Every file is looked at, so that one answer names everything that is wrong."""
+    checked: list[_Checked] = []
+    refused: list[tuple[int, TransformError]] = []
+    for index, file in enumerate(files):
+        try:
+            checked.append(_check_file(file, rx))
+        except TransformError as error:
+            refused.append((index, error))
+    pages = sum(len(item.probe.pages) for item in checked)
+    if not refused and pages > LIMITS.pdf_pages:
+        refused.append(
+            (0, TooManyPages(f"{pages} pages in all; at most {LIMITS.pdf_pages} in one prescription are allowed."))
+        )
+    if refused:
+        first = refused[0][1]
+        errors: list[dict[str, Any]] = [
+            {
+                "pointer": f"/files/{index}",
+                "file": display_name(files[index].name or ""),
+                "code": error.code,
+                "detail": error.detail,
+            }
+            for index, error in refused
+        ]
+        raise Problem(
+            first.status,
+            first.code,
+            first.title,
+            first.detail,
+            errors=errors,
+            retry_after=5 if first.status == 503 else None,
+        )
+    return checked
+
+
+def _check_file(file: UploadedFile, rx: str) -> _Checked:
+    file.seek(0)
+    kind = sniff(file.read(64))
+    limit = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
+    size = file.size or 0
+    if size > limit:
+        raise SourceTooLarge(f"The file has {size / 2**20:.1f} MiB; at most {limit // 2**20} MiB are allowed.")
+    file.seek(0)
+    data = file.read()
+    probe = sandbox.default().probe(data, owner=rx)
+    return _Checked(new_identifier(), file, hashlib.sha256(data).hexdigest(), len(data), probe)
+
+
+def _write_rows(rx: str, checked: Sequence[_Checked], client: str, order_ref: str, patient_ref: str) -> Prescription:
+    with transaction.atomic():
+        prescription = Prescription.objects.create(id=rx, client=client, order_ref=order_ref, patient_ref=patient_ref)
+        pages = []
+        for position, item in enumerate(checked, 1):
+            document = Document.objects.create(
+                id=item.document_id,
+                prescription=prescription,
+                position=position,
+                media_type=item.probe.media_type,
+                size=item.size,
+                sha256=item.sha256,
+                name=display_name(item.file.name or ""),
+            )
+            pages += [
+                Page(prescription=prescription, document=document, index=index, width=size.width, height=size.height)
+                for index, size in enumerate(item.probe.pages, 1)
+            ]
+        for number, page in enumerate(pages, 1):
+            page.number = number
+        Page.objects.bulk_create(pages)
+    return prescription
+
+
+def _take_back(rx: str) -> None:
+    """Remove the originals of an upload that did not come to a row; what cannot be removed is reported, not hidden."""
+    from django.conf import settings
+
+    try:
+        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, f"{rx}/")
+    except storage.StorageUnavailable:
+        log.error("originals without rows are left behind", extra={"rx": rx})
+
+
+def _fingerprint(files: Sequence[UploadedFile], order_ref: str, patient_ref: str) -> str:
+    digest = hashlib.sha256(f"{order_ref}\n{patient_ref}\n".encode())
+    for file in files:
+        file.seek(0)
+        digest.update(hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()
+
+
+def _hold(client: str, key: str, fingerprint: str) -> IdempotencyKey:
+    """The row of this key: ours to fill (no prescription yet), or the earlier answer. Raises Problem 409, 422."""
+    now = timezone.now()
+    fresh = IdempotencyKey(client=client, key=key, fingerprint=fingerprint, created_at=now)
+    IdempotencyKey.objects.filter(client=client, key=key, prescription=None, created_at__lt=now - _IN_PROGRESS).delete()
+    IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
+    row = IdempotencyKey.objects.select_related("prescription").get(client=client, key=key)
+    if row.created_at == now and row.fingerprint == fingerprint and row.prescription is None:
+        return row
+    if row.fingerprint != fingerprint:
+        raise Problem(
+            422,
+            "idempotency-key-reused",
+            "This Idempotency-Key belongs to another upload",
+            "Use a new key for other files or fields.",
+        )
+    if row.prescription is None:
+        raise Problem(
+            409, "in-progress", "The same upload is in progress", "Ask again with the same key.", retry_after=2
+        )
+    return row

@@ -1,0 +1,48 @@
+"""Signed order links: the right of one customer to upload to, and see, one order. Nothing is stored; the signature is the right."""
+
+import time
+from dataclasses import dataclass
+
+from django.core import signing
+
+from prescriptions.models import ORDER_REF
+
+_SALT = "rx-order-link-v1"
+COOKIE = "rx_order"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLink:
+    """What a verified link says: which order of which client, until when (unix seconds)."""
+
+    order_ref: str
+    client: str
+    expires: int
+    signed: str
+
+
+def mint(*, order_ref: str, client: str, expires_in: int) -> OrderLink:
+    """A link for one order, valid for `expires_in` seconds."""
+    expires = int(time.time()) + expires_in
+    return OrderLink(order_ref, client, expires, signing.dumps([order_ref, client, expires], salt=_SALT))
+
+
+def verify(signed: str) -> OrderLink | None:
+    """The link, or None when it is forged or expired."""
+    try:
+        order_ref, client, expires = signing.loads(signed, salt=_SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    if not ORDER_REF.match(order_ref) or expires <= time.time():
+        return None
+    return OrderLink(order_ref, client, expires, signed)
+
+
+def page_path(link: OrderLink) -> str:
+    """The order's page, with the link that opens it."""
+    return f"/orders/{link.order_ref}/prescription?link={link.signed}"
+
+
+def upload_path(link: OrderLink) -> str:
+    """The bare upload form, with the link that opens it."""
+    return f"/upload/?link={link.signed}"

@@ -1,0 +1,118 @@
+"""Make one claimed variant: original from S3, render in the sandbox, put-if-absent, row ready, waiters woken.
+
+Runs wherever the backend runs it (Celery worker, this process). The only place that writes the outcome of a claim.
+"""
+
+import logging
+import time
+
+from django.utils import timezone
+
+from prescriptions import claims, logs, storage, wakeups
+from prescriptions.keys import original_key, variant_key
+from prescriptions.models import Prescription, Variant
+from transforms import sandbox
+from transforms.errors import TransformError
+from transforms.formats import OutputFormat, SourceType
+from transforms.geometry import Size
+from transforms.render import Rendered, RenderJob
+from transforms.spec import Stored
+
+log = logging.getLogger("rx.render")
+
+
+def make(variant_id: str, owner: str, *, redelivered: bool = False) -> None:
+    """Make the variant if the claim still stands. Never raises for a bad file or for trouble: the row tells both."""
+    variant = claims.begin(variant_id, owner, redelivered=redelivered)
+    if variant is None:
+        log.info("stale message", extra={"variant": variant_id})
+        return
+    logs.set_request_id(variant.request_id)
+    timings = {"queue": (timezone.now() - variant.created_at).total_seconds() * 1000 if variant.attempts == 1 else 0.0}
+    started = time.perf_counter()
+    outcome = "ready"
+    try:
+        _make(variant, timings, started)
+    except TransformError as error:
+        outcome = error.code
+        if error.permanent:
+            claims.fail(variant, code=error.code, detail=error.detail)
+        else:
+            claims.postpone(variant, code=_trouble(error), detail=error.detail)
+    except storage.ObjectMissing:
+        outcome = "original missing"
+        claims.postpone(variant, code=claims.TROUBLE, detail="The original is missing in the storage.")
+    except storage.StorageUnavailable as error:
+        outcome = str(error)
+        claims.postpone(variant, code=claims.TROUBLE, detail="The file storage did not answer.")
+    wakeups.publish(variant.id)
+    log.info(
+        "variant",
+        extra={
+            "variant": variant.id,
+            "stored": variant.stored,
+            "outcome": outcome,
+            "attempt": variant.attempts,
+            "backend": variant.backend,
+            "ms": round((time.perf_counter() - started) * 1000, 1),
+            "timings": {name: round(ms, 1) for name, ms in timings.items()},
+        },
+    )
+
+
+def _make(variant: Variant, timings: dict[str, float], started: float) -> None:
+    page, document = variant.page, variant.page.document
+    rx = page.prescription_id
+    stored = Stored.parse(variant.stored)
+    source = storage.get_original(original_key(rx, document.id), sha256=document.sha256)
+    fetched = time.perf_counter()
+    timings["fetch"] = (fetched - started) * 1000
+    size = Size(page.width, page.height)
+    job = RenderJob(media_type=SourceType(document.media_type), page=page.index, stored=stored, page_size=size)
+    rendered = sandbox.default().render(source, job, owner=rx)
+    put_from = time.perf_counter()
+    timings["render"] = (put_from - fetched) * 1000
+    timings.update({f"render.{name}": ms for name, ms in rendered.timings.items()})
+    if _erased(rx):
+        return
+    etag = _put(variant, rx, rendered, stored, size, document.sha256)
+    if _erased(rx):
+        # The tombstone was set between the last look and the put: nothing may come back.
+        storage.delete_variant(variant_key(rx, page.number, variant.pipeline, stored))
+        return
+    now = time.perf_counter()
+    timings["put"] = (now - put_from) * 1000
+    claims.finish(
+        variant,
+        size=len(rendered.data),
+        width=rendered.width,
+        height=rendered.height,
+        etag=etag,
+        milliseconds=round((now - started) * 1000, 1),
+        timings={name: round(ms, 2) for name, ms in timings.items()},
+    )
+
+
+def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Size, source_sha256: str) -> str:
+    """Everything that the edge cannot compute travels as metadata of the object."""
+    return storage.put_variant(
+        variant_key(rx, variant.page.number, variant.pipeline, stored),
+        rendered.data,
+        media_type=rendered.media_type,
+        metadata={
+            "stored": str(stored),
+            "pipeline": variant.pipeline,
+            "source": source_sha256,
+            "canonical": stored.canonical(size),
+        },
+        disposition='attachment; filename="prescription.pdf"' if stored.format is OutputFormat.PDF else "",
+    )
+
+
+def _erased(rx: str) -> bool:
+    return not Prescription.objects.filter(pk=rx, erased_at__isnull=True).exists()
+
+
+def _trouble(error: TransformError) -> str:
+    """A renderer that cannot start is the machine's fault, not the file's."""
+    return claims.TROUBLE if error.status == 503 else error.code

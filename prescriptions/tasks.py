@@ -1,0 +1,17 @@
+"""Celery tasks: three lines each. They carry ids only, and what they do is decided by the rows."""
+
+from celery import Task, shared_task
+
+from prescriptions import heartbeat, rendering, sweeper
+
+
+@shared_task(bind=True)
+def render_variant(self: Task, variant_id: str, owner: str) -> None:
+    redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
+    rendering.make(variant_id, owner, redelivered=redelivered)
+
+
+@shared_task
+def sweep() -> None:
+    heartbeat.beat()
+    sweeper.sweep()

@@ -1,0 +1,141 @@
+"""The heart: find a variant, or see to it that it is made once. Requests only ask and wait; workers make (rendering.py)."""
+
+import time
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Literal
+
+from django.conf import settings
+from django.db import connection
+
+from prescriptions import backends, claims, storage
+from prescriptions.models import Page, Variant, VariantState
+from prescriptions.problems import Problem, erased, not_ready
+from prescriptions.wakeups import Registration
+from transforms.errors import from_code
+from transforms.geometry import Size
+from transforms.limits import LIMITS
+from transforms.presets import is_advertised
+from transforms.spec import Stored
+from transforms.version import PIPELINE
+
+# Between two looks at the row when no wake-up comes (Redis away, message lost).
+_POLL_SECONDS = 1.0
+_waiters = BoundedSemaphore(settings.RX_MAX_WAITERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A ready variant and how this request got it."""
+
+    variant: Variant
+    how: Literal["hit", "generated", "coalesced"]
+
+
+def size_of(page: Page) -> Size:
+    return Size(page.width, page.height)
+
+
+def ask(page: Page, stored: Stored) -> Outcome:
+    """Find or claim-and-dispatch, without waiting. The variant may not be ready; failed ones raise their Problem."""
+    variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
+    won = False
+    if variant is None:
+        _refuse_overload(page, stored)
+        variant, won = claims.insert(page, stored, advertised=is_advertised(stored, size_of(page)))
+    else:
+        variant.page = page
+        if variant.state == VariantState.READY:
+            try:
+                storage.head_variant(variant.key)
+            except storage.ObjectMissing:
+                won = claims.take_over(variant, lost_object=True)
+            else:
+                return Outcome(variant, "hit")
+        elif variant.state != VariantState.FAILED:
+            won = claims.take_over(variant)
+    if won:
+        dispatch(variant)
+    else:
+        _raise_failure(variant)
+    return Outcome(variant, "generated" if won else "coalesced")
+
+
+def obtain(page: Page, stored: Stored, *, wait: float) -> Outcome:
+    """A ready variant, waiting up to `wait` seconds for it. Raises Problem: 410, 422, 429, 503 (ask again)."""
+    deadline = time.monotonic() + wait
+    outcome = ask(page, stored)
+    if outcome.how == "hit":
+        return outcome
+    return Outcome(_await(outcome.variant, deadline), outcome.how)
+
+
+def dispatch(variant: Variant) -> None:
+    """Hand a claim to the backend. If nobody can be told, the claim is released and the sweeper tries again."""
+    try:
+        backends.current().dispatch(variant.id, variant.owner)
+    except backends.BackendUnavailable:
+        claims.release(variant)
+        raise not_ready(retry_after=5) from None
+
+
+def _await(variant: Variant, deadline: float) -> Variant:
+    """Wait for somebody else's work. The row is read before each wait, so a lost wake-up costs a second, not the answer."""
+    if not _waiters.acquire(blocking=False):
+        raise not_ready(retry_after=5)
+    page = variant.page
+    try:
+        with Registration(variant.id) as registration:
+            while True:
+                try:
+                    variant = Variant.objects.get(pk=variant.pk)
+                except Variant.DoesNotExist:
+                    raise erased() from None
+                variant.page = page
+                if variant.state == VariantState.READY:
+                    return variant
+                _raise_failure(variant)
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise not_ready()
+                connection.close()  # a waiter must not hold one of the database's connections
+                registration.wait(min(left, _POLL_SECONDS))
+    finally:
+        _waiters.release()
+
+
+def failure(variant: Variant) -> Problem | None:
+    """The public answer to a variant that is not going to be made; None while there is hope."""
+    if variant.state not in (VariantState.FAILED, VariantState.DEAD):
+        return None
+    if variant.error_code == claims.TROUBLE:
+        return Problem(
+            503, claims.TROUBLE, "Not available right now", "Making it failed for now. Try again later.", retry_after=60
+        )
+    error = from_code(variant.error_code, variant.error_detail)
+    return Problem(error.status, error.code, error.title, error.detail)
+
+
+def _raise_failure(variant: Variant) -> None:
+    problem = failure(variant)
+    if problem:
+        raise problem
+
+
+def _refuse_overload(page: Page, stored: Stored) -> None:
+    """Bounds on what strangers can make us compute and keep. Presets and advertised tiles never count against a page."""
+    if not is_advertised(stored, size_of(page)):
+        made = Variant.objects.filter(page=page, advertised=False).count()
+        if made >= LIMITS.stored_variants:
+            raise Problem(
+                429,
+                "too-many-variants",
+                "Too many variants of this page",
+                f"A page has at most {LIMITS.stored_variants} stored variants. Use an advertised size (see info.json).",
+                retry_after=3600,
+            )
+    waiting = Variant.objects.filter(state__in=claims.OPEN).count()
+    if waiting >= settings.RX_QUEUE_LIMIT:
+        raise Problem(
+            429, "queue-full", "Too busy", "Too many variants are being made. Try again shortly.", retry_after=5
+        )

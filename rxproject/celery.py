@@ -1,0 +1,37 @@
+"""The Celery app. Messages are hints: the rows in the database say what has to be made (see prescriptions/sweeper.py)."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
+
+app = Celery("rxproject")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_django_logging(**_: object) -> None:
+    """Celery would install handlers of its own; the project's JSON lines must stay the only format."""
+    from logging.config import dictConfig
+
+    from django.conf import settings
+
+    dictConfig(settings.LOGGING)
+
+
+@worker_process_init.connect
+def warm_renderer(**_: object) -> None:
+    """The first customer must not pay for the renderer's start."""
+    from transforms import sandbox
+
+    sandbox.default().warm()
+
+
+@worker_ready.connect
+def report(**_: object) -> None:
+    from prescriptions import heartbeat
+
+    heartbeat.beat()

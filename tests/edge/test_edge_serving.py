@@ -1,0 +1,197 @@
+"""A variant that exists comes straight from S3 with the headers of the contract, cold and cached alike."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.edge.servers import BUCKET, SECRETS, VECTORS, Address, Edge, StandIn, StartEdge, Store, mint, standing_in
+
+BODY = bytes(range(256)) * 40
+CANONICAL = {"canonical": "full/max/0/default.webp", "source": "0" * 64, "form": "full/200,150/0/default.webp"}
+
+
+def assert_public_headers(answer: httpx.Response, address: Address, token: str) -> None:
+    for name, count in Counter(name.lower() for name, _ in answer.headers.multi_items()).items():
+        assert count == 1, f"{name} was sent {count} times"
+    assert not [name for name in answer.headers if name.startswith("x-amz")]
+    assert answer.headers["server"] == "nginx"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-variant"] == "hit"
+    assert len(answer.headers["x-request-id"]) == 32
+    assert answer.headers["link"] == (
+        f'<{answer.url.scheme}://{answer.url.netloc.decode()}/iiif/3/{token}/{address.rx}_1/full/max/0/default.webp>'
+        ';rel="canonical", <http://iiif.io/api/image/3/level2.json>;rel="profile"'
+    )
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "cached"])
+def test_an_existing_variant_is_served_without_django(edge: Edge, store: Store, django: StandIn, warm: bool) -> None:
+    address = Address()
+    etag = store.put(address.key, BODY, Metadata=CANONICAL, CacheControl="private, no-store")
+    token = mint(address.rx)
+    if warm:
+        assert edge.http.get(address.path(mint(address.rx, ttl=60))).status_code == 200
+
+    answer = edge.http.get(address.path(token))
+
+    assert answer.status_code == 200
+    assert answer.content == BODY
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.headers["content-length"] == str(len(BODY))
+    assert answer.headers["etag"] == etag
+    assert not etag.startswith("W/")
+    kind, age, immutable = answer.headers["cache-control"].split(", ")
+    assert (kind, immutable) == ("private", "immutable")
+    assert 3590 <= int(age.removeprefix("max-age=")) <= 3600
+    assert_public_headers(answer, address, token)
+    assert edge.log(answer)["cache"] == ("HIT" if warm else "MISS")
+    assert django.seen == []
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "cached"])
+def test_head_range_and_revalidation(edge: Edge, store: Store, warm: bool) -> None:
+    def prepared() -> tuple[Address, str, str]:
+        address = Address()
+        etag = store.put(address.key, BODY, Metadata=CANONICAL)
+        token = mint(address.rx)
+        if warm:
+            assert edge.http.get(address.path(token)).status_code == 200
+        return address, token, etag
+
+    address, token, etag = prepared()
+    head = edge.http.head(address.path(token))
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(BODY)))
+    assert head.headers["etag"] == etag
+    assert_public_headers(head, address, token)
+
+    address, token, etag = prepared()
+    part = edge.http.get(address.path(token), headers={"Range": "bytes=3-9"})
+    assert (part.status_code, part.content) == (206, BODY[3:10])
+    assert part.headers["content-range"] == f"bytes 3-9/{len(BODY)}"
+    assert_public_headers(part, address, token)
+
+    address, token, etag = prepared()
+    same = edge.http.get(address.path(token), headers={"If-None-Match": etag})
+    assert (same.status_code, same.content) == (304, b"")
+    assert same.headers["etag"] == etag
+    assert same.headers["cache-control"].startswith("private, max-age=")
+    assert_public_headers(same, address, token)
+
+    address, token, etag = prepared()
+    other = edge.http.get(address.path(token), headers={"If-None-Match": '"another"'})
+    assert (other.status_code, other.content) == (200, BODY)
+
+    address, token, etag = prepared()
+    beyond = edge.http.get(address.path(token), headers={"Range": "bytes=999999-"})
+    assert beyond.status_code == 416
+    assert beyond.headers["content-range"] == f"bytes */{len(BODY)}"
+    assert beyond.headers["cache-control"] == "no-store"
+    assert beyond.json()["status"] == 416
+    assert len(beyond.headers.get_list("x-request-id")) == 1
+
+
+def test_max_age_is_never_longer_than_a_day(edge: Edge, store: Store) -> None:
+    address = Address()
+    store.put(address.key, BODY)
+
+    answer = edge.http.get(address.path(mint(address.rx, ttl=400 * 86400)))
+
+    assert answer.headers["cache-control"] == "private, max-age=86400, immutable"
+
+
+def test_an_object_without_a_canonical_tail_still_names_its_profile(edge: Edge, store: Store) -> None:
+    address = Address()
+    store.put(address.key, BODY)
+
+    assert edge.http.get(address.path()).headers["link"] == '<http://iiif.io/api/image/3/level2.json>;rel="profile"'
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [({}, "attachment"), ({"ContentDisposition": 'attachment; filename="p.pdf"'}, 'attachment; filename="p.pdf"')],
+    ids=["added", "from the object"],
+)
+def test_a_pdf_is_an_attachment_and_not_sandboxed(
+    edge: Edge, store: Store, stored: dict[str, str], expected: str
+) -> None:
+    address = Address("full/2480,3508/0/default.pdf")
+    store.put(address.key, b"%PDF-1.7", "application/pdf", **stored)
+
+    for _ in ("cold", "cached"):
+        answer = edge.http.get(address.path())
+        assert answer.headers["content-type"] == "application/pdf"
+        assert answer.headers.get_list("content-disposition") == [expected]
+        assert answer.headers["content-security-policy"] == "default-src 'none'"
+
+
+def test_two_links_share_one_entry_and_each_request_is_still_judged(edge: Edge, store: Store) -> None:
+    address = Address()
+    store.put(address.key, BODY)
+    assert edge.http.get(address.path(mint(address.rx, ttl=100))).status_code == 200
+    store.client.delete_object(Bucket=BUCKET, Key=address.key)
+
+    cached = edge.http.get(address.path(mint(address.rx, ttl=200)))
+    expired = edge.http.get(address.path(mint(address.rx, ttl=-1)))
+    foreign = edge.http.get(address.path(mint(Address().rx)))
+    narrow = edge.http.get(address.path(mint(address.rx, scope="r")))
+
+    assert (cached.status_code, cached.content) == (200, BODY)
+    assert (expired.status_code, foreign.status_code) == (403, 403)
+    assert (narrow.status_code, narrow.content) == (200, b"from upstream")  # Django's answer, not the cached one
+
+
+def test_a_hit_costs_s3_one_get_of_our_own_making(start_edge: StartEdge) -> None:
+    with standing_in() as s3:
+        s3.headers = {"ETag": '"e"', "Content-Type": "image/webp"}
+        edge = start_edge(s3=s3.host)
+        address = Address()
+
+        edge.http.head(address.path(), headers={"Cookie": "a=b", "Authorization": "Bearer x", "Range": "bytes=0-1"})
+        edge.http.get(address.path(), headers={"Cache-Control": "no-cache", "Pragma": "no-cache"})
+
+        (request,) = s3.seen
+        assert (request.method, request.target) == ("GET", f"/{BUCKET}/{address.key.replace(',', '%2C')}")
+        assert set(request.headers) == {"host", "authorization", "x-amz-date", "x-amz-content-sha256"}
+        assert request.headers["authorization"][0].startswith("AWS4-HMAC-SHA256 Credential=edge/")
+        assert SECRETS["edge"] not in str(request)
+
+
+def test_temporary_credentials_come_from_a_file_that_is_read_again(start_edge: StartEdge, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps({"AccessKeyId": "A1", "SecretAccessKey": "s1", "Token": "session/1+="}))
+    with standing_in() as s3:
+        edge = start_edge(s3=s3.host, env={"RX_LINK_KEYS": VECTORS["keys"], "RX_EDGE_CREDENTIALS_FILE": str(file)})
+        edge.http.get(Address().path())
+        file.write_text(json.dumps({"AccessKeyId": "A2", "SecretAccessKey": "s2", "Token": "session/2"}))
+        edge.http.get(Address().path())
+
+        first, second = (request.headers for request in s3.seen)
+        assert first["x-amz-security-token"] == ["session/1+="]
+        assert second["x-amz-security-token"] == ["session/2"]
+        assert "Credential=A1/" in first["authorization"][0]
+        assert "Credential=A2/" in second["authorization"][0]
+        assert "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token," in first["authorization"][0]
+
+
+def test_two_hundred_cold_requests_at_once_are_all_served(edge: Edge, store: Store) -> None:
+    address = Address()
+    store.put(address.key, BODY)
+    path = edge.url + address.path()
+
+    def fetch(_: int) -> tuple[int, bytes]:
+        with httpx.Client(timeout=60, trust_env=False) as client:
+            answer = client.get(path)
+            return answer.status_code, answer.content
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(fetch, range(200)))
+
+    assert answers == [(200, BODY)] * 200

@@ -1,0 +1,86 @@
+"""Brings every pixel layout of the accepted formats to plain grey or sRGB, and loses nothing written on the page."""
+
+import io
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image, ImageChops
+
+if TYPE_CHECKING:
+    from PIL.ImageCms import ImageCmsProfile  # littleCMS is loaded for pictures with a profile only
+
+_SCALABLE: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+_SPACES: Final = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
+_ICC_BYTES: Final = 4 * 1024 * 1024  # the largest press profiles take 2 MiB
+_WHITE: Final = (255, 255, 255, 255)
+
+
+def scalable(image: Image.Image) -> Image.Image:
+    """`image` in a mode that LANCZOS can average: palettes and single bits cannot be."""
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return image.convert("RGBA")
+    if image.mode in _SCALABLE:
+        return image
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        # A plain convert("L") clips: every grey above 255 of 65,535 turns white, and the page goes blank.
+        return image.point(lambda level: level * (1 / 257) + 0.5).convert("L")
+    if image.mode == "1":
+        return image.convert("L")
+    return image.convert("RGB")
+
+
+def flatten(image: Image.Image, icc: bytes | None, *, adobe: bool = True) -> Image.Image:
+    """Grey or sRGB on white paper, from any mode of `scalable`. Cheap on small images only: call it after scaling.
+
+    `adobe` tells how CMYK is stored: Photoshop inverts it and says so in its marker. Pillow always assumes so.
+    """
+    if image.mode in ("LA", "RGBA"):
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, _WHITE)
+        paper.alpha_composite(image)
+        image = paper.convert("RGB")
+    elif image.mode == "CMYK" and not adobe:
+        image = ImageChops.invert(image)
+    if icc:
+        image = _to_srgb(image, icc)
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """`image` through its profile; unchanged where that is sRGB, damaged or for another colour space."""
+    from PIL import ImageCms
+
+    try:
+        profile = _profile(icc)
+        if profile.profile.xcolor_space.strip() != _SPACES[image.mode] or _names_srgb(profile):
+            return image
+        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image  # uncalibrated colours are worth more than no picture
+    if converted is None:
+        return image
+    return converted.convert("L") if image.mode == "L" else converted
+
+
+def is_srgb(icc: bytes | None) -> bool:
+    """True if colours mean the same without this profile: there is none, or it is one called sRGB."""
+    if not icc:
+        return True
+    from PIL import ImageCms
+
+    try:
+        return _names_srgb(_profile(icc))
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return False
+
+
+def _profile(icc: bytes) -> "ImageCmsProfile":
+    from PIL import ImageCms
+
+    if len(icc) > _ICC_BYTES:
+        raise ValueError("the colour profile is too large to be one")
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
+
+
+def _names_srgb(profile: "ImageCmsProfile") -> bool:
+    name = (profile.profile.profile_description or "").lower()
+    return "srgb" in name or name == "c2"  # c2 is the compact sRGB that some libraries write

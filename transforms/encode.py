@@ -1,0 +1,61 @@
+"""Pixels to bytes, from an image without metadata: nothing of the source but its pixels can come through.
+
+Settings are part of the pixels: raise PIPELINE when one changes.
+"""
+
+import io
+from typing import Any, Final
+
+from PIL import Image
+
+from transforms.formats import OutputFormat
+
+_PILLOW: Final = {
+    OutputFormat.JPG: "JPEG",
+    OutputFormat.PNG: "PNG",
+    OutputFormat.WEBP: "WEBP",
+    OutputFormat.AVIF: "AVIF",
+}
+_JPEG: Final = {"quality": 80, "optimize": True}
+_WEBP: Final = {
+    "quality": 80,
+    "method": 2,
+}  # method 4, the default, takes 2.2 times as long for 2 % fewer bytes
+_WEBP_BITONAL: Final = {"lossless": True, "quality": 20, "method": 2}
+_AVIF: Final = {
+    "quality": 60,
+    "speed": 8,
+    "max_threads": 1,
+}  # speed 6, the default, is 3 times slower for 1 %
+_AVIF_BITONAL: Final = {"quality": 90, "speed": 8, "subsampling": "4:4:4", "max_threads": 1}
+_PNG_PHOTO: Final = {"compress_level": 1}  # 5 times faster than the default for 11 % more bytes
+_PNG_GRAY: Final = {"compress_level": 3}
+_PNG_BITONAL: Final = {"compress_level": 9}
+
+
+def encode(image: Image.Image, form: OutputFormat) -> bytes:
+    """`image` (mode 1, L or RGB) as jpg, png, webp or avif."""
+    clean = bare(image)
+    if clean.mode == "1" and form is not OutputFormat.PNG:
+        clean = clean.convert("L")
+    out = io.BytesIO()
+    clean.save(out, _PILLOW[form], **_settings(form, image.mode))
+    return out.getvalue()
+
+
+def bare(image: Image.Image) -> Image.Image:
+    """The same pixels as a plain image: encoders copy comments and profiles out of `info` by themselves."""
+    bare = image if type(image) is Image.Image else image.copy()
+    bare.info = {}
+    return bare
+
+
+def _settings(form: OutputFormat, mode: str) -> dict[str, Any]:
+    bitonal = mode == "1"
+    if form is OutputFormat.JPG:
+        return dict(_JPEG)
+    if form is OutputFormat.WEBP:
+        return dict(_WEBP_BITONAL if bitonal else _WEBP)
+    if form is OutputFormat.AVIF:
+        return dict(_AVIF_BITONAL if bitonal else _AVIF)
+    return dict(_PNG_BITONAL if bitonal else _PNG_GRAY if mode == "L" else _PNG_PHOTO)

@@ -1,0 +1,99 @@
+"""Makes a phone photo of a page read like a scan: even light, white paper, dark ink in its own colour.
+
+Pure, deterministic and pointwise: geometry never changes, and tiles of one page match because everything is measured
+once on a small proxy of the whole page. Pillow only.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageFilter, ImageMath
+
+from transforms.plan import Plan
+
+_MAP_SIDE: Final = 192  # longest side of the light map; shadows are soft, ink is not
+_PAPER_WINDOW: Final = 13  # map pixels: wider than any letter, narrower than any shadow that matters
+_PAPER_RANK: Final = 0.8  # paper is what most of a neighbourhood is no brighter than
+_BLUR: Final = 6
+_LIFT: Final = 2.5  # a table top or a black-and-white photo must not be pulled up to white
+_BAND_PIXELS: Final = 1_000_000  # arithmetic needs 32-bit copies: one band at a time keeps them small
+_PAPER: Final = (215, 245)  # bounds of the grey that becomes white, after the light is even
+_INK: Final = (0, 96)  # bounds of the grey that becomes black
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was measured on the proxy: how bright the paper is in each place and channel, and where ink starts."""
+
+    light: Image.Image
+    white: int
+    black: int
+
+
+def measure(proxy: Image.Image) -> Look:
+    """From the whole page in at most a megapixel (mode L or RGB)."""
+    small = proxy.copy()
+    small.thumbnail((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BOX, reducing_gap=None)
+    rank = int(_PAPER_RANK * (_PAPER_WINDOW**2 - 1))
+    light = small.filter(ImageFilter.RankFilter(_PAPER_WINDOW, rank)).filter(ImageFilter.GaussianBlur(_BLUR))
+    floor = max(1, int(_brightest_paper(light) / _LIFT))
+    light = light.point(lambda level: max(level, floor))
+    even = _even(proxy, light.resize(proxy.size, Image.Resampling.BICUBIC)).convert("L")
+    white, black = _levels(even.histogram())
+    return Look(light, white, black)
+
+
+def apply(image: Image.Image, look: Look, plan: Plan) -> Image.Image:
+    """`image` is the scaled crop of `plan`, not yet turned; mode L or RGB."""
+    across, down = look.light.width / plan.source.width, look.light.height / plan.source.height
+    crop = plan.crop
+    box = (crop.x * across, crop.y * down, crop.right * across, crop.bottom * down)
+    light = look.light.resize(image.size, Image.Resampling.BICUBIC, box=box)
+    out = Image.new(image.mode, image.size)
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        band = (0, top, image.width, min(image.height, top + rows))
+        out.paste(_even(image.crop(band), light.crop(band)), band)
+    return out.point(_curve(look.white, look.black) * len(out.getbands()))
+
+
+def _even(image: Image.Image, light: Image.Image) -> Image.Image:
+    """Each channel divided by the paper's brightness there: paper comes out near 255, whatever lit it."""
+    channels = [
+        ImageMath.lambda_eval(
+            lambda args: args["convert"]((args["a"] * 510 + args["b"]) / (args["b"] * 2), "L"), a=channel, b=paper
+        )
+        for channel, paper in zip(image.split(), light.split(), strict=True)
+    ]
+    return channels[0] if len(channels) == 1 else Image.merge(image.mode, channels)
+
+
+def _brightest_paper(light: Image.Image) -> int:
+    """The grey that a tenth of the page is brighter than."""
+    histogram = light.convert("L").histogram()
+    return _percentile(histogram, 0.9)
+
+
+def _levels(histogram: list[int]) -> tuple[int, int]:
+    """(white, black): the paper's own grain goes to white, the darkest ink to black. Faint strokes stay between."""
+    paper = max(range(160, 256), key=lambda level: histogram[level])
+    grain = paper - _percentile([*histogram[: paper + 1], *[0] * (255 - paper)], 0.3)
+    white = min(max(paper - 2 * grain - 4, _PAPER[0]), _PAPER[1])
+    black = min(max(_percentile(histogram, 0.01), _INK[0]), _INK[1])
+    return white, black
+
+
+def _curve(white: int, black: int) -> list[int]:
+    """A straight line from black to white, in exact arithmetic."""
+    span = white - black
+    return [min(255, max(0, (2 * (level - black) * 255 + span) // (2 * span))) for level in range(256)]
+
+
+def _percentile(histogram: list[int], share: float) -> int:
+    """The level that `share` of the pixels are no brighter than."""
+    wanted, seen = int(sum(histogram) * share), 0
+    for level, count in enumerate(histogram):
+        seen += count
+        if seen > wanted:
+            return level
+    return 255

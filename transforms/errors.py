@@ -1,0 +1,139 @@
+"""Every way a transform can fail, with its public name and HTTP status.
+
+`detail` is shown to callers: it must never hold patient data, a path, a key or an engine's own words.
+"""
+
+from typing import ClassVar
+
+SUPPORTED_LABEL = "JPEG, PNG, WebP, HEIF/AVIF, PDF"
+
+
+class TransformError(Exception):
+    """Base of all. `code` is stable and public; `permanent` means that trying again cannot help."""
+
+    code: ClassVar[str] = "transform-failed"
+    status: ClassVar[int] = 422
+    title: ClassVar[str] = "The page could not be rendered."
+    permanent: ClassVar[bool] = True
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.title
+        super().__init__(self.detail)
+
+
+class SpecError(TransformError):
+    """Malformed, or asking for something this service refuses to make (IIIF Image API 3.0 §7.3)."""
+
+    code = "bad-spec"
+    status = 400
+    title = "The image request is not valid."
+
+
+class UpscaleRefused(TransformError):
+    """`^` was given and the result would be larger than the region (IIIF Image API 3.0 §4.2)."""
+
+    code = "upscaling-not-supported"
+    status = 501
+    title = "Images are never enlarged."
+
+
+class RedactionMissing(SpecError):
+    """`redacted` was asked for and no reviewer has confirmed a redaction: the clear page is no substitute."""
+
+    code = "redaction-missing"
+    status = 404
+    title = "No redacted version of this page exists."
+    permanent = False
+
+
+class UnsupportedMedia(TransformError):
+    code = "unsupported-media-type"
+    status = 415
+    title = f"This kind of file is not accepted. Accepted are: {SUPPORTED_LABEL}."
+
+
+class SourceEmpty(TransformError):
+    code = "source-empty"
+    title = "The file is empty."
+
+
+class SourceDamaged(TransformError):
+    code = "source-damaged"
+    title = "The file is damaged or incomplete. Send it again, or another copy."
+
+
+class SourceLocked(TransformError):
+    code = "source-locked"
+    title = "The PDF is protected with a password. Send a copy without one."
+
+
+class SourceTooLarge(TransformError):
+    code = "source-too-large"
+    status = 413
+    title = "The file is too large."
+
+
+class TooManyPixels(TransformError):
+    code = "too-many-pixels"
+    title = "The image has too many pixels."
+
+
+class TooManyPages(TransformError):
+    code = "too-many-pages"
+    title = "The document has too many pages."
+
+
+class PageMissing(TransformError):
+    code = "page-missing"
+    status = 404
+    title = "The document has no such page."
+
+
+class RenderCrashed(TransformError):
+    code = "render-crashed"
+    title = "Rendering the page failed."
+    permanent = False
+
+
+class RenderMemory(TransformError):
+    code = "render-memory"
+    title = "Rendering the page needs more memory than is allowed."
+    permanent = False
+
+
+class RenderTimeout(TransformError):
+    code = "render-timeout"
+    title = "Rendering the page took longer than is allowed."
+    permanent = False
+
+
+class RendererUnavailable(TransformError):
+    code = "renderer-unavailable"
+    status = 503
+    title = "No renderer is available right now. Try again shortly."
+    permanent = False
+
+
+ALL: tuple[type[TransformError], ...] = (
+    SpecError,
+    UpscaleRefused,
+    RedactionMissing,
+    UnsupportedMedia,
+    SourceEmpty,
+    SourceDamaged,
+    SourceLocked,
+    SourceTooLarge,
+    TooManyPixels,
+    TooManyPages,
+    PageMissing,
+    RenderCrashed,
+    RenderMemory,
+    RenderTimeout,
+    RendererUnavailable,
+)
+_BY_CODE = {kind.code: kind for kind in ALL}
+
+
+def from_code(code: str, detail: str = "") -> TransformError:
+    """The error that another process reported. An unknown code is a crash: it can be tried again."""
+    return _BY_CODE.get(code, RenderCrashed)(detail)

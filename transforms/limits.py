@@ -1,0 +1,42 @@
+"""Every size limit of the service in one place. Nothing else may invent a number of this kind."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Pixels, bytes and seconds. Inputs beyond are refused, outputs clamped or refused (see `size.py`)."""
+
+    # What may be uploaded.
+    image_bytes: int = 15 * MIB
+    pdf_bytes: int = 20 * MIB
+    source_pixels: int = 65_000_000  # "64 MP" phones write 9248 x 6936 = 64.1 million
+    source_side: int = 16_383  # the WebP format holds no more
+    pdf_pages: int = 50
+
+    # A PDF page counts as an image of its crop box: so many dots per inch, fewer where the page is larger
+    # than this.
+    pdf_dpi: int = 300
+    pdf_pixels: int = 25_000_000
+
+    # What may be asked for. A page or region at its own scale is always allowed: nothing smaller prints as
+    # well.
+    output_side: int = 4_096
+    output_pixels: int = 12_000_000
+    tile_side: int = 2_048  # an A4 page is five tiles, one request for the first view
+    stored_variants: int = 200  # a page; presets and advertised tiles are not counted
+
+    # `enhanced` and `bitonal` take their parameters from a small proxy of the whole page, so that tiles
+    # match.
+    proxy_pixels: int = 1_000_000
+
+    # A renderer child. Wall time nests inside Lambda's 20 s, the gateway's 29 s and the lease's 30 s.
+    child_memory_bytes: int = 1024 * MIB
+    child_cpu_seconds: int = 10
+    child_wall_seconds: int = 15
+
+
+LIMITS: Final = Limits()

@@ -1,0 +1,92 @@
+"""Strips one page of a PDF down to what it shows.
+
+An allow-list: only the keys below survive, so what a later PDF version invents is dropped too.
+"""
+
+import io
+from typing import Any, Final
+
+import pikepdf
+
+from transforms import jpeg
+
+_PAGE_KEYS: Final = frozenset({"/Type", "/Parent", "/Contents", "/Resources", "/Rotate", "/UserUnit", "/Group"})
+_RESOURCE_KEYS: Final = frozenset({"/ColorSpace", "/ExtGState", "/Font", "/Pattern", "/Shading", "/XObject"})
+# Of pictures, forms and patterns: descriptions, programs' private data, linked files, hidden other versions.
+_STREAM_DROPPED: Final = (
+    "/Metadata", "/PieceInfo", "/AF", "/OPI", "/Alternates", "/Ref", "/LastModified", "/Measure", "/PtData",
+    "/StructParent", "/StructParents", "/ID",
+)  # fmt: skip
+
+
+class NotPlainError(ValueError):
+    """The page cannot be lifted out without carrying more than it shows: draw it instead."""
+
+
+def extract(data: bytes, number: int, *, rotation: int) -> bytes:
+    """Page `number` (from 1) of `data`, turned clockwise by `rotation` degrees more, and nothing else of it.
+
+    Raises NotPlainError. Annotations and form fields are dropped too: flatten them first.
+    """
+    with pikepdf.open(io.BytesIO(data)) as source, pikepdf.new() as target:
+        if "/OCProperties" in source.Root:
+            raise NotPlainError("layers: which of them are hidden is said outside the page")
+        box = _visible_box(source.pages[number - 1])
+        target.pages.append(source.pages[number - 1])
+        page = target.pages[0]
+        for key in [key for key in page.obj.keys() if key not in _PAGE_KEYS]:  # noqa: SIM118  # not a dict
+            del page.obj[key]
+        # The page ends where it is seen to end. Printers place by the trim box.
+        page.mediabox = page.cropbox = page.trimbox = box
+        if rotation:
+            page.rotate(rotation, relative=True)
+        _clean_resources(page.obj)
+        for item in target.objects:
+            if isinstance(item, pikepdf.Stream):
+                _clean_stream(item)
+        target.remove_unreferenced_resources()
+        out = io.BytesIO()
+        target.save(out, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return out.getvalue()
+
+
+def _visible_box(page: pikepdf.Page) -> pikepdf.Rectangle:
+    media, crop = pikepdf.Rectangle(page.mediabox), pikepdf.Rectangle(page.cropbox)
+    return crop & media or media
+
+
+def _clean_stream(item: pikepdf.Stream) -> None:
+    for key in _STREAM_DROPPED:
+        if key in item:
+            del item[key]
+    _clean_resources(item)
+    filters = _names(item.get("/Filter"))
+    if "/JPXDecode" in filters:
+        raise NotPlainError("JPEG 2000 pictures carry metadata of their own")
+    if "/DCTDecode" in filters:
+        if len(filters) > 1:
+            raise NotPlainError("a JPEG inside another compression")
+        try:
+            picture = jpeg.bare(item.read_raw_bytes())
+        except jpeg.NotPlainError as error:
+            raise NotPlainError("a JPEG that cannot be cleaned") from error
+        parameters = item.get("/DecodeParms")
+        item.write(
+            picture,
+            filter=pikepdf.Name.DCTDecode,
+            decode_parms=parameters if isinstance(parameters, pikepdf.Dictionary) else None,
+        )
+
+
+def _clean_resources(holder: Any) -> None:
+    resources = holder.get("/Resources")
+    if isinstance(resources, pikepdf.Dictionary):
+        for key in [key for key in resources.keys() if key not in _RESOURCE_KEYS]:  # noqa: SIM118
+            del resources[key]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """/Filter is absent, a name, or an array of names."""
+    if value is None:
+        return ()
+    return tuple(map(str, value)) if isinstance(value, pikepdf.Array) else (str(value),)

@@ -1,0 +1,96 @@
+"""The second PDF engine: poppler's pdftoppm through pdf2image, for pages that PDFium refuses.
+
+Its exit code says nothing (0 with no output happens): only a picture of the asked size counts as success.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any, Final
+
+from PIL import Image
+
+from transforms.errors import RenderTimeout, SourceDamaged
+from transforms.geometry import Box, Size
+from transforms.limits import LIMITS
+
+# pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
+# twice as large and averaged, it is as good as PDFium.
+_OVERSAMPLE: Final = 2
+_STDIN: Final = threading.Lock()
+
+
+def available() -> bool:
+    """True if pdftoppm is installed here."""
+    return shutil.which("pdftoppm") is not None
+
+
+def draw(data: bytes, number: int, *, page: Size, region: Box, size: Size, seconds: float) -> Image.Image:
+    """`region` (in pixels of `page`) of page `number` at `size`. Raises SourceDamaged, RenderTimeout."""
+    import pdf2image
+    from pdf2image import exceptions
+
+    whole = _whole_page(page, region, size)
+    try:
+        with _as_file(data) as path:
+            drawn = pdf2image.convert_from_path(
+                path,
+                first_page=number,
+                last_page=number,
+                size=(whole.width, whole.height),
+                use_cropbox=True,
+                timeout=max(1, int(seconds)),
+            )
+    except exceptions.PDFPopplerTimeoutError as error:
+        raise RenderTimeout from error
+    except (
+        exceptions.PDFPageCountError,
+        exceptions.PDFSyntaxError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:
+        raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.") from error
+    if len(drawn) != 1 or drawn[0].size != (whole.width, whole.height):
+        raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.")
+    across, down = Fraction(whole.width, page.width), Fraction(whole.height, page.height)
+    box = (region.x * across, region.y * down, region.right * across, region.bottom * down)
+    picture = drawn[0].convert("RGB")
+    return picture.resize(
+        (size.width, size.height),
+        Image.Resampling.LANCZOS,
+        box=tuple(map(float, box)),  # type: ignore[arg-type]
+    )
+
+
+def _whole_page(page: Size, region: Box, size: Size) -> Size:
+    """pdftoppm draws whole pages: how large, so that the region comes out oversampled, or at least not enlarged?"""
+    factor = max(Fraction(size.width, region.width), Fraction(size.height, region.height))
+    large = page.scaled(factor * _OVERSAMPLE)
+    return large if large.area <= LIMITS.pdf_pixels else page.scaled(factor)
+
+
+@contextmanager
+def _as_file(data: bytes) -> Iterator[str]:
+    """A path where the programs that pdf2image starts can read `data`. Never a file on disk: it is a prescription.
+
+    pdf2image hands nothing but its standard input down to them, so for that moment ours is the document.
+    """
+    with _STDIN:
+        document = os.memfd_create("page")
+        try:
+            view: Any = memoryview(data)
+            while view:
+                view = view[os.write(document, view) :]
+            before = os.dup(0)
+            try:
+                os.dup2(document, 0)
+                yield "/dev/stdin"
+            finally:
+                os.dup2(before, 0)
+                os.close(before)
+        finally:
+            os.close(document)

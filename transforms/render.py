@@ -1,0 +1,160 @@
+"""Source bytes and a stored form to the bytes of one variant. Pure, in this process, without isolation.
+
+Must never be called on uploaded bytes outside the sandbox in production.
+"""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from transforms import colour, documents, images, plan, qualities, steps
+from transforms.clock import Clock
+from transforms.encode import bare, encode
+from transforms.errors import PageMissing, SourceDamaged
+from transforms.formats import OutputFormat, SourceType
+from transforms.geometry import Box, Size, fit
+from transforms.limits import LIMITS
+from transforms.spec import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """What to make. `page` counts from 1 in the document; `page_size`, `redactions` are in upright page pixels."""
+
+    media_type: SourceType
+    page: int
+    stored: Stored
+    page_size: Size
+    redactions: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An encoded variant. `timings` has milliseconds of open, decode, scale, quality and encode, where they ran."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+    timings: dict[str, float]
+
+
+def render(
+    data: bytes,
+    job: RenderJob,
+    *,
+    engines: tuple[str, ...] = documents.ENGINES,
+    deadline: float | None = None,
+) -> Rendered:
+    """The variant that `job` asks for.
+
+    `engines` are the PDF engines to try, in order. `deadline` is a time.monotonic() value, looked at between steps.
+    Raises any TransformError.
+    """
+    clock = Clock(deadline)
+    qualities.check(job.stored.quality, job.redactions)
+    made = _from_pdf(data, job, engines, clock) if job.media_type is SourceType.PDF else _from_image(data, job, clock)
+    encoded = made if isinstance(made, bytes) else _encode(made, job.stored.format)
+    clock.lap("encode")
+    size = job.stored.size.rotated(job.stored.rotation)
+    return Rendered(encoded, job.stored.format.media_type, size.width, size.height, clock.timings)
+
+
+def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | bytes:
+    if job.page != 1:
+        raise PageMissing
+    source = images.open_image(data, job.media_type)
+    orientation = images.orientation(source)
+    todo = _plan(job, images.size_of(source), orientation)
+    clock.lap("open")
+    with images.decoding(job.media_type):
+        if job.media_type is SourceType.JPEG and _is_the_page_itself(job):
+            from transforms import pdf_out
+
+            lossless = pdf_out.from_jpeg(data, source, orientation=orientation, rotation=job.stored.rotation)
+            if lossless:
+                return lossless
+        factor = steps.decode(source, todo, gray=job.stored.quality == "gray")
+        clock.lap("decode")
+        image = _scaled(source, todo, factor)
+        clock.lap("scale")
+        return _finished(image, todo, job, lambda: _image_proxy(data, job.media_type, source, factor), clock)
+
+
+def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
+    if _is_the_page_itself(job) and documents.PDFIUM in engines:
+        from transforms import pdf_out
+
+        lossless = pdf_out.from_pdf(data, job.page, rotation=job.stored.rotation)
+        if lossless:
+            return lossless
+        clock.lap("decode")
+
+    def draw(region: Box, size: Size) -> Image.Image:
+        return documents.draw_page(
+            data, job.page, page=job.page_size, region=region, size=size, engines=engines, clock=clock
+        )
+
+    todo = _plan(job, job.page_size, 1)
+    image = draw(todo.crop, todo.size)
+    clock.lap("decode")
+    whole = Box(0, 0, job.page_size.width, job.page_size.height)
+    return _finished(image, todo, job, lambda: draw(whole, _proxy_size(job.page_size)), clock)
+
+
+def _plan(job: RenderJob, source: Size, orientation: int) -> plan.Plan:
+    todo = plan.make(
+        job.stored,
+        source=source,
+        orientation=orientation,
+        redactions=job.redactions if qualities.is_redacted(job.stored.quality) else (),
+    )
+    if source.rotated(90 * plan.turns_of(orientation)[1]) != job.page_size:
+        raise SourceDamaged("The file is not the one whose pages were measured. Send it again.")
+    return todo
+
+
+def _scaled(source: Image.Image, todo: plan.Plan, factor: int) -> Image.Image:
+    """The crop of a decoded image at its final size, in grey or sRGB."""
+    image = colour.scalable(source)
+    image = steps.burn_source(image, todo, factor)
+    image = steps.scale(image, todo, factor)
+    return colour.flatten(image, source.info.get("icc_profile"), adobe="adobe" in source.info)
+
+
+def _finished(image: Image.Image, todo: plan.Plan, job: RenderJob, proxy: qualities.Proxy, clock: Clock) -> Image.Image:
+    image = qualities.apply(job.stored.quality, image, todo, proxy)
+    image = steps.burn(image, todo.burnt_output())
+    image = steps.turn(image, todo)
+    clock.lap("quality")
+    return image
+
+
+def _image_proxy(data: bytes, kind: SourceType, decoded: Image.Image, factor: int) -> Image.Image:
+    """The whole page in source orientation. Always from the same decoding, whatever was shrunk for this request."""
+    source = images.open_image(data, kind) if kind is SourceType.JPEG else decoded
+    size = images.size_of(source)
+    small = _proxy_size(size)
+    todo = plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ())
+    if source is not decoded:
+        factor = steps.decode(source, todo)  # type: ignore[arg-type]  # just opened
+    return _scaled(source, todo, factor)
+
+
+def _proxy_size(page: Size) -> Size:
+    return fit(page, page, area=LIMITS.proxy_pixels)
+
+
+def _is_the_page_itself(job: RenderJob) -> bool:
+    """True if the whole page at its own size is asked for as PDF: nothing has to be drawn for that."""
+    stored = job.stored
+    whole = stored.region is None and stored.size == job.page_size
+    return stored.format is OutputFormat.PDF and whole and stored.quality == "default"
+
+
+def _encode(image: Image.Image, form: OutputFormat) -> bytes:
+    if form is not OutputFormat.PDF:
+        return encode(image, form)
+    from transforms import pdf_out
+
+    return pdf_out.from_picture(bare(image))

@@ -1,0 +1,148 @@
+"""Renders and probes uploads in disposable processes: whatever a file does to its decoder, this process gets an
+answer or a TransformError. One child never serves two owners.
+"""
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from transforms.documents import ENGINES
+from transforms.errors import (
+    RenderCrashed,
+    RendererUnavailable,
+    RenderTimeout,
+    SourceDamaged,
+    TransformError,
+)
+from transforms.formats import SourceType
+from transforms.limits import LIMITS
+from transforms.probe import Probe
+from transforms.render import Rendered, RenderJob
+from transforms.sandbox import wire
+from transforms.sandbox.confine import Confinement
+from transforms.sandbox.nursery import LIBRARY
+from transforms.sandbox.pool import Pool
+from transforms.sandbox.worker import NeverStarted
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS: Final = 2
+_Answer = TypeVar("_Answer")
+
+
+class Sandbox:
+    """Starts its processes on first use. Threads may share it; a forked copy of the process starts its own.
+
+    `spares` children are kept ready: as many as renders are expected to begin at once. `library` is the folder that
+    holds the `transforms` package which the children run.
+    """
+
+    def __init__(
+        self, *, spares: int = 1, pdf_engines: tuple[str, ...] = ENGINES, library: Path = LIBRARY
+    ) -> None:
+        self._spares = spares
+        self._pdf_engines = pdf_engines
+        self._library = library
+        self._pool = Pool(spares=spares, library=library)
+        _live.add(self)
+
+    def probe(self, data: bytes, *, owner: str) -> Probe:
+        """What `data` is. `owner` is the prescription's id. Raises TransformError."""
+        request = wire.Request(owner=owner, job=None, engine="pdfium", deadline=_deadline())
+        return self._ask(request, data, lambda fields, _: wire.decode_probe(fields))
+
+    def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
+        """The variant. `owner` is the prescription's id. Raises TransformError."""
+        deadline, failure = _deadline(), None
+        for engine in self._engines(job):
+            request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
+            try:
+                return self._ask(
+                    request,
+                    data,
+                    lambda fields, result: wire.decode_rendered(fields, result, asked=job.stored),
+                )
+            except (SourceDamaged, RenderCrashed) as error:
+                failure = failure or error  # the first engine's words: it is the better one
+        raise failure or RendererUnavailable("No engine for PDF pages is available.")
+
+    def warm(self) -> None:
+        """Returns once a child is ready. Raises RendererUnavailable."""
+        worker = self._pool.take(None)
+        try:
+            worker.wait_ready(_deadline())
+        except (NeverStarted, TransformError) as error:
+            self._pool.give_back(worker, reusable=False)
+            raise RendererUnavailable from error
+        self._pool.keep_spare(worker)
+
+    def capabilities(self) -> Confinement:
+        """Which protections hold in the children on this machine. Raises RendererUnavailable."""
+        return self._pool.nursery().confinement
+
+    def processes(self) -> tuple[tuple[int, str | None], ...]:
+        """(pid, owner) of the zygote, first, and of every child known to be ready; a spare has no owner."""
+        return self._pool.processes()
+
+    def close(self) -> None:
+        """Ends all processes. The next call would start them again."""
+        self._pool.close()
+
+    def after_fork(self) -> None:
+        """In a forked copy of the process: leaves the parent's processes alone and begins with none."""
+        self._pool.abandon()
+        self._pool = Pool(spares=self._spares, library=self._library)
+
+    def _engines(self, job: RenderJob) -> tuple[wire.Engine, ...]:
+        if job.media_type is not SourceType.PDF:
+            return ("pdfium",)  # the usual kind of child
+        if "poppler" not in self._pdf_engines or not self.capabilities().poppler:
+            return ("pdfium",) if "pdfium" in self._pdf_engines else ()
+        return tuple(engine for engine in wire.ENGINES if engine in self._pdf_engines)
+
+    def _ask(
+        self, request: wire.Request, data: bytes, read: Callable[[wire.Fields, bytes], _Answer]
+    ) -> _Answer:
+        for _ in range(_ATTEMPTS):
+            worker = self._pool.take(request.owner, may_exec=request.engine == "poppler")
+            reusable = False
+            try:
+                answer = read(*worker.run(request, data))
+            except NeverStarted:
+                continue
+            except wire.WireError as error:
+                log.error("A renderer sent an answer that is not acceptable: %s", error)  # noqa: TRY400
+                raise RenderCrashed from error
+            except RenderTimeout:
+                worker.kill()
+                raise
+            except TransformError as error:
+                reusable = error.permanent  # it has told what is wrong with the file, in good health
+                raise
+            else:
+                reusable = True
+                return answer
+            finally:
+                self._pool.give_back(worker, reusable=reusable and request.engine != "poppler")
+        raise RendererUnavailable
+
+
+def _deadline() -> float:
+    return time.monotonic() + LIMITS.child_wall_seconds
+
+
+_live: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
+
+
+def _each(act: Callable[[Sandbox], None]) -> None:
+    for sandbox in tuple(_live):
+        act(sandbox)
+
+
+os.register_at_fork(after_in_child=lambda: _each(Sandbox.after_fork))
+atexit.register(lambda: _each(Sandbox.close))

@@ -1,0 +1,108 @@
+"""What a renderer process gives up, for good: network, exec, other people's files, privileges, and most of its limits.
+
+Where a machine does not allow one of these (an old kernel, a strict container) the rest still holds; `Confinement`
+says what does, and the system check shows it.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from transforms.limits import LIMITS, MIB
+from transforms.sandbox import landlock, syscalls
+
+_PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
+_CAPABILITY_VERSION: Final = 0x20080522
+
+OUTPUT_BYTES: Final = 64 * MIB  # RLIMIT_FSIZE: no variant is larger
+_OPEN_FILES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What holds in the renderer processes of this machine. `landlock` is the kernel's ABI version, 0 for none."""
+
+    no_new_privileges: bool
+    capabilities_dropped: bool
+    seccomp: bool
+    landlock: int
+    poppler: bool
+
+    def as_dict(self) -> dict[str, bool | int]:
+        return asdict(self)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the protections that this machine does not give; empty where all hold."""
+        return tuple(name for name, value in asdict(self).items() if not value and name != "poppler")
+
+
+def prctl(option: int, value: int) -> bool:
+    """One Linux prctl(2) with one argument; False where the kernel refuses."""
+    call = ctypes.CDLL(None, use_errno=True).prctl
+    zero = ctypes.c_ulong(0)
+    return int(call(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero)) == 0
+
+
+def zygote(*, executables: tuple[str, ...] = ()) -> Confinement:
+    """Confines the calling process before it forks; `executables` stay runnable for children that may exec at all."""
+    _prefer_for_oom_killer()
+    no_new_privileges = prctl(_NO_NEW_PRIVS, 1)
+    version = landlock.restrict(executables=executables)
+    dropped = _drop_capabilities()
+    try:
+        syscalls.drop_everywhere()
+        seccomp = True
+    except (ImportError, OSError, RuntimeError):  # no pyseccomp, the kernel refuses, no libseccomp
+        seccomp = False
+    # Last: a process that is not dumpable may not open its own /proc files any more.
+    prctl(_DUMPABLE, 0)
+    return Confinement(
+        no_new_privileges=no_new_privileges,
+        capabilities_dropped=dropped,
+        seccomp=seccomp,
+        landlock=version,
+        poppler=bool(executables),
+    )
+
+
+def die_with(parent: int) -> None:
+    """SIGKILL for this process as soon as `parent`, which forked it and has one thread, is gone."""
+    prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def child(*, seccomp: bool, may_exec: bool) -> None:
+    """Confines one child before its first byte of input. Raises OSError if a promised protection cannot be had."""
+    for what, amount in (
+        (resource.RLIMIT_AS, LIMITS.child_memory_bytes),
+        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),  # a core file would hold the picture
+    ):
+        resource.setrlimit(what, (amount, amount))
+    if may_exec:
+        # The external program is not stopped by our own timer; this limit it inherits.
+        resource.setrlimit(resource.RLIMIT_CPU, (LIMITS.child_cpu_seconds, LIMITS.child_cpu_seconds))
+    if seccomp:
+        syscalls.drop_for_child(may_exec=may_exec)
+
+
+def _drop_capabilities() -> bool:
+    """Even where the service runs as root, a renderer cannot override permissions or raise its limits."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    return int(ctypes.CDLL(None, use_errno=True).capset(header, nothing)) == 0
+
+
+def _prefer_for_oom_killer() -> None:
+    """When the machine itself is short of memory, a renderer goes before the process that waits for it."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # not a path of ours
+            file.write("500")
+    except OSError:
+        pass

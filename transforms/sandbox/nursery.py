@@ -1,0 +1,122 @@
+"""The parent's side of the zygote: starts it, asks it for children, and ends it."""
+
+import contextlib
+import json
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from transforms.errors import RendererUnavailable
+from transforms.sandbox import confine, zygote
+from transforms.sandbox.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS: Final = 10.0
+_SEND_SECONDS: Final = 2.0
+_STOP_SECONDS: Final = 2.0
+LIBRARY: Final = Path(__file__).parents[2]  # the folder that holds `transforms`
+# -I: no PYTHON* variable, no user site, no working directory. Where code lies is said on the command line.
+_PROGRAM: Final = (
+    "import sys; control, parent, *sys.path[:0] = sys.argv[1:]; "
+    "from transforms.sandbox.zygote import main; main(int(control), int(parent))"
+)
+_PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # some interpreters do not start without it (AWS Lambda's)
+
+
+class Nursery:
+    """One zygote process. Thread-safe: each request is one datagram."""
+
+    def __init__(self, library: Path = LIBRARY) -> None:
+        """Starts it and waits until the engines are loaded. Raises RendererUnavailable."""
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_SEND_SECONDS)
+        errors = os.memfd_create("stderr")
+        try:
+            with theirs:
+                self._process = _start(theirs, library, errors)
+            self.confinement = self._greeting()
+        except (OSError, ValueError, TypeError) as error:
+            self.close()
+            words = os.pread(errors, 4096, max(0, os.fstat(errors).st_size - 4096)).decode(errors="replace")
+            log.error("The renderer process did not start: %s\n%s", error, words)  # noqa: TRY400
+            raise RendererUnavailable from error
+        finally:
+            os.close(errors)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def hire(self, *, may_exec: bool = False) -> Worker:
+        """A child in the making. Raises OSError if the zygote is gone."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        obituary, report = os.pipe()
+        worker = Worker(ours, obituary, self.kill)
+        try:
+            kind = zygote.FORK_WITH_EXEC if may_exec else zygote.FORK
+            socket.send_fds(self._control, [kind], [theirs.fileno(), report])
+        except OSError:
+            worker.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(report)
+        return worker
+
+    def kill(self, pid: int) -> None:
+        """Ends a child that hangs. The zygote does it: only it knows whether the number is still that child's."""
+        with contextlib.suppress(OSError):
+            self._control.send(zygote.KILL + b"%d" % pid)
+
+    def close(self) -> None:
+        """Ends the zygote and, with it, every child."""
+        self._control.close()
+        process = getattr(self, "_process", None)
+        if process is None:
+            return
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def forget(self) -> None:
+        """In a forked copy of this process: lets go of the parent's zygote without disturbing it."""
+        self._control.close()
+        self._process.returncode = 0  # not our child: no waiting, no warning
+
+    def _greeting(self) -> confine.Confinement:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        if not poll.poll(_START_SECONDS * 1000):
+            raise TimeoutError(f"it was not ready within {_START_SECONDS:g} s")
+        greeting = self._control.recv(4096)
+        if not greeting:
+            raise ValueError("it ended while loading the engines")
+        return confine.Confinement(**json.loads(greeting))
+
+
+def _start(control: socket.socket, library: Path, errors: int) -> subprocess.Popen[bytes]:
+    # Where our own packages came from; a relative entry would be the working directory again.
+    folders = [str(library), *(folder for folder in sys.path if Path(folder).is_absolute())]
+    arguments = (str(control.fileno()), str(os.getpid()), *folders)
+    return subprocess.Popen(
+        (sys.executable, "-I", "-B", "-c", _PROGRAM, *arguments),
+        pass_fds=(control.fileno(),),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        cwd="/",
+        env={"LANG": "C.UTF-8", **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}},
+        start_new_session=True,  # a Ctrl-C in the terminal is for the parent
+    )

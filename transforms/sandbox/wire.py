@@ -1,0 +1,165 @@
+"""What parent and child say to each other: small JSON messages, pixels and bytes go by memfd.
+
+JSON because a child may have been taken over by the file it renders: its answer is data to check, never a pickle.
+"""
+
+import json
+import traceback
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from transforms.errors import TransformError, from_code
+from transforms.formats import OutputFormat, SourceType
+from transforms.geometry import Box, Size
+from transforms.limits import LIMITS
+from transforms.probe import Probe
+from transforms.render import Rendered, RenderJob
+from transforms.spec import Stored
+
+MESSAGE_BYTES: Final = 64 * 1024
+STARTED: Final = b"started"  # a child has taken the job: from here on the job is to blame
+_DETAIL_CHARACTERS: Final = 300
+_MAGIC: Final = {
+    OutputFormat.JPG: lambda head: head.startswith(b"\xff\xd8\xff"),
+    OutputFormat.PNG: lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
+    OutputFormat.WEBP: lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+    OutputFormat.AVIF: lambda head: head[4:12] in (b"ftypavif", b"ftypavis"),
+    OutputFormat.PDF: lambda head: head.startswith(b"%PDF-"),
+}
+
+Fields: TypeAlias = dict[str, Any]
+Engine: TypeAlias = Literal["pdfium", "poppler"]
+ENGINES: Final[tuple[Engine, ...]] = ("pdfium", "poppler")  # in order of trust
+
+
+class WireError(Exception):
+    """The other side's message is not one we send: it is broken, or lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One job for a child; `job` None means probe. `deadline` is a time.monotonic() value: the clock is shared."""
+
+    owner: str
+    job: RenderJob | None
+    engine: Engine
+    deadline: float
+
+    def encode(self) -> bytes:
+        message: Fields = {"owner": self.owner, "engine": self.engine, "deadline": self.deadline}
+        if self.job is not None:
+            message["job"] = {
+                "media_type": self.job.media_type.value,
+                "page": self.job.page,
+                "stored": str(self.job.stored),
+                "page_size": [self.job.page_size.width, self.job.page_size.height],
+                "redactions": [[box.x, box.y, box.width, box.height] for box in self.job.redactions],
+            }
+        return json.dumps(message, separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, message: bytes) -> "Request":
+        """Trusts its input: only the parent writes to a child."""
+        fields = json.loads(message)
+        job = fields.pop("job", None)
+        return cls(job=_job(job) if job else None, **fields)
+
+
+def _job(fields: Fields) -> RenderJob:
+    return RenderJob(
+        media_type=SourceType(fields["media_type"]),
+        page=fields["page"],
+        stored=Stored.parse(fields["stored"]),
+        page_size=Size(*fields["page_size"]),
+        redactions=tuple(Box(*box) for box in fields["redactions"]),
+    )
+
+
+def encode_failure(error: TransformError, *, cause: Exception | None = None) -> bytes:
+    """`cause`, an error nobody foresaw, is named by type and place for the log. Its words may quote the file."""
+    message = {"code": error.code, "detail": error.detail[:_DETAIL_CHARACTERS]}
+    if cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)[-3:]
+        places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+        message["cause"] = f"{type(cause).__name__} at {places}"
+    return json.dumps(message).encode()
+
+
+def encode_probe(probe: Probe) -> bytes:
+    pages = [[page.width, page.height] for page in probe.pages]
+    return json.dumps({"media_type": probe.media_type.value, "pages": pages}).encode()
+
+
+def encode_rendered(rendered: Rendered) -> bytes:
+    return json.dumps(
+        {
+            "media_type": rendered.media_type,
+            "width": rendered.width,
+            "height": rendered.height,
+            "bytes": len(rendered.data),
+            "timings": rendered.timings,
+        }
+    ).encode()
+
+
+def fields_of(message: bytes) -> Fields:
+    """The answer's fields. Raises the TransformError it reports, or WireError."""
+    try:
+        fields = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise WireError("the answer is not JSON") from error
+    if not isinstance(fields, dict):
+        raise WireError("the answer is not an object")
+    code = fields.get("code")
+    if code is None:
+        return fields
+    detail = fields.get("detail")
+    if not isinstance(code, str) or not isinstance(detail, str):
+        raise WireError("the failure has no code or detail")
+    # It is shown to people: one line, of bounded length, whatever the child wrote.
+    raise from_code(code, "".join(c for c in detail if c.isprintable())[:_DETAIL_CHARACTERS])
+
+
+def decode_probe(fields: Fields) -> Probe:
+    """Raises WireError for anything that a probe cannot find."""
+    pages = fields.get("pages")
+    if not isinstance(pages, list) or not 1 <= len(pages) <= LIMITS.pdf_pages:
+        raise WireError("the number of pages is out of range")
+    sizes = tuple(
+        _size(*page) if isinstance(page, list) and len(page) == 2 else _size(0, 0) for page in pages
+    )
+    try:
+        media_type = SourceType(fields.get("media_type"))
+    except ValueError as error:
+        raise WireError("unknown media type") from error
+    if media_type is not SourceType.PDF and len(sizes) != 1:
+        raise WireError("an image has one page")
+    return Probe(media_type=media_type, pages=sizes)
+
+
+def decode_rendered(fields: Fields, data: bytes, *, asked: Stored) -> Rendered:
+    """Raises WireError unless the answer is the asked format and size, and `data` starts like that format."""
+    if fields.get("bytes") != len(data) or not data:
+        raise WireError("the length of the result differs from what was announced")
+    if fields.get("media_type") != asked.format.media_type or not _MAGIC[asked.format](data[:16]):
+        raise WireError(f"the result is not {asked.format.media_type}")
+    size = _size(fields.get("width"), fields.get("height"))
+    if size != asked.size.rotated(asked.rotation):
+        raise WireError(f"the result is {size} pixels instead of {asked.size.rotated(asked.rotation)}")
+    timings = fields.get("timings")
+    if not isinstance(timings, dict) or not all(_is_number(value) for value in timings.values()):
+        raise WireError("the timings are not numbers")
+    return Rendered(
+        data=data, media_type=asked.format.media_type, width=size.width, height=size.height, timings=timings
+    )
+
+
+def _size(width: object, height: object) -> Size:
+    sides = (width, height)
+    if not all(type(side) is int and 1 <= side <= LIMITS.source_side for side in sides):
+        raise WireError("a size is out of range")
+    return Size(*sides)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)

@@ -1,0 +1,130 @@
+"""The parent's side of one child: hand it a job, wait, and tell from the way it ended what went wrong."""
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+from transforms.errors import RenderCrashed, RendererUnavailable, RenderMemory, RenderTimeout, TransformError
+from transforms.limits import LIMITS
+from transforms.sandbox import wire
+from transforms.sandbox.zygote import OBITUARY
+
+# A child killed by a signal with this much resident memory ran out of it: engines abort() when an allocation fails
+# (PDFium), or the kernel steps in. No legal page needs as much.
+_MEMORY_PRESSURE_KB: Final = LIMITS.child_memory_bytes // 2 // 1024
+_OBITUARY_SECONDS: Final = (
+    2.0  # the zygote reports a death within a millisecond; without one, it is dead as well
+)
+
+
+class NeverStarted(Exception):
+    """The child was gone before it took the job: any other child can have it."""
+
+
+class Worker:
+    """One child process, seen from the process that hired it. Serves one owner; used by one thread at a time."""
+
+    def __init__(self, channel: socket.socket, obituary: int, kill: Callable[[int], None]) -> None:
+        self._channel = channel
+        self._obituary: list[int] = [obituary]
+        self._kill = kill
+        self._memfds: list[int] = []
+        self.pid: int | None = None  # known once the child said that it is ready
+        self.owner: str | None = None
+        self.expires = 0.0
+
+    def wait_ready(self, deadline: float) -> None:
+        """Raises NeverStarted, or RendererUnavailable past `deadline` (time.monotonic() seconds)."""
+        if self.pid is None:
+            if not (message := self._receive(deadline)):
+                raise NeverStarted if message is not None else RendererUnavailable
+            self.pid = int(message)
+
+    def run(self, request: wire.Request, data: bytes) -> tuple[wire.Fields, bytes]:
+        """The child's answer and what it wrote. Raises NeverStarted, WireError, or a TransformError."""
+        deadline = request.deadline
+        source, result = self._memfd("source"), self._memfd("result")
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(source, view) :]
+            os.lseek(source, 0, os.SEEK_SET)
+            try:
+                socket.send_fds(self._channel, [request.encode()], [source, result])
+            except OSError as error:
+                raise NeverStarted from error
+            self.wait_ready(deadline)
+            started = self._receive(deadline)
+            if started is None:
+                raise RendererUnavailable
+            if started != wire.STARTED:
+                raise NeverStarted
+            answer = self._receive(deadline)
+            if answer is None:
+                raise RenderTimeout
+            if not answer:
+                raise self._autopsy()
+            return wire.fields_of(answer), _read(result)
+        finally:
+            _close(self._memfds)
+
+    def kill(self) -> None:
+        """Ends a child that hangs."""
+        if self.pid:
+            self._kill(self.pid)
+
+    def close(self) -> None:
+        """Lets go of the child: an idle one sees it and ends. Safe in a forked copy of this process."""
+        self._channel.close()
+        _close(self._obituary)
+        _close(self._memfds)
+
+    def _memfd(self, name: str) -> int:
+        descriptor = os.memfd_create(name)
+        self._memfds.append(descriptor)
+        return descriptor
+
+    def _receive(self, deadline: float) -> bytes | None:
+        """The next message, b"" if the child is gone, None if `deadline` came first."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        if not poll.poll(max(0.0, (deadline - time.monotonic()) * 1000)):
+            return None
+        try:
+            return self._channel.recv(wire.MESSAGE_BYTES)
+        except ConnectionResetError:
+            return b""
+
+    def _autopsy(self) -> TransformError:
+        poll = select.poll()
+        (obituary,) = self._obituary
+        poll.register(obituary, select.POLLIN)
+        report = os.read(obituary, OBITUARY.size) if poll.poll(_OBITUARY_SECONDS * 1000) else b""
+        if len(report) != OBITUARY.size:
+            return RenderCrashed()
+        status, peak_kb = OBITUARY.unpack(report)
+        return verdict(status, peak_kb)
+
+
+def verdict(status: int, peak_kb: int) -> TransformError:
+    """What a wait status and a peak of resident memory say about a job that got no answer."""
+    if not os.WIFSIGNALED(status):
+        return RenderCrashed()
+    if os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGXCPU):
+        return RenderTimeout()
+    return RenderMemory() if peak_kb >= _MEMORY_PRESSURE_KB else RenderCrashed()
+
+
+def _close(descriptors: list[int]) -> None:
+    """Closes and forgets each, in an order that a fork in between cannot turn into closing one twice."""
+    while descriptors:
+        os.close(descriptors.pop())
+
+
+def _read(descriptor: int) -> bytes:
+    """A copy: the child could still change the file it wrote to."""
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
