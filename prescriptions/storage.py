@@ -20,18 +20,6 @@ from django.core.files.storage import storages
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-# Defaults of the SDK are 60 s each: far longer than anybody waits for a picture.
-CLIENT_CONFIG = Config(
-    signature_version="s3v4",
-    connect_timeout=2,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=64,
-    s3={"addressing_style": "path" if settings.RX_S3_ENDPOINT else "auto"},
-    # We send a SHA-256 of our own with each put; a second checksum would cost a pass over the bytes.
-    request_checksum_calculation="when_required",
-    response_checksum_validation="when_required",
-)
 _CHUNK = 256 * 1024
 
 
@@ -53,6 +41,21 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
+def client_config() -> Config:
+    """The SDK's own time-outs are 60 s each: far longer than anybody waits for a picture."""
+    return Config(
+        signature_version="s3v4",
+        connect_timeout=2,
+        read_timeout=10,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=64,
+        s3={"addressing_style": "path" if settings.RX_S3_ENDPOINT else "auto"},
+        # We send a SHA-256 of our own with each put; a second checksum would cost a pass over the bytes.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+
+
 _lock = threading.Lock()
 _client: "tuple[int, S3Client] | None" = None
 
@@ -69,7 +72,7 @@ def client() -> "S3Client":
                     region_name=settings.RX_S3_REGION,
                     aws_access_key_id=settings.RX_S3_ACCESS_KEY or None,
                     aws_secret_access_key=settings.RX_S3_SECRET_KEY or None,
-                    config=CLIENT_CONFIG,
+                    config=client_config(),
                 )
                 _client = (os.getpid(), made)
     return _client[1]

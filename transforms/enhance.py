@@ -18,7 +18,9 @@ _BLUR: Final = 6
 _LIFT: Final = 2.5  # a table top or a black-and-white photo must not be pulled up to white
 _BAND_PIXELS: Final = 1_000_000  # arithmetic needs 32-bit copies: one band at a time keeps them small
 _PAPER: Final = (215, 245)  # bounds of the grey that becomes white, after the light is even
-_INK: Final = (0, 96)  # bounds of the grey that becomes black
+_INK: Final = (0, 56)  # bounds of the grey that becomes black: higher, and blue ink would lose its colour
+_TINT: Final = 4  # colour this weak is the paper's, or noise
+_VIVID: Final = (5, 4)  # what is left is ink or a stamp: a quarter stronger, as darkening alone would dull it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ def measure(proxy: Image.Image) -> Look:
     light = small.filter(ImageFilter.RankFilter(_PAPER_WINDOW, rank)).filter(ImageFilter.GaussianBlur(_BLUR))
     floor = max(1, int(_brightest_paper(light) / _LIFT))
     light = light.point(lambda level: max(level, floor))
-    even = _even(proxy, light.resize(proxy.size, Image.Resampling.BICUBIC)).convert("L")
-    white, black = _levels(even.histogram())
+    gray, paper = proxy.convert("L"), light.convert("L").resize(proxy.size, Image.Resampling.BICUBIC)
+    white, black = _levels(_even(gray, paper).histogram())
     return Look(light, white, black)
 
 
@@ -54,7 +56,10 @@ def apply(image: Image.Image, look: Look, plan: Plan) -> Image.Image:
     for top in range(0, image.height, rows):
         band = (0, top, image.width, min(image.height, top + rows))
         out.paste(_even(image.crop(band), light.crop(band)), band)
-    return out.point(_curve(look.white, look.black) * len(out.getbands()))
+    if out.mode == "L":
+        return out.point(_curve(look.white, look.black))
+    colour = _chroma()
+    return out.convert("YCbCr").point(_curve(look.white, look.black) + colour + colour).convert("RGB")
 
 
 def _even(image: Image.Image, light: Image.Image) -> Image.Image:
@@ -87,6 +92,16 @@ def _curve(white: int, black: int) -> list[int]:
     """A straight line from black to white, in exact arithmetic."""
     span = white - black
     return [min(255, max(0, (2 * (level - black) * 255 + span) // (2 * span))) for level in range(256)]
+
+
+def _chroma() -> list[int]:
+    """Cb or Cr, whose middle is 128: weak colours to none, others stronger."""
+    gain, per = _VIVID
+    out = []
+    for level in range(256):
+        strength = max(0, abs(level - 128) - _TINT) * gain // per
+        out.append(min(255, max(0, 128 + (strength if level > 128 else -strength))))
+    return out
 
 
 def _percentile(histogram: list[int], share: float) -> int:

@@ -71,7 +71,12 @@ def open_image(data: bytes, kind: SourceType) -> ImageFile.ImageFile:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; damaged or absurd metadata counts as upright."""
+    """The EXIF orientation, 1 to 8; damaged or absurd metadata counts as upright. Decodes a PNG.
+
+    Raises what the decoder raises: call it inside `decoding`.
+    """
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        image.load()  # its EXIF may come behind the pixels
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001  # a broken EXIF block must not cost the patient a readable picture

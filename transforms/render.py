@@ -64,10 +64,10 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
     if job.page != 1:
         raise PageMissing
     source = images.open_image(data, job.media_type)
-    orientation = images.orientation(source)
-    todo = _plan(job, images.size_of(source), orientation)
-    clock.lap("open")
     with images.decoding(job.media_type):
+        orientation = images.orientation(source)
+        todo = _plan(job, images.size_of(source), orientation)
+        clock.lap("open")
         if job.media_type is SourceType.JPEG and _is_the_page_itself(job):
             from transforms import pdf_out
 

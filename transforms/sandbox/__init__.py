@@ -1,11 +1,10 @@
-"""Where uploaded bytes meet a decoder: disposable processes without network, credentials or other people's files.
+"""Where uploaded bytes meet a decoder: disposable processes without network, credentials or others' files.
 
 `default()` is the process's one sandbox. Nothing outside this package may call `transforms.render.render` or
 `transforms.probe.probe` on an upload.
 """
 
 import os
-import threading
 from typing import Final
 
 from transforms.sandbox.client import Sandbox
@@ -13,19 +12,13 @@ from transforms.sandbox.confine import Confinement
 
 __all__ = ["Confinement", "Sandbox", "default"]
 
-_lock: Final = threading.Lock()
-_default: Sandbox | None = None
+_ENGINES: Final = os.environ.get("RX_PDF_ENGINES", "pdfium,poppler")
+_DEFAULT: Final = Sandbox(pdf_engines=tuple(name.strip() for name in _ENGINES.split(",")))
 
 
 def default() -> Sandbox:
-    """The sandbox of this process, made on first use; `RX_PDF_ENGINES` names the engines for PDF pages, in order.
+    """The sandbox of this process. `RX_PDF_ENGINES` names the engines for PDF pages.
 
     A forked copy of the process may call it as well: it gets processes of its own.
     """
-    global _default
-    if _default is None:
-        with _lock:
-            if _default is None:
-                engines = os.environ.get("RX_PDF_ENGINES", "pdfium,poppler").split(",")
-                _default = Sandbox(pdf_engines=tuple(name.strip() for name in engines))
-    return _default
+    return _DEFAULT

@@ -1,5 +1,5 @@
-"""One renderer process: serves the jobs of one owner and dies. Runs the decoders, so it must be assumed hostile
-from its first job on: it holds no secret and can reach nothing but its own channel.
+"""One renderer process: serves the jobs of one owner and dies. It runs the decoders, so it must be assumed
+hostile from its first job on: it holds no secret and can reach nothing but its own channel.
 """
 
 import os
@@ -12,6 +12,7 @@ from transforms.limits import LIMITS
 from transforms.probe import probe
 from transforms.render import render
 from transforms.sandbox import confine, heap, wire, workout
+from transforms.sandbox.preload import POPPLER_FOLDERS
 
 IDLE_SECONDS: Final = 3.0  # how long a child waits for its owner's next page
 
@@ -19,9 +20,11 @@ IDLE_SECONDS: Final = 3.0  # how long a child waits for its owner's next page
 def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool) -> NoReturn:
     """Never returns. `channel` is the only descriptor besides 0, 1 and 2 that is open."""
     confine.die_with(zygote)
+    if may_exec:
+        os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
     heap.fault_in()
     confine.child(seccomp=seccomp, may_exec=may_exec)
-    workout.run()
+    workout.run("default.jpg")
     with socket.socket(fileno=channel) as parent:
         parent.send(b"%d" % os.getpid())
         owner: str | None = None

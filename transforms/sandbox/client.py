@@ -1,5 +1,5 @@
-"""Renders and probes uploads in disposable processes: whatever a file does to its decoder, this process gets an
-answer or a TransformError. One child never serves two owners.
+"""Renders and probes uploads in disposable processes: whatever a file does to its decoder, this process gets
+an answer or a TransformError. One child never serves two owners.
 """
 
 import atexit
@@ -8,6 +8,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -27,24 +28,30 @@ from transforms.sandbox import wire
 from transforms.sandbox.confine import Confinement
 from transforms.sandbox.nursery import LIBRARY
 from transforms.sandbox.pool import Pool
-from transforms.sandbox.worker import NeverStarted
+from transforms.sandbox.worker import NeverStartedError
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS: Final = 2
+_ATTEMPTS: Final = 3
 _Answer = TypeVar("_Answer")
 
 
 class Sandbox:
     """Starts its processes on first use. Threads may share it; a forked copy of the process starts its own.
 
-    `spares` children are kept ready: as many as renders are expected to begin at once. `library` is the folder that
-    holds the `transforms` package which the children run.
+    `spares` children are kept ready: as many as renders are expected to begin at once. A call takes at most
+    `wall_seconds`. `library` is the folder that holds the `transforms` package which the children run.
     """
 
     def __init__(
-        self, *, spares: int = 1, pdf_engines: tuple[str, ...] = ENGINES, library: Path = LIBRARY
+        self,
+        *,
+        spares: int = 1,
+        pdf_engines: tuple[str, ...] = ENGINES,
+        wall_seconds: float = LIMITS.child_wall_seconds,
+        library: Path = LIBRARY,
     ) -> None:
+        self._wall_seconds = wall_seconds
         self._spares = spares
         self._pdf_engines = pdf_engines
         self._library = library
@@ -53,33 +60,45 @@ class Sandbox:
 
     def probe(self, data: bytes, *, owner: str) -> Probe:
         """What `data` is. `owner` is the prescription's id. Raises TransformError."""
-        request = wire.Request(owner=owner, job=None, engine="pdfium", deadline=_deadline())
+        request = wire.Request(owner=owner, job=None, engine="pdfium", deadline=self._deadline())
         return self._ask(request, data, lambda fields, _: wire.decode_probe(fields))
 
     def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
-        """The variant. `owner` is the prescription's id. Raises TransformError."""
-        deadline, failure = _deadline(), None
+        """The variant. `owner` is the prescription's id. Raises TransformError.
+
+        `timings` gets one more entry, "sandbox": what isolation added, waiting for a child included.
+        """
+        began, failure = time.monotonic(), None
         for engine in self._engines(job):
+            deadline = began + self._wall_seconds
             request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
             try:
-                return self._ask(
+                rendered = self._ask(
                     request,
                     data,
                     lambda fields, result: wire.decode_rendered(fields, result, asked=job.stored),
                 )
             except (SourceDamaged, RenderCrashed) as error:
                 failure = failure or error  # the first engine's words: it is the better one
+            else:
+                took = (time.monotonic() - began) * 1000
+                return replace(
+                    rendered,
+                    timings={**rendered.timings, "sandbox": round(took - sum(rendered.timings.values()), 3)},
+                )
         raise failure or RendererUnavailable("No engine for PDF pages is available.")
 
     def warm(self) -> None:
-        """Returns once a child is ready. Raises RendererUnavailable."""
-        worker = self._pool.take(None)
+        """Returns once all spare children are ready. Raises RendererUnavailable."""
+        workers = [self._pool.take(None) for _ in range(max(1, self._spares))]
         try:
-            worker.wait_ready(_deadline())
-        except (NeverStarted, TransformError) as error:
-            self._pool.give_back(worker, reusable=False)
+            for worker in workers:
+                worker.wait_ready(self._deadline())
+        except NeverStartedError as error:
             raise RendererUnavailable from error
-        self._pool.keep_spare(worker)
+        finally:
+            for worker in workers:
+                self._pool.keep_spare(worker)
 
     def capabilities(self) -> Confinement:
         """Which protections hold in the children on this machine. Raises RendererUnavailable."""
@@ -98,6 +117,9 @@ class Sandbox:
         self._pool.abandon()
         self._pool = Pool(spares=self._spares, library=self._library)
 
+    def _deadline(self) -> float:
+        return time.monotonic() + self._wall_seconds
+
     def _engines(self, job: RenderJob) -> tuple[wire.Engine, ...]:
         if job.media_type is not SourceType.PDF:
             return ("pdfium",)  # the usual kind of child
@@ -105,18 +127,16 @@ class Sandbox:
             return ("pdfium",) if "pdfium" in self._pdf_engines else ()
         return tuple(engine for engine in wire.ENGINES if engine in self._pdf_engines)
 
-    def _ask(
-        self, request: wire.Request, data: bytes, read: Callable[[wire.Fields, bytes], _Answer]
-    ) -> _Answer:
+    def _ask(self, request: wire.Request, data: bytes, read: Callable[[wire.Fields, bytes], _Answer]) -> _Answer:
         for _ in range(_ATTEMPTS):
             worker = self._pool.take(request.owner, may_exec=request.engine == "poppler")
             reusable = False
             try:
                 answer = read(*worker.run(request, data))
-            except NeverStarted:
+            except NeverStartedError:
                 continue
             except wire.WireError as error:
-                log.error("A renderer sent an answer that is not acceptable: %s", error)  # noqa: TRY400
+                log.error("A renderer sent an answer that is not acceptable: %s", error)
                 raise RenderCrashed from error
             except RenderTimeout:
                 worker.kill()
@@ -130,10 +150,6 @@ class Sandbox:
             finally:
                 self._pool.give_back(worker, reusable=reusable and request.engine != "poppler")
         raise RendererUnavailable
-
-
-def _deadline() -> float:
-    return time.monotonic() + LIMITS.child_wall_seconds
 
 
 _live: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()

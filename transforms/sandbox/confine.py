@@ -1,7 +1,7 @@
-"""What a renderer process gives up, for good: network, exec, other people's files, privileges, and most of its limits.
+"""What a renderer process gives up for good: network, exec, other people's files, privileges, most resources.
 
-Where a machine does not allow one of these (an old kernel, a strict container) the rest still holds; `Confinement`
-says what does, and the system check shows it.
+Where a machine does not allow one of these (an old kernel, a strict container) the rest still holds;
+`Confinement` says what does, and the system check shows it.
 """
 
 import ctypes
@@ -23,7 +23,10 @@ _OPEN_FILES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What holds in the renderer processes of this machine. `landlock` is the kernel's ABI version, 0 for none."""
+    """What holds in the renderers of this machine. `landlock` is the kernel's ABI version, 0 for none.
+
+    `poppler` is no protection: it says that the second PDF engine can be run.
+    """
 
     no_new_privileges: bool
     capabilities_dropped: bool
@@ -48,7 +51,7 @@ def prctl(option: int, value: int) -> bool:
 
 
 def zygote(*, executables: tuple[str, ...] = ()) -> Confinement:
-    """Confines the calling process before it forks; `executables` stay runnable for children that may exec at all."""
+    """Confines the calling process before it forks. Children that may exec at all may run `executables`."""
     _prefer_for_oom_killer()
     no_new_privileges = prctl(_NO_NEW_PRIVS, 1)
     version = landlock.restrict(executables=executables)
@@ -77,7 +80,7 @@ def die_with(parent: int) -> None:
 
 
 def child(*, seccomp: bool, may_exec: bool) -> None:
-    """Confines one child before its first byte of input. Raises OSError if a promised protection cannot be had."""
+    """Confines one child before its first byte of input. Raises OSError if a promised protection fails."""
     for what, amount in (
         (resource.RLIMIT_AS, LIMITS.child_memory_bytes),
         (resource.RLIMIT_FSIZE, OUTPUT_BYTES),

@@ -1,5 +1,5 @@
-"""Makes a fresh child as fast as a process that has rendered before: nearly all of a fork's cost is first-touch page
-faults, so the heap is grown and touched while nobody waits. Never changes what is rendered.
+"""Makes a fresh child as fast as a process that has rendered before: nearly all of a fork's cost is first-touch
+page faults, so the heap is grown and touched while nobody waits. Never changes what is rendered.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ def keep() -> bool:
     if mallopt is None:
         return False
     options = ((_TRIM_THRESHOLD, 1024 * MIB), (_TOP_PAD, 64 * MIB), (_MMAP_MAX, 0), (_ARENA_MAX, 1))
-    return all([mallopt(option, value) == 1 for option, value in options])
+    return min(int(mallopt(option, value)) for option, value in options) == 1
 
 
 def fault_in() -> None:

@@ -1,6 +1,6 @@
-"""Which files a renderer may open (Landlock, Linux >= 5.13): code, fonts and nothing else, above all not /proc.
+"""Which files a renderer may open (Landlock, Linux >= 5.13): code, fonts, nothing else, above all not /proc.
 
-Without it a decoder taken over by a hostile file could read another process's environment, and the credentials in it.
+Without it, a decoder taken over by a hostile file could read other processes' environments, credentials included.
 """
 
 import ctypes
@@ -37,9 +37,9 @@ def abi() -> int:
 
 
 def restrict(*, executables: Iterable[str] = ()) -> int:
-    """Confines this process and its children for good and returns the ABI used; 0 means nothing was restricted.
+    """Confines this process and its children for good. Returns the ABI used; 0: nothing was restricted.
 
-    Call it after the engines are loaded (their folders are read from `sys.modules`) and after PR_SET_NO_NEW_PRIVS.
+    Call it after the engines are loaded (`sys.modules` tells their folders) and after PR_SET_NO_NEW_PRIVS.
     Only `executables` may be executed.
     """
     version = abi()
@@ -66,7 +66,7 @@ def _code() -> set[str]:
 
     Never a folder that only contains such a package: on a development machine that is the whole project.
     """
-    folders = set(sysconfig.get_paths().values())
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     for name, module in tuple(modules.items()):
         if "." not in name and (file := getattr(module, "__file__", None)):
             path = Path(file)
@@ -92,9 +92,7 @@ def _call(number: int, *arguments: bytes | int | None) -> int:
     syscall.restype = ctypes.c_long
     # Without explicit types ctypes passes 32-bit integers, and half of a pointer or a 64-bit size is garbage.
     typed = [
-        ctypes.c_char_p(argument)
-        if argument is None or isinstance(argument, bytes)
-        else ctypes.c_long(argument)
+        ctypes.c_char_p(argument) if argument is None or isinstance(argument, bytes) else ctypes.c_long(argument)
         for argument in arguments
     ]
     return int(syscall(ctypes.c_long(number), *typed))

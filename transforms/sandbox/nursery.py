@@ -21,11 +21,7 @@ _START_SECONDS: Final = 10.0
 _SEND_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 2.0
 LIBRARY: Final = Path(__file__).parents[2]  # the folder that holds `transforms`
-# -I: no PYTHON* variable, no user site, no working directory. Where code lies is said on the command line.
-_PROGRAM: Final = (
-    "import sys; control, parent, *sys.path[:0] = sys.argv[1:]; "
-    "from transforms.sandbox.zygote import main; main(int(control), int(parent))"
-)
+_PROGRAM: Final = "transforms/sandbox/boot.py"
 _PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # some interpreters do not start without it (AWS Lambda's)
 
 
@@ -34,6 +30,7 @@ class Nursery:
 
     def __init__(self, library: Path = LIBRARY) -> None:
         """Starts it and waits until the engines are loaded. Raises RendererUnavailable."""
+        self._process: subprocess.Popen[bytes] | None = None
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_SEND_SECONDS)
         errors = os.memfd_create("stderr")
@@ -44,18 +41,18 @@ class Nursery:
         except (OSError, ValueError, TypeError) as error:
             self.close()
             words = os.pread(errors, 4096, max(0, os.fstat(errors).st_size - 4096)).decode(errors="replace")
-            log.error("The renderer process did not start: %s\n%s", error, words)  # noqa: TRY400
+            log.error("The renderer process did not start: %s\n%s", error, words)
             raise RendererUnavailable from error
         finally:
             os.close(errors)
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._process.pid if self._process else 0
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process is not None and self._process.poll() is None
 
     def hire(self, *, may_exec: bool = False) -> Worker:
         """A child in the making. Raises OSError if the zygote is gone."""
@@ -74,26 +71,26 @@ class Nursery:
         return worker
 
     def kill(self, pid: int) -> None:
-        """Ends a child that hangs. The zygote does it: only it knows whether the number is still that child's."""
+        """Ends a child that hangs. The zygote does it: it alone knows whether the number is still that child's."""
         with contextlib.suppress(OSError):
             self._control.send(zygote.KILL + b"%d" % pid)
 
     def close(self) -> None:
         """Ends the zygote and, with it, every child."""
         self._control.close()
-        process = getattr(self, "_process", None)
-        if process is None:
+        if self._process is None:
             return
         try:
-            process.wait(_STOP_SECONDS)
+            self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._process.kill()
+            self._process.wait()
 
     def forget(self) -> None:
         """In a forked copy of this process: lets go of the parent's zygote without disturbing it."""
         self._control.close()
-        self._process.returncode = 0  # not our child: no waiting, no warning
+        if self._process:
+            self._process.returncode = 0  # not our child: no waiting, no warning
 
     def _greeting(self) -> confine.Confinement:
         poll = select.poll()
@@ -108,10 +105,11 @@ class Nursery:
 
 def _start(control: socket.socket, library: Path, errors: int) -> subprocess.Popen[bytes]:
     # Where our own packages came from; a relative entry would be the working directory again.
-    folders = [str(library), *(folder for folder in sys.path if Path(folder).is_absolute())]
-    arguments = (str(control.fileno()), str(os.getpid()), *folders)
+    folders = (folder for folder in sys.path if Path(folder).is_absolute())
+    arguments = (str(control.fileno()), str(os.getpid()), str(library), *folders)
     return subprocess.Popen(
-        (sys.executable, "-I", "-B", "-c", _PROGRAM, *arguments),
+        # -I: no PYTHON* variable, no user site, no working directory among the places where code is looked for.
+        (sys.executable, "-I", "-B", str(library / _PROGRAM), *arguments),
         pass_fds=(control.fileno(),),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -47,12 +47,10 @@ class Pool:
             for _ in range(_ATTEMPTS):
                 nursery = self._running()
                 try:
-                    worker = (
-                        nursery.hire(may_exec=True) if may_exec else self._waiting(owner) or nursery.hire()
-                    )
+                    worker = nursery.hire(may_exec=True) if may_exec else self._waiting(owner) or nursery.hire()
                     self._workers.add(worker)
                     worker.owner = owner
-                    if _REFILL_FIRST:
+                    if _REFILL_FIRST and owner is not None:
                         self._refill(nursery)
                     return worker
                 except OSError as error:  # it died since we looked, or does not listen
@@ -74,9 +72,12 @@ class Pool:
                     self._refill(self._nursery)
 
     def keep_spare(self, worker: Worker) -> None:
-        """A child that was taken for nobody and has done nothing."""
+        """A child that was taken for nobody and has done nothing; one that never became ready is let go."""
         with self._lock:
-            self._spares.appendleft(worker)
+            if worker.pid and len(self._spares) < max(1, self._wanted_spares):
+                self._spares.appendleft(worker)
+            else:
+                self._fire(worker)
 
     def nursery(self) -> Nursery:
         """The running zygote. Raises RendererUnavailable."""
@@ -98,8 +99,8 @@ class Pool:
             nursery.close()
 
     def abandon(self) -> None:
-        """In a forked copy of the process: lets go of everything, without the lock, which a thread that is not
-        here any more may hold. A copy of the parent's channels would keep its children alive.
+        """In a forked copy of the process: lets go of everything; a copy of the parent's channels would keep its
+        children alive. Takes no lock: a thread that did not survive the fork may hold it.
         """
         for worker in self._workers:
             worker.close()

@@ -1,7 +1,6 @@
-"""Loads every engine once, before the zygote gives up the right to read files: a child can import nothing new from
-outside the engines' own folders.
-"""
+"""Loads every engine once, before the zygote gives up the right to read most files and to start programs."""
 
+import importlib
 import os
 import platform
 from pathlib import Path
@@ -9,11 +8,19 @@ from typing import Final
 
 import pypdfium2
 
-from transforms import documents, heif
+from transforms import heif
 from transforms.sandbox import workout
 
-_POPPLER: Final = ("pdftoppm", "pdfinfo", "pdftocairo")
-_FOLDERS: Final = ("/usr/bin", "/usr/local/bin", "/opt/bin", "/opt/homebrew/bin")
+# Loaded by `transforms` only when they are needed: here that is now, for all children at once. pyseccomp looks for
+# its C library with the help of ldconfig, which cannot be run later.
+_LAZY: Final = ("transforms.pdf_out", "transforms.poppler", "pdf2image", "pyseccomp")
+_FORMS: Final = (
+    "default.jpg", "default.png", "default.webp", "default.avif", "default.pdf", "gray.jpg", "bitonal.png",
+    "enhanced.jpg",
+)  # fmt: skip
+
+POPPLER_FOLDERS: Final = ("/usr/bin", "/usr/local/bin", "/opt/bin")
+_POPPLER: Final = ("pdftoppm", "pdfinfo")
 _LOADERS: Final = {
     "x86_64": "/lib64/ld-linux-x86-64.so.2",
     "aarch64": "/lib/ld-linux-aarch64.so.1",
@@ -22,20 +29,23 @@ _LOADERS: Final = {
 
 def engines() -> None:
     """Imports and exercises the engines, so that their lazy parts are in memory too."""
+    for name in _LAZY:
+        try:
+            importlib.import_module(name)
+        except (ImportError, RuntimeError):
+            continue  # confine.py reports what follows from it, and the render that needs it fails by itself
     heif.register()
-    workout.run("jpg", "png", "webp", "avif")
+    workout.run(*_FORMS)
     blank = pypdfium2.PdfDocument.new()
-    blank.new_page(200, 200)
-    blank[0].render(scale=0.1)
+    blank.new_page(200, 200).render(scale=0.1)
     blank.close()
-    documents.nominal_size(200, 200)
 
 
 def poppler() -> tuple[str, ...]:
-    """Paths of poppler's programs and of the loader that starts them; empty where pdftoppm is not installed."""
-    found = [
-        path for folder in _FOLDERS for name in _POPPLER if os.access(path := f"{folder}/{name}", os.X_OK)
-    ]
-    if not any(Path(path).name == _POPPLER[0] for path in found):
-        return ()
-    return (*map(os.path.realpath, found), os.path.realpath(_LOADERS.get(platform.machine(), found[0])))
+    """Paths of poppler's programs and of the loader that starts them; empty where poppler is not installed."""
+    for folder in POPPLER_FOLDERS:
+        programs = [f"{folder}/{name}" for name in _POPPLER]
+        if all(os.access(path, os.X_OK) for path in programs):
+            loader = _LOADERS.get(platform.machine(), programs[0])
+            return tuple(str(Path(path).resolve()) for path in (*programs, loader))
+    return ()

@@ -1,7 +1,7 @@
-"""What a renderer may not ask of the kernel (seccomp). A deny list: a decoder needs memory, reads and little else.
+"""What a renderer may not ask of the kernel (seccomp), as a deny list.
 
-Two layers: EVERYWHERE is dropped once by the zygote and inherited, CHILD is added in every child before it sees a
-byte of input. Refusals are EPERM, so that a library which merely tries falls back instead of dying.
+Two layers: EVERYWHERE is dropped once by the zygote and inherited; the rest is added in every child before it sees
+a byte of input. Refusals are EPERM, so that a library which merely tries falls back instead of dying.
 """
 
 import errno
@@ -15,16 +15,18 @@ OTHER_PROCESSES: Final = (
 )  # fmt: skip
 KERNEL_SURFACE: Final = (
     "bpf", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key",
-    "request_key", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "personality",
-    "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick",
-    "move_mount", "open_tree", "mount_setattr", "open_by_handle_at", "name_to_handle_at", "swapon", "swapoff",
-    "reboot", "acct", "quotactl", "syslog", "sethostname", "setdomainname", "settimeofday", "clock_settime",
-    "adjtimex", "clock_adjtime", "iopl", "ioperm", "modify_ldt", "vmsplice", "fanotify_init", "mknod", "mknodat",
+    "request_key", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load",
+    "personality", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig",
+    "fsmount", "fspick", "move_mount", "open_tree", "mount_setattr", "open_by_handle_at", "name_to_handle_at",
+    "swapon", "swapoff", "reboot", "acct", "quotactl", "syslog", "sethostname", "setdomainname", "settimeofday",
+    "clock_settime", "adjtimex", "clock_adjtime", "iopl", "ioperm", "modify_ldt", "vmsplice", "fanotify_init",
+    "mknod", "mknodat",
 )  # fmt: skip
 IPC: Final = ("shmget", "shmat", "semget", "msgget", "mq_open")
 EVERYWHERE: Final = NETWORK + OTHER_PROCESSES + KERNEL_SURFACE + IPC
 
 EXEC: Final = ("execve", "execveat")
+PROCESSES: Final = ("fork", "vfork", "clone", "clone3")  # threads too: one job, one core
 SIGNALS: Final = ("kill", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "pidfd_open")
 LIMITS: Final = ("setrlimit", "sched_setscheduler", "sched_setattr", "ioprio_set")
 IDENTITY: Final = (
@@ -37,7 +39,7 @@ FILES: Final = (
     "setxattr", "lsetxattr", "removexattr", "lremovexattr", "utimensat", "inotify_init", "inotify_init1",
 )  # fmt: skip
 
-_CLONE_THREAD: Final = 0x00010000
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 def drop_everywhere() -> None:
@@ -50,7 +52,7 @@ def drop_everywhere() -> None:
 
 
 def drop_for_child(*, may_exec: bool) -> None:
-    """Loads the second layer: no new process (threads are allowed), no signal to anybody else, no file written.
+    """Loads the second layer: no new process or thread, no signal to others, no file written.
 
     `may_exec` leaves fork and exec to the one kind of child that runs an external program.
     """
@@ -65,13 +67,13 @@ def drop_for_child(*, may_exec: bool) -> None:
     for call, flags in (("open", 1), ("openat", 2)):
         for mode in (os.O_WRONLY, os.O_RDWR):
             layer.add_rule(refuse, call, sc.Arg(flags, sc.MASKED_EQ, os.O_ACCMODE, mode))
-    # Their flags lie in memory, out of a filter's reach; libc falls back to the older calls on ENOSYS.
-    for call in ("openat2", "clone3"):
-        if call != "clone3" or not may_exec:
-            layer.add_rule(sc.ERRNO(errno.ENOSYS), call)
+    # Its flags lie in memory, out of a filter's reach; on ENOSYS libc falls back to the older call.
+    layer.add_rule(sc.ERRNO(errno.ENOSYS), "openat2")
+    # It dies with the zygote and cannot be looked into: neither can be undone.
+    for option in (_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE):
+        layer.add_rule(refuse, "prctl", sc.Arg(0, sc.EQ, option))
     if not may_exec:
-        _deny(layer, (*EXEC, "fork", "vfork"))
-        layer.add_rule(refuse, "clone", sc.Arg(0, sc.MASKED_EQ, _CLONE_THREAD, 0))
+        _deny(layer, EXEC + PROCESSES)
     layer.load()
 
 

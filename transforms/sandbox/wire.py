@@ -1,10 +1,11 @@
 """What parent and child say to each other: small JSON messages, pixels and bytes go by memfd.
 
-JSON because a child may have been taken over by the file it renders: its answer is data to check, never a pickle.
+JSON because a child may have been taken over by the file it renders: its answer is data to check, no pickle.
 """
 
 import json
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -19,7 +20,7 @@ from transforms.spec import Stored
 MESSAGE_BYTES: Final = 64 * 1024
 STARTED: Final = b"started"  # a child has taken the job: from here on the job is to blame
 _DETAIL_CHARACTERS: Final = 300
-_MAGIC: Final = {
+_MAGIC: Final[dict[OutputFormat, Callable[[bytes], bool]]] = {
     OutputFormat.JPG: lambda head: head.startswith(b"\xff\xd8\xff"),
     OutputFormat.PNG: lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
     OutputFormat.WEBP: lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
@@ -38,7 +39,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One job for a child; `job` None means probe. `deadline` is a time.monotonic() value: the clock is shared."""
+    """One job for a child; `job` None means probe. `deadline` is a time.monotonic() value, a clock both share."""
 
     owner: str
     job: RenderJob | None
@@ -76,7 +77,7 @@ def _job(fields: Fields) -> RenderJob:
 
 
 def encode_failure(error: TransformError, *, cause: Exception | None = None) -> bytes:
-    """`cause`, an error nobody foresaw, is named by type and place for the log. Its words may quote the file."""
+    """`cause`, an error nobody foresaw, is logged by type and place. Its words stay out: they may quote the file."""
     message = {"code": error.code, "detail": error.detail[:_DETAIL_CHARACTERS]}
     if cause is not None:
         frames = traceback.extract_tb(cause.__traceback__)[-3:]
@@ -125,11 +126,9 @@ def decode_probe(fields: Fields) -> Probe:
     pages = fields.get("pages")
     if not isinstance(pages, list) or not 1 <= len(pages) <= LIMITS.pdf_pages:
         raise WireError("the number of pages is out of range")
-    sizes = tuple(
-        _size(*page) if isinstance(page, list) and len(page) == 2 else _size(0, 0) for page in pages
-    )
+    sizes = tuple(_size(*page) if isinstance(page, list) and len(page) == 2 else _size(0, 0) for page in pages)
     try:
-        media_type = SourceType(fields.get("media_type"))
+        media_type = SourceType(str(fields.get("media_type")))
     except ValueError as error:
         raise WireError("unknown media type") from error
     if media_type is not SourceType.PDF and len(sizes) != 1:

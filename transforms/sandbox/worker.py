@@ -13,20 +13,18 @@ from transforms.limits import LIMITS
 from transforms.sandbox import wire
 from transforms.sandbox.zygote import OBITUARY
 
-# A child killed by a signal with this much resident memory ran out of it: engines abort() when an allocation fails
-# (PDFium), or the kernel steps in. No legal page needs as much.
+# A child that a signal ended with this much resident memory ran out of it: engines abort() when an allocation
+# fails (PDFium), or the kernel steps in. No legal page needs as much.
 _MEMORY_PRESSURE_KB: Final = LIMITS.child_memory_bytes // 2 // 1024
-_OBITUARY_SECONDS: Final = (
-    2.0  # the zygote reports a death within a millisecond; without one, it is dead as well
-)
+_OBITUARY_SECONDS: Final = 2.0  # the zygote reports a death within a millisecond; without one, it is dead as well
 
 
-class NeverStarted(Exception):
+class NeverStartedError(Exception):
     """The child was gone before it took the job: any other child can have it."""
 
 
 class Worker:
-    """One child process, seen from the process that hired it. Serves one owner; used by one thread at a time."""
+    """One child process, seen from the one that hired it. Serves one owner; used by one thread at a time."""
 
     def __init__(self, channel: socket.socket, obituary: int, kill: Callable[[int], None]) -> None:
         self._channel = channel
@@ -38,14 +36,14 @@ class Worker:
         self.expires = 0.0
 
     def wait_ready(self, deadline: float) -> None:
-        """Raises NeverStarted, or RendererUnavailable past `deadline` (time.monotonic() seconds)."""
+        """Raises NeverStartedError, or RendererUnavailable past `deadline` (time.monotonic() seconds)."""
         if self.pid is None:
             if not (message := self._receive(deadline)):
-                raise NeverStarted if message is not None else RendererUnavailable
+                raise NeverStartedError if message is not None else RendererUnavailable
             self.pid = int(message)
 
     def run(self, request: wire.Request, data: bytes) -> tuple[wire.Fields, bytes]:
-        """The child's answer and what it wrote. Raises NeverStarted, WireError, or a TransformError."""
+        """The child's answer and what it wrote. Raises NeverStartedError, WireError, or a TransformError."""
         deadline = request.deadline
         source, result = self._memfd("source"), self._memfd("result")
         try:
@@ -56,13 +54,13 @@ class Worker:
             try:
                 socket.send_fds(self._channel, [request.encode()], [source, result])
             except OSError as error:
-                raise NeverStarted from error
+                raise NeverStartedError from error
             self.wait_ready(deadline)
             started = self._receive(deadline)
             if started is None:
                 raise RendererUnavailable
             if started != wire.STARTED:
-                raise NeverStarted
+                raise NeverStartedError
             answer = self._receive(deadline)
             if answer is None:
                 raise RenderTimeout

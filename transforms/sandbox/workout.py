@@ -13,7 +13,7 @@ from transforms.spec import Stored
 
 _SIZE: Final = Size(1200, 900)
 _ORIENTATION: Final = 0x0112
-_TARGET: Final = "full/400,300/0/default."
+_TARGET: Final = "full/400,300/0/"
 
 
 @cache
@@ -27,8 +27,8 @@ def picture() -> bytes:
     return out.getvalue()
 
 
-def run(*formats: str) -> None:
-    """Renders the picture once for each of `formats`."""
-    for name in formats or ("jpg",):
-        stored = Stored.parse(_TARGET + name)
+def run(*forms: str) -> None:
+    """Renders the picture once in each of `forms` (`quality.format`)."""
+    for form in forms:
+        stored = Stored.parse(_TARGET + form)
         render(picture(), RenderJob(media_type=SourceType.JPEG, page=1, stored=stored, page_size=_SIZE))

@@ -1,5 +1,5 @@
-"""The process that renderers are forked from: a fresh interpreter with the engines loaded and nothing else. It holds
-no credential, reads no input, and ends with the process that started it.
+"""The process that renderers are forked from: a fresh interpreter with the engines loaded and nothing else.
+It holds no credential, reads no input, and ends with the process that started it.
 """
 
 import gc
@@ -26,6 +26,9 @@ def main(control_fd: int, parent: int) -> NoReturn:
     # Stopping is the parent's business: it finishes its renders first, then closes the control channel.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # What the parent ignored or blocked would have been inherited, and a child's CPU timer would do nothing.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     parent_handle = _watch(parent)
     if os.getppid() != parent:
         os._exit(0)
@@ -46,8 +49,8 @@ def main(control_fd: int, parent: int) -> NoReturn:
 def _watch(process: int) -> int | None:
     """A descriptor that becomes readable when `process` ends.
 
-    PR_SET_PDEATHSIG would not do: it follows the thread that called fork, and a worker thread may end long before
-    its process. End of file on the control channel is the other half, where the kernel has no pidfd.
+    PR_SET_PDEATHSIG would not do: it follows the thread that called fork, and a worker thread may end long
+    before its process. End of file on the control channel is the other half, where the kernel has no pidfd.
     """
     try:
         return os.pidfd_open(process)
@@ -71,11 +74,11 @@ class _Forker:
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
-        for descriptor in (self._control.fileno(), wake, self._parent):
-            if descriptor is not None:
-                poll.register(descriptor, select.POLLIN)
+        for source in (self._control.fileno(), wake, self._parent):
+            if source is not None:
+                poll.register(source, select.POLLIN)
         while True:
-            ready = dict(poll.poll())
+            ready = {descriptor for descriptor, _ in poll.poll()}
             if self._parent in ready:
                 os._exit(0)
             if wake in ready:
@@ -130,7 +133,8 @@ class _Forker:
                 return
             pid = ended.si_pid
             if pid in self._groups:
-                # An external program must not outlive its renderer. Not yet waited for: the number is still its.
+                # An external program must not outlive its renderer, which is not yet waited for: the number is
+                # still its own.
                 self._groups.remove(pid)
                 os.killpg(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)

@@ -8,7 +8,15 @@ FROM base AS packages
 COPY requirements.txt /tmp/
 # The environment gets no pip of its own: nothing installs anything later.
 RUN python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/requirements.txt
+    && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary=:all: --require-hashes -r /tmp/requirements.txt
+
+# --- The viewer of the review page: without its package files the page shows plain images -----------------------------
+FROM node:24.11.1-alpine AS viewer
+WORKDIR /viewer
+# The first is there only because COPY refuses to copy nothing.
+COPY manage.py package*.json ./
+RUN mkdir -p node_modules \
+    && if [ -f package-lock.json ]; then npm ci --omit=dev --ignore-scripts --no-audit --no-fund; fi
 
 # --- The image ---------------------------------------------------------------------------------------------------------
 FROM base
@@ -31,8 +39,9 @@ COPY deploy/compose/make_buckets.py deploy/compose/
 COPY transforms transforms
 COPY prescriptions prescriptions
 COPY rxproject rxproject
-# The file system is read-only later: without this every start would compile everything again.
-RUN python -m compileall -q . /opt/venv
+COPY --from=viewer /viewer/node_modules node_modules
+# The file system is read-only later: without this every start would compile the project again.
+RUN python -m compileall -q /app
 USER 10001:10001
 EXPOSE 8000
 CMD ["python", "manage.py", "check"]

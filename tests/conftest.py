@@ -1,0 +1,157 @@
+"""The servers that tests talk to: one real stack for the whole session, and Django in this process pointed at it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rxproject.demo import samples
+from rxproject.runstack.stack import Stack
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Every server of the project, real, on free ports: SeaweedFS, Valkey, two gunicorns, worker, beat, nginx."""
+    with Stack(state_dir=tmp_path_factory.mktemp("stack"), port=None, quick_stop=True) as running:
+        yield running
+
+
+@dataclass
+class Site:
+    """A stack with a client's token: what journeys need."""
+
+    stack: Stack
+    token: str
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.stack.base_url, timeout=60, follow_redirects=False)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def upload(self, *files: tuple[str, bytes], headers: dict[str, str] | None = None, **data: str) -> httpx.Response:
+        parts = [("files", (name, content)) for name, content in files]
+        return self.http.post(
+            "/api/v1/prescriptions", files=parts, data=data, headers={**self.bearer, **(headers or {})}
+        )
+
+    def prescription(self, *files: tuple[str, bytes], **data: str) -> dict[str, Any]:
+        response = self.upload(*files, **data)
+        assert response.status_code == 201, response.text
+        body: dict[str, Any] = response.json()
+        return body
+
+    def follow(self, url: str, *, limit: int = 6, **kwargs: Any) -> list[httpx.Response]:
+        """Every answer on the way, redirects included; more than `limit` of them is a loop."""
+        answers = [self.http.get(url, **kwargs)]
+        while answers[-1].is_redirect:
+            assert len(answers) < limit, [answer.headers.get("location") for answer in answers]
+            answers.append(self.http.get(answers[-1].headers["location"], **kwargs))
+        return answers
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """A look into the stack's database."""
+        with sqlite3.connect(f"file:{self.stack.state.database}?mode=ro", uri=True, timeout=20) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def objects(self, prefix: str, bucket: str = "rx-variants") -> list[str]:
+        """Keys in a bucket, asked of S3 itself."""
+        pages = (
+            self.stack.s3_client("bootstrap").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """The JSON lines of one server's log."""
+        lines = self.stack.log_path(name).read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def manage(self, *arguments: str, **extra: str) -> str:
+        """A management command beside the running stack."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env={**self.stack.env_for("web"), **extra},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def site(stack: Stack) -> Iterator[Site]:
+    made = Site(stack, "")
+    made.token = made.manage("rxtoken", "create", "--name", "tests", "--scopes", "rx:read,rx:write,orders:write")
+    yield made
+    made.http.close()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A phone photo, EXIF orientation 6, small enough to be quick."""
+    return samples.phone_photo(seed=1, megapixels=1)
+
+
+@pytest.fixture(scope="session")
+def pdf() -> bytes:
+    """Three vector pages."""
+    return samples.three_page_pdf(seed=1)
+
+
+@pytest.fixture(scope="session")
+def servers(stack: Stack) -> Stack:
+    """Points Django in this process at the stack's S3 and Redis (its database stays its own)."""
+    from django.conf import settings
+    from django.core.files.storage import storages
+
+    env = stack.env_for("web")
+    for name in (
+        "RX_S3_ENDPOINT",
+        "RX_S3_REGION",
+        "RX_S3_ACCESS_KEY",
+        "RX_S3_SECRET_KEY",
+        "RX_ORIGINALS_BUCKET",
+        "RX_VARIANTS_BUCKET",
+        "RX_REDIS_URL",
+    ):
+        setattr(settings, name, env[name])
+        os.environ[name] = env[name]
+    settings.CELERY_BROKER_URL = env["RX_REDIS_URL"]
+    for bucket in ("originals", "variants", "default"):
+        options = settings.STORAGES[bucket]["OPTIONS"]
+        options.update(
+            endpoint_url=env["RX_S3_ENDPOINT"],
+            access_key=env["RX_S3_ACCESS_KEY"],
+            secret_key=env["RX_S3_SECRET_KEY"],
+            addressing_style="path",
+        )
+    storages._storages.clear()
+    return stack
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Polls a condition; a minute is a liveness bound, not a speed."""
+    import time
+
+    def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "did not happen within a minute"
+            time.sleep(0.1)
+
+    return wait

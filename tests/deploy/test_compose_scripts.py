@@ -1,0 +1,220 @@
+"""The small programs in deploy/compose, run with the real servers that the containers run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rxproject.edge import render
+from rxproject.runstack import binaries, readiness
+from rxproject.runstack.buckets import ORIGINALS, VARIANTS, client, identities_file
+from rxproject.runstack.keys import Identity
+from rxproject.runstack.ports import Ports, pick
+from tests.deploy.composefile import ROOT, SERVICES, fill
+
+SCRIPTS = ROOT / "deploy" / "compose"
+SECRETS = {identity.value: f"{identity.value}-secret" for identity in Identity}
+LIVENESS_SECONDS = 60.0
+
+
+def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + LIVENESS_SECONDS
+    while not ready():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(
+    argv: list[str], env: Mapping[str, str], log: Path, ready: Callable[[], bool]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server and its children, ended when the block ends."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            argv, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+        )
+    try:
+        wait_for(ready, process, log)
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def path_with(folder: Path, **programs: str) -> str:
+    """A PATH on which `programs` are found first, as they are in the images."""
+    folder.mkdir()
+    for name, target in programs.items():
+        (folder / name.replace("_", "-")).symlink_to(target)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def ports() -> Ports:
+    return pick(front=None)
+
+
+@pytest.fixture(scope="module")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Path]:
+    """SeaweedFS as its container starts it, on other ports; the folder has what the script wrote."""
+    folder = tmp_path_factory.mktemp("seaweedfs")
+    (folder / "data").mkdir()
+    (folder / "data" / "mini.options").write_text("s3.port=1\n")
+    mine = {
+        "-dir": str(folder / "data"), "-ip.bind": "127.0.0.1", "-s3.port": ports.s3, "-master.port": ports.s3 + 1,
+        "-volume.port": ports.s3 + 2, "-filer.port": ports.s3 + 3, "-admin.port": ports.s3 + 4,
+    }  # fmt: skip
+    options = dict(option.split("=") for option in SERVICES["seaweedfs"]["command"]) | mine
+    env = {
+        "PATH": path_with(folder / "bin", weed=binaries.weed()),
+        "HOME": str(folder),
+        "RUN_DIR": str(folder),
+        **{f"S3_{name.upper()}_SECRET": secret for name, secret in SECRETS.items()},
+    }
+    argv = ["/bin/sh", str(SCRIPTS / "seaweedfs.sh"), *(f"{name}={value}" for name, value in options.items())]
+    log = folder / "log"
+    with running(argv, env, log, lambda: readiness.http_answers(ports.s3, "/healthz")) as process:
+        environment = Path(f"/proc/{process.pid}/environ")
+        if environment.exists():
+            assert b"-secret" not in environment.read_bytes()
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory, ports: Ports, seaweedfs: Path) -> Iterator[str]:
+    """The gate in front of it; the address that clients sign for is not SeaweedFS's own."""
+    folder = tmp_path_factory.mktemp("gate")
+    text = (SCRIPTS / "s3-gate.conf").read_text()
+    for container, machine in (
+        ("server seaweedfs:8333 resolve", f"server 127.0.0.1:{ports.s3}"),
+        ("listen 0.0.0.0:8333", f"listen 127.0.0.1:{ports.web}"),
+        ("/tmp/nginx.pid", str(folder / "nginx.pid")),  # noqa: S108
+    ):
+        assert container in text
+        text = text.replace(container, machine)
+    (folder / "nginx.conf").write_text(text)
+    argv = [binaries.nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]
+    assert SERVICES["s3"]["entrypoint"][3:] == argv[5:]
+    with running(argv, {}, folder / "log", lambda: readiness.http_answers(ports.web, "/healthz")):
+        yield f"http://127.0.0.1:{ports.web}"
+
+
+def make_buckets(endpoint: str) -> subprocess.CompletedProcess[str]:
+    script = SERVICES["buckets"]["command"][1]
+    env = {"PYTHONPATH": str(ROOT), "RX_S3_ENDPOINT": endpoint, "RX_S3_SECRET_KEY": SECRETS["bootstrap"]}
+    return subprocess.run([sys.executable, script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
+
+
+def test_the_identities_are_those_of_runstack_and_only_their_owner_can_read_them(seaweedfs: Path) -> None:
+    written = seaweedfs / "s3.json"
+
+    assert json.loads(written.read_text()) == json.loads(identities_file(SECRETS))
+    assert written.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_buckets_are_made_through_the_gate_and_can_be_made_again(gate: str) -> None:
+    for _ in range(2):
+        made = make_buckets(gate)
+        assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
+
+    s3 = client(gate, Identity.BOOTSTRAP, SECRETS["bootstrap"])
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {ORIGINALS, VARIANTS}
+    assert s3.get_bucket_versioning(Bucket=ORIGINALS)["Status"] == "Enabled"
+
+
+def test_each_identity_has_its_rights_through_the_gate_and_no_more(gate: str) -> None:
+    assert make_buckets(gate).returncode == 0
+    web, renderer, edge = (
+        client(gate, identity, SECRETS[identity.value]) for identity in (Identity.WEB, Identity.RENDERER, Identity.EDGE)
+    )
+    web.put_object(Bucket=ORIGINALS, Key="rx/document", Body=b"original")
+
+    assert renderer.get_object(Bucket=ORIGINALS, Key="rx/document")["Body"].read() == b"original"
+    renderer.put_object(Bucket=VARIANTS, Key="rx/variant", Body=b"variant")
+    assert edge.get_object(Bucket=VARIANTS, Key="rx/variant")["Body"].read() == b"variant"
+    for refused in (
+        lambda: renderer.put_object(Bucket=ORIGINALS, Key="rx/document", Body=b"other"),
+        lambda: edge.put_object(Bucket=VARIANTS, Key="rx/variant", Body=b"other"),
+        lambda: edge.get_object(Bucket=ORIGINALS, Key="rx/document"),
+        lambda: client(gate, Identity.WEB, "guessed").get_object(Bucket=ORIGINALS, Key="rx/document"),
+    ):
+        with pytest.raises(ClientError) as error:
+            refused()
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert web.get_object(Bucket=ORIGINALS, Key="rx/document")["Body"].read() == b"original"
+    assert web.get_object(Bucket=VARIANTS, Key="rx/variant")["Body"].read() == b"variant"
+
+
+def test_valkey_wants_its_password_and_shows_it_to_nobody(tmp_path: Path, ports: Ports) -> None:
+    shell, option, script = (fill(part, {}) for part in SERVICES["valkey"]["command"])
+    script = script.replace("dir /tmp\n", f"dir {tmp_path}\nport {ports.redis}\nbind 127.0.0.1\n")
+    env = {
+        "PATH": path_with(tmp_path / "bin", valkey_server=binaries.valkey()),
+        "VALKEY_PASSWORD": "valkey-secret",
+    }
+
+    ready = lambda: readiness.redis_answers(ports.redis, "valkey-secret")  # noqa: E731
+    with running([f"/bin/{shell}", option, script], env, tmp_path / "log", ready) as process:
+        assert not readiness.redis_answers(ports.redis, "guessed")
+        command_line = Path(f"/proc/{process.pid}/cmdline")
+        if command_line.exists():
+            assert b"valkey-secret" not in command_line.read_bytes()
+
+
+def test_the_edge_starts_from_the_template_with_nothing_left_to_fill_in(tmp_path: Path, ports: Ports) -> None:
+    # njs is built into this nginx, and root must not be changed to somebody who may not read the test's folder.
+    user = "user root;" if os.geteuid() == 0 else ""
+    wrapper = tmp_path / "nginx"
+    wrapper.write_text(
+        f"#!/bin/sh\nfor last; do :; done\necho \"$last\" >'{tmp_path}/directives'\n"
+        f'exec \'{binaries.nginx()}\' "$1" "$2" "$3" "$4" "$5" "$6" -g \'daemon off; {user}\'\n'
+    )
+    wrapper.chmod(0o755)
+    env = {name: fill(value, {}) for name, value in SERVICES["nginx"]["environment"].items() if value is not None} | {
+        "RX_BASE_URL": "https://rx.example.org",
+        "RX_LINK_KEYS": "k1:" + "ab" * 32,
+        "RX_EDGE_SECRET_KEY": "edge-secret",
+        "RX_EDGE_LISTEN": f"127.0.0.1:{ports.front}",
+        "RX_EDGE_WEB": "127.0.0.1:9",
+        "RX_EDGE_GENERATE": "127.0.0.1:9",
+        "RX_EDGE_S3_HOST": "127.0.0.1:9",
+        "RX_EDGE_JS_DIR": str(ROOT / "deploy" / "nginx"),
+        "RX_EDGE_RUN_DIR": str(tmp_path),
+        "RX_EDGE_TMPFS_DIR": str(tmp_path),
+        "PATH": path_with(tmp_path / "bin", nginx=str(wrapper)),
+    }
+    ca_file = Path(env["RX_EDGE_CA_FILE"])
+    if not ca_file.exists():
+        env["RX_EDGE_CA_FILE"] = str(Path(sys.modules["botocore"].__file__ or "").with_name("cacert.pem"))
+
+    log = tmp_path / "log"
+    argv = ["/bin/sh", str(SCRIPTS / "nginx.sh")]
+    with running(argv, env, log, lambda: readiness.http_answers(ports.front, "/edge-healthz")):
+        assert readiness.http_status(ports.front, "/anything") == 503
+        written = (tmp_path / "nginx.conf").read_text()
+        assert written == render((ROOT / "deploy" / "nginx" / "nginx.conf.template").read_text(), env)
+        assert "edge-secret" not in written
+        assert '"path":"/anything"' in log.read_text()
+    directives = (tmp_path / "directives").read_text().strip()
+    assert directives == "daemon off; load_module /usr/lib/nginx/modules/ngx_http_js_module.so;"
+
+
+def test_the_edge_names_a_value_that_is_missing_and_does_not_start(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "RX_BASE_URL": "https://rx.example.org", "RX_EDGE_RUN_DIR": str(tmp_path)}
+
+    refused = subprocess.run(["/bin/sh", SCRIPTS / "nginx.sh"], env=env, capture_output=True, text=True)
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "RX_EDGE_CA_FILE is empty or missing; the edge needs a value for it (docker-compose.yml, service nginx)\n"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,53 @@
+"""One call from a source to the pixels of its variant, as the service does it: probe, resolve, render."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from transforms.geometry import Box
+from transforms.probe import probe
+from transforms.render import Rendered, RenderJob, render
+from transforms.spec import Spec
+
+# Collected files of other projects; not part of this one.
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+
+
+def variant(data: bytes, spec: str, *, page: int = 1, redactions: tuple[Box, ...] = (), **options: Any) -> Rendered:
+    """`spec` as a client would ask; `redacted` means the given rectangles."""
+    found = probe(data)
+    size = found.pages[page - 1]
+    stored = Spec.parse(spec).resolve(size, redaction="00000000")
+    return render(data, RenderJob(found.media_type, page, stored, size, redactions), **options)
+
+
+def opened(rendered: Rendered) -> Image.Image:
+    image = Image.open(io.BytesIO(rendered.data))
+    image.load()
+    return image
+
+
+def pixels(data: bytes, spec: str, **options: Any) -> Image.Image:
+    return opened(variant(data, spec, **options))
+
+
+def near(found: Any, wanted: tuple[int, ...], tolerance: int = 12) -> bool:
+    """Lossy coding moves a colour a little."""
+    return len(found) == len(wanted) and all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=True))
+
+
+def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
+    """Colours at the middle of the corner squares of the fixtures' page: top left, top right, bottom left, bottom right."""
+    image = image.convert("RGB")
+    (width, height), side = image.size, max(image.size) / 6
+    x, y = int(side / 2), int(side / 2)
+    return tuple(
+        image.getpixel(at)  # type: ignore[misc]
+        for at in ((x, y), (width - 1 - x, y), (x, height - 1 - y), (width - 1 - x, height - 1 - y))
+    )
+
+
+def shows(image: Image.Image, wanted: tuple[tuple[int, int, int], ...], tolerance: int = 12) -> bool:
+    return all(near(found, colour, tolerance) for found, colour in zip(corners(image), wanted, strict=True))
