@@ -11,10 +11,11 @@ from PIL import Image, ImageFilter, ImageMath
 
 from transforms.plan import Plan
 
-_MAP_SIDE: Final = 192  # longest side of the light map; shadows are soft, ink is not
-_PAPER_WINDOW: Final = 13  # map pixels: wider than any letter, narrower than any shadow that matters
-_PAPER_RANK: Final = 0.8  # paper is what most of a neighbourhood is no brighter than
-_BLUR: Final = 6
+_MAP_SIDE: Final = 96  # longest side of the light map, in map pixels; shadows are soft, ink is not
+_PAPER_WINDOW: Final = 13  # map pixels: wider than letters and most headings, narrower than shadows
+_PAPER_RANK: Final = 0.85  # paper is what most of a neighbourhood is no brighter than
+_BLUR: Final = 3  # map pixels
+_COLOURFUL: Final = 110  # HSV saturation: a printed band or a stamp, not paper in the warmest lamp light
 _LIFT: Final = 2.5  # a table top or a black-and-white photo must not be pulled up to white
 _BAND_PIXELS: Final = 1_000_000  # arithmetic needs 32-bit copies: one band at a time keeps them small
 _PAPER: Final = (215, 245)  # bounds of the grey that becomes white, after the light is even
@@ -36,6 +37,7 @@ def measure(proxy: Image.Image) -> Look:
     """From the whole page in at most a megapixel (mode L or RGB)."""
     small = proxy.copy()
     small.thumbnail((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BOX, reducing_gap=None)
+    small = _without_colourful(small)
     rank = int(_PAPER_RANK * (_PAPER_WINDOW**2 - 1))
     light = small.filter(ImageFilter.RankFilter(_PAPER_WINDOW, rank)).filter(ImageFilter.GaussianBlur(_BLUR))
     floor = max(1, int(_brightest_paper(light) / _LIFT))
@@ -71,6 +73,16 @@ def _even(image: Image.Image, light: Image.Image) -> Image.Image:
         for channel, paper in zip(image.split(), light.split(), strict=True)
     ]
     return channels[0] if len(channels) == 1 else Image.merge(image.mode, channels)
+
+
+def _without_colourful(small: Image.Image) -> Image.Image:
+    """Printed areas replaced by the page's paper: taken for paper, they would be bleached with what is on them."""
+    if small.mode == "L":
+        return small
+    paper = tuple(_percentile(channel.histogram(), 0.9) for channel in small.split())
+    mask = small.convert("HSV").getchannel("S").point(lambda level: 255 * (level > _COLOURFUL))
+    small.paste(paper, (0, 0), mask)
+    return small
 
 
 def _brightest_paper(light: Image.Image) -> int:

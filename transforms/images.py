@@ -44,7 +44,7 @@ def decoding(kind: SourceType) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise RenderMemory from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels() from error
     except Exception as error:
         label = _LABELS[kind]

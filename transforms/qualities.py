@@ -37,19 +37,16 @@ def _gray(image: Image.Image, _: Plan, __: Proxy) -> Image.Image:
     return image.convert("L")
 
 
-def _bitonal(image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
-    """Black ink on white paper, not dithered: measured against the paper nearby, or a shadow would hide the ink."""
-    from transforms import enhance
-
-    look = enhance.measure(proxy().convert("L"))
-    flat = enhance.apply(image.convert("L"), look, plan)
-    return flat.point([0] * _HALF + [255] * (256 - _HALF), mode="1")
-
-
 def _enhanced(image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
     from transforms import enhance
 
     return enhance.apply(image, enhance.measure(proxy()), plan)
+
+
+def _bitonal(image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
+    """Black ink on white paper, not dithered: measured against the paper nearby, or a shadow would hide the ink."""
+    even = _enhanced(image, plan, proxy).convert("L")
+    return even.point([0] * _HALF + [255] * (256 - _HALF), mode="1")
 
 
 _HALF: Final = 140  # between ink at 0 and paper at 255; above the middle, so that thin strokes stay whole

@@ -85,7 +85,7 @@ def response(returned: bytes) -> Response:
         pairs = [(str(name), str(value)) for name, value in (answer.get("headers") or {}).items()]
         for name, values in (answer.get("multiValueHeaders") or {}).items():
             pairs += [(str(name), str(value)) for value in values]
-        body = answer.get("body") or ""
+        body = "" if answer.get("body") is None else answer["body"]
         if not 200 <= status <= 599 or not isinstance(body, str):
             raise Malformed("statusCode must be from 200 to 599 and body a string")
     except (ValueError, TypeError, KeyError, AttributeError) as error:

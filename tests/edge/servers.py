@@ -105,13 +105,14 @@ class Seen:
 
 @dataclass(slots=True)
 class StandIn:
-    """Answers every request alike and remembers what it was asked."""
+    """Answers every request alike (status 0: hangs up instead) and remembers what it was asked."""
 
     port: int = 0
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"from upstream"
     delay: float = 0.0
+    hang_up_after: bool = False
     seen: list[Seen] = field(default_factory=list)
 
     @property
@@ -120,7 +121,7 @@ class StandIn:
 
 
 @contextmanager
-def standing_in() -> Iterator[StandIn]:
+def standing_in(port: int = 0) -> Iterator[StandIn]:
     stand_in = StandIn()
 
     class Handler(BaseHTTPRequestHandler):
@@ -133,6 +134,9 @@ def standing_in() -> Iterator[StandIn]:
                 Seen(self.command, self.path, {n: self.headers.get_all(n) or [] for n in names}, len(body))
             )
             time.sleep(stand_in.delay)
+            if not stand_in.status:  # no answer at all
+                self.close_connection = True
+                return
             self.send_response(stand_in.status)
             for name, value in stand_in.headers.items():
                 self.send_header(name, value)
@@ -140,13 +144,14 @@ def standing_in() -> Iterator[StandIn]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(stand_in.body)
+            self.close_connection = stand_in.hang_up_after
 
         do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     stand_in.port = server.server_address[1]
     Thread(target=server.serve_forever, daemon=True).start()

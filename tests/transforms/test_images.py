@@ -75,12 +75,12 @@ def test_sizes_at_exact_fractions_are_decoded_without_resizing(factor):
 @pytest.mark.parametrize("level", [1, 2, 4])
 @pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
 def test_tiles_join_to_the_picture_of_the_whole_page(level, make_source):
-    noise = Image.effect_noise((512, 384), 80).filter(ImageFilter.GaussianBlur(2)).convert("RGB")
+    noise = Image.effect_noise((512, 512), 80).filter(ImageFilter.GaussianBlur(2)).convert("RGB")
     source = make_source(noise)
-    whole = pixels(source, f"full/{512 // level},{384 // level}/0/default.png")
+    whole = pixels(source, f"full/{512 // level},{512 // level}/0/default.png")
     joined = Image.new(whole.mode, whole.size)
     tile = 64 * level
-    for x, y in itertools.product(range(0, 512, tile), range(0, 384, tile)):
+    for x, y in itertools.product(range(0, 512, tile), range(0, 512, tile)):
         part = pixels(source, f"{x},{y},{tile},{tile}/64,64/0/default.png")
         joined.paste(part, (x // level, y // level))
     low, high = zip(*ImageChops.difference(whole, joined).getextrema(), strict=True)
@@ -190,7 +190,7 @@ def photo(times: int = 8) -> Image.Image:
     image = Image.new("RGB", (96 * times, 64 * times), (235, 230, 220))
     draw = ImageDraw.Draw(image)
     for row in range(4, 60, 6):
-        colour = (40, 50, 130) if row % 12 else (150, 40, 40)
+        colour = (40, 50, 130) if row // 6 % 2 else (150, 40, 40)
         for x in range(8, 88, 5):
             draw.line((x * times, row * times, (x + 3) * times, (row + 2) * times), fill=colour, width=times // 3)
     light = Image.linear_gradient("L").resize(image.size).point(lambda v: 255 - v // 2)
@@ -245,17 +245,24 @@ def test_enhanced_leaves_a_dark_photo_dark():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("spec", ["full/max/0", "full/48,32/0", "full/max/90", "0,0,48,64/24,32/0"])
-def test_redacted_rectangles_are_black_and_the_rest_is_as_before(orientation, spec):
-    data, box = fixtures.oriented(orientation, "PNG"), Box(0, 0, 16, 16)
-    clear, image = (pixels(data, f"{spec}/{quality}.png", redactions=(box,)) for quality in ("default", "redacted"))
-    changed = ImageChops.difference(clear.convert("RGB"), image.convert("RGB")).getbbox()
-    assert changed is not None
-    black = image.convert("RGB").crop(changed)
-    assert black.getextrema() == ((0, 0),) * 3
-    scale = image.width / {"full/max/0": 96, "full/48,32/0": 96, "full/max/90": 64}.get(spec, 48)
-    assert black.width <= 16 * scale + 1
-    assert RED not in corners(image)
+@pytest.mark.parametrize(
+    ("spec", "hidden"),
+    [
+        ("full/max/0", (0, 0, 16, 16)),
+        ("full/48,32/0", (0, 0, 8, 8)),
+        ("full/max/90", (48, 0, 64, 16)),
+        ("0,0,48,64/24,32/0", (0, 0, 8, 8)),
+    ],
+)
+def test_redacted_rectangles_are_black_and_the_rest_is_as_before(orientation, spec, hidden):
+    data, boxes = fixtures.oriented(orientation, "PNG"), (Box(0, 0, 16, 16),)
+    clear = pixels(data, f"{spec}/default.png")
+    image = pixels(data, f"{spec}/redacted.png", redactions=boxes)
+    assert image.crop(hidden).getextrema() == ((0, 0),) * 3
+    # Next to the rectangle, LANCZOS rings; three pixels further, nothing may have changed.
+    left, top, right, bottom = hidden
+    image.paste(clear.crop(around := (left - 3, top - 3, right + 3, bottom + 3)), around)
+    assert ImageChops.difference(clear, image).getbbox() is None
 
 
 def test_nothing_of_what_is_redacted_bleeds_over_the_edge_when_scaling():

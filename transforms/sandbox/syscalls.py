@@ -26,7 +26,6 @@ IPC: Final = ("shmget", "shmat", "semget", "msgget", "mq_open")
 EVERYWHERE: Final = NETWORK + OTHER_PROCESSES + KERNEL_SURFACE + IPC
 
 EXEC: Final = ("execve", "execveat")
-PROCESSES: Final = ("fork", "vfork", "clone", "clone3")  # threads too: one job, one core
 SIGNALS: Final = ("kill", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "pidfd_open")
 LIMITS: Final = ("setrlimit", "sched_setscheduler", "sched_setattr", "ioprio_set")
 IDENTITY: Final = (
@@ -39,6 +38,7 @@ FILES: Final = (
     "setxattr", "lsetxattr", "removexattr", "lremovexattr", "utimensat", "inotify_init", "inotify_init1",
 )  # fmt: skip
 
+_CLONE_THREAD: Final = 0x00010000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
@@ -52,7 +52,7 @@ def drop_everywhere() -> None:
 
 
 def drop_for_child(*, may_exec: bool) -> None:
-    """Loads the second layer: no new process or thread, no signal to others, no file written.
+    """Loads the second layer: no new process, no signal to others, no file written.
 
     `may_exec` leaves fork and exec to the one kind of child that runs an external program.
     """
@@ -65,15 +65,19 @@ def drop_for_child(*, may_exec: bool) -> None:
     layer.add_rule(refuse, "tgkill", sc.Arg(0, sc.NE, os.getpid()))
     layer.add_rule(refuse, "prlimit64", sc.Arg(2, sc.NE, 0))
     for call, flags in (("open", 1), ("openat", 2)):
-        for mode in (os.O_WRONLY, os.O_RDWR):
-            layer.add_rule(refuse, call, sc.Arg(flags, sc.MASKED_EQ, os.O_ACCMODE, mode))
-    # Its flags lie in memory, out of a filter's reach; on ENOSYS libc falls back to the older call.
+        for mask, value in ((os.O_ACCMODE, os.O_WRONLY), (os.O_ACCMODE, os.O_RDWR), (os.O_CREAT, os.O_CREAT)):
+            layer.add_rule(refuse, call, sc.Arg(flags, sc.MASKED_EQ, mask, value))
+    # Flags of openat2 and clone3 lie in memory, out of a filter's reach; on ENOSYS libc takes the older calls.
     layer.add_rule(sc.ERRNO(errno.ENOSYS), "openat2")
     # It dies with the zygote and cannot be looked into: neither can be undone.
     for option in (_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE):
-        layer.add_rule(refuse, "prctl", sc.Arg(0, sc.EQ, option))
+        # Only half of the register is the option: the kernel ignores the rest, so the filter must as well.
+        layer.add_rule(refuse, "prctl", sc.Arg(0, sc.MASKED_EQ, 0xFFFFFFFF, option))
     if not may_exec:
-        _deny(layer, EXEC + PROCESSES)
+        _deny(layer, (*EXEC, "fork", "vfork"))
+        # Threads are allowed: libheif's decoder does not work without one.
+        layer.add_rule(refuse, "clone", sc.Arg(0, sc.MASKED_EQ, _CLONE_THREAD, 0))
+        layer.add_rule(sc.ERRNO(errno.ENOSYS), "clone3")
     layer.load()
 
 
