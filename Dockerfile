@@ -3,14 +3,15 @@
 
 FROM python:3.11.15-slim-trixie AS base
 
-# --- Packages: only what requirements.txt names, byte for byte --------------------------------------------------------
+# --- Packages: only what requirements.txt names, byte for byte ----------------------------------------------
 FROM base AS packages
 COPY requirements.txt /tmp/
 # The environment gets no pip of its own: nothing installs anything later.
 RUN python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary=:all: --require-hashes -r /tmp/requirements.txt
+    && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary=:all: \
+        --require-hashes -r /tmp/requirements.txt
 
-# --- The viewer of the review page: without its package files the page shows plain images -----------------------------
+# --- The viewer of the review page: without its package files the page shows plain images -------------------
 FROM node:24.11.1-alpine AS viewer
 WORKDIR /viewer
 # The first is there only because COPY refuses to copy nothing.
@@ -18,7 +19,7 @@ COPY manage.py package*.json ./
 RUN mkdir -p node_modules \
     && if [ -f package-lock.json ]; then npm ci --omit=dev --ignore-scripts --no-audit --no-fund; fi
 
-# --- The image ---------------------------------------------------------------------------------------------------------
+# --- The image ----------------------------------------------------------------------------------------------
 FROM base
 # poppler-utils is the second PDF engine (RX_PDF_ENGINES); libseccomp2 takes network and exec away from renderers.
 # Debian removes superseded versions from its mirrors, so a pinned one would soon not install.

@@ -110,7 +110,7 @@ class PrescriptionAdmin(ReadOnly):
     search_fields = ("id", "order_ref", "patient_ref")
     date_hierarchy = "created_at"
     fields = ("id", "order_ref", "patient_ref", "client", "created_at", "erased_at")
-    inlines = (DocumentInline, PageInline)
+    inlines = (PageInline, DocumentInline)
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prescription]:
@@ -138,7 +138,7 @@ class PrescriptionAdmin(ReadOnly):
 class VariantAdmin(ReadOnly):
     """What was made, by whom, how fast; and what could not be made."""
 
-    list_display = ("stored", "of", "state", "bytes", "pixels", "backend", "milliseconds", "attempts", "created_at")
+    list_display = ("stored", "of", "state", "bytes", "pixels", "backend", "ms", "attempts", "created_at")
     list_filter = ("state", "backend", "pipeline", "created_at")
     search_fields = ("page__prescription__id", "stored", "id")
     list_select_related = ("page__prescription",)
@@ -169,6 +169,10 @@ class VariantAdmin(ReadOnly):
     def of(self, variant: Variant) -> SafeString:
         address = reverse("admin:prescriptions_prescription_change", args=[variant.page.prescription_id])
         return format_html('<a href="{}">{} / {}</a>', address, variant.page.prescription_id[:8], variant.page.number)
+
+    @admin.display(description=_("ms"), ordering="milliseconds")
+    def ms(self, variant: Variant) -> str:
+        return "" if variant.milliseconds is None else f"{variant.milliseconds:,.0f}"
 
     @admin.display(description=_("size"), ordering="size")
     def bytes(self, variant: Variant) -> str:

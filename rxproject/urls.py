@@ -1,10 +1,17 @@
 """URLs of the site."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+admin.site.site_header = admin.site.site_title = "Prescriptions"
+admin.site.enable_nav_sidebar = False  # three models; the width is better spent on the lists
+admin.site.site_url = None
+admin.site.index_title = "What was uploaded, and what was made of it"
+
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=static("prescriptions/icon.svg"), permanent=False)),
     path("admin/", admin.site.urls),
     path("", include("prescriptions.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index", permanent=False)),

@@ -139,18 +139,17 @@ def _pdfium(data: bytes, number: int, page: Size, region: Box, size: Size, clock
 
 
 def _draw(loaded: Any, region: Box, page: Size, size: Size) -> Image.Image:
-    """Lays the whole page over a bitmap of the asked size, shifted so that the region falls on it."""
+    """Lays the whole page over a bitmap of the asked size, shifted by whole pixels so that the region falls on it.
+
+    PDFium can shift by fractions too, but not the values of forms.
+    """
     across, down = Fraction(size.width, region.width), Fraction(size.height, region.height)
-    placed = (
-        -half_up(region.x * across),
-        -half_up(region.y * down),
-        half_up(page.width * across),
-        half_up(page.height * down),
-        0,
-        pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER,
-    )
-    pixels = ctypes.create_string_buffer(size.width * size.height * 4)
-    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, pdfium.FPDFBitmap_BGRx, pixels, size.width * 4)
+    flags = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER
+    left, top = -half_up(region.x * across), -half_up(region.y * down)
+    placed = (left, top, half_up(page.width * across), half_up(page.height * down), 0, flags)
+    stride = size.width * 4
+    pixels = ctypes.create_string_buffer(stride * size.height)
+    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, pdfium.FPDFBitmap_BGRx, pixels, stride)
     if not bitmap:
         raise RenderMemory
     try:
@@ -160,7 +159,7 @@ def _draw(loaded: Any, region: Box, page: Size, size: Size) -> Image.Image:
             pdfium.FPDF_FFLDraw(loaded.formenv, bitmap, loaded, *placed)
     finally:
         pdfium.FPDFBitmap_Destroy(bitmap)
-    return Image.frombytes("RGB", (size.width, size.height), pixels.raw, "raw", "RGBX")
+    return Image.frombytes("RGB", (size.width, size.height), memoryview(pixels), "raw", "RGBX")
 
 
 def _poppler(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock) -> Image.Image:

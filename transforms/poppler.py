@@ -20,6 +20,7 @@ from transforms.limits import LIMITS
 # pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
 # twice as large and averaged, it is as good as PDFium.
 _OVERSAMPLE: Final = 2
+_ROUNDING: Final = 2  # pixels
 _STDIN: Final = threading.Lock()
 
 
@@ -40,7 +41,7 @@ def draw(data: bytes, number: int, *, page: Size, region: Box, size: Size, secon
                 path,
                 first_page=number,
                 last_page=number,
-                size=(whole.width, whole.height),
+                size=max(whole.width, whole.height),  # one number works for turned pages too
                 use_cropbox=True,
                 timeout=max(1, int(seconds)),
             )
@@ -54,9 +55,9 @@ def draw(data: bytes, number: int, *, page: Size, region: Box, size: Size, secon
         SyntaxError,
     ) as error:
         raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.") from error
-    if len(drawn) != 1 or drawn[0].size != (whole.width, whole.height):
+    if len(drawn) != 1 or not _close(Size(*drawn[0].size), whole):
         raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.")
-    across, down = Fraction(whole.width, page.width), Fraction(whole.height, page.height)
+    across, down = Fraction(drawn[0].width, page.width), Fraction(drawn[0].height, page.height)
     box = (region.x * across, region.y * down, region.right * across, region.bottom * down)
     picture = drawn[0].convert("RGB")
     return picture.resize(
@@ -64,6 +65,11 @@ def draw(data: bytes, number: int, *, page: Size, region: Box, size: Size, secon
         Image.Resampling.LANCZOS,
         box=tuple(map(float, box)),  # type: ignore[arg-type]
     )
+
+
+def _close(drawn: Size, whole: Size) -> bool:
+    """pdftoppm rounds the shorter side in its own way."""
+    return abs(drawn.width - whole.width) <= _ROUNDING and abs(drawn.height - whole.height) <= _ROUNDING
 
 
 def _whole_page(page: Size, region: Box, size: Size) -> Size:

@@ -1,11 +1,13 @@
 """docker-compose.yml runs what runstack runs: the same roles, names, arguments and files."""
 
+import os
 import re
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from rxproject import settings
 from rxproject.edge import EDGE_NAMES, EDGE_SECRETS
 from rxproject.runstack import edge as runstack_edge
 from rxproject.runstack.buckets import ORIGINALS, REGION, VARIANTS
@@ -28,8 +30,6 @@ from transforms.version import PIPELINE
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """runstack hands RX_ settings on; the comparison is about its own."""
-    import os
-
     for name in [name for name in os.environ if name.startswith("RX_")]:
         monkeypatch.delenv(name)
 
@@ -220,8 +220,6 @@ def test_the_application_is_built_from_here_once_and_named_by_its_version() -> N
 
 
 def test_a_stop_waits_longer_than_the_work_that_it_interrupts() -> None:
-    from rxproject import settings
-
     for name in ("web", "generate"):
         stop = seconds(SERVICES[name]["stop_grace_period"])
         assert settings.RX_WAIT < int(flags(SERVICES[name]["command"])["--graceful-timeout"]) < stop
@@ -243,7 +241,7 @@ def test_postgres_takes_a_connection_from_every_thread() -> None:
 def test_variables_of_the_file_are_those_of_the_example() -> None:
     example = (ROOT / "deploy" / "compose" / ".env.example").read_text()
     named = set(re.findall(r"^([A-Z0-9_]+)=", example, re.MULTILINE))
-    used = {name for name, _, _ in variables(TEXT)} - {"..."}
+    used = {name for name, _, _ in variables(TEXT)}
 
     # The network of a load balancer is for those who have one.
     assert named == used - {"RX_EDGE_TRUSTED_PROXY"}

@@ -39,7 +39,7 @@ def near(found: Any, wanted: tuple[int, ...], tolerance: int = 12) -> bool:
 
 
 def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
-    """Colours at the middle of the corner squares of the fixtures' page: top left, top right, bottom left, bottom right."""
+    """Colours in the corner squares of the fixtures' page: top left, top right, bottom left, bottom right."""
     image = image.convert("RGB")
     (width, height), side = image.size, max(image.size) / 6
     x, y = int(side / 2), int(side / 2)

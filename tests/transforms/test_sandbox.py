@@ -119,7 +119,9 @@ def billion_paints() -> bytes:
     """A PDF of a few kB whose page paints form XObjects that paint ten others each, eight levels deep."""
     document = pikepdf.new()
     page = document.add_blank_page()
-    form = document.make_stream(b"0 0 9 9 re f", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 9, 9])
+    form = document.make_stream(
+        b"0 0 9 9 re f", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 9, 9]
+    )
     for _ in range(8):
         form = document.make_stream(
             b"/X Do " * 10,
@@ -166,8 +168,7 @@ def test_no_more_than_four_children_wait_for_their_owners(box: Sandbox) -> None:
     for number in range(7):
         box.render(PHOTO, JOB, owner=str(number))
 
-    owners = [owner for _, owner in box.processes() if owner]
-    assert owners in ([], ["6"]) or len(owners) <= 4
+    assert len([owner for _, owner in box.processes() if owner]) <= 4
 
 
 def test_a_spare_that_was_killed_is_not_noticed(box: Sandbox) -> None:
@@ -182,6 +183,7 @@ def test_a_zygote_that_was_killed_is_replaced(box: Sandbox) -> None:
     box.render(PHOTO, JOB, owner="a")
     before = box.processes()
     os.kill(before[0][0], signal.SIGKILL)
+    assert eventually(lambda: not is_running(before[0][0]))
 
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert zygote_of(box) != before[0][0]
