@@ -1,4 +1,7 @@
-"""Django admin: what was uploaded and what was made of it. Rows are facts; nothing here is typed over, added or deleted."""
+"""Django admin: what was uploaded and what was made of it.
+
+Rows are facts; nothing here is typed over, added or deleted.
+"""
 
 from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet

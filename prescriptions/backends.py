@@ -1,4 +1,7 @@
-"""Backends: how a claimed miss gets made. RX_BACKEND names one, by short name or dotted path, like Django's EMAIL_BACKEND."""
+"""Backends: how a claimed miss gets made.
+
+RX_BACKEND names one, by short name or dotted path, like Django's EMAIL_BACKEND.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

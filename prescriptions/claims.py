@@ -1,4 +1,5 @@
-"""Claims: who makes a variant, until when. Every step is one conditional UPDATE, so it is the same on SQLite and PostgreSQL.
+"""Claims: who makes a variant, until when. Every step is one conditional UPDATE, so it is the same on SQLite and
+PostgreSQL.
 
 No database transaction is held while anything is made, and nothing here talks to S3 or Redis.
 """
@@ -10,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from prescriptions import logs
-from prescriptions.models import Page, Variant, VariantState, new_owner
+from prescriptions.models import Page, Variant, VariantState, new_identifier
 from transforms.spec import Stored
 from transforms.version import PIPELINE
 
@@ -41,7 +42,7 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         page=page,
         stored=str(stored),
         pipeline=PIPELINE,
-        owner=new_owner(),
+        owner=new_identifier(),
         lease_until=timezone.now() + LEASE,
         advertised=advertised,
         backend=settings.RX_BACKEND[:16],
@@ -69,7 +70,7 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
         return False
     else:
         condition, attempts = _claimable(now) & Q(attempts=variant.attempts), variant.attempts
-    owner = new_owner()
+    owner = new_identifier()
     won = Variant.objects.filter(condition, _not_erased(), pk=variant.pk).update(
         state=VariantState.QUEUED,
         owner=owner,
@@ -112,7 +113,10 @@ def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant 
 def finish(
     variant: Variant, *, size: int, width: int, height: int, etag: str, milliseconds: float, timings: dict[str, float]
 ) -> bool:
-    """The object is in S3: the row says so. False when the claim was lost meanwhile (the object is there all the same)."""
+    """The object is in S3: the row says so.
+
+    False when the claim was lost meanwhile (the object is there all the same).
+    """
     return bool(
         Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.RENDERING).update(
             state=VariantState.READY,

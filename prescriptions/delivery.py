@@ -1,6 +1,7 @@
 """How bytes of variants and originals leave Django: headers decided here once, the same as the edge sends.
 
-Used where no edge is in front, where edge and Django disagree about the pipeline, and for originals. Never decides rights.
+Used where no edge is in front, where edge and Django disagree about the pipeline, and for originals. Never decides
+rights.
 """
 
 import time
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.http import content_disposition_header, parse_etags
+from rest_framework.request import Request
 
 from prescriptions import storage
 from prescriptions.links import Link
@@ -24,6 +26,12 @@ def redirect(status: int, location: str, **headers: str) -> HttpResponse:
     return HttpResponse(status=status, headers={"Location": location, **NO_STORE, **CORS, **extra})
 
 
+def unchanged(request: HttpRequest | Request, etag: str) -> bool:
+    """Does the client have this already? Compared weakly: proxies that compress make our ETags weak (RFC 9110 §13.1.2)."""
+    known = [known.removeprefix("W/") for known in parse_etags(request.headers.get("If-None-Match", ""))]
+    return known == ["*"] or etag in known
+
+
 def variant(
     request: HttpRequest, key: str, *, link: Link, service: str, keep: bool = True, how: str = "hit"
 ) -> HttpResponseBase:
@@ -31,9 +39,10 @@ def variant(
 
     Raises storage.ObjectMissing, storage.StorageUnavailable.
     """
-    chunks: Iterator[bytes]
-    if request.method == "HEAD":
-        described, chunks = storage.head_variant(key), iter(())
+    chunks: Iterator[bytes] = iter(())
+    conditional = keep and "If-None-Match" in request.headers
+    if request.method == "HEAD" or conditional:
+        described = storage.head_variant(key)
     else:
         described, chunks = storage.open_variant(key)
     left = max(0, min(link.expires - int(time.time()), MAX_AGE))
@@ -50,9 +59,12 @@ def variant(
         "X-Variant": how,
         **CORS,
     }
-    if keep and described.etag in parse_etags(request.headers.get("If-None-Match", "")):
-        chunks = iter(())
-        return HttpResponseNotModified(headers=headers)
+    if conditional:
+        if unchanged(request, described.etag):
+            return HttpResponseNotModified(headers=headers)
+        if request.method == "GET":
+            described, chunks = storage.open_variant(key)
+            headers["ETag"] = described.etag
     if pdf:
         headers["Content-Disposition"] = 'attachment; filename="prescription.pdf"'
     headers["Content-Length"] = str(described.size)

@@ -3,11 +3,10 @@
 from typing import Any
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.intake import MAX_FILES
+from prescriptions.intake import MAX_FILES, Upload
 from prescriptions.problems import Problem
 
 # JPEG first: Safari converts HEIC to the first type it can; a PDF in the list keeps Android's camera choice.
@@ -21,7 +20,7 @@ class _ManyFiles(forms.ClearableFileInput):
 class _FilesField(forms.FileField):
     widget = _ManyFiles
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> list[Upload]:
         files = list(data) if isinstance(data, list | tuple) else [data] if data else []
         if not files:
             raise forms.ValidationError(_("Choose at least one photo, scan or PDF of your prescription."))
@@ -34,7 +33,7 @@ class _FilesField(forms.FileField):
 class UploadForm(forms.Form):
     """One or more files of one prescription."""
 
-    files = _FilesField(
+    files = _FilesField(  # type: ignore[assignment] # the name of the multipart field, as in the API
         label=_("Photos, scans or PDF"), widget=_ManyFiles(attrs={"accept": ACCEPT, "multiple": True, "required": True})
     )
 

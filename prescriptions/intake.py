@@ -1,4 +1,5 @@
-"""Intake: sniff, limit, hash and probe every file, then keep the originals, then write the rows. All of an upload or nothing of it.
+"""Intake: sniff, limit, hash and probe every file, then keep the originals, then write the rows. All of an upload
+or nothing of it.
 
 Never trusts a name or a declared type, and never decodes: the sandbox does.
 """
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -19,13 +20,18 @@ from django.utils import timezone
 
 from prescriptions import storage
 from prescriptions.keys import original_key
-from prescriptions.models import ORDER_REF, Document, IdempotencyKey, Page, Prescription, new_identifier
+from prescriptions.models import REFERENCE, Document, IdempotencyKey, Page, Prescription, new_identifier
 from prescriptions.problems import Problem
 from transforms import sandbox
 from transforms.errors import SourceTooLarge, TooManyPages, TransformError
 from transforms.formats import SourceType, sniff
 from transforms.limits import LIMITS
 from transforms.probe import Probe
+
+if TYPE_CHECKING:
+    Upload = UploadedFile[Any]  # generic for the type checker only
+else:
+    Upload = UploadedFile
 
 log = logging.getLogger("rx.intake")
 
@@ -40,14 +46,14 @@ class _Checked:
     """A file that may be kept."""
 
     document_id: str
-    file: UploadedFile
+    file: Upload
     sha256: str
     size: int
     probe: Probe
 
 
 def accept(
-    files: Sequence[UploadedFile], *, client: str, order_ref: str = "", patient_ref: str = "", idempotency_key: str = ""
+    files: Sequence[Upload], *, client: str, order_ref: str = "", patient_ref: str = "", idempotency_key: str = ""
 ) -> Prescription:
     """One upload becomes one prescription with its documents and pages.
 
@@ -75,14 +81,14 @@ def display_name(raw: str) -> str:
     return _BIDI_AND_CONTROL.sub("", unicodedata.normalize("NFC", name)).strip()[:150]
 
 
-def _check_request(files: Sequence[UploadedFile], order_ref: str, patient_ref: str, idempotency_key: str) -> None:
+def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, idempotency_key: str) -> None:
     errors = []
     if not files:
         errors.append({"pointer": "/files", "detail": "Send at least one file."})
     if len(files) > MAX_FILES:
         errors.append({"pointer": "/files", "detail": f"{len(files)} files; at most {MAX_FILES} at a time."})
     for field, value in (("order_ref", order_ref), ("patient_ref", patient_ref)):
-        if value and not ORDER_REF.match(value):
+        if value and not REFERENCE.match(value):
             errors.append(
                 {
                     "pointer": f"/{field}",
@@ -95,7 +101,7 @@ def _check_request(files: Sequence[UploadedFile], order_ref: str, patient_ref: s
         raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
 
 
-def _accept(files: Sequence[UploadedFile], client: str, order_ref: str, patient_ref: str) -> Prescription:
+def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: str) -> Prescription:
     rx = new_identifier()
     checked = _check_files(files, rx)
     stored = False
@@ -118,7 +124,7 @@ def _accept(files: Sequence[UploadedFile], client: str, order_ref: str, patient_
     return prescription
 
 
-def _check_files(files: Sequence[UploadedFile], rx: str) -> list[_Checked]:
+def _check_files(files: Sequence[Upload], rx: str) -> list[_Checked]:
     """Every file is looked at, so that one answer names everything that is wrong."""
     checked: list[_Checked] = []
     refused: list[tuple[int, TransformError]] = []
@@ -154,7 +160,7 @@ def _check_files(files: Sequence[UploadedFile], rx: str) -> list[_Checked]:
     return checked
 
 
-def _check_file(file: UploadedFile, rx: str) -> _Checked:
+def _check_file(file: Upload, rx: str) -> _Checked:
     file.seek(0)
     kind = sniff(file.read(64))
     limit = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
@@ -201,7 +207,7 @@ def _take_back(rx: str) -> None:
         log.error("originals without rows are left behind", extra={"rx": rx})
 
 
-def _fingerprint(files: Sequence[UploadedFile], order_ref: str, patient_ref: str) -> str:
+def _fingerprint(files: Sequence[Upload], order_ref: str, patient_ref: str) -> str:
     digest = hashlib.sha256(f"{order_ref}\n{patient_ref}\n".encode())
     for file in files:
         file.seek(0)
@@ -212,11 +218,11 @@ def _fingerprint(files: Sequence[UploadedFile], order_ref: str, patient_ref: str
 def _hold(client: str, key: str, fingerprint: str) -> IdempotencyKey:
     """The row of this key: ours to fill (no prescription yet), or the earlier answer. Raises Problem 409, 422."""
     now = timezone.now()
-    fresh = IdempotencyKey(client=client, key=key, fingerprint=fingerprint, created_at=now)
     IdempotencyKey.objects.filter(client=client, key=key, prescription=None, created_at__lt=now - _IN_PROGRESS).delete()
-    IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
-    row = IdempotencyKey.objects.select_related("prescription").get(client=client, key=key)
-    if row.created_at == now and row.fingerprint == fingerprint and row.prescription is None:
+    row, ours = IdempotencyKey.objects.select_related("prescription").get_or_create(
+        client=client, key=key, defaults={"fingerprint": fingerprint, "created_at": now}
+    )
+    if ours:
         return row
     if row.fingerprint != fingerprint:
         raise Problem(

@@ -1,4 +1,7 @@
-"""Object keys. Pure functions of ids and the stored form: nothing a person typed, nothing volatile (design: Identifiers, keys)."""
+"""Object keys.
+
+Pure functions of ids and the stored form: nothing a person typed, nothing volatile (design: Identifiers, keys).
+"""
 
 import re
 

@@ -1,6 +1,7 @@
-"""Links: capability tokens in the path, minted and verified here and by the edge's njs alike (tests/vectors/links.json).
+"""Links: capability tokens in the path, minted and verified here and by the edge's njs alike.
 
-`token = {kid}.{exp}.{scope}.{mac}`, mac = first 16 bytes of HMAC-SHA256 over "rx-link-v1\\n{kid}\\n{exp}\\n{scope}\\n{rx}".
+`token = {kid}.{exp}.{scope}.{mac}`, where mac is the first 16 bytes of HMAC-SHA256 over
+"rx-link-v1\\n{kid}\\n{exp}\\n{scope}\\n{rx}". The shared test vectors are in tests/vectors/links.json.
 """
 
 import base64
@@ -18,7 +19,8 @@ from transforms.spec import Stored
 
 Scope = Literal["f", "r"]
 _TOKEN = re.compile(r"([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{22})\Z")
-# Expiry is rounded up to this many seconds, so that a page rendered twice carries the same URLs and browsers re-use them.
+# Expiry is rounded up to this many seconds, so that a page rendered twice carries the same URLs and browsers
+# re-use them.
 ROUNDING = 15 * 60
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -43,6 +45,9 @@ def keyring(text: str | None = None) -> dict[str, bytes]:
             message = (
                 "RX_LINK_KEYS must be 'kid:hex,...' with kids of 1-8 lower-case letters or digits and 16+ byte keys"
             )
+            raise ImproperlyConfigured(message)
+        if kid in ring:
+            message = f"RX_LINK_KEYS names the kid {kid!r} twice; the edge and Django would use different keys"
             raise ImproperlyConfigured(message)
         ring[kid] = bytes.fromhex(secret)
     if not ring:

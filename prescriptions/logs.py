@@ -1,4 +1,7 @@
-"""JSON log lines with a request id that travels from the edge to the worker. Never a name, a file name, a token or a query string."""
+"""JSON log lines with a request id that travels from the edge to the worker.
+
+Never a name, a file name, a token or a query string.
+"""
 
 import json
 import logging

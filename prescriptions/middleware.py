@@ -6,10 +6,17 @@ import secrets
 import time
 from collections.abc import Callable
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import DatabaseError, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import render
 
 from prescriptions import logs, problems
 from prescriptions.storage import StorageUnavailable
@@ -18,8 +25,8 @@ from transforms.errors import TransformError
 log = logging.getLogger("rx.request")
 
 Handler = Callable[[HttpRequest], HttpResponse]
-# Tokens of links are capabilities: they never reach a log.
-_TOKEN = re.compile(r"^(/generate)?/iiif/(presentation/)?3/[^/]+")
+# Tokens of links are capabilities: they never reach a log, wherever in a path (or a misspelt one) they stand.
+_TOKEN = re.compile(r"(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr]\.[\w-]{22}")
 
 
 class RequestLog:
@@ -40,7 +47,7 @@ class RequestLog:
             "request",
             extra={
                 "method": request.method,
-                "path": _TOKEN.sub(lambda m: m.group(0).rsplit("/", 1)[0] + "/-", request.path)[:300],
+                "path": _TOKEN.sub("-", request.path)[:300],
                 "route": match.route if match else "",
                 "status": response.status_code,
                 "ms": round((time.perf_counter() - started) * 1000, 1),
@@ -57,13 +64,19 @@ class ProblemAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code in (400, 404, 405) and problems.wants_problem(request) and not _is_json(response):
+        if response.status_code in (400, 404, 405, 500) and problems.wants_problem(request) and not _is_json(response):
             return _plain_problem(response)
         return response
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         problem = problem_for(exc)
-        return problem.response() if problem else None
+        if problem is None:
+            if not isinstance(exc, Http404 | PermissionDenied):
+                log.error("unhandled", exc_info=exc)  # Django's own line would quote the path
+            return None
+        if problem.status >= 500 and not problems.wants_problem(request):
+            return render(request, "500.html", status=problem.status, headers=problem.all_headers())
+        return problem.response()
 
 
 def problem_for(exc: Exception) -> problems.Problem | None:
@@ -84,6 +97,8 @@ def problem_for(exc: Exception) -> problems.Problem | None:
             return problems.Problem(400, "invalid", "The request is not valid", "A value is out of range.")
         case TooManyFilesSent() | TooManyFieldsSent() | RequestDataTooBig():
             return problems.Problem(413, "too-much", "Too much in one request", "Send fewer or smaller parts.")
+        case RecursionError():
+            return problems.Problem(400, "invalid", "The request is not valid", "It is nested too deeply.")
         case SuspiciousOperation() | MultiPartParserError():
             return problems.Problem(400, "invalid", "The request is not valid", "Its form data cannot be read.")
     return None
@@ -101,4 +116,6 @@ def _plain_problem(response: HttpResponse) -> HttpResponse:
         return problems.Problem(
             405, "method-not-allowed", "Method not allowed", f"Allowed: {allowed}.", headers={"Allow": allowed}
         ).response()
+    if response.status_code == 500:
+        return problems.Problem(500, "internal", "Something went wrong", "It was noted. Try again later.").response()
     return problems.Problem(400, "invalid", "The request is not valid").response()

@@ -1,11 +1,14 @@
-"""Signed order links: the right of one customer to upload to, and see, one order. Nothing is stored; the signature is the right."""
+"""Signed order links: the right of one customer to upload to, and see, one order.
+
+Nothing is stored; the signature is the right.
+"""
 
 import time
 from dataclasses import dataclass
 
 from django.core import signing
 
-from prescriptions.models import ORDER_REF
+from prescriptions.models import REFERENCE
 
 _SALT = "rx-order-link-v1"
 COOKIE = "rx_order"
@@ -33,7 +36,7 @@ def verify(signed: str) -> OrderLink | None:
         order_ref, client, expires = signing.loads(signed, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    if not ORDER_REF.match(order_ref) or expires <= time.time():
+    if not REFERENCE.match(order_ref) or expires <= time.time():
         return None
     return OrderLink(order_ref, client, expires, signed)
 

@@ -1,12 +1,12 @@
 """Errors as the outside sees them: RFC 9457 problem+json, `no-store`, never a stack trace, never patient data."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
-from rest_framework.response import Response
 
 from prescriptions import logs
 from transforms.errors import TransformError
@@ -16,7 +16,9 @@ TYPE_PREFIX = "/docs/problems#"
 
 
 class Problem(Exception):
-    """An answer that is an error: public status, slug, title and detail; `retry_after` in seconds where trying again helps."""
+    """An answer that is an error: public status, slug, title and detail; `retry_after` in seconds where trying
+    again helps.
+    """
 
     def __init__(
         self,
@@ -111,8 +113,8 @@ def from_transform(error: TransformError) -> Problem:
     return Problem(error.status, error.code, error.title, error.detail, retry_after=retry_after)
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook: every API error in the same shape; None lets the middleware deal with the rest."""
+def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """DRF's hook: every API error in the same shape, whatever the client accepts; None lets the middleware do the rest."""
     if isinstance(exc, Http404):
         exc = not_found()
     elif isinstance(exc, PermissionDenied):
@@ -123,7 +125,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = _from_drf(exc)
     if not isinstance(exc, Problem):
         return None
-    return Response(exc.body(), status=exc.status, headers=exc.all_headers(), content_type=MEDIA_TYPE)
+    return exc.response()
 
 
 def _from_drf(exc: drf.APIException) -> Problem:
@@ -145,7 +147,7 @@ def _from_drf(exc: drf.APIException) -> Problem:
     return Problem(
         exc.status_code,
         code.replace("_", "-"),
-        str(exc.default_detail).rstrip("."),
+        HTTPStatus(exc.status_code).phrase,  # DRF's own titles are templates: 'Method "{method}" not allowed'
         str(exc.detail),
         retry_after=None if retry_after is None else int(retry_after) + 1,
         headers=headers,

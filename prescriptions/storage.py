@@ -1,9 +1,11 @@
-"""S3: one cached client per process for what django-storages cannot do (conditional puts, metadata, versions, one-call reads).
+"""S3: one cached client per process for what django-storages cannot do: conditional puts, metadata, versions.
 
-A 404 means "missing" and nothing else does: 403, 5xx, resets and time-outs are StorageUnavailable. Never decides who may see what.
+A 404 means "missing" and nothing else does: 403, 5xx, resets and time-outs are StorageUnavailable. Never decides who
+may see what.
 """
 
 import base64
+import contextlib
 import hashlib
 import os
 import threading
@@ -18,6 +20,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
 
 _CHUNK = 256 * 1024
@@ -84,11 +87,13 @@ def _call(operation: str, **parameters: Any) -> Any:
         return getattr(client(), operation)(**parameters)
     except ClientError as error:
         status = error.response["ResponseMetadata"].get("HTTPStatusCode")
-        if status == 404:
+        code = error.response.get("Error", {}).get("Code", "")
+        # A bucket that is not there is a broken installation; it says nothing about its objects.
+        if status == 404 and code != "NoSuchBucket":
             raise ObjectMissing(parameters.get("Key", "")) from None
         if status in (409, 412):
             raise
-        reason = f"{operation}: {status} {error.response.get('Error', {}).get('Code', '')}"
+        reason = f"{operation}: {status} {code}"
         raise StorageUnavailable(reason) from None
     except (BotoCoreError, HTTPClientError) as error:
         reason = f"{operation}: {type(error).__name__}"
@@ -127,7 +132,7 @@ def head_variant(key: str) -> StoredObject:
 def open_variant(key: str) -> tuple[StoredObject, Iterator[bytes]]:
     """The object's description and its bytes in chunks, in one GET. Raises ObjectMissing, StorageUnavailable."""
     answer = _call("get_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
-    return _describe(answer), answer["Body"].iter_chunks(_CHUNK)
+    return _describe(answer), _chunks(answer["Body"])
 
 
 def put_variant(key: str, data: bytes, *, media_type: str, metadata: Mapping[str, str], disposition: str = "") -> str:
@@ -211,7 +216,13 @@ def get_original(key: str, *, sha256: str) -> bytes:
 def open_original(key: str) -> tuple[StoredObject, Iterator[bytes]]:
     """For downloads: description and chunks, in one GET. Raises ObjectMissing, StorageUnavailable."""
     answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
-    return _describe(answer), answer["Body"].iter_chunks(_CHUNK)
+    return _describe(answer), _chunks(answer["Body"])
+
+
+def _chunks(body: "StreamingBody") -> Iterator[bytes]:
+    """Django closes what it streams: a client that went away must not keep a connection to S3."""
+    with contextlib.closing(body):
+        yield from body.iter_chunks(_CHUNK)
 
 
 # --- both -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""The sweep: claims that nobody works on any more are taken up again. It trusts the database alone, so a lost Redis loses nothing."""
+"""The sweep: claims that nobody works on any more are taken up again.
+
+It trusts the database alone, so a lost Redis loses nothing.
+"""
 
 import logging
 
@@ -12,7 +15,10 @@ BATCH = 100
 
 
 def sweep() -> int:
-    """Take over expired leases and due retries and dispatch them; returns how many. Safe to run anywhere, any number at once."""
+    """Take over expired leases and due retries and dispatch them; returns how many.
+
+    Safe to run anywhere, any number at once.
+    """
     taken = 0
     for variant in claims.due(BATCH):
         logs.set_request_id(variant.request_id)

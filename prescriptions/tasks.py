@@ -6,7 +6,7 @@ from prescriptions import heartbeat, rendering, sweeper
 
 
 @shared_task(bind=True)
-def render_variant(self: Task, variant_id: str, owner: str) -> None:
+def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) -> None:
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
     rendering.make(variant_id, owner, redelivered=redelivered)
 

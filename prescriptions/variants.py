@@ -1,4 +1,7 @@
-"""The heart: find a variant, or see to it that it is made once. Requests only ask and wait; workers make (rendering.py)."""
+"""The heart: find a variant, or see to it that it is made once.
+
+Requests only ask and wait; workers make (rendering.py).
+"""
 
 import time
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from transforms.errors import from_code
 from transforms.geometry import Size
 from transforms.limits import LIMITS
 from transforms.presets import is_advertised
+from transforms.size import Oversize
 from transforms.spec import Stored
 from transforms.version import PIPELINE
 
@@ -30,6 +34,11 @@ class Outcome:
 
     variant: Variant
     how: Literal["hit", "generated", "coalesced"]
+
+
+def oversize() -> Oversize:
+    """What `!w,h` larger than the page means here: "fit" (the specification) or "reject" (its validators)."""
+    return "reject" if settings.RX_IIIF_OVERSIZE == "reject" else "fit"
 
 
 def size_of(page: Page) -> Size:
@@ -80,7 +89,10 @@ def dispatch(variant: Variant) -> None:
 
 
 def _await(variant: Variant, deadline: float) -> Variant:
-    """Wait for somebody else's work. The row is read before each wait, so a lost wake-up costs a second, not the answer."""
+    """Wait for somebody else's work.
+
+    The row is read before each wait, so a lost wake-up costs a second, not the answer.
+    """
     if not _waiters.acquire(blocking=False):
         raise not_ready(retry_after=5)
     page = variant.page
@@ -123,7 +135,10 @@ def _raise_failure(variant: Variant) -> None:
 
 
 def _refuse_overload(page: Page, stored: Stored) -> None:
-    """Bounds on what strangers can make us compute and keep. Presets and advertised tiles never count against a page."""
+    """Bounds on what strangers can make us compute and keep.
+
+    Presets and advertised tiles never count against a page.
+    """
     if not is_advertised(stored, size_of(page)):
         made = Variant.objects.filter(page=page, advertised=False).count()
         if made >= LIMITS.stored_variants:

@@ -1,4 +1,7 @@
-"""The Celery app. Messages are hints: the rows in the database say what has to be made (see prescriptions/sweeper.py)."""
+"""The Celery app.
+
+Messages are hints: the rows in the database say what has to be made (see prescriptions/sweeper.py).
+"""
 
 import os
 

@@ -41,8 +41,10 @@ def render(template: str, values: Mapping[str, str]) -> str:
         if name not in values:
             message = f"{name} is missing; the edge's template needs {', '.join(EDGE_NAMES)}"
             raise KeyError(message)
-        if _UNSAFE.search(values[name]):
-            message = f"{name} must not hold quotes, braces, semicolons, backslashes, dollars or line breaks"
+        if not values[name] or _UNSAFE.search(values[name]):
+            message = (
+                f"{name} must not be empty or hold quotes, braces, semicolons, backslashes, dollars or line breaks"
+            )
             raise ValueError(message)
         return values[name]
 

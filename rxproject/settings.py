@@ -243,8 +243,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Prescription variants on demand",
-    "DESCRIPTION": "Upload prescriptions; ask for any page in any size and format. A variant is made once, the first time "
-    "it is asked for, and served from S3 ever after.",
+    "DESCRIPTION": "Upload prescriptions; ask for any page in any size and format. A variant is made once, the first "
+    "time it is asked for, and served from S3 ever after.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

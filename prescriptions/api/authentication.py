@@ -1,4 +1,7 @@
-"""Bearer tokens `rxk_<id>_<secret>`: the id finds the row, the hash of the secret decides. Secrets are never stored or logged."""
+"""Bearer tokens `rxk_<id>_<secret>`: the id finds the row, the hash of the secret decides.
+
+Secrets are never stored or logged.
+"""
 
 import hashlib
 import hmac

@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 from django.http import HttpResponseBase
-from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.parsers import MultiPartParser
@@ -32,6 +31,10 @@ def find(request: Request, rx: str) -> Prescription:
     return prescription
 
 
+def _body(request: Request, prescription: Prescription) -> dict[str, Any]:
+    return dict(PrescriptionSerializer(prescription, context={"request": request, "tokens": {}}).data)
+
+
 class PrescriptionList(ListAPIView[Prescription]):
     """`GET` the prescriptions that the caller may see; `POST` uploads one."""
 
@@ -43,6 +46,9 @@ class PrescriptionList(ListAPIView[Prescription]):
         rows = visible(self.request).filter(erased_at=None).prefetch_related("pages", "documents")
         order_ref = self.request.query_params.get("order_ref")
         return rows.filter(order_ref=order_ref) if order_ref else rows
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "tokens": {}}
 
     @extend_schema(
         operation_id="prescriptions_list",
@@ -73,11 +79,11 @@ class PrescriptionList(ListAPIView[Prescription]):
         prescription = intake.accept(
             request.FILES.getlist("files"),
             client=client_of(request),
-            order_ref=str(request.data.get("order_ref", "")),
-            patient_ref=str(request.data.get("patient_ref", "")),
+            order_ref=str(request.POST.get("order_ref", "")),
+            patient_ref=str(request.POST.get("patient_ref", "")),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
-        body = PrescriptionSerializer(find(request, prescription.id), context={"request": request}).data
+        body = _body(request, find(request, prescription.id))
         location = request.build_absolute_uri(f"/api/v1/prescriptions/{prescription.id}")
         return Response(body, status=201, headers={"Location": location, "Cache-Control": "no-store"})
 
@@ -91,10 +97,10 @@ class PrescriptionDetail(APIView):
         operation_id="prescriptions_retrieve", responses={200: PrescriptionSerializer, 404: _PROBLEM, 410: _PROBLEM}
     )
     def get(self, request: Request, rx: str) -> Response:
-        body = PrescriptionSerializer(find(request, rx), context={"request": request}).data
+        body = _body(request, find(request, rx))
         digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]
         headers = {"ETag": f'"{digest}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-        if headers["ETag"] in parse_etags(request.headers.get("If-None-Match", "")):
+        if delivery.unchanged(request, headers["ETag"]):
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
 

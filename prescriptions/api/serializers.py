@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from prescriptions import links, variants
-from prescriptions.models import ORDER_REF, Document, Page, Prescription, Variant, VariantState
+from prescriptions.models import REFERENCE, Document, Page, Prescription, Variant, VariantState
 from transforms.presets import PRESETS, preset
 
 _REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
@@ -47,7 +47,7 @@ class PageSerializer(serializers.ModelSerializer[Page]):
         }
 
     def _token(self, page: Page) -> str:
-        tokens: dict[str, str] = self.context.setdefault("tokens", {})
+        tokens: dict[str, str] = self.context["tokens"]
         if page.prescription_id not in tokens:
             tokens[page.prescription_id] = links.mint(page.prescription_id)
         return tokens[page.prescription_id]
@@ -85,15 +85,15 @@ class UploadSerializer(serializers.Serializer[Any]):
     files = serializers.ListField(
         child=serializers.FileField(), help_text="One or more JPEG, PNG, WebP, HEIF/AVIF or PDF."
     )
-    order_ref = serializers.RegexField(ORDER_REF, required=False, help_text=_REFERENCE_HELP)
-    patient_ref = serializers.RegexField(ORDER_REF, required=False, help_text=_REFERENCE_HELP)
+    order_ref = serializers.RegexField(REFERENCE, required=False, help_text=_REFERENCE_HELP)
+    patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=_REFERENCE_HELP)
 
 
 class OrderLinkRequestSerializer(serializers.Serializer[Any]):
     """`expires_in` is in seconds."""
 
     order_ref = serializers.RegexField(
-        ORDER_REF, error_messages={"invalid": _REFERENCE_HELP}, help_text=_REFERENCE_HELP
+        REFERENCE, error_messages={"invalid": _REFERENCE_HELP}, help_text=_REFERENCE_HELP
     )
     expires_in = serializers.IntegerField(min_value=60, max_value=30 * 86_400, default=86_400)
 
@@ -128,4 +128,4 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     request_id = serializers.CharField()
-    errors = serializers.ListField(child=serializers.DictField(), required=False)
+    errors = serializers.ListField(child=serializers.DictField(), required=False)  # type: ignore[assignment]

@@ -1,4 +1,6 @@
-"""The variant of a page by preset name or IIIF request: looked up in the row and in S3, made on a miss, answered by a redirect."""
+"""The variant of a page by preset name or IIIF request: looked up in the row and in S3, made on a miss, answered
+by a redirect.
+"""
 
 import re
 import time
@@ -107,7 +109,7 @@ def _page(request: Request, rx: str, number: int) -> Page:
 
 
 def _resolve(page: Page, spec: str) -> Stored:
-    stored = Spec.parse(PRESETS.get(spec, spec)).resolve(variants.size_of(page), oversize=settings.RX_IIIF_OVERSIZE)
+    stored = Spec.parse(PRESETS.get(spec, spec)).resolve(variants.size_of(page), oversize=variants.oversize())
     if stored.quality.startswith("redacted"):
         raise RedactionMissing  # nobody has confirmed a redaction of this page
     return stored

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.CharField(
-                        default=prescriptions.models.new_identifier,
+                        default=prescriptions.models.identifiers.new_identifier,
                         editable=False,
                         max_length=32,
                         primary_key=True,
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.CharField(
-                        default=prescriptions.models.new_identifier,
+                        default=prescriptions.models.identifiers.new_identifier,
                         editable=False,
                         max_length=32,
                         primary_key=True,
@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.CharField(
-                        default=prescriptions.models.new_identifier,
+                        default=prescriptions.models.identifiers.new_identifier,
                         editable=False,
                         max_length=32,
                         primary_key=True,

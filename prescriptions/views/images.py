@@ -146,11 +146,14 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
 
 
 def resolve(page: Page, tail: str, link: Link) -> Stored:
-    """The stored form of a request, if the link's scope allows it. Raises SpecError (400, 501), RedactionMissing, 403."""
+    """The stored form of a request, if the link's scope allows it.
+
+    Raises SpecError (400, 501), RedactionMissing, 403.
+    """
     spec = Spec.parse(tail)
     if link.scope == "r" and spec.quality != "default" and not spec.quality.startswith("redacted"):
         raise problems.forbidden_link()
-    stored = spec.resolve(variants.size_of(page), oversize=settings.RX_IIIF_OVERSIZE)
+    stored = spec.resolve(variants.size_of(page), oversize=variants.oversize())
     if link.scope == "r" or stored.quality.startswith("redacted"):
         # Nobody has confirmed a redaction of this page, and the clear page is no substitute.
         raise RedactionMissing

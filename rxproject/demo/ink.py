@@ -152,7 +152,5 @@ class VectorBrush:
 def _font(pixels: float) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(pixels)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError(
-            "this Pillow has no FreeType, so it has no scalable font; install Pillow from its wheel"
-        )
+        raise RuntimeError("this Pillow has no FreeType, so it has no scalable font; install Pillow from its wheel")
     return font

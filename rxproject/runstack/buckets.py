@@ -21,9 +21,7 @@ VARIANT_DAYS = 90
 _READ_WRITE_LIST = ("Read", "Write", "List")
 ACTIONS: Mapping[Identity, tuple[str, ...]] = {
     Identity.BOOTSTRAP: ("Admin",),
-    Identity.WEB: tuple(
-        f"{action}:{bucket}" for bucket in (ORIGINALS, VARIANTS) for action in _READ_WRITE_LIST
-    ),
+    Identity.WEB: tuple(f"{action}:{bucket}" for bucket in (ORIGINALS, VARIANTS) for action in _READ_WRITE_LIST),
     Identity.RENDERER: (f"Read:{ORIGINALS}", *(f"{action}:{VARIANTS}" for action in _READ_WRITE_LIST)),
     Identity.EDGE: (f"Read:{VARIANTS}", f"List:{VARIANTS}"),
 }
@@ -95,9 +93,7 @@ def prepare(s3: "S3Client") -> None:
     for bucket in (ORIGINALS, VARIANTS):
         with contextlib.suppress(errors.BucketAlreadyOwnedByYou, errors.BucketAlreadyExists):
             s3.create_bucket(Bucket=bucket)
-        with contextlib.suppress(
-            errors.ClientError
-        ):  # none on the first start; it binds the bootstrap identity too
+        with contextlib.suppress(errors.ClientError):  # none on the first start; it binds the bootstrap identity too
             s3.delete_bucket_policy(Bucket=bucket)
         if bucket == ORIGINALS:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

@@ -155,9 +155,7 @@ class _Builder:
     def web(self) -> Component:
         port = self.env.ports.web if self.edge else self.env.ports.front
         # Without the edge this one has the waiters of /generate too.
-        threads = (
-            self.sizes.web_threads if self.edge else self.sizes.web_threads + self.sizes.generate_threads
-        )
+        threads = self.sizes.web_threads if self.edge else self.sizes.web_threads + self.sizes.generate_threads
         return self._gunicorn("web", Role.WEB, port, self.sizes.web_processes, threads)
 
     def generate(self) -> Component:

@@ -73,9 +73,7 @@ def _require_success(task: Child) -> None:
 
 
 def _failed(command: Command, status: int) -> StackError:
-    return StackError(
-        f"{command.name} failed (exit {status}). The end of {command.log}:\n{tail(command.log)}"
-    )
+    return StackError(f"{command.name} failed (exit {status}). The end of {command.log}:\n{tail(command.log)}")
 
 
 def _too_slow(late: Collection[Component], supervisor: Supervisor, tasks: dict[str, Child]) -> StackError:

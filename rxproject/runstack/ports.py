@@ -62,9 +62,7 @@ def pick(*, front: int | None, s3_before: int | None = None) -> Ports:
         if s3 is None:
             s3 = _pick_s3(held)
         redis, web, generate = (_pick_one(held) for _ in range(3))
-        return Ports(
-            front=_pick_one(held) if front is None else front, s3=s3, redis=redis, web=web, generate=generate
-        )
+        return Ports(front=_pick_one(held) if front is None else front, s3=s3, redis=redis, web=web, generate=generate)
 
 
 def s3_ports(first: int) -> tuple[int, ...]:
@@ -90,9 +88,7 @@ def _pick_one(held: ExitStack) -> int:
 
 
 def _none_free() -> StackError:
-    return StackError(
-        f"No free ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK}; end what uses them.", exit_code=2
-    )
+    return StackError(f"No free ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK}; end what uses them.", exit_code=2)
 
 
 def _hold(held: ExitStack, *ports: int) -> bool:

@@ -34,9 +34,7 @@ class Child:
     def __init__(self, command: Command) -> None:
         if threading.current_thread() is not threading.main_thread():
             # Linux sends the death signal when the *thread* that started the process ends.
-            raise RuntimeError(
-                f"{command.name} must be started from the main thread, or it would end with this thread"
-            )
+            raise RuntimeError(f"{command.name} must be started from the main thread, or it would end with this thread")
         self.command = command
         with command.log.open("ab") as log:
             self._popen = subprocess.Popen(

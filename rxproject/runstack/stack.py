@@ -31,7 +31,7 @@ _LOG_CHECK_SECONDS = 10.0
 _LOG_BYTES = 64 * 1024 * 1024
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+class Stopped(Exception):
     """`request_stop` was called while the stack was starting or running."""
 
 
@@ -189,9 +189,7 @@ class Stack:
 
     def _prepare(self) -> None:
         """Everything that can be refused, before anything is started."""
-        require_binaries(
-            self._only if self._only is not None else {"s3", "redis", *(["edge"] if self._edge else [])}
-        )
+        require_binaries(self._only if self._only is not None else {"s3", "redis", *(["edge"] if self._edge else [])})
         self.state.create()
         self._lock.acquire(self._say)
         if self._port is not None and self._only is None:
@@ -207,12 +205,8 @@ class Stack:
         )
         every = components(self._env, edge=self._edge, sizes=self._sizes, lock_fd=self._lock.fd)
         if unknown := (self._only or frozenset()) - every.keys():
-            raise StackError(
-                f"There is no component {', '.join(sorted(unknown))}; there are {', '.join(every)}."
-            )
-        self._components = {
-            name: one for name, one in every.items() if self._only is None or name in self._only
-        }
+            raise StackError(f"There is no component {', '.join(sorted(unknown))}; there are {', '.join(every)}.")
+        self._components = {name: one for name, one in every.items() if self._only is None or name in self._only}
 
     def _pick_ports(self) -> Ports:
         remembered = self.state.run / "s3.port"

@@ -1,4 +1,6 @@
-"""One real S3 (weed mini), one stand-in for Django and as many real nginx as a test wants, for the tests of the edge alone."""
+"""One real S3 (weed mini), one stand-in for Django and as many real nginx as a test wants, for the tests of the
+edge alone.
+"""
 
 import json
 import os
@@ -15,8 +17,24 @@ from botocore.config import Config
 
 from rxproject.edge import render
 from tests.edge.servers import (
-    BUCKET, MEMORY, REGION, ROOT, SECRETS, TEMPLATE, VECTORS, Edge, StandIn, StartEdge, Store, free_port, listens,
-    nginx_command, running, standing_in, values, wait_for,
+    BUCKET,
+    MEMORY,
+    REGION,
+    ROOT,
+    SECRETS,
+    TEMPLATE,
+    VECTORS,
+    Edge,
+    StandIn,
+    StartEdge,
+    Store,
+    free_port,
+    listens,
+    nginx_command,
+    running,
+    standing_in,
+    values,
+    wait_for,
 )
 
 
@@ -73,9 +91,7 @@ def django(django_server: StandIn) -> StandIn:
 
 
 @pytest.fixture(scope="session")
-def start_edge(
-    tmp_path_factory: pytest.TempPathFactory, store: Store, django_server: StandIn
-) -> Iterator[StartEdge]:
+def start_edge(tmp_path_factory: pytest.TempPathFactory, store: Store, django_server: StandIn) -> Iterator[StartEdge]:
     with ExitStack() as stack:
 
         def start(*, env: dict[str, str] | None = None, overrides: dict[str, str] | None = None, **hosts: str) -> Edge:
@@ -85,7 +101,11 @@ def start_edge(
             usual = {"s3": store.host, "web": django_server.host, "generate": django_server.host}
             filled = values(run_dir, tmpfs_dir, port, **(usual | hosts)) | (overrides or {})
             (run_dir / "nginx.conf").write_text(render(TEMPLATE.read_text(), filled))
-            secrets = {"RX_LINK_KEYS": VECTORS["keys"], "RX_EDGE_ACCESS_KEY": "edge", "RX_EDGE_SECRET_KEY": SECRETS["edge"]}
+            secrets = {
+                "RX_LINK_KEYS": VECTORS["keys"],
+                "RX_EDGE_ACCESS_KEY": "edge",
+                "RX_EDGE_SECRET_KEY": SECRETS["edge"],
+            }
             stack.enter_context(
                 running(nginx_command(run_dir), env=secrets if env is None else env, log=run_dir / "stderr.log")
             )

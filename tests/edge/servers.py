@@ -5,6 +5,7 @@ import ctypes
 import hmac
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -131,7 +132,12 @@ def standing_in(port: int = 0) -> Iterator[StandIn]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             names = {name.lower() for name in self.headers}
             stand_in.seen.append(
-                Seen(self.command, self.path, {n: self.headers.get_all(n) or [] for n in names}, len(body))
+                Seen(
+                    self.command,
+                    self.requestline.split()[1],
+                    {n: self.headers.get_all(n) or [] for n in names},
+                    len(body),
+                )
             )
             time.sleep(stand_in.delay)
             if not stand_in.status:  # no answer at all
@@ -172,9 +178,13 @@ class Edge:
     run_dir: Path
     tmpfs_dir: Path
 
-    def log(self, answer: httpx.Response) -> dict[str, object]:
+    def log(self, answer: httpx.Response | bytes) -> dict[str, object]:
         """The access log's line of an answer; nginx writes it after the last byte is out."""
-        wanted = f'"request_id":"{answer.headers["x-request-id"]}"'
+        if isinstance(answer, bytes):
+            request_id = answer.split(b"X-Request-ID: ")[1].split(b"\r\n")[0].decode()
+        else:
+            request_id = answer.headers["x-request-id"]
+        wanted = f'"request_id":"{request_id}"'
         lines: list[str] = []
 
         def written() -> bool:
@@ -193,6 +203,10 @@ class Edge:
             answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
+                head, end, body = answer.partition(b"\r\n\r\n")
+                length = re.search(rb"\r\nContent-Length: (\d+)", head)
+                if end and length and len(body) >= int(length[1]):
+                    break
         return answer
 
     def get_raw(self, target: str) -> bytes:

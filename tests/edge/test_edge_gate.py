@@ -106,7 +106,9 @@ def test_a_key_that_is_no_key_verifies_nothing(njs: httpx.Client, secret: str) -
 def test_the_signature_is_botocores(njs: httpx.Client, path: str, session: str | None) -> None:
     encoded = call(njs, "sigv4", "encodePath", path)
     request = AWSRequest(
-        "GET", f"https://s3.example{encoded}", headers={"Host": "s3.example", "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}
+        "GET",
+        f"https://s3.example{encoded}",
+        headers={"Host": "s3.example", "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"},
     )
     signer = S3SigV4Auth(Credentials("AKID", "secret/+", session), "s3", "eu-west-1")
     signer.payload = lambda _request: "UNSIGNED-PAYLOAD"
@@ -206,7 +208,11 @@ def test_secrets_are_in_the_environment_of_nginx_and_in_no_file_it_reads(edge: E
 def test_a_bucket_the_edge_may_not_read_is_trouble_and_never_a_miss(
     start_edge: StartEdge, store: Store, django: StandIn
 ) -> None:
-    stranger = {"RX_LINK_KEYS": VECTORS["keys"], "RX_EDGE_ACCESS_KEY": "stranger", "RX_EDGE_SECRET_KEY": SECRETS["stranger"]}
+    stranger = {
+        "RX_LINK_KEYS": VECTORS["keys"],
+        "RX_EDGE_ACCESS_KEY": "stranger",
+        "RX_EDGE_SECRET_KEY": SECRETS["stranger"],
+    }
     wrong = stranger | {"RX_EDGE_ACCESS_KEY": "edge", "RX_EDGE_SECRET_KEY": "wrong"}
     none = {"RX_LINK_KEYS": VECTORS["keys"]}
     address = Address()

@@ -139,7 +139,9 @@ def test_an_idle_connection_that_s3_closed_is_not_an_error(start_edge: StartEdge
 
 
 # --- Django in trouble ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("path", ["/generate/iiif/3/x/y", "/", "/api/v1/prescriptions", "/iiif/3/t/" + "0" * 32 + "_1/info.json"])
+@pytest.mark.parametrize(
+    "path", ["/generate/iiif/3/x/y", "/", "/api/v1/prescriptions", "/iiif/3/t/" + "0" * 32 + "_1/info.json"]
+)
 def test_django_that_is_not_there_is_503(start_edge: StartEdge, path: str) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     edge = start_edge(web=nobody, generate=nobody)
@@ -157,9 +159,7 @@ def test_a_redacted_link_asking_for_default_while_django_is_away_is_503(start_ed
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 422, 429, 500, 501, 502, 503])
 @pytest.mark.parametrize("path", ["/generate/iiif/3/x/y", "/anything"])
-def test_what_django_answers_is_passed_on_word_for_word(
-    edge: Edge, django: StandIn, status: int, path: str
-) -> None:
+def test_what_django_answers_is_passed_on_word_for_word(edge: Edge, django: StandIn, status: int, path: str) -> None:
     django.status = status
     django.headers = {"Content-Type": "application/problem+json", "Retry-After": "7", "Cache-Control": "no-store"}
 

@@ -1,8 +1,9 @@
-"""Everything else goes to Django: what it is told, what clients cannot make it believe, what is logged, odd addresses."""
+"""Everything else goes to Django: what it is told, what clients cannot make it believe, what is logged, odd
+addresses.
+"""
 
 import json
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_what_clients_say_about_themselves_is_replaced(edge: Edge, django: Stand
 
 def test_https_is_what_the_configuration_says(start_edge: StartEdge, store: Store, django: StandIn) -> None:
     edge = start_edge(overrides={"RX_BASE_URL": "https://rx.example"})
-    address, token = Address(), None
+    address = Address()
     token = mint(address.rx)
     store.put(address.key, b"x", Metadata={"canonical": "full/max/0/default.webp"})
 
@@ -93,7 +94,9 @@ def test_https_is_what_the_configuration_says(start_edge: StartEdge, store: Stor
     link = edge.http.get(address.path(token), headers={"Host": "evil.example"}).headers["link"]
 
     assert django.seen[0].headers["x-forwarded-proto"] == ["https"]
-    assert link.startswith(f'<https://rx.example/iiif/3/{token}/{address.rx}_1/full/max/0/default.webp>;rel="canonical"')
+    assert link.startswith(
+        f'<https://rx.example/iiif/3/{token}/{address.rx}_1/full/max/0/default.webp>;rel="canonical"'
+    )
 
 
 def test_a_configured_load_balancer_names_the_client(start_edge: StartEdge, django: StandIn) -> None:
@@ -126,10 +129,13 @@ def test_an_upload_of_several_files_is_let_through_whole(edge: Edge, django: Sta
 
 
 @pytest.mark.parametrize(
-    ("path", "size"), [("/api/v1/prescriptions", 402 * 2**20 + 1), ("/api/v1/order-links", 2**20 + 1), ("/admin/login/", 10**12)]
+    ("path", "size"),
+    [("/api/v1/prescriptions", 402 * 2**20 + 1), ("/api/v1/order-links", 2**20 + 1), ("/admin/login/", 10**12)],
 )
 def test_too_large_a_body_is_refused_before_it_is_read(edge: Edge, django: StandIn, path: str, size: int) -> None:
-    answer = edge.raw(f"POST {path} HTTP/1.1\r\nHost: e\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n".encode())
+    answer = edge.raw(
+        f"POST {path} HTTP/1.1\r\nHost: e\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["title"] == "Too much in one request"
@@ -143,11 +149,9 @@ def test_django_is_asked_when_the_body_is_complete(edge: Edge, django: StandIn) 
         other = edge.http.get("/other")  # nginx has had time to begin with the first request
         assert other.status_code == 200
         assert [seen.target for seen in django.seen] == ["/other"]
-        held = [file for file in (edge.tmpfs_dir / "body").rglob("*") if file.is_file()]
         client.sendall(b"x" * 50000)
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
-    assert [file.parents[-2] for file in held] in ([], [Path(held[0]).parents[-2]] if held else [])
     assert [seen.body for seen in django.seen if seen.target == "/upload/"] == [200000]
 
 
@@ -159,14 +163,21 @@ def test_dot_segments_are_refused(edge: Edge, store: Store, django: StandIn, mid
     address = Address()
     store.put(address.key, b"the variant")
 
-    for target in (f"/iiif/3/{middle}{address.path()[7:]}", f"/{middle}{address.path()}", f"/admin/{middle}", f"{address.path()}/{middle}"):
+    for target in (
+        f"/iiif/3/{middle}{address.path()[7:]}",
+        f"/{middle}{address.path()}",
+        f"/admin/{middle}",
+        f"{address.path()}/{middle}",
+    ):
         answer = edge.get_raw(target)
         assert answer.startswith(b"HTTP/1.1 400 "), target
         assert b"the variant" not in answer
     assert django.seen == []
 
 
-@pytest.mark.parametrize("target", ["/%00", "/iiif/3/t/%00", "/a b", "/%zz", "nothing", "/../../etc/passwd", "/\x7f\x01"])
+@pytest.mark.parametrize(
+    "target", ["/%00", "/iiif/3/t/%00", "/a b", "/%zz", "nothing", "/../../etc/passwd", "/\x7f\x01"]
+)
 def test_broken_addresses_are_400(edge: Edge, django: StandIn, target: str) -> None:
     answer = edge.get_raw(target)
 
@@ -254,11 +265,14 @@ def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
     [
         ("/iiif/3/TOKEN/x/info.json", "/iiif/3/*/x/info.json"),
         ("/iiif/3/TOKEN", "/iiif/3/*"),
+        ("/iiif/3//TOKEN/x", "(other)"),
+        ("/iiif/3/t/TOKEN/y", "(other)"),
+        ("/iiif/3/TOKEN/x/full/%5Emax/0/default.jpg", "/iiif/3/*/x/full/%5Emax/0/default.jpg"),
         ("/iiif/3/k1%2ETOKEN/x/y", "/iiif/3/*/x/y"),
         ("/iiif/presentation/3/TOKEN/x/manifest", "/iiif/presentation/3/*/x/manifest"),
         ("/generate/iiif/3/TOKEN/x/y?hop=1", "/generate/iiif/3/*/x/y"),
-        ("/iiif%2F3/TOKEN/x/y", "(escaped)"),
-        ("/%69iif/3/TOKEN/x/y", "(escaped)"),
+        ("/iiif%2F3/TOKEN/x/y", "(other)"),
+        ("/%69iif/3/TOKEN/x/y", "(other)"),
         ("//iiif/3/TOKEN/x", "(other)"),
         ("/generate//iiif/3/TOKEN/x", "(other)"),
         ("/orders/TOKEN/prescription?sig=TOKEN", "/orders/*/prescription"),
@@ -270,7 +284,10 @@ def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
 )
 def test_no_token_order_or_query_is_logged(edge: Edge, django: StandIn, target: str, logged: str) -> None:
     secret = mint(RX)
-    answer = edge.http.get(target.replace("TOKEN", secret), headers={"User-Agent": secret, "Referer": f"http://x/{secret}"})
+    answer = edge.raw(
+        f"GET {target.replace('TOKEN', secret)} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n"
+        f"User-Agent: {secret}\r\nReferer: http://x/{secret}\r\n\r\n".encode()
+    )
 
     assert edge.log(answer)["path"] == logged
     mac = secret.rpartition(".")[2]

@@ -27,7 +27,7 @@ def assert_public_headers(answer: httpx.Response, address: Address, token: str) 
     assert answer.headers["x-variant"] == "hit"
     assert len(answer.headers["x-request-id"]) == 32
     assert answer.headers["link"] == (
-        f'<{answer.url.scheme}://{answer.url.netloc.decode()}/iiif/3/{token}/{address.rx}_1/full/max/0/default.webp>'
+        f"<{answer.url.scheme}://{answer.url.netloc.decode()}/iiif/3/{token}/{address.rx}_1/full/max/0/default.webp>"
         ';rel="canonical", <http://iiif.io/api/image/3/level2.json>;rel="profile"'
     )
 

@@ -110,7 +110,9 @@ def edge_of_another_release(site: Site, tmp_path: Path) -> Iterator[httpx.Client
     env["RX_EDGE_JS_DIR"] = str(tmp_path / "js")
     config = prepare_home(tmp_path, env, site.stack.state)
     directives = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
-    process = subprocess.Popen([binaries.nginx(), f"-p{tmp_path}", f"-c{config}", "-estderr", f"-g{directives}"], env=env)
+    process = subprocess.Popen(
+        [binaries.nginx(), f"-p{tmp_path}", f"-c{config}", "-estderr", f"-g{directives}"], env=env
+    )
     try:
         while not readiness.http_answers(port, "/edge-healthz"):
             assert process.poll() is None

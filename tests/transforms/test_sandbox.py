@@ -59,6 +59,10 @@ def eventually(true: Callable[[], bool]) -> bool:
     return True
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def is_running(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -203,7 +207,7 @@ def test_a_signal_to_the_whole_group_leaves_renders_alone(box: Sandbox, number: 
 
 
 def test_closing_ends_every_process_and_descriptor() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     box = Sandbox(spares=3)
     box.warm()
     box.render(PHOTO, JOB, owner="a")
@@ -213,18 +217,18 @@ def test_closing_ends_every_process_and_descriptor() -> None:
 
     assert len(processes) >= 4
     assert eventually(lambda: not any(is_running(pid) for pid in processes))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 def test_a_renderer_that_cannot_start_is_an_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     box = Sandbox(library=tmp_path)
 
     with pytest.raises(RendererUnavailable):
         box.render(PHOTO, JOB, owner="a")
 
     assert "did not start" in caplog.text
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 def test_threads_render_at_the_same_time_and_get_their_own_answers(box: Sandbox) -> None:

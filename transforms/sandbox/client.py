@@ -16,7 +16,6 @@ from transforms.documents import ENGINES
 from transforms.errors import (
     RenderCrashed,
     RendererUnavailable,
-    RenderTimeout,
     SourceDamaged,
     TransformError,
 )
@@ -138,9 +137,6 @@ class Sandbox:
             except wire.WireError as error:
                 log.error("A renderer sent an answer that is not acceptable: %s", error)
                 raise RenderCrashed from error
-            except RenderTimeout:
-                worker.kill()
-                raise
             except TransformError as error:
                 reusable = error.permanent  # it has told what is wrong with the file, in good health
                 raise

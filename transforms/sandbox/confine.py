@@ -19,6 +19,7 @@ _CAPABILITY_VERSION: Final = 0x20080522
 
 OUTPUT_BYTES: Final = 64 * MIB  # RLIMIT_FSIZE: no variant is larger
 _OPEN_FILES: Final = 64
+_JOBS: Final = 30  # so many jobs of the longest duration may one child do
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,10 @@ def child(*, seccomp: bool, may_exec: bool) -> None:
         (resource.RLIMIT_CORE, 0),  # a core file would hold the picture
     ):
         resource.setrlimit(what, (amount, amount))
-    if may_exec:
-        # The external program is not stopped by our own timer; this limit it inherits.
-        resource.setrlimit(resource.RLIMIT_CPU, (LIMITS.child_cpu_seconds, LIMITS.child_cpu_seconds))
+    # A job's own CPU time is measured by a timer. This is the end of a child that escapes it; an external program
+    # inherits it and has no timer.
+    cpu_seconds = LIMITS.child_cpu_seconds * (1 if may_exec else _JOBS)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     if seccomp:
         syscalls.drop_for_child(may_exec=may_exec)
 

@@ -144,4 +144,5 @@ class Pool:
 
     def _fire(self, worker: Worker) -> None:
         self._workers.discard(worker)
+        worker.kill()  # an honest child ends when its channel closes; whether this one is honest, nobody knows
         worker.close()

@@ -4,6 +4,7 @@ JSON because a child may have been taken over by the file it renders: its answer
 """
 
 import json
+import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from transforms.limits import LIMITS
 from transforms.probe import Probe
 from transforms.render import Rendered, RenderJob
 from transforms.spec import Stored
+
+log = logging.getLogger(__name__)
 
 MESSAGE_BYTES: Final = 64 * 1024
 STARTED: Final = b"started"  # a child has taken the job: from here on the job is to blame
@@ -117,8 +120,14 @@ def fields_of(message: bytes) -> Fields:
     detail = fields.get("detail")
     if not isinstance(code, str) or not isinstance(detail, str):
         raise WireError("the failure has no code or detail")
-    # It is shown to people: one line, of bounded length, whatever the child wrote.
-    raise from_code(code, "".join(c for c in detail if c.isprintable())[:_DETAIL_CHARACTERS])
+    if cause := fields.get("cause"):
+        log.error("A renderer met an error that is not handled: %s", _line(str(cause)))
+    raise from_code(code, _line(detail))
+
+
+def _line(text: str) -> str:
+    """People and logs get one line of bounded length, whatever the child wrote."""
+    return "".join(character for character in text if character.isprintable())[:_DETAIL_CHARACTERS]
 
 
 def decode_probe(fields: Fields) -> Probe:

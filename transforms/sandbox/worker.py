@@ -1,5 +1,6 @@
 """The parent's side of one child: hand it a job, wait, and tell from the way it ended what went wrong."""
 
+import logging
 import os
 import select
 import signal
@@ -12,6 +13,8 @@ from transforms.errors import RenderCrashed, RendererUnavailable, RenderMemory, 
 from transforms.limits import LIMITS
 from transforms.sandbox import wire
 from transforms.sandbox.zygote import OBITUARY
+
+log = logging.getLogger(__name__)
 
 # A child that a signal ended with this much resident memory ran out of it: engines abort() when an allocation
 # fails (PDFium), or the kernel steps in. No legal page needs as much.
@@ -71,7 +74,7 @@ class Worker:
             _close(self._memfds)
 
     def kill(self) -> None:
-        """Ends a child that hangs."""
+        """Ends the child, whatever it is doing."""
         if self.pid:
             self._kill(self.pid)
 
@@ -105,6 +108,8 @@ class Worker:
         if len(report) != OBITUARY.size:
             return RenderCrashed()
         status, peak_kb = OBITUARY.unpack(report)
+        ending = os.waitstatus_to_exitcode(status)
+        log.warning("A renderer ended in a job: code %d, %d MiB at its peak.", ending, peak_kb // 1024)
         return verdict(status, peak_kb)
 
 

@@ -10,6 +10,8 @@ from django.utils import timezone
 from prescriptions.api.authentication import SCOPES, create
 from prescriptions.models import ApiToken
 
+_MOST_DAYS = 3650
+
 
 class Command(BaseCommand):
     help = "Creates, lists and revokes API tokens. A token's text is shown once, when it is created."
@@ -34,8 +36,11 @@ class Command(BaseCommand):
             allowed = "\n".join(f"  {scope:14} {meaning}" for scope, meaning in SCOPES.items())
             message = f"Unknown scopes: {', '.join(unknown) or '(none given)'}. Allowed are:\n{allowed}"
             raise CommandError(message)
-        if len(name) > 100 or len(client or name) > 64:
-            raise CommandError("--name has at most 100 characters, --client at most 64.")
+        if not name.strip() or len(name) > 100 or len(client or name) > 64:
+            raise CommandError("--name has 1 to 100 characters, --client at most 64.")
+        if days is not None and not 1 <= days <= _MOST_DAYS:
+            message = f"--days must be 1 to {_MOST_DAYS}; leave it out for a token without an end."
+            raise CommandError(message)
         expires = timezone.now() + timedelta(days=days) if days else None
         _token, text = create(name=name, client=client or name, scopes=wanted, expires_at=expires)
         self.stdout.write(text)

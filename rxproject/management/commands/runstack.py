@@ -24,9 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load sample prescriptions and users")
-        parser.add_argument(
-            "--no-edge", action="store_true", help="without nginx: gunicorn at the front door"
-        )
+        parser.add_argument("--no-edge", action="store_true", help="without nginx: gunicorn at the front door")
         parser.add_argument("--port", type=int, help=f"the front door (default: RX_PORT or {DEFAULT_PORT})")
 
     def handle(self, *_args: Any, **options: Any) -> None:

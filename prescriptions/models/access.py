@@ -1,0 +1,27 @@
+"""Who may call: tokens of REST clients."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class ApiToken(models.Model):
+    """A bearer token of a REST client. Only the hash of its secret is stored."""
+
+    id = models.CharField(primary_key=True, max_length=16)
+    name = models.CharField(_("name"), max_length=100)
+    client = models.CharField(_("client"), max_length=64, help_text=_("Sees the prescriptions of this client only."))
+    scopes = models.JSONField(_("scopes"), default=list)
+    secret_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+
+    def __str__(self) -> str:
+        return self.name

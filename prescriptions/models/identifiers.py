@@ -1,0 +1,12 @@
+"""Identifiers: random, never reused, never derived from anything a person typed."""
+
+import re
+import secrets
+
+# References that other systems give us (orders, patients): safe in an address, a header and a log line.
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+def new_identifier() -> str:
+    """32 lower-case hex digits: the public id of a prescription, document or variant, and the owner of a claim."""
+    return secrets.token_hex(16)

@@ -1,0 +1,92 @@
+"""What was uploaded: Prescription, Document, Page, and the answers that a repeated upload gets."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.models.identifiers import new_identifier
+
+
+class Prescription(models.Model):
+    """One upload: one or more documents, whose pages are numbered across all of them."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    client = models.CharField(_("client"), max_length=64, help_text=_("Whose tokens may see it."))
+    order_ref = models.CharField(_("order"), max_length=64, blank=True, db_index=True)
+    patient_ref = models.CharField(_("patient reference"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    # A tombstone: set first, before anything is deleted, so that no claim can start behind an erasure.
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("client", "-created_at")), models.Index(fields=("-created_at", "-id")))
+        verbose_name = _("prescription")
+        verbose_name_plural = _("prescriptions")
+
+    def __str__(self) -> str:
+        return f"Prescription {self.id[:8]}"
+
+
+class Document(models.Model):
+    """One uploaded file. Its bytes are in the originals bucket under `{rx}/{document id}`."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="documents")
+    position = models.PositiveSmallIntegerField(_("position"), help_text=_("From 1, in upload order."))
+    media_type = models.CharField(_("type"), max_length=32)
+    size = models.PositiveIntegerField(_("bytes"))
+    sha256 = models.CharField(max_length=64, db_index=True)
+    # Shown to people and put into Content-Disposition; never part of a key, a URL or a log line.
+    name = models.CharField(_("file name"), max_length=150, blank=True)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (models.UniqueConstraint(fields=("prescription", "position"), name="document_position"),)
+        verbose_name = _("document")
+        verbose_name_plural = _("documents")
+
+    def __str__(self) -> str:
+        return f"Document {self.position}"
+
+
+class Page(models.Model):
+    """One page of a prescription, in upright pixels. Its number is given at intake and never changes."""
+
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="pages")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveSmallIntegerField(_("page"), help_text=_("From 1, across the prescription's documents."))
+    index = models.PositiveSmallIntegerField(_("page in document"), help_text=_("From 1."))
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=("prescription", "number"), name="page_number"),)
+        verbose_name = _("page")
+        verbose_name_plural = _("pages")
+
+    def __str__(self) -> str:
+        return f"Page {self.number}"
+
+    @property
+    def identifier(self) -> str:
+        """The IIIF identifier, `{rx}_{n}`."""
+        return f"{self.prescription_id}_{self.number}"
+
+
+class IdempotencyKey(models.Model):
+    """The answer to an upload that a client may repeat: same key and same files give the same prescription."""
+
+    client = models.CharField(max_length=64)
+    key = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64, help_text=_("SHA-256 over the files and fields."))
+    prescription = models.ForeignKey(Prescription, null=True, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "key"), name="idempotency_key"),)
+
+    def __str__(self) -> str:
+        return self.key

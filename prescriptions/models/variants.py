@@ -1,0 +1,72 @@
+"""What was made of it: one row per variant, which is also the claim on making it."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.keys import variant_key
+from prescriptions.models.identifiers import new_identifier
+from prescriptions.models.uploads import Page
+
+
+class VariantState(models.TextChoices):
+    """queued -> rendering -> ready | failed | retry; retry -> rendering (new lease) -> ... -> dead."""
+
+    QUEUED = "queued", _("queued")
+    RENDERING = "rendering", _("rendering")
+    READY = "ready", _("ready")
+    RETRY = "retry", _("will be retried")
+    FAILED = "failed", _("cannot be made")
+    DEAD = "dead", _("gave up")
+
+
+class Variant(models.Model):
+    """One derived file, unique on (page, stored form, pipeline). The row is the claim: who makes it, until when."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="variants")
+    stored = models.CharField(_("stored form"), max_length=96)
+    pipeline = models.CharField(_("pipeline"), max_length=16)
+    state = models.CharField(_("state"), max_length=16, choices=VariantState.choices, default=VariantState.QUEUED)
+    advertised = models.BooleanField(
+        _("advertised"),
+        default=False,
+        help_text=_("A preset or an advertised tile: never counts against the page's quota."),
+    )
+
+    owner = models.CharField(max_length=32, blank=True, help_text=_("Who holds the claim."))
+    lease_until = models.DateTimeField(_("lease until"), default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    backend = models.CharField(_("made by"), max_length=16, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    error_code = models.CharField(_("error"), max_length=48, blank=True)
+    error_detail = models.CharField(max_length=255, blank=True)
+
+    size = models.PositiveIntegerField(_("bytes"), null=True)
+    width = models.PositiveIntegerField(_("width"), null=True)
+    height = models.PositiveIntegerField(_("height"), null=True)
+    etag = models.CharField(max_length=80, blank=True)
+    milliseconds = models.FloatField(_("milliseconds"), null=True)
+    timings = models.JSONField(_("timings (ms)"), default=dict)
+
+    created_at = models.DateTimeField(_("asked for"), default=timezone.now, editable=False)
+    ready_at = models.DateTimeField(_("ready"), null=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (models.UniqueConstraint(fields=("page", "stored", "pipeline"), name="variant_single_flight"),)
+        indexes = (
+            models.Index(fields=("state", "lease_until"), name="variant_sweep"),
+            models.Index(fields=("-created_at",), name="variant_newest"),
+        )
+        verbose_name = _("variant")
+        verbose_name_plural = _("variants")
+
+    def __str__(self) -> str:
+        return self.stored
+
+    @property
+    def key(self) -> str:
+        """The object's key in the variants bucket."""
+        return variant_key(self.page.prescription_id, self.page.number, self.pipeline, self.stored)
