@@ -102,7 +102,13 @@ def document() -> bytes:
     pdf.add_page()
     pdf.set_font("Helvetica", size=11)
     for number in range(40):
-        pdf.cell(0, 6, f"{number:02d}  Amoxicillin 500 mg, one capsule three times a day, 7 days", new_x="LMARGIN", new_y="NEXT")
+        pdf.cell(
+            0,
+            6,
+            f"{number:02d}  Amoxicillin 500 mg, one capsule three times a day, 7 days",
+            new_x="LMARGIN",
+            new_y="NEXT",
+        )
     return bytes(pdf.output())
 
 

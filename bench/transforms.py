@@ -1,6 +1,6 @@
 """Transforms against the ways others make thumbnails, in one interleaved run. Prints a table, writes JSON.
 
-    python bench/transforms.py [--rounds 7] [--quick] [--json var/bench/transforms.json]
+    python -m bench.transforms [--rounds 7] [--quick] [--json var/bench/transforms.json]
 
 CPU times are medians of this process, all peers in turn, so that a busy machine disturbs them alike. Memory is the
 peak of a fresh process per peer. SSIM compares with a full decode and LANCZOS. Trust ratios, not milliseconds.
@@ -14,23 +14,23 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps  # noqa: E402
-
-from transforms.formats import SourceType  # noqa: E402
-from transforms.geometry import Size  # noqa: E402
-from transforms.render import RenderJob, render  # noqa: E402
-from transforms.spec import Spec  # noqa: E402
+from transforms.formats import SourceType
+from transforms.geometry import Size
+from transforms.limits import LIMITS
+from transforms.render import RenderJob, render
+from transforms.spec import Spec
 
 Make = Callable[[bytes, int, int], bytes]
+PAGES: Final = LIMITS.pdf_pages
 JPEG_BOXES: Final = (200, 480, 1080, 2048)
 SOURCES: Final = {"12MP": (4000, 3000, 6), "48MP": (8000, 6000, 6), "2MP": (1600, 1200, 1), "scan": (2480, 3508, 1)}
 
@@ -87,7 +87,7 @@ def document(name: str) -> bytes:
     pdf = fpdf.FPDF(unit="pt", format="A4")
     pdf.set_font("helvetica", size=9)
     scanned = io.BytesIO(photo("scan"))
-    for number in range(1, 101):
+    for number in range(1, PAGES + 1):
         pdf.add_page()
         if name == "scanned":
             pdf.image(scanned, 0, 0, pdf.w, pdf.h)
@@ -108,7 +108,7 @@ def cases(quick: bool) -> list[Case]:
         full = (height, width) if orientation == 6 else (width, height)
         found += [Case(f"{name} {box}", SourceType.JPEG, full, box) for box in JPEG_BOXES]
     for name in ("vector", "scanned"):
-        for page in (1, 100):
+        for page in (1, PAGES):
             found.append(Case(f"{name} p{page}", SourceType.PDF, (2480, 3508), 1080, page))
     return found[::3] if quick else found
 
@@ -193,19 +193,17 @@ def times(case: Case, rounds: int) -> dict[str, float]:
 
 def peak(case: Case, peer: str) -> float:
     """Peak resident megabytes of a fresh process that makes one variant."""
-    path = Path(f"/tmp/bench-{case.name.replace(' ', '-')}.src")  # noqa: S108  # synthetic, removed below
-    path.write_bytes(source(case))
-    try:
-        command = [sys.executable, __file__, "--child", peer, case.name, str(path)]
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(source(case))
+        file.flush()
+        command = [sys.executable, "-m", "bench.transforms", "--child", peer, case.name, file.name]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    finally:
-        path.unlink()
 
 
 def child(peer: str, name: str, path: str) -> None:
     case = next(case for case in cases(quick=False) if case.name == name)
-    before = Path(path).read_bytes()
-    peers(case.kind)[peer](case, before)
+    data = Path(path).read_bytes()
+    peers(case.kind)[peer](case, data)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

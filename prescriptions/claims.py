@@ -4,10 +4,11 @@ PostgreSQL.
 No database transaction is held while anything is made, and nothing here talks to S3 or Redis.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from prescriptions import logs
@@ -24,7 +25,25 @@ BACKOFF = (1, 4, 16)
 TROUBLE_PAUSE = timedelta(seconds=60)
 TROUBLE = "backend-unavailable"
 
+LANES = ("images", "documents")
+
 OPEN = (VariantState.QUEUED, VariantState.RENDERING, VariantState.RETRY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was stored: bytes and pixels of the variant, its ETag in S3, what it cost where somebody bills us."""
+
+    size: int
+    width: int
+    height: int
+    etag: str
+    cost_usd: float | None = None
+
+
+def lane_of(page: Page) -> str:
+    """Documents can take a hundred times longer than photos; each kind waits for its own."""
+    return LANES[page.document.media_type == "application/pdf"]
 
 
 def _claimable(now: datetime) -> Q:
@@ -45,6 +64,7 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         owner=new_identifier(),
         lease_until=timezone.now() + LEASE,
         advertised=advertised,
+        lane=lane_of(page),
         backend=settings.RX_BACKEND[:16],
         request_id=logs.request_id(),
     )
@@ -110,25 +130,38 @@ def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant 
     return Variant.objects.select_related("page__prescription", "page__document").get(pk=variant_id)
 
 
-def finish(
-    variant: Variant, *, size: int, width: int, height: int, etag: str, milliseconds: float, timings: dict[str, float]
-) -> bool:
-    """The object is in S3: the row says so.
-
-    False when the claim was lost meanwhile (the object is there all the same).
-    """
+def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[str, float]) -> bool:
+    """The object is in S3: the row says so. False when the claim was lost; the object is there all the same."""
     return bool(
-        Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.RENDERING).update(
+        _held(variant).update(
             state=VariantState.READY,
-            size=size,
-            width=width,
-            height=height,
-            etag=etag,
+            size=made.size,
+            width=made.width,
+            height=made.height,
+            etag=made.etag,
+            cost_usd=made.cost_usd,
             milliseconds=milliseconds,
             timings=timings,
             ready_at=timezone.now(),
             error_code="",
             error_detail="",
+        )
+    )
+
+
+def renew(variant: Variant) -> bool:
+    """A fresh lease for work that goes on. False when the claim was lost meanwhile."""
+    return bool(_held(variant).update(lease_until=timezone.now() + LEASE))
+
+
+def hand_over(variant: Variant, *, backend: str) -> bool:
+    """Another backend takes the same claim; what the first one could not do does not count as an attempt."""
+    return bool(
+        _held(variant).update(
+            state=VariantState.QUEUED,
+            attempts=F("attempts") - 1,
+            backend=backend[:16],
+            lease_until=timezone.now() + LEASE,
         )
     )
 
@@ -155,9 +188,12 @@ def release(variant: Variant) -> None:
 
 
 def _close(variant: Variant, state: VariantState, code: str, detail: str, until: datetime) -> None:
-    Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.RENDERING).update(
-        state=state, owner="", error_code=code[:48], error_detail=detail[:255], lease_until=until
-    )
+    _held(variant).update(state=state, owner="", error_code=code[:48], error_detail=detail[:255], lease_until=until)
+
+
+def _held(variant: Variant) -> QuerySet[Variant]:
+    """The row, as long as the claim that `variant` was loaded with still stands."""
+    return Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.RENDERING)
 
 
 def revive(variant: Variant) -> bool:

@@ -27,7 +27,7 @@ def redirect(status: int, location: str, **headers: str) -> HttpResponse:
 
 
 def unchanged(request: HttpRequest | Request, etag: str) -> bool:
-    """Does the client have this already? Compared weakly: proxies that compress make our ETags weak (RFC 9110 §13.1.2)."""
+    """Does the client have this already? Compared weakly, for proxies make ETags weak (RFC 9110 §13.1.2)."""
     known = [known.removeprefix("W/") for known in parse_etags(request.headers.get("If-None-Match", ""))]
     return known == ["*"] or etag in known
 

@@ -25,8 +25,8 @@ from prescriptions.problems import Problem
 from transforms import sandbox
 from transforms.errors import SourceTooLarge, TooManyPages, TransformError
 from transforms.formats import SourceType, sniff
+from transforms.geometry import Size
 from transforms.limits import LIMITS
-from transforms.probe import Probe
 
 if TYPE_CHECKING:
     Upload = UploadedFile[Any]  # generic for the type checker only
@@ -42,14 +42,15 @@ _BIDI_AND_CONTROL = re.compile(r"[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A file that may be kept."""
+class Checked:
+    """A file that may be kept: what its rows will say. `size` in bytes, `pages` in upright pixels."""
 
     document_id: str
-    file: Upload
-    sha256: str
+    media_type: str
     size: int
-    probe: Probe
+    sha256: str
+    name: str
+    pages: tuple[Size, ...]
 
 
 def accept(
@@ -106,34 +107,35 @@ def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: s
     checked = _check_files(files, rx)
     stored = False
     try:
-        for item in checked:
-            item.file.seek(0)
+        for file, item in zip(files, checked, strict=True):
             stored = True
-            storage.put_original(
-                original_key(rx, item.document_id),
-                item.file.read(),
-                media_type=item.probe.media_type,
-                sha256=item.sha256,
-            )
-        prescription = _write_rows(rx, checked, client, order_ref, patient_ref)
+            keep(rx, file, item)
+        prescription = write_rows(rx, checked, client=client, order_ref=order_ref, patient_ref=patient_ref)
     except BaseException:
         if stored:
             _take_back(rx)
         raise
-    log.info("received", extra={"rx": rx, "documents": len(checked), "pages": sum(len(c.probe.pages) for c in checked)})
+    log.info("received", extra={"rx": rx, "documents": len(checked), "pages": sum(len(c.pages) for c in checked)})
     return prescription
 
 
-def _check_files(files: Sequence[Upload], rx: str) -> list[_Checked]:
+def keep(rx: str, file: Upload, item: Checked) -> None:
+    """Store a checked file as an original. Raises storage.StorageUnavailable."""
+    file.seek(0)
+    key = original_key(rx, item.document_id)
+    storage.put_original(key, file.read(), media_type=item.media_type, sha256=item.sha256)
+
+
+def _check_files(files: Sequence[Upload], rx: str) -> list[Checked]:
     """Every file is looked at, so that one answer names everything that is wrong."""
-    checked: list[_Checked] = []
+    checked: list[Checked] = []
     refused: list[tuple[int, TransformError]] = []
     for index, file in enumerate(files):
         try:
-            checked.append(_check_file(file, rx))
+            checked.append(check(file, rx))
         except TransformError as error:
             refused.append((index, error))
-    pages = sum(len(item.probe.pages) for item in checked)
+    pages = sum(len(item.pages) for item in checked)
     if not refused and pages > LIMITS.pdf_pages:
         refused.append(
             (0, TooManyPages(f"{pages} pages in all; at most {LIMITS.pdf_pages} in one prescription are allowed."))
@@ -160,7 +162,8 @@ def _check_files(files: Sequence[Upload], rx: str) -> list[_Checked]:
     return checked
 
 
-def _check_file(file: Upload, rx: str) -> _Checked:
+def check(file: Upload, rx: str) -> Checked:
+    """Look into one file of prescription `rx`. Raises TransformError."""
     file.seek(0)
     kind = sniff(file.read(64))
     limit = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
@@ -170,10 +173,12 @@ def _check_file(file: Upload, rx: str) -> _Checked:
     file.seek(0)
     data = file.read()
     probe = sandbox.default().probe(data, owner=rx)
-    return _Checked(new_identifier(), file, hashlib.sha256(data).hexdigest(), len(data), probe)
+    digest = hashlib.sha256(data).hexdigest()
+    return Checked(new_identifier(), probe.media_type, len(data), digest, display_name(file.name or ""), probe.pages)
 
 
-def _write_rows(rx: str, checked: Sequence[_Checked], client: str, order_ref: str, patient_ref: str) -> Prescription:
+def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: str, patient_ref: str) -> Prescription:
+    """The prescription with its documents and pages, numbered in the order given."""
     with transaction.atomic():
         prescription = Prescription.objects.create(id=rx, client=client, order_ref=order_ref, patient_ref=patient_ref)
         pages = []
@@ -182,14 +187,14 @@ def _write_rows(rx: str, checked: Sequence[_Checked], client: str, order_ref: st
                 id=item.document_id,
                 prescription=prescription,
                 position=position,
-                media_type=item.probe.media_type,
+                media_type=item.media_type,
                 size=item.size,
                 sha256=item.sha256,
-                name=display_name(item.file.name or ""),
+                name=item.name,
             )
             pages += [
                 Page(prescription=prescription, document=document, index=index, width=size.width, height=size.height)
-                for index, size in enumerate(item.probe.pages, 1)
+                for index, size in enumerate(item.pages, 1)
             ]
         for number, page in enumerate(pages, 1):
             page.number = number

@@ -75,7 +75,10 @@ class ProblemAnswers:
                 log.error("unhandled", exc_info=exc)  # Django's own line would quote the path
             return None
         if problem.status >= 500 and not problems.wants_problem(request):
-            return render(request, "500.html", status=problem.status, headers=problem.all_headers())
+            page = render(request, "500.html", status=problem.status)  # people get a page
+            for name, value in problem.all_headers().items():
+                page.headers[name] = value
+            return page
         return problem.response()
 
 

@@ -114,7 +114,7 @@ def from_transform(error: TransformError) -> Problem:
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """DRF's hook: every API error in the same shape, whatever the client accepts; None lets the middleware do the rest."""
+    """DRF's hook: every API error in one shape, whatever the client accepts; None: the middleware does the rest."""
     if isinstance(exc, Http404):
         exc = not_found()
     elif isinstance(exc, PermissionDenied):

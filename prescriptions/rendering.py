@@ -5,10 +5,13 @@ Runs wherever the backend runs it (Celery worker, this process). The only place 
 
 import logging
 import time
+from collections.abc import Callable
 
+from django.conf import settings
 from django.utils import timezone
 
-from prescriptions import claims, logs, storage, wakeups
+from prescriptions import backends, claims, logs, storage, wakeups
+from prescriptions.backends import BackendUnavailable
 from prescriptions.keys import original_key, variant_key
 from prescriptions.models import Prescription, Variant
 from transforms import sandbox
@@ -21,8 +24,15 @@ from transforms.spec import Stored
 log = logging.getLogger("rx.render")
 
 
-def make(variant_id: str, owner: str, *, redelivered: bool = False) -> None:
-    """Make the variant if the claim still stands. Never raises for a bad file or for trouble: the row tells both."""
+Maker = Callable[[Variant, dict[str, float]], claims.Made]
+
+
+def make(variant_id: str, owner: str, *, redelivered: bool = False, maker: Maker | None = None) -> None:
+    """Make the variant if the claim still stands. Never raises for a bad file or for trouble: the row tells both.
+
+    `maker` does the work and raises TransformError, StorageUnavailable, ObjectMissing or BackendUnavailable; by default
+    it is `in_sandbox`.
+    """
     variant = claims.begin(variant_id, owner, redelivered=redelivered)
     if variant is None:
         log.info("stale message", extra={"variant": variant_id})
@@ -30,21 +40,7 @@ def make(variant_id: str, owner: str, *, redelivered: bool = False) -> None:
     logs.set_request_id(variant.request_id)
     timings = {"queue": (timezone.now() - variant.created_at).total_seconds() * 1000 if variant.attempts == 1 else 0.0}
     started = time.perf_counter()
-    outcome = "ready"
-    try:
-        _make(variant, timings, started)
-    except TransformError as error:
-        outcome = error.code
-        if error.permanent:
-            claims.fail(variant, code=error.code, detail=error.detail)
-        else:
-            claims.postpone(variant, code=_trouble(error), detail=error.detail)
-    except storage.ObjectMissing:
-        outcome = "original missing"
-        claims.postpone(variant, code=claims.TROUBLE, detail="The original is missing in the storage.")
-    except storage.StorageUnavailable as error:
-        outcome = str(error)
-        claims.postpone(variant, code=claims.TROUBLE, detail="The file storage did not answer.")
+    outcome = _outcome(variant, maker or in_sandbox, timings, started)
     wakeups.publish(variant.id)
     log.info(
         "variant",
@@ -60,7 +56,57 @@ def make(variant_id: str, owner: str, *, redelivered: bool = False) -> None:
     )
 
 
-def _make(variant: Variant, timings: dict[str, float], started: float) -> None:
+def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started: float) -> str:
+    """Do the work and write how it ended; returns that in a word for the log."""
+    try:
+        made = maker(variant, timings)
+    except TransformError as error:
+        if error.permanent:
+            claims.fail(variant, code=error.code, detail=error.detail)
+        else:
+            claims.postpone(variant, code=_trouble(error), detail=error.detail)
+        return error.code
+    except storage.ObjectMissing:
+        claims.postpone(variant, code=claims.TROUBLE, detail="The original is missing in the storage.")
+        return "original missing"
+    except storage.StorageUnavailable as error:
+        claims.postpone(variant, code=claims.TROUBLE, detail="The file storage did not answer.")
+        return str(error)
+    except BackendUnavailable as error:
+        if _fall_back(variant):
+            return f"handed over: {error}"
+        claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
+        return str(error)
+    rx = variant.page.prescription_id
+    if _erased(rx):
+        # The tombstone was set between the last look and the put: nothing may come back.
+        storage.delete_variant(variant.key)
+        return "erased"
+    milliseconds = (time.perf_counter() - started) * 1000
+    held = claims.finish(
+        variant,
+        made,
+        milliseconds=round(milliseconds, 1),
+        timings={name: round(ms, 2) for name, ms in timings.items()},
+    )
+    return "ready" if held else "ready, by another claim"
+
+
+def _fall_back(variant: Variant) -> bool:
+    """Give the claim to RX_FALLBACK_BACKEND, unless that is who could not do it."""
+    name = settings.RX_FALLBACK_BACKEND
+    if not name or variant.backend == name[:16] or not claims.hand_over(variant, backend=name):
+        return False
+    try:
+        backends.named(name).dispatch(variant.id, variant.owner, lane=variant.lane)
+    except BackendUnavailable:
+        claims.release(variant)
+    return True
+
+
+def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
+    """Render in a disposable child of this process and put the result."""
+    started = time.perf_counter()
     page, document = variant.page, variant.page.document
     rx = page.prescription_id
     stored = Stored.parse(variant.stored)
@@ -74,23 +120,10 @@ def _make(variant: Variant, timings: dict[str, float], started: float) -> None:
     timings["render"] = (put_from - fetched) * 1000
     timings.update({f"render.{name}": ms for name, ms in rendered.timings.items()})
     if _erased(rx):
-        return
+        raise storage.StorageUnavailable("erased while it was made")
     etag = _put(variant, rx, rendered, stored, size, document.sha256)
-    if _erased(rx):
-        # The tombstone was set between the last look and the put: nothing may come back.
-        storage.delete_variant(variant_key(rx, page.number, variant.pipeline, stored))
-        return
-    now = time.perf_counter()
-    timings["put"] = (now - put_from) * 1000
-    claims.finish(
-        variant,
-        size=len(rendered.data),
-        width=rendered.width,
-        height=rendered.height,
-        etag=etag,
-        milliseconds=round((now - started) * 1000, 1),
-        timings={name: round(ms, 2) for name, ms in timings.items()},
-    )
+    timings["put"] = (time.perf_counter() - put_from) * 1000
+    return claims.Made(size=len(rendered.data), width=rendered.width, height=rendered.height, etag=etag)
 
 
 def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Size, source_sha256: str) -> str:

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -18,6 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.conf import settings
 from django.core.files.storage import storages
+
+from prescriptions.breaker import Breaker
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -81,12 +84,19 @@ def client() -> "S3Client":
     return _client[1]
 
 
+_breaker = Breaker()
+
+
 def _call(operation: str, **parameters: Any) -> Any:
     """One S3 call; errors sorted into missing, refused condition (raised as ClientError) and unavailable."""
+    if _breaker.refuses():
+        reason = f"{operation}: the breaker is open"
+        raise StorageUnavailable(reason)
     try:
-        return getattr(client(), operation)(**parameters)
+        answer = getattr(client(), operation)(**parameters)
     except ClientError as error:
-        status = error.response["ResponseMetadata"].get("HTTPStatusCode")
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        (_breaker.failed if status >= 500 else _breaker.worked)()
         code = error.response.get("Error", {}).get("Code", "")
         # A bucket that is not there is a broken installation; it says nothing about its objects.
         if status == 404 and code != "NoSuchBucket":
@@ -96,8 +106,11 @@ def _call(operation: str, **parameters: Any) -> Any:
         reason = f"{operation}: {status} {code}"
         raise StorageUnavailable(reason) from None
     except (BotoCoreError, HTTPClientError) as error:
+        _breaker.failed()
         reason = f"{operation}: {type(error).__name__}"
         raise StorageUnavailable(reason) from None
+    _breaker.worked()
+    return answer
 
 
 def _describe(answer: Mapping[str, Any]) -> StoredObject:
@@ -248,6 +261,28 @@ def delete_everything(bucket: str, prefix: str) -> int:
             reason = f"delete_objects: {answer['Errors'][0].get('Code', '')}"
             raise StorageUnavailable(reason)
         deleted += len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object of a listing."""
+
+    key: str
+    etag: str
+    size: int
+    modified: datetime
+
+
+def list_objects(bucket: str, prefix: str = "") -> Iterator[Listed]:
+    """All objects of a bucket, a thousand a call. Raises StorageUnavailable."""
+    token: dict[str, str] = {}
+    while True:
+        listing = _call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+        for item in listing.get("Contents", []):
+            yield Listed(item["Key"], item["ETag"], item["Size"], item["LastModified"])
+        if not listing.get("IsTruncated"):
+            return
+        token = {"ContinuationToken": listing["NextContinuationToken"]}
 
 
 def reachable() -> None:

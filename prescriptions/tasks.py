@@ -2,7 +2,7 @@
 
 from celery import Task, shared_task
 
-from prescriptions import heartbeat, rendering, sweeper
+from prescriptions import erasure, heartbeat, reconcile, rendering, sweeper
 
 
 @shared_task(bind=True)
@@ -15,3 +15,9 @@ def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) 
 def sweep() -> None:
     heartbeat.beat()
     sweeper.sweep()
+    erasure.sweep()
+
+
+@shared_task(time_limit=3600, soft_time_limit=3500)
+def reconcile_nightly() -> None:
+    reconcile.reconcile()

@@ -82,7 +82,7 @@ def obtain(page: Page, stored: Stored, *, wait: float) -> Outcome:
 def dispatch(variant: Variant) -> None:
     """Hand a claim to the backend. If nobody can be told, the claim is released and the sweeper tries again."""
     try:
-        backends.current().dispatch(variant.id, variant.owner)
+        backends.current().dispatch(variant.id, variant.owner, lane=variant.lane)
     except backends.BackendUnavailable:
         claims.release(variant)
         raise not_ready(retry_after=5) from None
@@ -149,7 +149,7 @@ def _refuse_overload(page: Page, stored: Stored) -> None:
                 f"A page has at most {LIMITS.stored_variants} stored variants. Use an advertised size (see info.json).",
                 retry_after=3600,
             )
-    waiting = Variant.objects.filter(state__in=claims.OPEN).count()
+    waiting = Variant.objects.filter(state__in=claims.OPEN, lane=claims.lane_of(page)).count()
     if waiting >= settings.RX_QUEUE_LIMIT:
         raise Problem(
             429, "queue-full", "Too busy", "Too many variants are being made. Try again shortly.", retry_after=5

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import dj_database_url
+from celery.schedules import crontab
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(os.environ.get("RX_STATE_DIR", BASE_DIR / "var"))
@@ -188,6 +189,14 @@ STORAGES = {
 RX_LINK_KEYS = os.environ.get("RX_LINK_KEYS", "")
 RX_LINK_TTL = int(_number("RX_LINK_TTL", 3600))
 RX_BACKEND = os.environ.get("RX_BACKEND", "celery")
+RX_FALLBACK_BACKEND = os.environ.get("RX_FALLBACK_BACKEND", "")
+# The address of the API's /render, and who calls it; without keys the SDK's own chain (roles) is asked.
+RX_GATEWAY_URL = os.environ.get("RX_GATEWAY_URL", "")
+RX_GATEWAY_REGION = os.environ.get("RX_GATEWAY_REGION") or RX_S3_REGION
+RX_GATEWAY_ACCESS_KEY = os.environ.get("RX_GATEWAY_ACCESS_KEY", "")
+RX_GATEWAY_SECRET_KEY = os.environ.get("RX_GATEWAY_SECRET_KEY", "")
+RX_LAMBDA_CONCURRENCY = int(_number("RX_LAMBDA_CONCURRENCY", 16))
+RX_LAMBDA_MEMORY_MB = int(_number("RX_LAMBDA_MEMORY_MB", 2048))
 RX_WAIT = _number("RX_WAIT", 10.0)
 RX_IIIF_OVERSIZE = os.environ.get("RX_IIIF_OVERSIZE", "fit")
 RX_PDF_ENGINES = tuple(_list("RX_PDF_ENGINES", "pdfium,poppler"))
@@ -214,9 +223,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 25
 CELERY_TASK_TIME_LIMIT = 28
-CELERY_TASK_DEFAULT_QUEUE = "render"
-CELERY_TASK_ROUTES = {"prescriptions.tasks.sweep": {"queue": "control"}}
-CELERY_TASK_QUEUES_NAMES = ("render", "control")
+CELERY_TASK_DEFAULT_QUEUE = "images"
+CELERY_TASK_ROUTES = {
+    "prescriptions.tasks.sweep": {"queue": "control"},
+    "prescriptions.tasks.reconcile_nightly": {"queue": "control"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
@@ -225,6 +236,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     # A sweep that nobody took is worthless five seconds later: the next one replaces it.
     "sweep": {"task": "prescriptions.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }
 
 # --- REST -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from transforms import colour, documents, images, plan, qualities, steps
+from transforms import colour, documents, images, plan, qualities, steps, vips
 from transforms.clock import Clock
 from transforms.encode import bare, encode
 from transforms.errors import PageMissing, SourceDamaged
@@ -74,11 +74,16 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
             lossless = pdf_out.from_jpeg(data, source, orientation=orientation, rotation=job.stored.rotation)
             if lossless:
                 return lossless
-        factor = steps.decode(source, todo, gray=job.stored.quality == "gray")
-        clock.lap("decode")
-        image = _scaled(source, todo, factor)
+        image = vips.scaled(data, source, todo)
+        if image is None:
+            factor = steps.decode(source, todo, gray=job.stored.quality == "gray")
+            clock.lap("decode")
+            image = colour.scalable(source)
+            image = steps.burn_source(image, todo, factor)
+            image = steps.scale(image, todo, factor)
+        image = _in_srgb(image, source)
         clock.lap("scale")
-        return _finished(image, todo, job, lambda: _image_proxy(data, job.media_type, source, factor), clock)
+        return _finished(image, todo, job, lambda: _image_proxy(data, job.media_type, source), clock)
 
 
 def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
@@ -114,11 +119,8 @@ def _plan(job: RenderJob, source: Size, orientation: int) -> plan.Plan:
     return todo
 
 
-def _scaled(source: Image.Image, todo: plan.Plan, factor: int) -> Image.Image:
-    """The crop of a decoded image at its final size, in grey or sRGB."""
-    image = colour.scalable(source)
-    image = steps.burn_source(image, todo, factor)
-    image = steps.scale(image, todo, factor)
+def _in_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
+    """Grey or sRGB without transparency, by what the file says of its colours."""
     return colour.flatten(image, source.info.get("icc_profile"), adobe="adobe" in source.info)
 
 
@@ -130,15 +132,18 @@ def _finished(image: Image.Image, todo: plan.Plan, job: RenderJob, proxy: qualit
     return image
 
 
-def _image_proxy(data: bytes, kind: SourceType, decoded: Image.Image, factor: int) -> Image.Image:
+def _image_proxy(data: bytes, kind: SourceType, decoded: Image.Image) -> Image.Image:
     """The whole page in source orientation. Always from the same decoding, whatever was shrunk for this request."""
     source = images.open_image(data, kind) if kind is SourceType.JPEG else decoded
-    size = images.size_of(source)
-    small = _proxy_size(size)
-    todo = plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ())
+    size, wanted, shrunk = images.size_of(source), 1, 1
+    while size.area > LIMITS.proxy_pixels * wanted**2:
+        wanted *= 2
     if source is not decoded:
-        factor = steps.decode(source, todo)  # type: ignore[arg-type]  # just opened
-    return _scaled(source, todo, factor)
+        small = Size(-(-size.width // wanted), -(-size.height // wanted))
+        shrunk = steps.decode(source, plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ()))
+    image = colour.scalable(source)
+    # Whole blocks averaged: nobody will look at it, and it costs a tenth of LANCZOS.
+    return _in_srgb(image.reduce(wanted // shrunk) if wanted > shrunk else image, source)
 
 
 def _proxy_size(page: Size) -> Size:

@@ -20,6 +20,7 @@ from prescriptions.models import ApiToken
 SCOPES = {
     "rx:read": "read prescriptions, pages and variants",
     "rx:write": "upload prescriptions",
+    "rx:erase": "erase prescriptions",
     "rx:all": "see the prescriptions of every client, not only its own",
     "orders:write": "mint upload links for customers",
 }

@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from prescriptions import orders
 from prescriptions.api.permissions import client_of
-from prescriptions.api.serializers import OrderLinkRequestSerializer, OrderLinkSerializer, ProblemSerializer
+from prescriptions.api.schema import problems
+from prescriptions.api.serializers import OrderLinkRequestSerializer, OrderLinkSerializer
 
 
 class OrderLinks(APIView):
@@ -20,7 +21,7 @@ class OrderLinks(APIView):
     @extend_schema(
         operation_id="order_links_create",
         request=OrderLinkRequestSerializer,
-        responses={201: OrderLinkSerializer, 400: OpenApiResponse(ProblemSerializer)},
+        responses={201: OrderLinkSerializer, **problems(400, 415)},
     )
     def post(self, request: Request) -> Response:
         asked = OrderLinkRequestSerializer(data=request.data)

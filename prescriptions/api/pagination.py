@@ -19,7 +19,7 @@ class NewestFirst(CursorPagination):
         """A cursor that is not one of ours is a 400. DRF would compare its text with a date, which is a crash."""
         try:
             cursor: Cursor | None = super().decode_cursor(request)
-            if cursor is not None and cursor.position is not None and not _is_moment(cursor.position):
+            if cursor is not None and cursor.position is not None and not _is_moment(str(cursor.position)):
                 raise NotFound
         except NotFound:
             raise ValidationError({"cursor": "Not a cursor. Follow `next` or `previous` as they were given."}) from None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # DRF imports its default permissions while it defines APIVie
 _STAFF_PERMISSIONS = {
     "rx:read": "prescriptions.view_prescription",
     "rx:write": "prescriptions.add_prescription",
+    "rx:erase": "prescriptions.delete_prescription",
     "orders:write": "prescriptions.add_prescription",
 }
 

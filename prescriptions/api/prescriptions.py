@@ -12,13 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import delivery, intake, problems
+from prescriptions import delivery, erasure, intake, problems
+from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import client_of, visible
-from prescriptions.api.serializers import PrescriptionSerializer, ProblemSerializer, UploadSerializer
+from prescriptions.api.schema import problems as problems_of
+from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
 from prescriptions.keys import original_key
 from prescriptions.models import Prescription
-
-_PROBLEM = OpenApiResponse(ProblemSerializer)
 
 
 def find(request: Request, rx: str) -> Prescription:
@@ -53,6 +53,7 @@ class PrescriptionList(ListAPIView[Prescription]):
     @extend_schema(
         operation_id="prescriptions_list",
         parameters=[OpenApiParameter("order_ref", str, description="Only those of one order.")],
+        responses={200: PrescriptionSerializer(many=True), **problems_of(400)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -65,14 +66,7 @@ class PrescriptionList(ListAPIView[Prescription]):
                 "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated upload gives the same answer."
             )
         ],
-        responses={
-            201: PrescriptionSerializer,
-            400: _PROBLEM,
-            409: _PROBLEM,
-            413: _PROBLEM,
-            415: _PROBLEM,
-            422: _PROBLEM,
-        },
+        responses={201: PrescriptionSerializer, **problems_of(400, 409, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Upload one or more files as one prescription. All of them are kept, or none."""
@@ -89,12 +83,18 @@ class PrescriptionList(ListAPIView[Prescription]):
 
 
 class PrescriptionDetail(APIView):
-    """One prescription, with ETag: poll it with If-None-Match."""
+    """One prescription, with ETag: poll it with If-None-Match. `DELETE` erases it."""
 
-    scopes = {"GET": "rx:read"}  # noqa: RUF012
+    scopes = {"GET": "rx:read", "DELETE": "rx:erase"}  # noqa: RUF012
 
     @extend_schema(
-        operation_id="prescriptions_retrieve", responses={200: PrescriptionSerializer, 404: _PROBLEM, 410: _PROBLEM}
+        operation_id="prescriptions_retrieve",
+        parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
+        responses={
+            200: PrescriptionSerializer,
+            304: OpenApiResponse(description="It did not change."),
+            **problems_of(404, 410),
+        },
     )
     def get(self, request: Request, rx: str) -> Response:
         body = _body(request, find(request, rx))
@@ -104,16 +104,26 @@ class PrescriptionDetail(APIView):
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
 
+    @extend_schema(
+        operation_id="prescriptions_erase",
+        responses={204: None, **problems_of(404, 409, 410, 503)},
+    )
+    def delete(self, request: Request, rx: str) -> Response:
+        """Erase every variant, original and version. 409 where it must be kept; its links are cut all the same."""
+        erasure.erase(find(request, rx))
+        return Response(status=204, headers={"Cache-Control": "no-store"})
+
 
 class Original(APIView):
     """The uploaded file itself, byte for byte, as an attachment."""
 
+    content_negotiation_class = AnyMedia
     scopes = {"GET": "rx:read"}  # noqa: RUF012
 
     @extend_schema(
         operation_id="prescriptions_original",
         parameters=[OpenApiParameter("document", int, description="Position of the document, from 1.")],
-        responses={(200, "application/octet-stream"): bytes, 404: _PROBLEM},
+        responses={(200, "application/octet-stream"): bytes, **problems_of(404, 410)},
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         wanted = request.query_params.get("document", "1")

@@ -2,9 +2,9 @@
 
 from csp.decorators import csp_update
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from prescriptions.api import orders, prescriptions, variants
+from prescriptions.api import orders, prescriptions, schema, variants
 
 _RX = r"(?P<rx>[0-9a-f]{32})"
 
@@ -19,7 +19,7 @@ urlpatterns = [
     ),
     re_path(r"^jobs/(?P<job>[0-9a-f]{32})$", variants.Job.as_view(), name="job"),
     path("order-links", orders.OrderLinks.as_view(), name="order-links"),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", schema.Schema.as_view(), name="schema"),
     # Swagger UI styles its icons inline; nothing that a stranger wrote is shown on this page.
     path(
         "docs",

@@ -13,22 +13,24 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from prescriptions import delivery, links, problems, storage, variants
+from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import visible
 from prescriptions.api.prescriptions import find
-from prescriptions.api.serializers import JobSerializer, ProblemSerializer
+from prescriptions.api.schema import problems as problems_of
+from prescriptions.api.serializers import JobSerializer
 from prescriptions.models import Page, Variant, VariantState
 from transforms.errors import RedactionMissing
 from transforms.presets import PRESETS
 from transforms.spec import Spec, Stored
 from transforms.version import PIPELINE
 
-_PROBLEM = OpenApiResponse(ProblemSerializer)
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
 
 
 class PageVariant(APIView):
     """`spec` is a preset (thumb, card, preview, review, print) or `{region}/{size}/{rotation}/{quality}.{format}`."""
 
+    content_negotiation_class = AnyMedia
     scopes = {"GET": "rx:read"}  # noqa: RUF012
 
     @extend_schema(
@@ -44,7 +46,7 @@ class PageVariant(APIView):
         responses={
             202: JobSerializer,
             303: OpenApiResponse(description="The variant exists: follow Location."),
-            **dict.fromkeys((400, 404, 410, 422, 429, 501, 503), _PROBLEM),
+            **problems_of(400, 404, 410, 422, 429, 501),
         },
     )
     def get(self, request: Request, rx: str, number: str, spec: str) -> HttpResponse:
@@ -71,6 +73,7 @@ class PageVariant(APIView):
 class Job(APIView):
     """A variant that was asked for with `Prefer: respond-async`."""
 
+    content_negotiation_class = AnyMedia
     scopes = {"GET": "rx:read"}  # noqa: RUF012
 
     @extend_schema(
@@ -78,7 +81,7 @@ class Job(APIView):
         responses={
             200: JobSerializer,
             303: OpenApiResponse(description="Done: follow Location."),
-            **dict.fromkeys((404, 410, 422, 503), _PROBLEM),
+            **problems_of(404, 410, 422),
         },
     )
     def get(self, request: Request, job: str) -> HttpResponse:

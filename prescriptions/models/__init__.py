@@ -1,17 +1,38 @@
 """The rows. They are the truth; Redis messages and cached objects are hints. No model talks to S3 or makes anything."""
 
 from prescriptions.models.access import ApiToken
+from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent
 from prescriptions.models.identifiers import REFERENCE, new_identifier
+from prescriptions.models.lines import LineDecision, OrderLine, Schedule
+from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
+from prescriptions.models.redactions import Redaction
+from prescriptions.models.review import ClarificationMessage, MessageAuthor, Review, ReviewSkip, ReviewStatus
 from prescriptions.models.uploads import Document, IdempotencyKey, Page, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
     "REFERENCE",
     "ApiToken",
+    "AppendOnly",
+    "AuditAnchor",
+    "AuditAnchorHead",
+    "AuditEvent",
+    "ClarificationMessage",
+    "CustomerAction",
     "Document",
     "IdempotencyKey",
+    "LineDecision",
+    "MessageAuthor",
+    "OrderLine",
     "Page",
     "Prescription",
+    "ReasonCode",
+    "ReasonGroup",
+    "Redaction",
+    "Review",
+    "ReviewSkip",
+    "ReviewStatus",
+    "Schedule",
     "Variant",
     "VariantState",
     "new_identifier",

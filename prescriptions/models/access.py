@@ -1,5 +1,6 @@
 """Who may call: tokens of REST clients."""
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,15 @@ class ApiToken(models.Model):
     name = models.CharField(_("name"), max_length=100)
     client = models.CharField(_("client"), max_length=64, help_text=_("Sees the prescriptions of this client only."))
     scopes = models.JSONField(_("scopes"), default=list)
+    # Decisions are made by people: a token that reviews does so in the name, and with the rights, of one of them.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("reviews as"),
+    )
     secret_sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)

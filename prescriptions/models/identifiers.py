@@ -4,7 +4,8 @@ import re
 import secrets
 
 # References that other systems give us (orders, patients): safe in an address, a header and a log line.
-REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+# Anchored at both ends: DRF's RegexField searches, it does not match.
+REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 def new_identifier() -> str:

@@ -16,8 +16,16 @@ class Prescription(models.Model):
     patient_ref = models.CharField(_("patient reference"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    # Both turn an erasure into a refusal; the customer's links are cut all the same.
+    retain_until = models.DateField(_("keep until"), null=True, blank=True, help_text=_("By law; not erased before."))
+    legal_hold = models.CharField(
+        _("legal hold"), max_length=200, blank=True, help_text=_("Why; not erased while set.")
+    )
+    links_cut_at = models.DateTimeField(_("links cut"), null=True, blank=True, editable=False)
     # A tombstone: set first, before anything is deleted, so that no claim can start behind an erasure.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
+    # Proof: a listing of everything under the prescription's prefix was empty after all leases had run out.
+    purged_at = models.DateTimeField(_("proved empty"), null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -60,6 +68,13 @@ class Page(models.Model):
     index = models.PositiveSmallIntegerField(_("page in document"), help_text=_("From 1."))
     width = models.PositiveIntegerField(_("width"))
     height = models.PositiveIntegerField(_("height"))
+    # Clockwise. Every URL that we give out carries it as IIIF rotation, so no stored variant ever goes stale.
+    rotation = models.PositiveSmallIntegerField(
+        _("rotation"), default=0, choices=[(0, "0°"), (90, "90°"), (180, "180°"), (270, "270°")]
+    )
+    likeness = models.CharField(
+        max_length=64, blank=True, help_text=_("Perceptual hash in hex; empty until a worker has made it.")
+    )
 
     class Meta:
         ordering = ("number",)

@@ -34,6 +34,7 @@ class Variant(models.Model):
         help_text=_("A preset or an advertised tile: never counts against the page's quota."),
     )
 
+    lane = models.CharField(_("lane"), max_length=16, default="images")
     owner = models.CharField(max_length=32, blank=True, help_text=_("Who holds the claim."))
     lease_until = models.DateTimeField(_("lease until"), default=timezone.now)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -48,6 +49,7 @@ class Variant(models.Model):
     height = models.PositiveIntegerField(_("height"), null=True)
     etag = models.CharField(max_length=80, blank=True)
     milliseconds = models.FloatField(_("milliseconds"), null=True)
+    cost_usd = models.FloatField(_("cost (USD)"), null=True, help_text=_("Where somebody bills us for the call."))
     timings = models.JSONField(_("timings (ms)"), default=dict)
 
     created_at = models.DateTimeField(_("asked for"), default=timezone.now, editable=False)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from prescriptions import delivery, links, problems, storage, variants
+from prescriptions import delivery, erasure, links, problems, storage, variants
 from prescriptions.keys import IDENTIFIER, variant_key
 from prescriptions.links import Link
 from prescriptions.models import Page, Prescription
@@ -55,7 +55,10 @@ def open_page(token: str, identifier: str) -> tuple[Page, Link]:
     link = links.verify(token, match["rx"])
     if link is None:
         raise problems.forbidden_link()
-    return find_page(match["rx"], int(match["number"])), link
+    page = find_page(match["rx"], int(match["number"]))
+    if erasure.links_are_cut(page.prescription):
+        raise problems.forbidden_link()
+    return page, link
 
 
 def find_page(rx: str, number: int) -> Page:

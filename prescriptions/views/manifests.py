@@ -5,7 +5,7 @@ import re
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from prescriptions import delivery, links, problems, variants
+from prescriptions import delivery, erasure, links, problems, variants
 from prescriptions.models import Prescription
 from prescriptions.views.images import public_resource
 from transforms import iiif
@@ -27,6 +27,8 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
         raise problems.not_found()
     if prescription.erased_at is not None:
         raise problems.erased()
+    if erasure.links_are_cut(prescription):
+        raise problems.forbidden_link()
     canvases = [
         iiif.Canvas(
             number=page.number,

@@ -81,7 +81,7 @@ class OrderPage(View):
 
     def _page(self, request: HttpRequest, form: UploadForm, *, received: str = "", status: int = 200) -> HttpResponse:
         rows = Prescription.objects.filter(
-            order_ref=self.link.order_ref, client=self.link.client, erased_at=None
+            order_ref=self.link.order_ref, client=self.link.client, erased_at=None, links_cut_at=None
         ).prefetch_related("pages")
         uploads = [(row, [_picture(page) for page in row.pages.all()]) for row in rows]
         context = {

@@ -169,6 +169,8 @@ def _environment(settings: Settings, api: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": _FUNCTION,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mib),
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{_FUNCTION}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[$LATEST]{os.getpid()}",
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         "AWS_REGION": settings.region,
         "AWS_DEFAULT_REGION": settings.region,

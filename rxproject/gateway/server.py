@@ -97,7 +97,7 @@ class Gateway:
         done, _ = await asyncio.wait({invocation}, timeout=self._settings.integration_seconds)
         if not done:
             # The function is not stopped: on AWS, too, it goes on and its work counts.
-            invocation.add_done_callback(lambda late: late.exception())
+            invocation.add_done_callback(lambda late: late.cancelled() or late.exception())
             return _TIMED_OUT, "integration timed out"
         try:
             outcome = invocation.result()
@@ -106,5 +106,7 @@ class Gateway:
             return proxy.response(outcome.body), "answered"
         except Throttled:
             return _THROTTLED, "throttled"
+        except OSError as error:
+            return _BAD_GATEWAY, f"the runtime could not be started: {error.strerror}"
         except Malformed as error:
             return _BAD_GATEWAY, f"malformed proxy response: {error}"

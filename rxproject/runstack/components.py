@@ -18,8 +18,8 @@ from rxproject.runstack.state import write_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_NODE = "worker@runstack"
-# `control` has the sweeps, `render` the pictures (see CELERY_TASK_ROUTES).
-_QUEUES = "render,control"
+# `control` has the sweeps, the others a lane each (see CELERY_TASK_ROUTES).
+_QUEUES = "images,documents,control"
 # Seconds to finish open requests; whatever is cut off is asked for again.
 _GRACE = 8
 
@@ -57,7 +57,7 @@ def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> 
 
 
 def demo_command(env: Environments, output: Path) -> Command:
-    """Loads the sample prescriptions as the web role and writes what demo.json says to `output`."""
+    """Loads the sample prescriptions as the web role; writes what demo.json says to `output`."""
     argv = (sys.executable, "manage.py", "demo_load", "--output", str(output))
     return Command(name="demo", argv=argv, env=env.of(Role.WEB), cwd=PROJECT, log=env.state.log("demo"))
 
@@ -147,7 +147,8 @@ class _Builder:
 
     def migrate(self) -> Component:
         def command() -> Command:
-            argv = [sys.executable, "manage.py", "migrate", "--noinput"]
+            # The checks ask servers that may not be up yet.
+            argv = [sys.executable, "manage.py", "migrate", "--noinput", "--skip-checks"]
             return self._command("migrate", argv, self.env.of(Role.WEB))
 
         return Component("migrate", command, lambda: True, task=True)

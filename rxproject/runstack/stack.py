@@ -228,12 +228,13 @@ class Stack:
             time.sleep(_TICK_SECONDS)
 
     def _load_demo(self) -> None:
-        """Load the sample prescriptions; demo.json appears complete or not at all."""
+        """Load the sample prescriptions; demo.json appears complete or not at all.
+
+        The command's own copy stays between runs: from it the next load takes the passwords and the token.
+        """
         made = self.state.run / "demo.json"
-        made.unlink(missing_ok=True)
         run_task(demo_command(self._environments, made), tick=self._tick)
-        made.chmod(0o600)  # it has passwords
-        made.replace(self.state.demo)
+        write_private(self.state.demo, made.read_text())
 
     def _bound_logs(self) -> None:
         """Empty a log that has grown too long. Its writers append, so they go on at the new end."""

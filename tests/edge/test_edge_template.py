@@ -96,8 +96,13 @@ def test_what_is_written_is_written_to_memory_and_kept_for_thirty_seconds() -> N
     paths = re.findall(r"^\s*(\w+_temp_path|proxy_cache_path) (\S+)", TEXT, re.MULTILINE)
 
     assert {name for name, _ in paths} == {
-        "client_body_temp_path", "proxy_temp_path", "fastcgi_temp_path", "uwsgi_temp_path", "scgi_temp_path", "proxy_cache_path",
-    }  # fmt: skip
+        "client_body_temp_path",
+        "proxy_temp_path",
+        "fastcgi_temp_path",
+        "uwsgi_temp_path",
+        "scgi_temp_path",
+        "proxy_cache_path",
+    }
     assert all(path.startswith("${RX_EDGE_TMPFS_DIR}/") for _, path in paths)
     assert re.findall(r"proxy_cache_valid ([^;]+);", TEXT) == ["200 30s"]
     assert re.findall(r"proxy_cache_use_stale ([^;]+);", TEXT) == ["off"]

@@ -67,7 +67,9 @@ def signed(
 
 
 @contextmanager
-def running(folder: Path, *, function_env: Mapping[str, str] | None = None, **settings: str) -> Iterator[Gateway]:
+def running(
+    folder: Path, *, function_env: Mapping[str, str] | None = None, ends_with: int = 0, **settings: str
+) -> Iterator[Gateway]:
     """`settings` are RX_GATEWAY_ variables without the prefix, in lower case."""
     log = folder / "gateway.log"
     env = {
@@ -88,7 +90,7 @@ def running(folder: Path, *, function_env: Mapping[str, str] | None = None, **se
         yield gateway
     finally:
         process.terminate()
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(30) == ends_with, log.read_text()
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:

@@ -149,6 +149,24 @@ def test_a_pdf_bomb_costs_a_child_and_nothing_else(box: Sandbox) -> None:
     assert children_of(box, "bomber") == []
 
 
+def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
+    box = Sandbox(pdf_engines=("poppler",))
+    document, out = pikepdf.new(), io.BytesIO()
+    document.add_blank_page(page_size=(72, 72))
+    document.save(out)
+    job = RenderJob(SourceType.PDF, 1, Stored.parse("full/50,50/0/default.png"), Size(300, 300))
+    try:
+        if not box.capabilities().poppler:
+            with pytest.raises(RendererUnavailable):
+                box.render(out.getvalue(), job, owner="a")
+            pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+
+        assert box.render(out.getvalue(), job, owner="a").width == 50
+        assert children_of(box, "a") == []  # one job, one child
+    finally:
+        box.close()
+
+
 def test_one_owner_keeps_a_warm_child_and_two_never_share_one(box: Sandbox) -> None:
     served: dict[str, set[int]] = {"a": set(), "b": set(), "c": set()}
     for owner in "abcabcaabbcc":

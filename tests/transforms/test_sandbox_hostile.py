@@ -23,6 +23,8 @@ from transforms.errors import (
     SourceDamaged,
     TransformError,
 )
+from transforms.formats import SourceType
+from transforms.render import RenderJob
 from transforms.sandbox import Sandbox, worker
 
 TAKEN_OVER = """
@@ -65,7 +67,7 @@ def shared_box(library: Path) -> Iterator[Sandbox]:
     made.close()
 
 
-def attack(box: Sandbox, program: str, owner: str = "villain") -> str:
+def attack(box: Sandbox, program: str, job: RenderJob = JOB) -> str:
     """What the program says: the detail of the error it is made to raise at its end."""
     code = (
         "try:\n"
@@ -74,7 +76,7 @@ def attack(box: Sandbox, program: str, owner: str = "villain") -> str:
         + "\nfrom transforms.errors import SourceDamaged\nraise SourceDamaged(str(said))"
     )
     with pytest.raises(SourceDamaged) as raised:
-        box.render(b"HOSTILE" + code.encode(), JOB, owner=owner)
+        box.render(b"HOSTILE" + code.encode(), job, owner="villain")
     return raised.value.detail
 
 
@@ -133,6 +135,28 @@ def test_a_taken_over_renderer_is_refused(shared_box: Sandbox, program: str) -> 
 
     assert attack(shared_box, program).startswith(REFUSED)
     assert not Path("/tmp/taken-over").exists()  # noqa: S108
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import subprocess; said = subprocess.run(['/bin/sh', '-c', 'id'])",
+        "import subprocess, sys; said = subprocess.run([sys.executable, '-V'])",
+        "import socket; said = socket.socket()",
+        "said = open('/etc/passwd').read()",
+        "import os; said = os.kill(os.getppid(), 0)",
+    ],
+)
+def test_a_child_that_may_run_poppler_may_run_nothing_else(library: Path, program: str) -> None:
+    box = Sandbox(library=library, pdf_engines=("poppler",))
+    try:
+        if not box.capabilities().poppler:
+            pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+        job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+
+        assert attack(box, program, job=job).startswith(REFUSED)
+    finally:
+        box.close()
 
 
 def test_it_finds_no_secret(shared_box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def zygote(*, executables: tuple[str, ...] = ()) -> Confinement:
         capabilities_dropped=dropped,
         seccomp=seccomp,
         landlock=version,
-        poppler=bool(executables),
+        poppler=bool(executables) and version > 0,  # nothing else limits what a child with exec could run
     )
 
 

@@ -1,0 +1,48 @@
+"""The OpenAPI document: what every operation may answer, how callers prove who they are, and where it is served."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from prescriptions.api.serializers import ProblemSerializer
+from prescriptions.problems import MEDIA_TYPE
+
+_ALWAYS = (401, 403, 503)
+
+
+def problems(*statuses: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
+    """Error answers of an operation for `extend_schema(responses=...)`, with those that every operation can give."""
+    return {(status, MEDIA_TYPE): ProblemSerializer for status in sorted({*_ALWAYS, *statuses})}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the document describes `Authorization: Bearer rxk_...`."""
+
+    target_class = "prescriptions.api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "rxk_<id>_<secret>"}
+
+
+class Schema(APIView):
+    """The document itself, for everybody.
+
+    drf-spectacular's own view also takes `?version=`, for a header, and `?lang=`, for a cache that only grows.
+    """
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    renderer_classes = (OpenApiYamlRenderer, OpenApiJsonRenderer)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(SchemaGenerator().get_schema(request=request, public=True))  # type: ignore[no-untyped-call]

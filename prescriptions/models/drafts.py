@@ -1,0 +1,68 @@
+"""What a customer has chosen but not sent yet, and what was agreed to when it was sent.
+
+A draft's id becomes the prescription's, so its originals never move.
+"""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.models.identifiers import new_identifier
+from prescriptions.models.uploads import Prescription
+
+
+class Draft(models.Model):
+    """The one unsent upload of an order. It ends as a prescription, or as the tombstone of one."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    client = models.CharField(_("client"), max_length=64)
+    order_ref = models.CharField(_("order"), max_length=64)
+    touched_at = models.DateTimeField(_("changed"), default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "order_ref"), name="draft_of_order"),)
+        verbose_name = _("draft")
+        verbose_name_plural = _("drafts")
+
+    def __str__(self) -> str:
+        return f"Draft {self.id[:8]}"
+
+
+class DraftFile(models.Model):
+    """A file that passed all checks and is kept under `{draft id}/{id}`; it becomes the document of the same id."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
+    key = models.CharField(max_length=100, help_text=_("The Idempotency-Key that it was sent with."))
+    position = models.PositiveSmallIntegerField(_("position"))
+    media_type = models.CharField(_("type"), max_length=32)
+    size = models.PositiveIntegerField(_("bytes"))
+    sha256 = models.CharField(max_length=64)
+    name = models.CharField(_("file name"), max_length=150, blank=True)
+    pages = models.JSONField(_("pages"), help_text=_("Width and height of each, in upright pixels."))
+    created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("position", "created_at", "id")
+        constraints = (models.UniqueConstraint(fields=("draft", "key"), name="draft_file_key"),)
+        verbose_name = _("file of a draft")
+        verbose_name_plural = _("files of drafts")
+
+    def __str__(self) -> str:
+        return f"File {self.position}"
+
+
+class Consent(models.Model):
+    """Which text the customer agreed to, in which language, and when."""
+
+    prescription = models.OneToOneField(Prescription, on_delete=models.CASCADE, related_name="consent")
+    version = models.CharField(_("version"), max_length=16)
+    language = models.CharField(_("language"), max_length=16)
+    given_at = models.DateTimeField(_("given"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+
+    def __str__(self) -> str:
+        return self.version

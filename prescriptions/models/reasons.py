@@ -1,0 +1,46 @@
+"""Why a prescription or an order line was not accepted, in words for the customer. Codes never change; texts may."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ReasonGroup(models.TextChoices):
+    """What the reason is about; screens list reasons under these headings."""
+
+    IMAGE = "image", _("The picture")
+    CONTENT = "content", _("What is written")
+    ORDER = "order", _("The order")
+    PROCESS = "process", _("The process")
+
+
+class CustomerAction(models.TextChoices):
+    """The one thing that the customer can do about it."""
+
+    REUPLOAD = "reupload", _("Send it again")
+    EDIT_ORDER = "edit_order", _("Change the order")
+    CONTACT_DOCTOR = "contact_doctor", _("Ask your doctor")
+    CONSULT_DOCTOR = "consult_doctor", _("Talk to a doctor")
+    ANSWER = "answer", _("Answer the question")
+    NONE = "none", _("Nothing to do")
+
+
+class ReasonCode(models.Model):
+    """A reason with its customer text. Seeded by a migration; shops may edit texts and switch codes off."""
+
+    code = models.CharField(_("code"), primary_key=True, max_length=40, editable=False)
+    group = models.CharField(_("about"), max_length=8, choices=ReasonGroup.choices)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    customer_title = models.CharField(_("title for the customer"), max_length=120)
+    customer_body = models.CharField(_("text for the customer"), max_length=400)
+    action = models.CharField(_("what the customer can do"), max_length=16, choices=CustomerAction.choices)
+    retryable = models.BooleanField(_("can be put right by the customer"), default=True)
+    needs_note = models.BooleanField(_("needs a note"), default=False)
+    active = models.BooleanField(_("offered"), default=True)
+
+    class Meta:
+        ordering = ("position",)
+        verbose_name = _("reason")
+        verbose_name_plural = _("reasons")
+
+    def __str__(self) -> str:
+        return self.customer_title

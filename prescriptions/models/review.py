@@ -1,0 +1,187 @@
+"""The review of a prescription: where it stands, who holds it, what was decided. Written by `review.transitions` only.
+
+Nothing here moves a status: a form or a `save()` that did would leave no audit event and could lose a decision.
+"""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.models.reasons import ReasonCode
+from prescriptions.models.uploads import Prescription
+
+
+class ReviewStatus(models.TextChoices):
+    """See `review.transitions` for what leads where."""
+
+    QUEUED = "queued", _("Waiting")
+    IN_REVIEW = "in_review", _("In review")
+    CLARIFICATION = "clarification", _("Waiting for the customer")
+    SECOND_CHECK = "second_check", _("Second check")
+    APPROVED = "approved", _("Approved")
+    PARTIALLY_APPROVED = "partially_approved", _("Partly approved")
+    REJECTED = "rejected", _("Not accepted")
+    EXPIRED = "expired", _("Expired")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    ERASED = "erased", _("Erased")
+
+
+class Review(models.Model):
+    """One per prescription, made at intake.
+
+    `version` grows with every transition: who decides on an old one is told.
+    """
+
+    prescription = models.OneToOneField(
+        Prescription, on_delete=models.CASCADE, primary_key=True, related_name="review", verbose_name=_("prescription")
+    )
+    status = models.CharField(_("status"), max_length=20, choices=ReviewStatus.choices, default=ReviewStatus.QUEUED)
+    status_at = models.DateTimeField(_("since"), default=timezone.now)
+    version = models.PositiveIntegerField(_("version"), default=1)
+
+    # The queue: higher priority first, then the longest wait. `due_at` is what the customer was promised.
+    priority = models.SmallIntegerField(_("priority"), default=0)
+    queued_at = models.DateTimeField(_("waiting since"), default=timezone.now)
+    due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="claimed_reviews",
+        verbose_name=_("claimed by"),
+    )
+    claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
+
+    # The decision, also while it waits for the second check.
+    outcome = models.CharField(_("outcome"), max_length=20, blank=True, choices=ReviewStatus.choices)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("reviewer"),
+    )
+    second_checker = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("second checker"),
+    )
+    reason = models.ForeignKey(
+        ReasonCode, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("reason")
+    )
+    reason_page = models.PositiveSmallIntegerField(_("page of the reason"), null=True, blank=True)
+    customer_text = models.CharField(_("note to the customer"), max_length=1000, blank=True)
+    internal_note = models.CharField(_("internal note"), max_length=2000, blank=True)
+    prescribed_on = models.DateField(_("prescribed on"), null=True, blank=True)
+    prescriber = models.CharField(_("prescriber"), max_length=120, blank=True)
+    registration_number = models.CharField(_("registration number"), max_length=40, blank=True)
+    checklist = models.JSONField(_("checklist"), default=dict, blank=True)
+    override_reason = models.CharField(_("approved although"), max_length=400, blank=True)
+    valid_until = models.DateField(_("valid until"), null=True, blank=True)
+
+    supersedes = models.ForeignKey(
+        Prescription,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="superseded_by",
+        verbose_name=_("sent again for"),
+    )
+
+    # Advice for the reviewer, never a verdict.
+    is_duplicate = models.BooleanField(_("duplicate"), default=False)
+    is_small = models.BooleanField(_("small"), default=False)
+    is_dark = models.BooleanField(_("dark"), default=False)
+
+    class Meta:
+        ordering = ("-priority", "queued_at", "prescription_id")
+        indexes = (
+            models.Index(fields=("status", "-priority", "queued_at", "prescription_id"), name="review_queue"),
+            models.Index(fields=("status", "due_at"), name="review_due"),
+            models.Index(fields=("claimed_by", "status"), name="review_mine"),
+            models.Index(fields=("status", "claimed_until"), name="review_leases"),
+            models.Index(fields=("status", "valid_until"), name="review_validity"),
+        )
+        permissions = (
+            ("claim_review", _("Can claim reviews")),
+            ("decide_review", _("Can decide reviews")),
+            ("second_check_review", _("Can make second checks")),
+            ("reopen_review", _("Can reopen decided reviews")),
+            ("assign_review", _("Can take reviews from others and set priorities")),
+        )
+        verbose_name = _("review")
+        verbose_name_plural = _("reviews")
+
+    def __str__(self) -> str:
+        return f"Review {self.prescription_id[:8]}"
+
+    def held_by(self, user_id: int | None, now: datetime | None = None) -> bool:
+        """Does this person hold an unexpired lease?"""
+        moment = now or timezone.now()
+        return (
+            user_id is not None
+            and self.claimed_by_id == user_id
+            and self.claimed_until is not None
+            and self.claimed_until > moment
+        )
+
+
+class ReviewSkip(models.Model):
+    """Somebody skipped an item: it is not offered to them again for a while; everybody else may have it."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="skips")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("review", "user"), name="review_skip"),)
+        indexes = (models.Index(fields=("user", "until"), name="review_skip_user"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"skipped until {self.until:%H:%M}"
+
+
+class MessageAuthor(models.TextChoices):
+    STAFF = "staff", _("pharmacist")
+    CUSTOMER = "customer", _("customer")
+
+
+class ClarificationMessage(models.Model):
+    """One message of the thread between pharmacist and customer. A question is open until it is answered or expires."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="messages")
+    author = models.CharField(_("from"), max_length=8, choices=MessageAuthor.choices)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    text = models.CharField(_("message"), max_length=1000)
+    at = models.DateTimeField(_("sent"), default=timezone.now)
+    page = models.PositiveSmallIntegerField(_("page"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("answer until"), null=True, blank=True, help_text=_("Questions only."))
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True, help_text=_("Questions only."))
+
+    class Meta:
+        ordering = ("at", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("review",),
+                condition=Q(author=MessageAuthor.STAFF, answered_at=None, expires_at__isnull=False),
+                name="clarification_one_open",
+            ),
+        )
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+
+    def __str__(self) -> str:
+        return f"Message {self.pk}"

@@ -1,0 +1,75 @@
+"""The access log: one JSON object a request, without tokens, order references or queries. No other log has them."""
+
+import pytest
+
+from tests.edge.servers import Address, Edge, StandIn, StartEdge, Store, mint
+
+RX = "0123456789abcdef0123456789abcdef"
+
+
+def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
+    address = Address()
+    store.put(address.key, b"12345")
+
+    answer = edge.http.get(address.path() + "?hop=1&name=Smith")
+    line = edge.log(answer)
+
+    assert {name: line[name] for name in line if name not in {"time", "upstream_time", "time_taken"}} == {
+        "request_id": answer.headers["x-request-id"],
+        "ip": "127.0.0.1",
+        "method": "GET",
+        "path": f"/iiif/3/*/{address.rx}_1/full/200,150/0/default.webp",
+        "hop": "1",
+        "status": 200,
+        "bytes": 5,
+        "cache": "MISS",
+        "upstream_status": "200",
+    }
+    assert isinstance(line["time_taken"], float)
+
+
+@pytest.mark.parametrize(
+    ("target", "logged"),
+    [
+        ("/iiif/3/TOKEN/x/info.json", "/iiif/3/*/x/info.json"),
+        ("/iiif/3/TOKEN", "/iiif/3/*"),
+        ("/iiif/3//TOKEN/x", "(other)"),
+        ("/iiif/3/t/TOKEN/y", "(other)"),
+        ("/iiif/3/TOKEN/x/full/%5Emax/0/default.jpg", "/iiif/3/*/x/full/%5Emax/0/default.jpg"),
+        ("/iiif/3/k1%2ETOKEN/x/y", "/iiif/3/*/x/y"),
+        ("/iiif/presentation/3/TOKEN/x/manifest", "/iiif/presentation/3/*/x/manifest"),
+        ("/generate/iiif/3/TOKEN/x/y?hop=1", "/generate/iiif/3/*/x/y"),
+        ("/iiif%2F3/TOKEN/x/y", "(other)"),
+        ("/%69iif/3/TOKEN/x/y", "(other)"),
+        ("//iiif/3/TOKEN/x", "(other)"),
+        ("/generate//iiif/3/TOKEN/x", "(other)"),
+        ("/orders/TOKEN/prescription?sig=TOKEN", "/orders/*/prescription"),
+        ("/orders/TOKEN", "/orders/*"),
+        ("/api/v1/prescriptions?order_ref=TOKEN", "/api/v1/prescriptions"),
+        ("/page?hop=TOKEN", "/page"),
+        ("/page?hop=1", "/page"),
+    ],
+)
+def test_no_token_order_or_query_is_logged(edge: Edge, django: StandIn, target: str, logged: str) -> None:
+    secret = mint(RX)
+    answer = edge.raw(
+        f"GET {target.replace('TOKEN', secret)} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n"
+        f"User-Agent: {secret}\r\nReferer: http://x/{secret}\r\n\r\n".encode()
+    )
+
+    assert edge.log(answer)["path"] == logged
+    mac = secret.rpartition(".")[2]
+    for file in ("access.log", "error.log", "stderr.log"):
+        assert mac not in (edge.run_dir / file).read_text()
+
+
+def test_failures_leave_no_token_in_the_error_log(start_edge: StartEdge) -> None:
+    edge = start_edge(s3="127.0.0.1:1", web="127.0.0.1:1", generate="127.0.0.1:1")
+    address = Address()
+    token = mint(address.rx)
+
+    for path in (address.path(token), f"/generate{address.path(token)}", f"/iiif/3/{token}/{address.rx}_1/info.json"):
+        assert edge.http.get(path).status_code == 503
+
+    for file in ("access.log", "error.log", "stderr.log"):
+        assert token.rpartition(".")[2] not in (edge.run_dir / file).read_text()

@@ -1,0 +1,154 @@
+"""Rows, callers and files for the tests of the app.
+
+S3 and Redis are the running stack's; the database is this process's.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+from pytest_django import Settings
+
+from prescriptions import claims, heartbeat, intake, storage, wakeups
+from prescriptions.api import authentication
+from prescriptions.models import Document, Page, Prescription, Variant
+from prescriptions.views import health
+from rxproject.runstack.stack import Stack
+from transforms.spec import Stored
+
+# Nothing listens on the port for TCP multiplexers; connections to it are refused at once.
+CLOSED = "127.0.0.1:1"
+Upload = Callable[..., Prescription]
+
+
+def picture(width: int = 300, height: int = 400, form: str = "JPEG", **options: Any) -> bytes:
+    """A small page with something on it."""
+    image = Image.new("RGB", (width, height), "white")
+    image.paste("navy", (width // 8, height // 8, width // 2, height // 3))
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def file(name: str = "page.jpg", data: bytes | None = None, media_type: str = "image/jpeg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, picture() if data is None else data, media_type)
+
+
+@pytest.fixture
+def upload(servers: Stack, transactional_db: None) -> Upload:
+    """Takes files in as the API does: rows here, originals in the stack's S3."""
+
+    def take(*files: SimpleUploadedFile, client: str = "shop", **fields: str) -> Prescription:
+        return intake.accept(files or (file(),), client=client, **fields)
+
+    return take
+
+
+@pytest.fixture
+def page(upload: Upload) -> Page:
+    """The only page of an upload, 300 x 400."""
+    return Page.objects.select_related("prescription", "document").get(prescription=upload())
+
+
+@pytest.fixture
+def row() -> Page:
+    """A page that is only rows: no object is behind it."""
+    prescription = Prescription.objects.create(client="shop")
+    document = Document.objects.create(
+        prescription=prescription, position=1, media_type="image/jpeg", size=1, sha256="0" * 64, name="page.jpg"
+    )
+    return Page.objects.create(prescription=prescription, document=document, number=1, index=1, width=300, height=400)
+
+
+def claim(page: Page, stored: str = "full/150,200/0/default.webp", **fields: Any) -> Variant:
+    """A claimed variant, its row changed as a test needs it."""
+    variant, won = claims.insert(page, Stored.parse(stored), advertised=False)
+    assert won
+    Variant.objects.filter(pk=variant.pk).update(**fields)
+    variant.refresh_from_db()
+    return variant
+
+
+@pytest.fixture
+def bearer() -> Callable[..., dict[str, str]]:
+    """Headers of a token's holder."""
+
+    def make(*scopes: str, client: str = "shop") -> dict[str, str]:
+        _, text = authentication.create(
+            name="test", client=client, scopes=list(scopes or ("rx:read", "rx:write", "orders:write"))
+        )
+        return {"Authorization": f"Bearer {text}"}
+
+    return make
+
+
+@pytest.fixture
+def http() -> Client:
+    """A client that sees what a 500 would be, and checks CSRF as browsers' requests are checked."""
+    return Client(enforce_csrf_checks=True, raise_request_exception=False)
+
+
+def assert_problem(response: Any, status: int, code: str | None = None) -> dict[str, Any]:
+    """RFC 9457, kept by nobody, and saying what our answers always say."""
+    assert response.status_code == status, response.content
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    body: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "detail", "request_id"} <= set(body)
+    assert body["status"] == status
+    assert body["request_id"] == response.headers["x-request-id"]
+    assert "{" not in body["title"]
+    if code is not None:
+        assert body["type"] == f"/docs/problems#{code}"
+    return body
+
+
+def _forget_connections() -> None:
+    storage._client = None
+    heartbeat._made = None
+    wakeups._waiting = wakeups._Waiting()
+    health._last = None
+
+
+@pytest.fixture
+def no_redis(servers: Stack, settings: Settings) -> Iterator[None]:
+    """Redis has gone away: its address refuses connections."""
+    settings.RX_REDIS_URL = f"redis://{CLOSED}/0"
+    _forget_connections()
+    yield
+    _forget_connections()
+
+
+@pytest.fixture
+def no_s3(servers: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """S3 has gone away: its address refuses connections. Asked once each time, to save the SDK's waiting."""
+    config = storage.client_config()
+    config.retries = {"mode": "standard", "total_max_attempts": 1}
+    monkeypatch.setattr(storage, "client_config", lambda: config)
+    settings.RX_S3_ENDPOINT = f"http://{CLOSED}"
+    _forget_connections()
+    yield
+    _forget_connections()
+
+
+@pytest.fixture
+def wrong_secret(servers: Stack, settings: Settings) -> Iterator[None]:
+    """S3 refuses this process: 403."""
+    settings.RX_S3_SECRET_KEY = "not-the-secret"
+    _forget_connections()
+    yield
+    _forget_connections()
+
+
+def objects(servers: Stack, bucket: str = "rx-originals", prefix: str = "") -> list[tuple[str, str]]:
+    """Key and version of everything in a bucket, delete markers too."""
+    pages = servers.s3_client("bootstrap").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    return [
+        (item["Key"], item["VersionId"])
+        for page in pages
+        for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    ]
