@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from transforms.formats import SourceType
 from transforms.geometry import Size
@@ -68,11 +68,12 @@ def photo(name: str) -> bytes:
     image = grain.point(lambda v: min(255, v + 95))
     if name != "scan":
         image = Image.merge("RGB", (image, image.point(lambda v: v - 6), image.point(lambda v: v - 18)))
+    font = ImageFont.load_default(size=max(width, height) // 110)  # 8 points on A4
     draw, ink = ImageDraw.Draw(image), (30, 40, 110) if name != "scan" else 40
-    for row in range(60, height - 60, max(40, height // 60)):
+    for row in range(60, height - 60, height // 30):
         for x in range(60, width - 200, 90):
             draw.line((x, row, x + 60, row + (x * 7 + row) % 29), fill=ink, width=max(2, width // 900))
-            draw.text((x, row + 12), "Tab 500mg", fill=ink)
+        draw.text((60, row + 12), "Tab. Amoxicillin 500 mg 1-0-1 x 5 days " * 3, fill=ink, font=font)
     exif = Image.Exif()
     exif[0x0112] = orientation
     out = io.BytesIO()
@@ -204,7 +205,9 @@ def child(peer: str, name: str, path: str) -> None:
     case = next(case for case in cases(quick=False) if case.name == name)
     data = Path(path).read_bytes()
     peers(case.kind)[peer](case, data)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not ru_maxrss: that is inherited from the process that started this one.
+    (peak_line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(int(peak_line.split()[1]) / 1024)
 
 
 def ssim(case: Case) -> float:

@@ -28,7 +28,7 @@ def link_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMes
 def backend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     try:
         backends.current()
-    except (ImportError, AttributeError, TypeError) as error:
+    except (ImportError, AttributeError, TypeError, ImproperlyConfigured) as error:
         allowed = ", ".join(backends.SHORT_NAMES)
         hint = f"Use one of {allowed}, or a dotted path."
         return [Error(f"RX_BACKEND is {settings.RX_BACKEND!r}: {error}", hint=hint, id="rx.E002")]

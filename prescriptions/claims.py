@@ -4,6 +4,7 @@ PostgreSQL.
 No database transaction is held while anything is made, and nothing here talks to S3 or Redis.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -101,7 +102,7 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
         error_detail="",
         request_id=logs.request_id(),
     )
-    variant.refresh_from_db()
+    _reload(variant)
     return bool(won)
 
 
@@ -113,7 +114,13 @@ def _bury(variant: Variant, now: datetime) -> None:
         error_code=variant.error_code or "render-crashed",
         error_detail=variant.error_detail or "The renderer stopped each time it was tried.",
     )
-    variant.refresh_from_db()
+    _reload(variant)
+
+
+def _reload(variant: Variant) -> None:
+    """An erasure may have deleted the row meanwhile: then `variant` stays as it was, and the next look finds nothing."""
+    with contextlib.suppress(Variant.DoesNotExist):
+        variant.refresh_from_db()
 
 
 def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant | None:

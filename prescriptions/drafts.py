@@ -57,14 +57,29 @@ def add(link: OrderLink, file: intake.Upload, *, key: str = "") -> DraftFile:
     except TransformError as error:
         raise refusals.of_transform(error, file=name, size=size) from None
     intake.keep(draft.pk, file, checked)
-    row = None
-    try:
-        row = _insert(draft.pk, checked, key or new_identifier())
-    finally:
-        if row is None or row.pk != checked.document_id:
-            _discard(draft.pk, checked.document_id)
+    row = _insert_or_discard(draft.pk, checked, key or new_identifier())
     log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
     return row
+
+
+def reuse(link: OrderLink, earlier: Prescription) -> None:
+    """Put the files of an earlier prescription into the draft: copies, so that each order keeps and erases its own.
+
+    Raises Problem 409, 422, storage.ObjectMissing, storage.StorageUnavailable.
+    """
+    draft, _created = Draft.objects.get_or_create(client=link.client, order_ref=link.order_ref)
+    for document in earlier.documents.prefetch_related("pages"):
+        key = f"again-{document.pk}"
+        if draft.files.filter(key=key).exists():
+            continue
+        pages = tuple(Size(page.width, page.height) for page in document.pages.all())
+        copy = intake.Checked(
+            new_identifier(), document.media_type, document.size, document.sha256, document.name, pages
+        )
+        data = storage.get_original(original_key(earlier.pk, document.pk), sha256=document.sha256)
+        target = original_key(draft.pk, copy.document_id)
+        storage.put_original(target, data, media_type=copy.media_type, sha256=copy.sha256)
+        _insert_or_discard(draft.pk, copy, key)
 
 
 def remove(link: OrderLink, file_id: str) -> None:
@@ -145,6 +160,16 @@ def sweep(limit: int = 20) -> int:
             done += 1
             log.info("draft abandoned", extra={"rx": draft.pk})
     return done
+
+
+def _insert_or_discard(draft_id: str, item: intake.Checked, key: str) -> DraftFile:
+    row = None
+    try:
+        row = _insert(draft_id, item, key)
+    finally:
+        if row is None or row.pk != item.document_id:
+            _discard(draft_id, item.document_id)
+    return row
 
 
 def _insert(draft_id: str, item: intake.Checked, key: str) -> DraftFile:

@@ -38,7 +38,9 @@ log = logging.getLogger("rx.intake")
 MAX_FILES = 10
 # How long an upload that holds an Idempotency-Key may take before another try may take the key over.
 _IN_PROGRESS = timedelta(minutes=2)
-_BIDI_AND_CONTROL = re.compile(r"[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_BIDI_AND_CONTROL = re.compile(
+    r"[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def accept(
 def display_name(raw: str) -> str:
     """A file name fit to be shown: no path, no control or direction characters, NFC, at most 150 characters."""
     name = os.path.basename(raw.replace("\\", "/"))  # noqa: PTH119 - it is text from a stranger, not a path
-    return _BIDI_AND_CONTROL.sub("", unicodedata.normalize("NFC", name)).strip()[:150]
+    return unicodedata.normalize("NFC", _BIDI_AND_CONTROL.sub("", name)).strip()[:150].rstrip()
 
 
 def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, idempotency_key: str) -> None:

@@ -10,35 +10,41 @@ from django.core import signing
 
 from prescriptions.models import REFERENCE
 
-_SALT = "rx-order-link-v1"
+_SALT = "rx-order-link-v2"
 COOKIE = "rx_order"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLink:
-    """What a verified link says: which order of which client, until when (unix seconds)."""
+    """What a verified link says: which order of which client, for which patient if the client said so, until when
+    (unix seconds).
+    """
 
     order_ref: str
     client: str
     expires: int
     signed: str
+    patient_ref: str = ""
 
 
-def mint(*, order_ref: str, client: str, expires_in: int) -> OrderLink:
-    """A link for one order, valid for `expires_in` seconds."""
+def mint(*, order_ref: str, client: str, expires_in: int, patient_ref: str = "") -> OrderLink:
+    """A link for one order, valid for `expires_in` seconds. With `patient_ref`, earlier prescriptions of the same patient
+    can be used again.
+    """
     expires = int(time.time()) + expires_in
-    return OrderLink(order_ref, client, expires, signing.dumps([order_ref, client, expires], salt=_SALT))
+    signed = signing.dumps([order_ref, client, expires, patient_ref], salt=_SALT)
+    return OrderLink(order_ref, client, expires, signed, patient_ref)
 
 
 def verify(signed: str) -> OrderLink | None:
     """The link, or None when it is forged or expired."""
     try:
-        order_ref, client, expires = signing.loads(signed, salt=_SALT)
+        order_ref, client, expires, patient_ref = signing.loads(signed, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
         return None
     if not REFERENCE.match(order_ref) or expires <= time.time():
         return None
-    return OrderLink(order_ref, client, expires, signed)
+    return OrderLink(order_ref, client, expires, signed, patient_ref)
 
 
 def page_path(link: OrderLink) -> str:

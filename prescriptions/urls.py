@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from prescriptions.views import health, images, manifests, orders
+from prescriptions.views import documents, health, images, manifests, orders
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{_service}/info.json", images.info, name="info"),
     path(f"{_service}/<path:tail>", images.image, name="image"),
     path(f"generate/{_service}/<path:tail>", images.generate, name="generate"),
+    path("docs/problems", documents.problems, name="problems"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -83,7 +83,7 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
             image = steps.scale(image, todo, factor)
         image = _in_srgb(image, source)
         clock.lap("scale")
-        return _finished(image, todo, job, lambda: _image_proxy(data, job.media_type, source), clock)
+        return _finished(image, todo, job, lambda: _image_proxy(data, job.media_type, source, todo.source), clock)
 
 
 def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
@@ -132,15 +132,16 @@ def _finished(image: Image.Image, todo: plan.Plan, job: RenderJob, proxy: qualit
     return image
 
 
-def _image_proxy(data: bytes, kind: SourceType, decoded: Image.Image) -> Image.Image:
-    """The whole page in source orientation. Always from the same decoding, whatever was shrunk for this request."""
-    source = images.open_image(data, kind) if kind is SourceType.JPEG else decoded
-    size, wanted, shrunk = images.size_of(source), 1, 1
+def _image_proxy(data: bytes, kind: SourceType, decoded: Image.Image, size: Size) -> Image.Image:
+    """The whole page of `size`, in source orientation. Always the same, whatever was shrunk for this request."""
+    source, shrunk, wanted = decoded, 1, 1
     while size.area > LIMITS.proxy_pixels * wanted**2:
         wanted *= 2
-    if source is not decoded:
+    if kind is SourceType.JPEG:
         small = Size(-(-size.width // wanted), -(-size.height // wanted))
-        shrunk = steps.decode(source, plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ()))
+        reopened = images.open_image(data, kind)
+        shrunk = steps.decode(reopened, plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ()))
+        source = reopened
     image = colour.scalable(source)
     # Whole blocks averaged: nobody will look at it, and it costs a tenth of LANCZOS.
     return _in_srgb(image.reduce(wanted // shrunk) if wanted > shrunk else image, source)

@@ -44,7 +44,6 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "audit anchors",
                 "db_table": "prescriptions_auditanchor",
                 "ordering": ("id",),
-                "managed": False,
                 "default_permissions": ("view",),
             },
         ),
@@ -55,12 +54,21 @@ class Migration(migrations.Migration):
                 ("rx", models.CharField(max_length=32)),
                 ("seq", models.PositiveIntegerField()),
                 ("hash", models.CharField(max_length=64)),
+                (
+                    "anchor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="heads",
+                        to="prescriptions.auditanchor",
+                    ),
+                ),
             ],
             options={
                 "db_table": "prescriptions_auditanchorhead",
                 "ordering": ("rx",),
-                "managed": False,
                 "default_permissions": (),
+                "constraints": [models.UniqueConstraint(fields=("anchor", "rx"), name="audit_anchor_head")],
+                "indexes": [models.Index(fields=["rx", "seq"], name="audit_anchor_chain")],
             },
         ),
         migrations.CreateModel(
@@ -83,8 +91,9 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "audit events",
                 "db_table": "prescriptions_auditevent",
                 "ordering": ("rx", "seq"),
-                "managed": False,
                 "default_permissions": ("view",),
+                "constraints": [models.UniqueConstraint(fields=("rx", "seq"), name="audit_chain")],
+                "indexes": [models.Index(fields=["at"], name="audit_time")],
             },
         ),
         migrations.CreateModel(

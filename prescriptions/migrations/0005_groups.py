@@ -40,7 +40,7 @@ GROUPS = {
 def make(apps, schema_editor):
     # Permissions are made after all migrations; the groups need them now.
     config = apps.get_app_config("prescriptions")
-    config.models_module = config.models_module or True
+    config.models_module = True  # without it `create_permissions` takes the app for one without models
     alias = schema_editor.connection.alias
     create_permissions(config, apps=apps, verbosity=0, using=alias)
     Group = apps.get_model("auth", "Group")

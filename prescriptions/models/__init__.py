@@ -2,6 +2,7 @@
 
 from prescriptions.models.access import ApiToken
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent
+from prescriptions.models.drafts import Consent, Draft, DraftFile
 from prescriptions.models.identifiers import REFERENCE, new_identifier
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
@@ -18,8 +19,11 @@ __all__ = [
     "AuditAnchorHead",
     "AuditEvent",
     "ClarificationMessage",
+    "Consent",
     "CustomerAction",
     "Document",
+    "Draft",
+    "DraftFile",
     "IdempotencyKey",
     "LineDecision",
     "MessageAuthor",

@@ -40,6 +40,9 @@ NASTY = [
     "\u2028line",
     "\u2029paragraph",
     "e\u0301" * 200,
+    "e\u200f\u0301",
+    "x" * 149 + " y",
+    "\u061carabic letter mark",
 ]
 
 

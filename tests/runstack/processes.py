@@ -39,6 +39,6 @@ def is_alive(pid: int) -> bool:
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """What a running process was given."""
+    """What a running process was given. Of no use for nginx and Valkey, which write their titles over it."""
     entries = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-    return dict(entry.split("=", 1) for entry in entries if entry)
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)

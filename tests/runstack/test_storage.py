@@ -62,9 +62,7 @@ def test_an_identity_can_do_what_it_should_and_nothing_else(stack: Stack, who: s
     assert refusal(client.list_objects_v2, Bucket=bucket) == expected("l")
     assert refusal(client.put_object, Bucket=bucket, Key=new, Body=b"new") == expected("w")
     assert refusal(client.delete_object, Bucket=bucket, Key=there) == expected("w")
-    keys = [
-        item["Key"] for item in admin.list_objects_v2(Bucket=bucket, Prefix=f"{who}/").get("Contents", [])
-    ]
+    keys = [item["Key"] for item in admin.list_objects_v2(Bucket=bucket, Prefix=f"{who}/").get("Contents", [])]
     assert keys == ([new] if "w" in rights else [there]), "a denied call changed nothing"
 
 
@@ -210,9 +208,7 @@ def test_a_stopped_stack_leaves_no_process_no_port_and_no_socket(tmp_path: Path)
 def test_a_server_that_cannot_start_ends_the_stack_with_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "s3").mkdir()
     (tmp_path / "s3" / "filerldb2").write_text("where SeaweedFS needs a directory")
-    stack = Stack(
-        state_dir=tmp_path, only={"s3", "redis"}, patience=Patience(first_pause=0.01, longest_pause=0.01)
-    )
+    stack = Stack(state_dir=tmp_path, only={"s3", "redis"}, patience=Patience(first_pause=0.01, longest_pause=0.01))
 
     with pytest.raises(StackError, match="s3 died 5 times in 60 s") as error:
         stack.start()

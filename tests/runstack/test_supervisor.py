@@ -23,9 +23,7 @@ if (worker := os.fork()):
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 time.sleep(600)
 """
-DEAF = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(600)"
-)
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(600)"
 
 
 def lives(folder: Path) -> int:
