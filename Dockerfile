@@ -40,6 +40,7 @@ COPY deploy/compose/make_buckets.py deploy/compose/
 COPY transforms transforms
 COPY prescriptions prescriptions
 COPY rxproject rxproject
+COPY docs/reference/problems.md docs/reference/
 COPY --from=viewer /viewer/node_modules node_modules
 # The file system is read-only later: without this every start would compile the project again.
 RUN python -m compileall -q /app

@@ -141,9 +141,7 @@ def _heads(rxs: Iterable[str]) -> dict[str, AuditEvent]:
     return {row.rx: row for row in rows if wanted[row.rx] == row.seq}
 
 
-def _next(
-    rx: str, head: AuditEvent | None, verb: str, actor: Actor, data: dict[str, Any], at: datetime
-) -> AuditEvent:
+def _next(rx: str, head: AuditEvent | None, verb: str, actor: Actor, data: dict[str, Any], at: datetime) -> AuditEvent:
     event = AuditEvent(
         rx=rx,
         seq=head.seq + 1 if head else 1,

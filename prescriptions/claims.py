@@ -118,9 +118,13 @@ def _bury(variant: Variant, now: datetime) -> None:
 
 
 def _reload(variant: Variant) -> None:
-    """An erasure may have deleted the row meanwhile: then `variant` stays as it was, and the next look finds nothing."""
+    """Keeps the page at hand. An erasure may have deleted both rows: then `variant` stays as it was, and the next look
+    finds nothing.
+    """
+    page = variant.page
     with contextlib.suppress(Variant.DoesNotExist):
         variant.refresh_from_db()
+    variant.page = page
 
 
 def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant | None:

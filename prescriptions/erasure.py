@@ -8,12 +8,14 @@ import logging
 from datetime import date, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions import claims, links, storage
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.problems import Problem
+from prescriptions.review import opening
 
 log = logging.getLogger("rx.erasure")
 
@@ -31,9 +33,12 @@ def erase(prescription: Prescription) -> None:
     if reason := kept_because(prescription):
         _forget_variants(prescription.pk)
         raise Problem(409, "kept", "This prescription must be kept", f"{reason} The customer's links no longer work.")
-    set_now = Prescription.objects.filter(_not_kept(now.date()), pk=prescription.pk, erased_at=None).update(
-        erased_at=now, patient_ref="", order_ref=""
-    )
+    with transaction.atomic():
+        set_now = Prescription.objects.filter(_not_kept(now.date()), pk=prescription.pk, erased_at=None).update(
+            erased_at=now, patient_ref="", order_ref=""
+        )
+        if set_now:
+            opening.close_for_erasure(prescription.pk)
     if set_now:
         log.info("tombstone", extra={"rx": prescription.pk})
     purge(prescription.pk)

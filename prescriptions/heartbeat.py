@@ -1,12 +1,14 @@
-"""The workers' sign of life in Redis: set when a worker is warm and at each sweep, gone a minute after the last one."""
+"""The workers' sign of life in Redis: renewed by each worker's main process, gone half a minute after the last one."""
 
 import os
+import threading
+import time
 
 import redis
 from django.conf import settings
 
 _KEY = "rx:worker"
-_SECONDS = 60
+_SECONDS = 30
 
 _made: tuple[int, redis.Redis] | None = None
 
@@ -28,6 +30,17 @@ def beat() -> None:
         return
 
 
+def keep_beating() -> None:
+    """Beat as long as this process lives, in a thread of its own: renders keep a worker's children busy."""
+
+    def forever() -> None:
+        while True:
+            beat()
+            time.sleep(_SECONDS / 3)
+
+    threading.Thread(target=forever, name="heartbeat", daemon=True).start()
+
+
 def seen() -> bool:
-    """Has a worker reported within the last minute? Raises redis.RedisError."""
+    """Has a worker reported within the last half minute? Raises redis.RedisError."""
     return bool(connection().exists(_KEY))

@@ -22,6 +22,7 @@ from prescriptions import storage
 from prescriptions.keys import original_key
 from prescriptions.models import REFERENCE, Document, IdempotencyKey, Page, Prescription, new_identifier
 from prescriptions.problems import Problem
+from prescriptions.review import opening
 from transforms import sandbox
 from transforms.errors import SourceTooLarge, TooManyPages, TransformError
 from transforms.formats import SourceType, sniff
@@ -201,6 +202,7 @@ def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: s
         for number, page in enumerate(pages, 1):
             page.number = number
         Page.objects.bulk_create(pages)
+        opening.open_review(prescription, pages)
     return prescription
 
 

@@ -33,9 +33,7 @@ SENTENCES: Final[dict[str, Promise]] = {
         "Take a new photo at normal quality."
     ),
     "too-many-pixels": _("%(file)s has too many pixels. Take a new photo at normal quality."),
-    "too-many-pages": _(
-        "With %(file)s there are more than %(pages)d pages. Send only the pages of this prescription."
-    ),
+    "too-many-pages": _("With %(file)s there are more than %(pages)d pages. Send only the pages of this prescription."),
     "too-many-files": _(
         "%(file)s was not added, because one prescription has at most %(files)d files. Remove one first."
     ),
@@ -47,10 +45,15 @@ SENTENCES: Final[dict[str, Promise]] = {
 
 def sentence(code: str, *, file: str, size: int = 0) -> str:
     """The sentence for one file. `size` is in bytes."""
+    return template(code) % {"file": file or gettext("The file"), "size": filesizeformat(size)}
+
+
+def template(code: str) -> str:
+    """The sentence with `%(file)s` and `%(size)s` still to be filled in."""
     return str(SENTENCES.get(code, _UNREADABLE)) % {
-        "file": file or gettext("The file"),
+        "file": "%(file)s",
         "formats": FORMATS,
-        "size": filesizeformat(size),
+        "size": "%(size)s",
         "image_limit": filesizeformat(LIMITS.image_bytes),
         "pdf_limit": filesizeformat(LIMITS.pdf_bytes),
         "pages": LIMITS.pdf_pages,

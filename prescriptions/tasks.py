@@ -2,7 +2,7 @@
 
 from celery import Task, shared_task
 
-from prescriptions import drafts, erasure, heartbeat, reconcile, rendering, sweeper
+from prescriptions import drafts, erasure, reconcile, rendering, sweeper
 
 
 @shared_task(bind=True)
@@ -13,7 +13,6 @@ def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) 
 
 @shared_task
 def sweep() -> None:
-    heartbeat.beat()
     sweeper.sweep()
     drafts.sweep()
     erasure.sweep()

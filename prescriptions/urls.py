@@ -1,15 +1,26 @@
 """Routes of the app: customers' pages, IIIF, health. `/generate` mirrors the image addresses for the edge's misses."""
 
-from django.urls import include, path
+from django.urls import URLPattern, include, path
 
 from prescriptions.views import documents, health, images, manifests, orders
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
+
+def _pages_of_an_order(page: str, name: str, *, bare: bool) -> list[URLPattern]:
+    under = page.rstrip("/")
+    return [
+        path(page, orders.OrderPage.as_view(bare=bare), name=name),
+        path(f"{under}/status", orders.OrderStatus.as_view(bare=bare), name=f"{name}-status"),
+        path(f"{under}/files", orders.DraftFiles.as_view(bare=bare), name=f"{name}-files"),
+        path(f"{under}/files/<str:file_id>", orders.DraftThumbnail.as_view(bare=bare), name=f"{name}-file"),
+    ]
+
+
 urlpatterns = [
     path("api/v1/", include("prescriptions.api.urls")),
-    path("orders/<str:order_ref>/prescription", orders.OrderPage.as_view(), name="order"),
-    path("upload/", orders.OrderPage.as_view(bare=True), name="upload"),
+    *_pages_of_an_order("orders/<str:order_ref>/prescription", "order", bare=False),
+    *_pages_of_an_order("upload/", "upload", bare=True),
     path("iiif/presentation/3/<str:token>/<str:rx>/manifest", manifests.manifest, name="manifest"),
     path(_service, images.service, name="service"),
     path(f"{_service}/info.json", images.info, name="info"),

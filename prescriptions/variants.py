@@ -4,7 +4,7 @@ Requests only ask and wait; workers make (rendering.py).
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
 from typing import Literal
 
@@ -18,7 +18,7 @@ from prescriptions.wakeups import Registration
 from transforms.errors import from_code
 from transforms.geometry import Size
 from transforms.limits import LIMITS
-from transforms.presets import is_advertised
+from transforms.presets import is_advertised, preset
 from transforms.size import Oversize
 from transforms.spec import Stored
 from transforms.version import PIPELINE
@@ -45,13 +45,18 @@ def size_of(page: Page) -> Size:
     return Size(page.width, page.height)
 
 
+def preset_of(page: Page, name: str) -> Stored:
+    """A preset of this page as every URL of ours carries it: turned the way the reviewer set. KeyError if unknown."""
+    return replace(preset(name, size_of(page)), rotation=page.rotation)
+
+
 def ask(page: Page, stored: Stored) -> Outcome:
     """Find or claim-and-dispatch, without waiting. The variant may not be ready; failed ones raise their Problem."""
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
     won = False
     if variant is None:
         _refuse_overload(page, stored)
-        variant, won = claims.insert(page, stored, advertised=is_advertised(stored, size_of(page)))
+        variant, won = claims.insert(page, stored, advertised=_advertised(page, stored))
     else:
         variant.page = page
         if variant.state == VariantState.READY:
@@ -116,6 +121,12 @@ def _await(variant: Variant, deadline: float) -> Variant:
         _waiters.release()
 
 
+def _advertised(page: Page, stored: Stored) -> bool:
+    """Presets, listed sizes and tiles, upright or turned as this page is shown."""
+    turned = stored.rotation == page.rotation
+    return is_advertised(replace(stored, rotation=0) if turned else stored, size_of(page))
+
+
 def failure(variant: Variant) -> Problem | None:
     """The public answer to a variant that is not going to be made; None while there is hope."""
     if variant.state not in (VariantState.FAILED, VariantState.DEAD):
@@ -139,7 +150,7 @@ def _refuse_overload(page: Page, stored: Stored) -> None:
 
     Presets and advertised tiles never count against a page.
     """
-    if not is_advertised(stored, size_of(page)):
+    if not _advertised(page, stored):
         made = Variant.objects.filter(page=page, advertised=False).count()
         if made >= LIMITS.stored_variants:
             raise Problem(

@@ -28,13 +28,20 @@ def keep_django_logging(**_: object) -> None:
 @worker_process_init.connect
 def warm_renderer(**_: object) -> None:
     """The first customer must not pay for the renderer's start."""
+    from django.conf import settings
+
     from transforms import sandbox
 
-    sandbox.default().warm()
+    if settings.RX_ROLE == "worker":
+        sandbox.default().warm()
 
 
 @worker_ready.connect
 def report(**_: object) -> None:
+    """Only a worker that renders counts as one (/readyz); the one that sweeps does not."""
+    from django.conf import settings
+
     from prescriptions import heartbeat
 
-    heartbeat.beat()
+    if settings.RX_ROLE == "worker":
+        heartbeat.keep_beating()

@@ -203,6 +203,18 @@ RX_PDF_ENGINES = tuple(_list("RX_PDF_ENGINES", "pdfium,poppler"))
 RX_MAX_WAITERS = int(_number("RX_MAX_WAITERS", 256))
 RX_QUEUE_LIMIT = int(_number("RX_QUEUE_LIMIT", 500))
 
+# --- Review: times in seconds -------------------------------------------------------------------------------------
+RX_REVIEW_LEASE = int(_number("RX_REVIEW_LEASE", 600))
+RX_REVIEW_DUE = int(_number("RX_REVIEW_DUE", 1800))
+RX_REVIEW_SKIP = int(_number("RX_REVIEW_SKIP", 900))
+RX_CLARIFICATION_WAIT = int(_number("RX_CLARIFICATION_WAIT", 172_800))
+# Lines of these drug schedules need a second pair of eyes.
+RX_SECOND_CHECK_SCHEDULES = tuple(_list("RX_SECOND_CHECK_SCHEDULES", "H1,X"))
+# How long an approval is valid, in days from the date of the prescription, by drug schedule; `*` is for the rest.
+RX_VALIDITY_DAYS = dict(entry.split(":", 1) for entry in _list("RX_VALIDITY_DAYS", "*:180,H1:30,X:30"))
+# How far back a page is compared with earlier ones, in days.
+RX_DUPLICATE_DAYS = int(_number("RX_DUPLICATE_DAYS", 365))
+
 # --- Celery: at-least-once delivery of hints; the lease in the row decides ----------------------------------------
 RX_REDIS_URL = os.environ.get("RX_REDIS_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = RX_REDIS_URL

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import prescriptions.models.identifiers
 from django.db import migrations, models
+
+import prescriptions.models.identifiers
 
 
 class Migration(migrations.Migration):

@@ -18,8 +18,11 @@ from rxproject.runstack.state import write_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_NODE = "worker@runstack"
+BEAT_NODE = "beat@runstack"
 # `control` has the sweeps, the others a lane each (see CELERY_TASK_ROUTES).
-_QUEUES = "images,documents,control"
+_QUEUES = "images,documents"
+# Sweeps, erasure, reconciliation: they never wait behind a render, and may do what a renderer must not.
+_HOUSEKEEPING = "control"
 # Seconds to finish open requests; whatever is cut off is asked for again.
 _GRACE = 8
 
@@ -218,13 +221,28 @@ class _Builder:
         def command() -> Command:
             for old in schedule.parent.glob(f"{schedule.name}*"):  # dbm adds suffixes of its own
                 old.unlink()
-            args = ["--app=rxproject", "beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=INFO"]
+            args = [
+                "--app=rxproject",
+                "worker",
+                "--beat",
+                f"--schedule={schedule}",
+                f"--hostname={BEAT_NODE}",
+                f"--queues={_HOUSEKEEPING}",
+                "--pool=prefork",
+                "--concurrency=1",
+                "--prefetch-multiplier=1",
+                "--without-gossip",
+                "--without-mingle",
+                "--loglevel=INFO",
+            ]
             return self._python("beat", "celery", args, Role.BEAT)
 
-        def has_written() -> bool:
-            return any(schedule.parent.glob(f"{schedule.name}*"))
-
-        return Component("beat", command, has_written, after=("redis", "migrate"))
+        return Component(
+            "beat",
+            command,
+            lambda: readiness.worker_answers(self.env.redis_url, BEAT_NODE),
+            after=("s3", "redis", "migrate"),
+        )
 
     def edge_server(self) -> Component:
         def command() -> Command:

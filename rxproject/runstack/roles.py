@@ -29,7 +29,7 @@ _IDENTITIES = {
     Role.WEB: Identity.WEB,
     Role.GENERATE: Identity.WEB,
     Role.WORKER: Identity.RENDERER,
-    Role.BEAT: None,  # sends messages only
+    Role.BEAT: Identity.WEB,  # erases originals, which no renderer may
 }
 _SIGNERS = (Role.WEB, Role.GENERATE)
 # What any program may need from the shell that called runstack. Everything else stays behind.

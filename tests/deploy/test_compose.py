@@ -76,8 +76,7 @@ def test_nothing_starts_before_what_runstack_would_wait_for(tmp_path: Path) -> N
 @pytest.mark.parametrize("role", DJANGO)
 def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> None:
     env, _ = runstack(tmp_path)
-    # RX_PORT is the published port, which no process inside needs. beat opens no database.
-    missing = {"RX_PORT"} | ({"RX_DATABASE_URL"} if role is Role.BEAT else set())
+    missing = {"RX_PORT"}  # the published port, which no process inside needs
 
     theirs = {name for name in env.of(role) if name.startswith("RX_")}
     assert given(role.value) == theirs - missing
@@ -107,11 +106,11 @@ def test_names_that_only_one_role_may_know_are_not_told_to_another() -> None:
     assert roles_with("${RX_SECRET_KEY:") == {"web", "generate", "migrate"}
     assert roles_with("${RX_LINK_KEYS:") == {"web", "generate", "migrate", "nginx"}
     assert roles_with("${WORKER_SECRET_KEY:") == {"worker", "beat"}
-    assert roles_with("${S3_WEB_SECRET:") == {"web", "generate", "migrate", "seaweedfs"}
+    assert roles_with("${S3_WEB_SECRET:") == {"web", "generate", "beat", "migrate", "seaweedfs"}
     assert roles_with("${S3_RENDERER_SECRET:") == {"worker", "seaweedfs"}
     assert roles_with("${S3_EDGE_SECRET:") == {"nginx", "seaweedfs"}
     assert roles_with("${S3_BOOTSTRAP_SECRET:") == {"buckets", "seaweedfs"}
-    assert roles_with("${POSTGRES_PASSWORD:") == {"web", "generate", "worker", "migrate", "postgres"}
+    assert roles_with("${POSTGRES_PASSWORD:") == {"web", "generate", "worker", "beat", "migrate", "postgres"}
     assert roles_with("${VALKEY_PASSWORD:") == {"web", "generate", "worker", "beat", "migrate", "valkey"}
 
 
@@ -129,7 +128,7 @@ def test_values_that_runstack_fixes_are_the_same() -> None:
         assert env.get("RX_VARIANTS_BUCKET", VARIANTS) == VARIANTS
     assert SERVICES["nginx"]["environment"]["RX_PIPELINE"] == PIPELINE
     assert SERVICES["nginx"]["environment"]["RX_EDGE_ACCESS_KEY"] == Identity.EDGE.value
-    for service, identity in (("web", "web"), ("generate", "web"), ("worker", "renderer")):
+    for service, identity in (("web", "web"), ("generate", "web"), ("worker", "renderer"), ("beat", "web")):
         assert SERVICES[service]["environment"]["RX_S3_ACCESS_KEY"] == Identity(identity).value
     for role in DJANGO:
         assert SERVICES[role.value]["environment"]["RX_ROLE"] == role.value

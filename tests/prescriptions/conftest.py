@@ -4,6 +4,7 @@ S3 and Redis are the running stack's; the database is this process's.
 """
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -70,6 +71,7 @@ def claim(page: Page, stored: str = "full/150,200/0/default.webp", **fields: Any
     assert won
     Variant.objects.filter(pk=variant.pk).update(**fields)
     variant.refresh_from_db()
+    variant.page = page
     return variant
 
 
@@ -152,3 +154,8 @@ def objects(servers: Stack, bucket: str = "rx-originals", prefix: str = "") -> l
         for page in pages
         for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
     ]
+
+
+def pytest_sessionfinish() -> None:
+    """The listener for wake-ups outlives the servers; what it says about that has nowhere to go any more."""
+    logging.getLogger("rx.wakeups").disabled = True

@@ -35,7 +35,7 @@ HELD = {
     Role.WEB: {"the site's signing key", "the link keys", "Valkey's password", "S3 as web"},
     Role.GENERATE: {"the site's signing key", "the link keys", "Valkey's password", "S3 as web"},
     Role.WORKER: {"the worker's signing key", "Valkey's password", "S3 as renderer"},
-    Role.BEAT: {"the worker's signing key", "Valkey's password"},
+    Role.BEAT: {"the worker's signing key", "Valkey's password", "S3 as web"},
     Role.EDGE: {"the link keys", "S3 as edge"},
 }
 

@@ -1,0 +1,1 @@
+"""Reviewing prescriptions: the state machine, the queue, decisions, redactions. Screens and the API only call this."""

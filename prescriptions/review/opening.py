@@ -1,0 +1,105 @@
+"""How a review begins, with its upload, and how it ends for good, with the erasure: in the caller's transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from prescriptions import audit
+from prescriptions.actors import CUSTOMER, SYSTEM, Actor
+from prescriptions.models import ClarificationMessage, OrderLine, Page, Prescription, Review, ReviewSkip, ReviewStatus
+from prescriptions.review.rules import TERMINAL, Action
+from prescriptions.review.transitions import HURRY, due, transition
+
+# Shorter than this a page cannot be read at its usual size (pixels of the long side). Advice, never a refusal.
+_SMALL = 800
+# What people typed. It goes with the tombstone; ids, codes and dates stay as the record that a review took place.
+_TYPED: dict[str, Any] = {
+    "customer_text": "",
+    "internal_note": "",
+    "prescriber": "",
+    "registration_number": "",
+    "override_reason": "",
+    "prescribed_on": None,
+    "checklist": {},
+}
+
+
+def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Actor = CUSTOMER) -> Review:
+    """Queue a new upload.
+
+    Where it replaces one of the same order that was rejected, or that waits for the customer's answer, it takes over
+    the order lines, and it is not sent to the end of the queue again.
+    """
+    now = timezone.now()
+    before = _replaced(prescription)
+    review = Review.objects.create(
+        prescription=prescription,
+        queued_at=now,
+        status_at=now,
+        due_at=due(now),
+        supersedes=before.prescription if before else None,
+        priority=HURRY if before else 0,
+        is_small=any(max(page.width, page.height) < _SMALL for page in pages),
+    )
+    audit.record(prescription.pk, audit.Verb.RECEIVED, actor=actor, data={"pages": len(pages)})
+    if before:
+        _copy_lines(before.prescription_id, prescription)
+        if before.status == ReviewStatus.CLARIFICATION:
+            reason = {"reason_id": "withdrawn_by_customer"}
+            before.messages.filter(answered_at=None, expires_at__isnull=False).update(answered_at=now)
+            transition(before, Action.WITHDRAW, actor=actor, changes=reason, data={"replaced_by": prescription.pk})
+    return review
+
+
+def close_for_erasure(rx: str) -> None:
+    """Bring a review to `erased` by legal steps, whatever it was doing, and forget what people typed.
+
+    After the tombstone and in the same transaction. Does nothing where there is no review.
+    """
+    review = Review.objects.select_related("prescription").filter(pk=rx).first()
+    if review is None or review.status == ReviewStatus.ERASED:
+        return
+    if review.status not in TERMINAL:
+        review = transition(review, Action.CLOSE, actor=SYSTEM)
+    transition(review, Action.ERASE, actor=SYSTEM, changes=_TYPED)
+    OrderLine.objects.filter(prescription=rx).delete()
+    ClarificationMessage.objects.filter(review=rx).delete()
+    ReviewSkip.objects.filter(review=rx).delete()
+
+
+def _replaced(prescription: Prescription) -> Review | None:
+    """The newest upload of the same order, if it failed or waits for an answer and nothing replaced it yet."""
+    if not prescription.order_ref:
+        return None
+    newest = (
+        Review.objects.select_related("prescription")
+        .filter(
+            prescription__client=prescription.client,
+            prescription__order_ref=prescription.order_ref,
+            prescription__erased_at=None,
+            prescription__superseded_by=None,
+        )
+        .exclude(pk=prescription.pk)
+        .order_by("-prescription__created_at")
+        .first()
+    )
+    replaceable = (ReviewStatus.REJECTED, ReviewStatus.CLARIFICATION)
+    return newest if newest is not None and newest.status in replaceable else None
+
+
+def _copy_lines(source: str, target: Prescription) -> None:
+    OrderLine.objects.bulk_create(
+        [
+            OrderLine(
+                prescription=target,
+                position=line.position,
+                line_ref=line.line_ref,
+                name=line.name,
+                strength=line.strength,
+                schedule=line.schedule,
+                quantity_ordered=line.quantity_ordered,
+            )
+            for line in OrderLine.objects.filter(prescription=source)
+        ]
+    )

@@ -1,0 +1,139 @@
+"""The work queue: who gets which review next, for how long. Claims are conditional UPDATEs, the same on both databases.
+
+A lease is not a lock: it runs out, and then the item is back in the queue.
+"""
+
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from prescriptions import audit
+from prescriptions.actors import SYSTEM, Actor, staff
+from prescriptions.models import Review, ReviewSkip, ReviewStatus
+from prescriptions.problems import Problem
+from prescriptions.review import warm
+from prescriptions.review.rules import Action
+from prescriptions.review.transitions import HURRY, load, not_yours, transition
+
+# So many items at the head are tried before the queue is read again: as many people may press the button at once.
+_HEAD = 20
+_BATCH = 200
+
+
+def waiting(user: Any = None) -> QuerySet[Review]:
+    """What may be claimed, in the order in which it should be; without what `user` skipped a moment ago."""
+    rows = Review.objects.filter(status=ReviewStatus.QUEUED, prescription__erased_at=None)
+    if user is not None:
+        skipped = ReviewSkip.objects.filter(review=OuterRef("pk"), user=user, until__gt=timezone.now())
+        rows = rows.exclude(Exists(skipped))
+    return rows.order_by("-priority", "queued_at", "prescription_id")
+
+
+def claim_next(user: Any) -> Review | None:
+    """Claim the next item for this person; None when nothing waits. Raises Problem 403."""
+    actor = staff(user)
+    lapse_expired()
+    while True:
+        head = list(waiting(user).select_related("prescription")[:_HEAD])
+        if not head:
+            return None
+        for review in head:
+            try:
+                claimed = transition(review, Action.CLAIM, actor=actor)
+            except Problem as problem:
+                if problem.status == 403:
+                    raise
+                continue  # somebody else was faster
+            _warm_after(claimed, user)
+            return claimed
+
+
+def claim(rx: str, user: Any) -> Review:
+    """Claim one particular item. What this person holds already is theirs again, with a fresh lease."""
+    review = load(rx)
+    actor = staff(user)
+    if review.status == ReviewStatus.IN_REVIEW:
+        if review.claimed_by_id == user.pk and actor.may("claim_review"):
+            return heartbeat(rx, user)
+        if review.held_by(review.claimed_by_id):
+            raise not_yours(review)
+        review = transition(review, Action.LAPSE, actor=SYSTEM)
+    claimed = transition(review, Action.CLAIM, actor=actor)
+    _warm_after(claimed, user)
+    return claimed
+
+
+def heartbeat(rx: str, user: Any) -> Review:
+    """A fresh lease for who holds the item, even if the old one ran out and nobody noticed. Raises Problem 409."""
+    until = timezone.now() + timedelta(seconds=settings.RX_REVIEW_LEASE)
+    held = Review.objects.filter(
+        pk=rx, status=ReviewStatus.IN_REVIEW, claimed_by=user, prescription__erased_at=None
+    ).update(claimed_until=until)
+    review = load(rx)
+    if not held:
+        raise not_yours(review)
+    return review
+
+
+def release(rx: str, user: Any, *, version: int | None = None) -> Review:
+    """Back into the queue, in its old place. Seniors may release what others hold."""
+    review, actor = load(rx), staff(user)
+    others = review.claimed_by_id != actor.user_id and actor.may("assign_review")
+    return transition(review, Action.TAKE_BACK if others else Action.RELEASE, actor=actor, version=version)
+
+
+def skip(rx: str, user: Any, *, version: int | None = None) -> Review:
+    """Back into the queue; not offered to this person again for a while (RX_REVIEW_SKIP seconds)."""
+    with transaction.atomic():
+        review = transition(load(rx), Action.SKIP, actor=staff(user), version=version)
+        until = timezone.now() + timedelta(seconds=settings.RX_REVIEW_SKIP)
+        ReviewSkip.objects.update_or_create(review=review, user=user, defaults={"until": until})
+    return review
+
+
+def set_priority(rx: str, priority: int, *, actor: Actor) -> Review:
+    """Seniors move items up and down: -9 to 9. What a customer or colleague waits for stays above."""
+    if not actor.may("assign_review"):
+        raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
+    if not -9 <= priority <= 9:
+        raise Problem(422, "invalid", _("The request is not valid"), _("A priority is a number from -9 to 9."))
+    load(rx)
+    with transaction.atomic():
+        changed = Review.objects.filter(pk=rx, priority__lt=HURRY).exclude(priority=priority).update(priority=priority)
+        if changed:
+            audit.record(rx, audit.Verb.PRIORITY_SET, actor=actor, data={"priority": priority})
+    return load(rx)
+
+
+def lapse_expired() -> int:
+    """Items whose lease ran out go back into the queue; returns how many. Safe to run anywhere, any number at once."""
+    rows = Review.objects.filter(
+        status=ReviewStatus.IN_REVIEW, claimed_until__lte=timezone.now(), prescription__erased_at=None
+    ).select_related("prescription")
+    count = 0
+    for review in islice(rows.order_by("claimed_until"), _BATCH):
+        try:
+            transition(review, Action.LAPSE, actor=SYSTEM)
+        except Problem:
+            continue  # a heartbeat or another sweep came between
+        count += 1
+    return count
+
+
+def next_waiting(user: Any) -> Review | None:
+    """What `claim_next` would most likely give; nothing is claimed."""
+    return waiting(user).first()
+
+
+def _warm_after(review: Review, user: Any) -> None:
+    def go() -> None:
+        following = next_waiting(user)
+        warm.warm(review.pk, following=following.pk if following else None)
+
+    transaction.on_commit(go, robust=True)

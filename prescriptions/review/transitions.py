@@ -1,0 +1,171 @@
+"""The one way a review changes its status: rule, permission, version, and the audit event in the same transaction.
+
+Everything is checked before, for a good answer, and again by one conditional UPDATE, for the truth: of two people who
+decide at once exactly one wins, on SQLite and PostgreSQL alike.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from prescriptions import audit
+from prescriptions.actors import Actor
+from prescriptions.models import Review, ReviewStatus
+from prescriptions.problems import Problem, erased, not_found
+from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RULES, Action, Rule, allowed
+
+# Above every priority that a person sets.
+HURRY = 100
+_UNDECIDED = {"outcome": "", "decided_at": None, "reviewer": None, "second_checker": None, "override_reason": ""}
+
+
+def load(rx: str) -> Review:
+    """The review with everything that a page about it shows. Raises Problem: 404, 410."""
+    review = (
+        Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason")
+        .filter(pk=rx)
+        .first()
+    )
+    if review is None:
+        raise not_found()
+    if review.prescription.erased_at is not None or review.status == ReviewStatus.ERASED:
+        raise erased()
+    return review
+
+
+def transition(
+    review: Review,
+    action: Action,
+    *,
+    actor: Actor,
+    version: int | None = None,
+    target: ReviewStatus | None = None,
+    changes: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Review:
+    """Carry out one action and return the review as it is afterwards.
+
+    `version` is what the caller last saw; None means the version of `review`. `target` is needed where a rule leads
+    to more than one status. `changes` are further columns, written with it; `data` goes into the audit event (codes and
+    numbers only). Raises Problem: 403, 409 (`invalid-transition`, `stale-version`, `not-yours`), 410.
+    """
+    rule, now = RULES[action], timezone.now()
+    seen = review.version if version is None else version
+    check(review, action, actor=actor, version=seen, now=now)
+    leads_to = _target(review, action, rule, target)
+    columns = {**_columns(review, action, leads_to, actor, now), **(changes or {})}
+    conditions: dict[str, Any] = {
+        "status": review.status,
+        "version": seen,
+        "prescription__erased_at__isnull": action not in ERASING,
+    }
+    if rule.holder:
+        conditions |= {"claimed_by_id": actor.user_id, "claimed_until__gt": now}
+    if action is Action.LAPSE:
+        conditions |= {"claimed_until__lte": now}
+    with transaction.atomic():
+        if not Review.objects.filter(pk=review.pk, **conditions).update(**columns):
+            raise _lost(review.pk)
+        detail = {"from": review.status, "to": leads_to.value, "version": seen + 1, **(data or {})}
+        audit.record(review.pk, f"review.{action}", actor=actor, data=detail)
+    return Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason").get(
+        pk=review.pk
+    )
+
+
+def check(review: Review, action: Action, *, actor: Actor, version: int, now: datetime) -> None:
+    """May this actor do this now, to the version that they saw? Raises the same Problems as `transition`."""
+    rule = RULES[action]
+    if (review.prescription.erased_at is None) == (action in ERASING):
+        raise erased() if action not in ERASING else _impossible(review, action)
+    if actor.kind not in rule.kinds or (rule.permission and not actor.may(rule.permission)):
+        raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
+    if action in FOUR_EYES and review.status == ReviewStatus.SECOND_CHECK and review.reviewer_id == actor.user_id:
+        raise Problem(403, "same-person", _("Not allowed"), _("The second check needs another person."))
+    if version != review.version:
+        raise stale(review)
+    if review.status not in rule.sources:
+        raise _impossible(review, action)
+    if rule.holder and not review.held_by(actor.user_id, now):
+        raise not_yours(review)
+
+
+def _target(review: Review, action: Action, rule: Rule, target: ReviewStatus | None) -> ReviewStatus:
+    if action is Action.CONFIRM:
+        target = ReviewStatus(review.outcome)
+    if target is None and len(rule.targets) == 1:
+        return next(iter(rule.targets))
+    if target is None or target not in rule.targets:
+        reason = f"{action} leads to {sorted(rule.targets)}, not to {target}"
+        raise ValueError(reason)
+    return target
+
+
+def _columns(review: Review, action: Action, target: ReviewStatus, actor: Actor, now: datetime) -> dict[str, Any]:
+    """What every step to this status writes, besides what the caller adds."""
+    columns: dict[str, Any] = {"status": target, "status_at": now, "version": F("version") + 1}
+    if target is ReviewStatus.IN_REVIEW:
+        columns |= {"claimed_by": actor.user, "claimed_until": now + timedelta(seconds=settings.RX_REVIEW_LEASE)}
+    else:
+        columns |= {"claimed_by": None, "claimed_until": None}
+    if action in OUTCOMES:
+        columns |= {"outcome": OUTCOMES[action], "reviewer": actor.user, "decided_at": now, "second_checker": None}
+    if action is Action.CONFIRM:
+        columns |= {"second_checker": actor.user, "decided_at": now}
+    if action in HURRIED:
+        columns |= {"priority": max(review.priority, HURRY), "due_at": due(now)}
+    if action is Action.REOPEN:
+        columns |= {"queued_at": now, "due_at": due(now), "valid_until": None}
+    if action in (Action.REOPEN, Action.DISAGREE):
+        columns |= _UNDECIDED
+    return columns
+
+
+def due(now: datetime) -> datetime:
+    """By when somebody who is in the queue now was promised an answer."""
+    return now + timedelta(seconds=settings.RX_REVIEW_DUE)
+
+
+def stale(review: Review) -> Problem:
+    """Somebody else was faster; say who did what, and when."""
+    who = review.second_checker or review.reviewer or review.claimed_by
+    name = who.get_full_name() or who.get_username() if who else _("Somebody")
+    detail = _("%(name)s changed it at %(time)s. It is now: %(status)s. Nothing of yours was saved.") % {
+        "name": name,
+        "time": timezone.localtime(review.status_at).strftime("%H:%M"),
+        "status": ReviewStatus(review.status).label,
+    }
+    return Problem(409, "stale-version", _("This review has changed meanwhile"), detail)
+
+
+def not_yours(review: Review) -> Problem:
+    """The lease ran out, or somebody else holds it."""
+    holder = review.claimed_by if review.held_by(review.claimed_by_id) else None
+    detail = (
+        _("%(name)s holds it.") % {"name": holder.get_full_name() or holder.get_username()}
+        if holder
+        else _("Your claim has run out. Claim it again; nothing was saved.")
+    )
+    return Problem(409, "not-yours", _("You do not hold this review"), detail)
+
+
+def _impossible(review: Review, action: Action) -> Problem:
+    detail = _("It is %(status)s; possible now: %(allowed)s.") % {
+        "status": ReviewStatus(review.status).label,
+        "allowed": ", ".join(allowed(review.status)) or _("nothing"),
+    }
+    return Problem(409, "invalid-transition", _("This cannot be done now"), detail)
+
+
+def _lost(rx: str) -> Problem:
+    """The conditional UPDATE found the row changed since it was read."""
+    try:
+        return stale(load(rx))
+    except Problem as gone:
+        return gone

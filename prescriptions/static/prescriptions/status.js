@@ -1,0 +1,28 @@
+// Keeps the status cards up to date: asks every few seconds while the page is seen and an answer can still come.
+const live = document.querySelector('#live')
+document.documentElement.classList.add('rx-js')
+let tag = '', pause = 5000
+
+async function ask() {
+  const typing = [...live.querySelectorAll('textarea')].some(field => field.value)
+  if (!document.hidden && !typing) {
+    try {
+      const answer = await fetch(live.dataset.poll, { headers: tag ? { 'If-None-Match': tag } : {} })
+      pause = answer.status < 400 ? 5000 : Math.min(pause * 2, 60000)
+      if (answer.status == 200) show(answer.headers.get('ETag'), await answer.text())
+    } catch { pause = Math.min(pause * 2, 60000) }
+  }
+  if (live.querySelector('[data-waiting]')) setTimeout(ask, pause)
+}
+
+function show(fresh, html) {
+  const before = live.querySelector('[data-say]')?.dataset.say, first = !tag
+  tag = fresh
+  if (first && html.trim() == live.innerHTML.trim()) return
+  const inside = live.contains(document.activeElement)
+  live.replaceChildren(document.createRange().createContextualFragment(html))
+  const now = live.querySelector('[data-say]')?.dataset.say
+  if (now != before) document.querySelector('#say').textContent = now
+  if (inside) document.querySelector('#main').focus()
+}
+setTimeout(ask, pause)

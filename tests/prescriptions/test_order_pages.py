@@ -1,0 +1,184 @@
+"""The customer's pages, by plain forms: nothing without a link, everything with it, and clear words for each bad file."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from prescriptions import orders
+from prescriptions.models import Prescription
+from rxproject.runstack.stack import Stack
+from tests.prescriptions.conftest import Upload, file, objects
+
+pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db(transaction=True)]
+PAGE = "/orders/ORDER-7/prescription"
+
+
+def mint(**changes: Any) -> orders.OrderLink:
+    return orders.mint(**{"order_ref": "ORDER-7", "client": "shop", "expires_in": 600, **changes})
+
+
+@pytest.fixture
+def customer(http: Client) -> Client:
+    """Somebody who opened the link of ORDER-7."""
+    assert http.get(orders.page_path(mint())).status_code == 303
+    return http
+
+
+def send(client: Client, *files: Any, path: str = PAGE, token: str | None = None) -> Any:
+    """The form as a browser sends it: its own CSRF token unless told otherwise."""
+    if token is None:
+        token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(path).content.decode())[0]
+    return client.post(path, {"csrfmiddlewaretoken": token, "files": list(files)})
+
+
+@pytest.mark.parametrize("path", [PAGE, "/upload/", f"{PAGE}?link=", "/upload/?link=x", f"{PAGE}?link=a:b:c"])
+@pytest.mark.parametrize("method", ["get", "head", "put", "delete", "options"])
+def test_without_a_link_there_is_nothing(method: str, path: str, http: Client) -> None:
+    response = getattr(http, method)(path)
+
+    assert response.status_code == 404
+    assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize("path", [PAGE, "/upload/"])
+def test_without_a_link_nothing_can_be_sent(path: str, http: Client, servers: Stack) -> None:
+    before = objects(servers)
+    without_csrf = Client()
+
+    assert http.post(path, {"files": file()}).status_code in (403, 404)
+    assert without_csrf.post(path, {"files": file()}).status_code == 404
+    assert (Prescription.objects.count(), objects(servers)) == (0, before)
+
+
+def test_the_link_moves_out_of_the_address_into_a_cookie_of_this_order(http: Client) -> None:
+    made = mint()
+
+    response = http.get(orders.page_path(made))
+
+    assert (response.status_code, response["Location"], response["Cache-Control"]) == (303, PAGE, "no-store")
+    cookie = response.cookies[orders.COOKIE]
+    assert cookie.value == made.signed
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/orders/ORDER-7/", True, "Lax")
+    assert cookie["expires"]
+    assert not cookie["secure"]
+    assert Client().get(orders.page_path(made), secure=True).cookies[orders.COOKIE]["secure"]
+
+
+def test_the_bare_form_has_a_cookie_of_its_own(http: Client) -> None:
+    response = http.get(orders.upload_path(mint()))
+
+    assert (response.status_code, response["Location"]) == (303, "/upload/")
+    assert response.cookies[orders.COOKIE]["path"] == "/upload/"
+    assert http.get("/upload/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        mint(expires_in=-1).signed,
+        mint(order_ref="ORDER-8").signed,
+        mint().signed[:-1] + "?",
+        "",
+    ],
+)
+def test_a_link_that_is_not_this_orders_opens_nothing(signed: str, http: Client) -> None:
+    assert http.get(PAGE, {"link": signed}).status_code == 404
+    http.cookies[orders.COOKIE] = signed
+    assert http.get(PAGE).status_code == 404
+
+
+def test_a_bad_link_in_the_address_is_not_rescued_by_the_cookie(customer: Client) -> None:
+    assert customer.get(PAGE, {"link": "forged"}).status_code == 404
+    assert customer.get(PAGE).status_code == 200
+
+
+def test_a_plain_form_uploads(customer: Client) -> None:
+    response = send(customer, file("front.jpg"), file("back.jpg"))
+
+    prescription = Prescription.objects.get()
+    assert (response.status_code, response["Location"]) == (303, f"{PAGE}?received={prescription.id}")
+    assert (prescription.order_ref, prescription.client, prescription.pages.count()) == ("ORDER-7", "shop", 2)
+    shown = customer.get(response["Location"])
+    assert shown.status_code == 200
+    assert shown["Cache-Control"] == "private, no-store"
+    content = shown.content.decode()
+    assert "We received 2 pages" in content
+    assert len(re.findall(rf'<img src="/iiif/3/[^/]+/{prescription.id}_\d/full/150,200/0/default.webp"', content)) == 2
+
+
+def test_another_order_and_another_client_see_nothing_of_it(upload: Upload, http: Client) -> None:
+    prescription = upload(client="shop", order_ref="ORDER-7")
+    for other in (mint(order_ref="ORDER-8"), mint(client="clinic")):
+        client = Client()
+        page = client.get(orders.page_path(other), follow=True)
+        assert page.status_code == 200
+        assert prescription.id[:8] not in page.content.decode()
+        received = client.get(page.request["PATH_INFO"], {"received": prescription.id})
+        assert "We received" not in received.content.decode()
+
+
+def test_the_page_names_each_bad_file_and_keeps_nothing(customer: Client, servers: Stack) -> None:
+    before = objects(servers)
+
+    response = send(customer, file("good.jpg"), file("<b>notes</b>.jpg", b"just text"), file("empty.pdf", b""))
+
+    content = response.content.decode()
+    assert response.status_code == 415
+    assert "Nothing was sent yet" in content
+    assert "&lt;b&gt;notes&lt;" not in content  # a name ends at its last slash
+    assert "b&gt;.jpg: " in content
+    assert "JPEG, PNG, WebP, HEIF/AVIF, PDF" in content
+    assert "empty.pdf: The file is empty." in content
+    assert "good.jpg" not in content
+    assert (Prescription.objects.count(), objects(servers)) == (0, before)
+
+
+def test_a_name_is_shown_as_text(customer: Client) -> None:
+    content = send(customer, file("<img src=x onerror=alert(1)>.jpg", b"text")).content.decode()
+
+    assert "<img src=x" not in content
+    assert "&lt;img src=x onerror=alert(1)&gt;.jpg" in content
+
+
+def test_a_form_without_files_says_what_to_do(customer: Client) -> None:
+    response = send(customer)
+
+    assert response.status_code == 400
+    assert "Choose at least one photo" in response.content.decode()
+
+
+def test_too_many_files_are_refused(customer: Client) -> None:
+    response = send(customer, *(file(f"{n}.jpg") for n in range(11)))
+
+    assert response.status_code == 400
+    assert "at most 10 files" in response.content.decode()
+    assert Prescription.objects.count() == 0
+
+
+@pytest.mark.parametrize("token", ["", "x" * 64, "0" * 32])
+def test_a_form_of_another_site_is_refused(token: str, customer: Client, servers: Stack) -> None:
+    before = objects(servers)
+    customer.get(PAGE)
+
+    assert send(customer, file(), token=token).status_code == 403
+    assert (Prescription.objects.count(), objects(servers)) == (0, before)
+
+
+def test_storage_that_is_down_is_told_to_people_in_words(customer: Client, no_s3: None) -> None:
+    response = send(customer, file())
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response["Content-Type"].startswith("text/html")
+    assert "try again" in response.content.decode()
+    assert Prescription.objects.count() == 0
+
+
+def test_the_page_has_nothing_inline(customer: Client) -> None:
+    response = customer.get(PAGE)
+
+    content = response.content.decode()
+    assert "'unsafe-inline'" not in response["Content-Security-Policy"]
+    assert not re.search(r"<style|<script(?![^>]*src=)| style=| on[a-z]+=", content)
+    assert response["Referrer-Policy"] in ("same-origin", "no-referrer")

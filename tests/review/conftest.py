@@ -1,0 +1,81 @@
+"""People of every group, and prescriptions to review, as plain rows: nothing here needs a server but the database."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+
+from prescriptions.models import Document, OrderLine, Page, Prescription, Review, Schedule
+from prescriptions.review import opening
+
+Make = Callable[..., Review]
+
+
+def seed() -> None:
+    """What migrations seed; a test that flushes the database takes it away from those after it."""
+    import_module("prescriptions.migrations.0004_reasons").seed(apps, None)
+    if not Group.objects.filter(name="ops").exists():
+
+        class Editor:
+            pass
+
+        Editor.connection = connection  # type: ignore[attr-defined]
+        import_module("prescriptions.migrations.0005_groups").make(apps, Editor)
+
+
+@pytest.fixture
+def seeded(db: None) -> None:
+    seed()
+
+
+def person(name: str, group: str, **extra: Any) -> Any:
+    user = get_user_model().objects.create_user(name, password="p", is_staff=True, **extra)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+@pytest.fixture
+def staff(seeded: None) -> dict[str, Any]:
+    """One person of each group, and a second pharmacist and senior."""
+    named = {
+        "pharmacist": "pharmacist",
+        "other": "pharmacist",
+        "senior": "senior",
+        "senior2": "senior",
+        "auditor": "auditor",
+        "ops": "ops",
+    }
+    return {name: person(name, group) for name, group in named.items()}
+
+
+def make_review(*, pages: int = 1, lines: int = 0, schedule: str = Schedule.H, **columns: Any) -> Review:
+    """A prescription as intake leaves it, without its objects in S3."""
+    order_ref, client = columns.pop("order_ref", ""), columns.pop("client", "shop")
+    prescription = Prescription.objects.create(client=client, order_ref=order_ref)
+    document = Document.objects.create(
+        prescription=prescription, position=1, media_type="image/jpeg", size=1, sha256=prescription.id * 2
+    )
+    rows = [
+        Page(prescription=prescription, document=document, number=n, index=n, width=1200, height=1600)
+        for n in range(1, pages + 1)
+    ]
+    Page.objects.bulk_create(rows)
+    review = opening.open_review(prescription, rows)
+    for position in range(1, lines + 1):
+        OrderLine.objects.create(
+            prescription=prescription, position=position, name="Telmisartan", schedule=schedule, quantity_ordered=30
+        )
+    if columns:
+        Review.objects.filter(pk=review.pk).update(**columns)
+        review.refresh_from_db()
+    return review
+
+
+@pytest.fixture
+def make(seeded: None) -> Make:
+    return make_review
