@@ -54,7 +54,7 @@ run: $(VENV)/.stack $(FRONT) ## the whole stack on this machine, with sample pre
 
 .PHONY: test
 test: $(VENV)/.dev $(FRONT) ## every test
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types, layers, migrations, container files

@@ -108,16 +108,21 @@ def move(link: OrderLink, file_id: str, step: int) -> None:
         arrange(link, ids)
 
 
-def submit(link: OrderLink, *, order: Sequence[str] = ()) -> Prescription | None:
-    """The draft becomes a prescription, its pages numbered in the chosen order. None: there was nothing to send."""
+def submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
+    """The draft becomes a prescription of exactly these files, its pages numbered in this order. None: nothing to send.
+
+    A file that is not named was not on the customer's screen (a cancelled upload, another device): it is discarded.
+    """
     with transaction.atomic():
         draft = _locked(link)
-        files = _sorted(list(draft.files.all()), order) if draft else []
+        rows = {row.pk: row for row in draft.files.all()} if draft else {}
+        files = [rows.pop(file_id) for file_id in dict.fromkeys(order) if file_id in rows]
         if draft is None or not files:
             return None
+        draft_id = draft.pk
         draft.delete()
         prescription = intake.write_rows(
-            draft_id := files[0].draft_id,
+            draft_id,
             [_checked(row) for row in files],
             client=link.client,
             order_ref=link.order_ref,
@@ -126,6 +131,8 @@ def submit(link: OrderLink, *, order: Sequence[str] = ()) -> Prescription | None
         Consent.objects.create(
             prescription=prescription, version=consent.CURRENT, language=get_language() or settings.LANGUAGE_CODE
         )
+    for unseen in rows:
+        _discard(draft_id, unseen)
     log.info("received", extra={"rx": draft_id, "documents": len(files), "pages": sum(len(f.pages) for f in files)})
     return prescription
 

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from prescriptions import claims, links, storage
+from prescriptions import audit, claims, links, storage
+from prescriptions.actors import SYSTEM, Actor
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.problems import Problem
 from prescriptions.review import opening
@@ -23,7 +24,7 @@ log = logging.getLogger("rx.erasure")
 SETTLED = claims.LEASE + timedelta(seconds=15)
 
 
-def erase(prescription: Prescription) -> None:
+def erase(prescription: Prescription, *, actor: Actor = SYSTEM) -> None:
     """Erase a prescription.
 
     Raises Problem 409 (kept by law or hold; links are cut), 503 (tombstone set, sweep goes on).
@@ -39,6 +40,7 @@ def erase(prescription: Prescription) -> None:
         )
         if set_now:
             opening.close_for_erasure(prescription.pk)
+            audit.record(prescription.pk, audit.Verb.ERASED, actor=actor)
     if set_now:
         log.info("tombstone", extra={"rx": prescription.pk})
     purge(prescription.pk)

@@ -34,6 +34,6 @@ class SubmitForm(forms.Form):
 
     files = FilesField(required=False)  # type: ignore[assignment] # the name of the multipart field, as in the API
     consent = forms.BooleanField(
-        label=consent.current_text(),
+        label=consent.TEXTS[consent.CURRENT],
         error_messages={"required": _("Tick the box to say that the prescription is for this order's patient.")},
     )

@@ -28,8 +28,9 @@ class OrderLink:
 
 
 def mint(*, order_ref: str, client: str, expires_in: int, patient_ref: str = "") -> OrderLink:
-    """A link for one order, valid for `expires_in` seconds. With `patient_ref`, earlier prescriptions of the same patient
-    can be used again.
+    """A link for one order, valid for `expires_in` seconds.
+
+    With `patient_ref`, earlier prescriptions of that patient can be used again.
     """
     expires = int(time.time()) + expires_in
     signed = signing.dumps([order_ref, client, expires, patient_ref], salt=_SALT)

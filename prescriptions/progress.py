@@ -164,6 +164,12 @@ class Progress:
         return self.stage in (Stage.RECEIVED, Stage.IN_REVIEW)
 
     @property
+    def may_withdraw(self) -> bool:
+        """Nobody has started on it yet."""
+        review: Review | None = getattr(self.prescription, "review", None)
+        return review is not None and review.status in (ReviewStatus.QUEUED, ReviewStatus.CLARIFICATION)
+
+    @property
     def button(self) -> Promise | None:
         """Label of the button that leads to a new upload; None where sending again helps nobody."""
         if self.stage not in _SEND_AGAIN:

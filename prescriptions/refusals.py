@@ -1,6 +1,6 @@
 """What a customer is told about a file that cannot be taken: which file, which rule, and the way out.
 
-The transforms library words its errors for developers; here each of its codes gets a sentence in the customer's language.
+The transforms library words its errors for developers; here each code gets a sentence in the customer's language.
 """
 
 from typing import Final
@@ -12,11 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 from prescriptions.problems import Problem
 from transforms.errors import TransformError
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, MIB
 
 # How many files one prescription may have. More is a parcel of papers, not a prescription.
 MAX_FILES: Final = 10
 FORMATS: Final = "JPEG, PNG, WebP, HEIC, PDF"
+
+# Round numbers as people say them; `filesizeformat` would make it "15.0 MB".
+BYTES: Final = {
+    "image_limit": f"{LIMITS.image_bytes // MIB}\u00a0MB",
+    "pdf_limit": f"{LIMITS.pdf_bytes // MIB}\u00a0MB",
+}
 
 _UNREADABLE = _("We could not read %(file)s. Send it again, or take a photo of the page.")
 SENTENCES: Final[dict[str, Promise]] = {
@@ -54,8 +60,7 @@ def template(code: str) -> str:
         "file": "%(file)s",
         "formats": FORMATS,
         "size": "%(size)s",
-        "image_limit": filesizeformat(LIMITS.image_bytes),
-        "pdf_limit": filesizeformat(LIMITS.pdf_bytes),
+        **BYTES,
         "pages": LIMITS.pdf_pages,
         "files": MAX_FILES,
     }

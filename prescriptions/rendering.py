@@ -14,6 +14,7 @@ from prescriptions import backends, claims, logs, storage, wakeups
 from prescriptions.backends import BackendUnavailable
 from prescriptions.keys import original_key, variant_key
 from prescriptions.models import Prescription, Variant
+from prescriptions.review import redactions
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import OutputFormat, SourceType
@@ -82,6 +83,11 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         # The tombstone was set between the last look and the put: nothing may come back.
         storage.delete_variant(variant.key)
         return "erased"
+    if redactions.is_superseded(variant.page, variant.stored):
+        # Another redaction was confirmed meanwhile, and this one's objects were deleted: none may come back.
+        storage.delete_variant(variant.key)
+        Variant.objects.filter(pk=variant.pk).delete()
+        return "superseded"
     milliseconds = (time.perf_counter() - started) * 1000
     held = claims.finish(
         variant,
@@ -114,7 +120,13 @@ def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
     fetched = time.perf_counter()
     timings["fetch"] = (fetched - started) * 1000
     size = Size(page.width, page.height)
-    job = RenderJob(media_type=SourceType(document.media_type), page=page.index, stored=stored, page_size=size)
+    job = RenderJob(
+        media_type=SourceType(document.media_type),
+        page=page.index,
+        stored=stored,
+        page_size=size,
+        redactions=redactions.boxes_of(page, stored),
+    )
     rendered = sandbox.default().render(source, job, owner=rx)
     put_from = time.perf_counter()
     timings["render"] = (put_from - fetched) * 1000

@@ -3,6 +3,7 @@
 from celery import Task, shared_task
 
 from prescriptions import drafts, erasure, reconcile, rendering, sweeper
+from prescriptions.review import housekeeping
 
 
 @shared_task(bind=True)
@@ -16,6 +17,16 @@ def sweep() -> None:
     sweeper.sweep()
     drafts.sweep()
     erasure.sweep()
+
+
+@shared_task
+def tend_reviews() -> None:
+    housekeeping.tend()
+
+
+@shared_task
+def anchor_audit() -> None:
+    housekeeping.anchor()
 
 
 @shared_task(time_limit=3600, soft_time_limit=3500)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, include, path
 
-from prescriptions.views import documents, health, images, manifests, orders
+from prescriptions.views import documents, draft_files, health, images, manifests, order_status, orders
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
@@ -11,9 +11,9 @@ def _pages_of_an_order(page: str, name: str, *, bare: bool) -> list[URLPattern]:
     under = page.rstrip("/")
     return [
         path(page, orders.OrderPage.as_view(bare=bare), name=name),
-        path(f"{under}/status", orders.OrderStatus.as_view(bare=bare), name=f"{name}-status"),
-        path(f"{under}/files", orders.DraftFiles.as_view(bare=bare), name=f"{name}-files"),
-        path(f"{under}/files/<str:file_id>", orders.DraftThumbnail.as_view(bare=bare), name=f"{name}-file"),
+        path(f"{under}/status", order_status.OrderStatus.as_view(bare=bare), name=f"{name}-status"),
+        path(f"{under}/files", draft_files.DraftFiles.as_view(bare=bare), name=f"{name}-files"),
+        path(f"{under}/files/<str:file_id>", draft_files.DraftThumbnail.as_view(bare=bare), name=f"{name}-file"),
     ]
 
 

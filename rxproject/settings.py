@@ -224,6 +224,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
+    # Before publishing, kombu would try for six seconds to reach a broker that is away; the request is told at once.
+    "max_retries": 0,
     "socket_connect_timeout": 1,
     "socket_timeout": 5,
     "socket_keepalive": True,
@@ -248,6 +250,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     # A sweep that nobody took is worthless five seconds later: the next one replaces it.
     "sweep": {"task": "prescriptions.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "reviews": {"task": "prescriptions.tasks.tend_reviews", "schedule": 15.0, "options": {"expires": 15}},
+    "audit": {"task": "prescriptions.tasks.anchor_audit", "schedule": crontab(hour=0, minute=5)},
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }
 

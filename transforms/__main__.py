@@ -3,6 +3,8 @@
 Runs in the sandbox like the service. For looking at one file; nothing here is used by the service.
 """
 
+# ruff: noqa: T201  # printing is what a command does
+
 import argparse
 import sys
 from pathlib import Path

@@ -7,18 +7,20 @@ once on a small proxy of the whole page. Pillow only.
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageFilter, ImageMath
+from PIL import Image, ImageChops, ImageFilter, ImageMath
 
 from transforms.plan import Plan
 
 _MAP_SIDE: Final = 96  # longest side of the light map, in map pixels; shadows are soft, ink is not
 _PAPER_WINDOW: Final = 13  # map pixels: wider than letters and most headings, narrower than shadows
-_PAPER_RANK: Final = 0.85  # paper is what most of a neighbourhood is no brighter than
-_BLUR: Final = 3  # map pixels
+_PAPER_RANK: Final = 0.9  # paper is what most of a neighbourhood is no brighter than
+_BLUR: Final = 2  # map pixels
 _COLOURFUL: Final = 110  # HSV saturation: a printed band or a stamp, not paper in the warmest lamp light
+_GUESS: Final = 8  # of 255: the share of paper around that is enough to go by
 _LIFT: Final = 2.5  # a table top or a black-and-white photo must not be pulled up to white
 _BAND_PIXELS: Final = 1_000_000  # arithmetic needs 32-bit copies: one band at a time keeps them small
-_PAPER: Final = (215, 245)  # bounds of the grey that becomes white, after the light is even
+_PAPER: Final = (225, 246)  # bounds of the grey that becomes white, after the light is even
+_SAG: Final = 5  # of 10, where 10 is a straight line
 _INK: Final = (0, 56)  # bounds of the grey that becomes black: higher, and blue ink would lose its colour
 _TINT: Final = 4  # colour this weak is the paper's, or noise
 _VIVID: Final = (5, 4)  # what is left is ink or a stamp: a quarter stronger, as darkening alone would dull it
@@ -38,8 +40,12 @@ def measure(proxy: Image.Image) -> Look:
     small = proxy.copy()
     small.thumbnail((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BOX, reducing_gap=None)
     small = _without_colourful(small)
-    rank = int(_PAPER_RANK * (_PAPER_WINDOW**2 - 1))
-    light = small.filter(ImageFilter.RankFilter(_PAPER_WINDOW, rank)).filter(ImageFilter.GaussianBlur(_BLUR))
+    # A closing: the first filter covers ink with paper, the second brings the edges of shadows back to their places.
+    ranks = (int(share * (_PAPER_WINDOW**2 - 1)) for share in (_PAPER_RANK, 1 - _PAPER_RANK))
+    light = small
+    for rank in ranks:
+        light = light.filter(ImageFilter.RankFilter(_PAPER_WINDOW, rank))
+    light = light.filter(ImageFilter.GaussianBlur(_BLUR))
     floor = max(1, int(_brightest_paper(light) / _LIFT))
     light = light.point(lambda level: max(level, floor))
     gray, paper = proxy.convert("L"), light.convert("L").resize(proxy.size, Image.Resampling.BICUBIC)
@@ -76,13 +82,29 @@ def _even(image: Image.Image, light: Image.Image) -> Image.Image:
 
 
 def _without_colourful(small: Image.Image) -> Image.Image:
-    """Printed areas replaced by the page's paper: taken for paper, they would be bleached with what is on them."""
+    """Printed areas and table tops filled from the paper around: taken for paper, they would be bleached with what is
+    on them; left out, they would darken the paper beside them.
+    """
     if small.mode == "L":
         return small
-    paper = tuple(_percentile(channel.histogram(), 0.9) for channel in small.split())
-    mask = small.convert("HSV").getchannel("S").point(lambda level: 255 * (level > _COLOURFUL))
-    small.paste(paper, (0, 0), mask)
-    return small
+    paper = small.convert("HSV").getchannel("S").point(lambda level: 255 * (level <= _COLOURFUL))
+    known = paper.filter(ImageFilter.GaussianBlur(_PAPER_WINDOW))
+    around = [
+        ImageMath.lambda_eval(
+            lambda args: args["convert"](args["sum"] * 255 / args["max"](args["known"], 1), "L"),
+            sum=ImageChops.multiply(channel, paper).filter(ImageFilter.GaussianBlur(_PAPER_WINDOW)),
+            known=known,
+        )
+        for channel in small.split()
+    ]
+    filled = small.copy()
+    # Where all the surroundings are colourful there is nothing to go by, and nothing changes.
+    filled.paste(Image.merge("RGB", around), (0, 0), ImageChops.darker(ImageChops.invert(paper), _some(known)))
+    return filled
+
+
+def _some(known: Image.Image) -> Image.Image:
+    return known.point(lambda level: 255 * (level > _GUESS))
 
 
 def _brightest_paper(light: Image.Image) -> int:
@@ -93,17 +115,20 @@ def _brightest_paper(light: Image.Image) -> int:
 
 def _levels(histogram: list[int]) -> tuple[int, int]:
     """(white, black): the paper's own grain goes to white, the darkest ink to black. Faint strokes stay between."""
-    paper = max(range(160, 256), key=lambda level: histogram[level])
-    grain = paper - _percentile([*histogram[: paper + 1], *[0] * (255 - paper)], 0.3)
-    white = min(max(paper - 2 * grain - 4, _PAPER[0]), _PAPER[1])
+    paper = max(range(_PAPER[0], 256), key=lambda level: histogram[level])
+    edge = paper
+    while edge > _PAPER[0] and 2 * histogram[edge] >= histogram[paper]:
+        edge -= 1
+    white = min(max(paper - 2 * (paper - edge), _PAPER[0]), _PAPER[1])
     black = min(max(_percentile(histogram, 0.01), _INK[0]), _INK[1])
     return white, black
 
 
 def _curve(white: int, black: int) -> list[int]:
-    """A straight line from black to white, in exact arithmetic."""
+    """From black to white, sagging a little in between so that pencil gets darker. In exact arithmetic."""
     span = white - black
-    return [min(255, max(0, (2 * (level - black) * 255 + span) // (2 * span))) for level in range(256)]
+    steps = [min(span, max(0, level - black)) for level in range(256)]
+    return [255 * step * (_SAG * span + (10 - _SAG) * step) // (10 * span * span) for step in steps]
 
 
 def _chroma() -> list[int]:

@@ -53,18 +53,24 @@ def main() -> None:
 def build(arch: str, out: Path) -> str:
     """Write the package for `arch` to `out`; returns its SHA-256. Exits with a message if it is too large."""
     with tempfile.TemporaryDirectory() as folder:
-        wheels, task = Path(folder, "wheels"), Path(folder, "task")
-        download(arch, wheels)
-        for wheel in sorted(wheels.glob("*.whl")):
-            unpack(wheel, task)
-        for source in sorted((ROOT / "transforms").rglob("*.py")):
-            place(task, source.relative_to(ROOT).as_posix(), source.read_bytes())
-        compile_all(task)
+        task = Path(folder, "task")
+        assemble(arch, task)
         pack(task, out)
     size = out.stat().st_size
     if size > LIMIT:
         sys.exit(f"{out} has {size} bytes, Lambda takes {LIMIT}. Leave something out, or deploy it through S3.")
     return hashlib.sha256(out.read_bytes()).hexdigest()
+
+
+def assemble(arch: str, task: Path) -> None:
+    """Put everything that belongs into the package for `arch` into the folder `task`."""
+    with tempfile.TemporaryDirectory() as wheels:
+        download(arch, Path(wheels))
+        for wheel in sorted(Path(wheels).glob("*.whl")):
+            unpack(wheel, task)
+    for source in sorted((ROOT / "transforms").rglob("*.py")):
+        place(task, source.relative_to(ROOT).as_posix(), source.read_bytes())
+    compile_all(task)
 
 
 def pinned(requirements: str, names: Iterable[str]) -> str:
@@ -119,7 +125,7 @@ def compile_all(task: Path) -> None:
 
 def pack(task: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(task.rglob("*"), key=lambda found: found.relative_to(task).as_posix()):
             if path.is_file():
                 info = zipfile.ZipInfo(path.relative_to(task).as_posix(), EPOCH)

@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
@@ -21,6 +22,7 @@ SCOPES = {
     "rx:read": "read prescriptions, pages and variants",
     "rx:write": "upload prescriptions",
     "rx:erase": "erase prescriptions",
+    "rx:review": "claim and decide in the name of the person whom the token is bound to",
     "rx:all": "see the prescriptions of every client, not only its own",
     "orders:write": "mint upload links for customers",
 }
@@ -36,8 +38,10 @@ class TokenClient(AnonymousUser):
     is_anonymous = False  # type: ignore[assignment]
 
 
-def create(*, name: str, client: str, scopes: list[str], expires_at: datetime | None = None) -> tuple[ApiToken, str]:
-    """A new token and its plain text, which exists only here and in the caller's hands."""
+def create(
+    *, name: str, client: str, scopes: list[str], expires_at: datetime | None = None, user: Any = None
+) -> tuple[ApiToken, str]:
+    """A new token and its plain text, which exists only here and in the caller's hands. `user`: who it reviews as."""
     identifier, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         id=identifier,
@@ -46,6 +50,7 @@ def create(*, name: str, client: str, scopes: list[str], expires_at: datetime | 
         scopes=scopes,
         secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
         expires_at=expires_at,
+        user=user,
     )
     return token, f"rxk_{identifier}_{secret}"
 
@@ -58,7 +63,7 @@ class BearerAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         match = _TOKEN.match(text.strip())
-        token = ApiToken.objects.filter(pk=match[1]).first() if match else None
+        token = ApiToken.objects.select_related("user").filter(pk=match[1]).first() if match else None
         presented = hashlib.sha256(match[2].encode()).hexdigest() if match else ""
         now = timezone.now()
         if (

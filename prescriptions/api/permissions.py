@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # DRF imports its default permissions while it defines APIVie
 
 # What a signed-in member of staff needs in place of a token's scope.
 _STAFF_PERMISSIONS = {
-    "rx:read": "prescriptions.view_prescription",
+    # Who may look at a page sees its pictures and files; auditors see the trail, but no pictures.
+    "rx:read": "prescriptions.view_page",
+    "rx:review": "prescriptions.view_review",
     "rx:write": "prescriptions.add_prescription",
     "rx:erase": "prescriptions.delete_prescription",
     "orders:write": "prescriptions.add_prescription",

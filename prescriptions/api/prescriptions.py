@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import delivery, erasure, intake, problems
+from prescriptions import actors, audit, delivery, erasure, intake, problems
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import client_of, visible
 from prescriptions.api.schema import problems as problems_of
@@ -23,7 +23,8 @@ from prescriptions.models import Prescription
 
 def find(request: Request, rx: str) -> Prescription:
     """The prescription, if this caller may see it. Raises Problem: 404, 410."""
-    prescription = visible(request).prefetch_related("pages", "documents").filter(pk=rx).first()
+    rows = visible(request).select_related("review__reason").prefetch_related("pages", "documents")
+    prescription = rows.filter(pk=rx).first()
     if prescription is None:
         raise problems.not_found()
     if prescription.erased_at is not None:
@@ -32,7 +33,10 @@ def find(request: Request, rx: str) -> Prescription:
 
 
 def _body(request: Request, prescription: Prescription) -> dict[str, Any]:
-    return dict(PrescriptionSerializer(prescription, context={"request": request, "tokens": {}}).data)
+    tokens: dict[str, str] = {}
+    body = dict(PrescriptionSerializer(prescription, context={"request": request, "tokens": tokens}).data)
+    audit.links_minted(tokens, actor=actors.of(request))
+    return body
 
 
 class PrescriptionList(ListAPIView[Prescription]):
@@ -43,12 +47,14 @@ class PrescriptionList(ListAPIView[Prescription]):
     scopes = {"GET": "rx:read", "POST": "rx:write"}  # noqa: RUF012
 
     def get_queryset(self) -> Any:
-        rows = visible(self.request).filter(erased_at=None).prefetch_related("pages", "documents")
+        rows = visible(self.request).filter(erased_at=None)
+        rows = rows.select_related("review__reason").prefetch_related("pages", "documents")
         order_ref = self.request.query_params.get("order_ref")
         return rows.filter(order_ref=order_ref) if order_ref else rows
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "tokens": {}}
+        self.tokens: dict[str, str] = {}
+        return {**super().get_serializer_context(), "tokens": self.tokens}
 
     @extend_schema(
         operation_id="prescriptions_list",
@@ -56,7 +62,9 @@ class PrescriptionList(ListAPIView[Prescription]):
         responses={200: PrescriptionSerializer(many=True), **problems_of(400)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
+        response = super().get(request, *args, **kwargs)
+        audit.links_minted(self.tokens, actor=actors.of(request))
+        return response
 
     @extend_schema(
         operation_id="prescriptions_create",
@@ -110,7 +118,7 @@ class PrescriptionDetail(APIView):
     )
     def delete(self, request: Request, rx: str) -> Response:
         """Erase every variant, original and version. 409 where it must be kept; its links are cut all the same."""
-        erasure.erase(find(request, rx))
+        erasure.erase(find(request, rx), actor=actors.of(request))
         return Response(status=204, headers={"Cache-Control": "no-store"})
 
 
@@ -131,5 +139,7 @@ class Original(APIView):
         document = next((d for d in prescription.documents.all() if str(d.position) == wanted), None)
         if document is None:
             raise problems.not_found()
+        data = {"document": document.position}
+        audit.record(rx, audit.Verb.DOWNLOADED, actor=actors.of(request), data=data)
         name = document.name or f"prescription-{document.position}"
         return delivery.original(original_key(rx, document.id), name=name, media_type=document.media_type)

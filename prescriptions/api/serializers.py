@@ -8,9 +8,22 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from prescriptions import links, variants
-from prescriptions.models import REFERENCE, Document, Page, Prescription, Variant, VariantState
-from transforms.presets import PRESETS, preset
+from prescriptions.models import (
+    REFERENCE,
+    CustomerAction,
+    Document,
+    Page,
+    Prescription,
+    ReasonCode,
+    Review,
+    ReviewStatus,
+    Variant,
+    VariantState,
+)
+from transforms.presets import PRESETS
 
+# Statuses whose reason is the customer's to know.
+_EXPLAINED = (ReviewStatus.REJECTED, ReviewStatus.WITHDRAWN)
 _REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
 
 
@@ -38,10 +51,10 @@ class PageSerializer(serializers.ModelSerializer[Page]):
 
     @extend_schema_field(serializers.DictField(child=serializers.URLField()))
     def get_variants(self, page: Page) -> dict[str, str]:
-        token, size = self._token(page), variants.size_of(page)
+        token = self._token(page)
         return {
             name: self._request().build_absolute_uri(
-                links.variant_path(page.prescription_id, page.number, preset(name, size), token)
+                links.variant_path(page.prescription_id, page.number, variants.preset_of(page, name), token)
             )
             for name in PRESETS
         }
@@ -57,21 +70,57 @@ class PageSerializer(serializers.ModelSerializer[Page]):
         return request
 
 
+class ReasonSerializer(serializers.ModelSerializer[ReasonCode]):
+    """Why it was not accepted, in the customer's words, and what they can do about it."""
+
+    title = serializers.CharField(source="customer_title")
+    text = serializers.CharField(source="customer_body")
+
+    class Meta:
+        model = ReasonCode
+        fields = ("code", "title", "text", "action", "retryable")
+
+
 class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     """A prescription with everything that a client needs to show it."""
 
-    status = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField(help_text="Where its review stands.")
+    reason = serializers.SerializerMethodField(help_text="Why it was not accepted; null otherwise.")
+    customer_action = serializers.SerializerMethodField(help_text="The one thing that the customer can do now.")
     pages = PageSerializer(many=True, read_only=True)
     documents = DocumentSerializer(many=True, read_only=True)
     manifest = serializers.SerializerMethodField(help_text="IIIF Presentation 3.0 manifest of all pages.")
 
     class Meta:
         model = Prescription
-        fields = ("id", "status", "order_ref", "patient_ref", "created_at", "pages", "documents", "manifest")
+        fields = ("id", "status", "reason", "customer_action", "order_ref", "patient_ref", "created_at", "pages", "documents", "manifest")
 
-    @extend_schema_field(serializers.ChoiceField(choices=["received", "erased"]))
+    @extend_schema_field(serializers.ChoiceField(choices=ReviewStatus.values))
     def get_status(self, prescription: Prescription) -> str:
-        return "erased" if prescription.erased_at else "received"
+        review: Review | None = getattr(prescription, "review", None)
+        if prescription.erased_at:
+            return ReviewStatus.ERASED.value
+        return review.status if review else ReviewStatus.QUEUED.value
+
+    @extend_schema_field(ReasonSerializer(allow_null=True))
+    def get_reason(self, prescription: Prescription) -> dict[str, Any] | None:
+        review: Review | None = getattr(prescription, "review", None)
+        if review is None or review.reason is None or review.status not in _EXPLAINED:
+            return None
+        return {
+            **ReasonSerializer(review.reason).data,
+            "page": review.reason_page,
+            "note": review.customer_text,
+        }
+
+    @extend_schema_field(serializers.ChoiceField(choices=CustomerAction.values))
+    def get_customer_action(self, prescription: Prescription) -> str:
+        review: Review | None = getattr(prescription, "review", None)
+        if review is not None and review.status == ReviewStatus.CLARIFICATION:
+            return CustomerAction.ANSWER.value
+        if review is not None and review.reason is not None and review.status in _EXPLAINED:
+            return review.reason.action
+        return CustomerAction.NONE.value
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_manifest(self, prescription: Prescription) -> str:

@@ -4,7 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from prescriptions.api import orders, prescriptions, schema, variants
+from prescriptions.api import orders, prescriptions, reviews, schema, variants
 
 _RX = r"(?P<rx>[0-9a-f]{32})"
 
@@ -12,6 +12,10 @@ urlpatterns = [
     path("prescriptions", prescriptions.PrescriptionList.as_view(), name="prescriptions"),
     re_path(rf"^prescriptions/{_RX}$", prescriptions.PrescriptionDetail.as_view(), name="prescription"),
     re_path(rf"^prescriptions/{_RX}/original$", prescriptions.Original.as_view(), name="original"),
+    re_path(rf"^prescriptions/{_RX}/decision$", reviews.Decision.as_view(), name="decision"),
+    re_path(rf"^prescriptions/{_RX}/claim$", reviews.Claim.as_view(), name="claim"),
+    re_path(rf"^prescriptions/{_RX}/order-lines$", reviews.OrderLines.as_view(), name="order-lines"),
+    path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),
     re_path(
         rf"^prescriptions/{_RX}/pages/(?P<number>[1-9][0-9]{{0,2}})/variants/(?P<spec>.+)$",
         variants.PageVariant.as_view(),

@@ -19,7 +19,7 @@ from prescriptions.api.prescriptions import find
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
 from prescriptions.models import Page, Variant, VariantState
-from transforms.errors import RedactionMissing
+from prescriptions.review import redactions
 from transforms.presets import PRESETS
 from transforms.spec import Spec, Stored
 from transforms.version import PIPELINE
@@ -112,10 +112,9 @@ def _page(request: Request, rx: str, number: int) -> Page:
 
 
 def _resolve(page: Page, spec: str) -> Stored:
-    stored = Spec.parse(PRESETS.get(spec, spec)).resolve(variants.size_of(page), oversize=variants.oversize())
-    if stored.quality.startswith("redacted"):
-        raise RedactionMissing  # nobody has confirmed a redaction of this page
-    return stored
+    if spec in PRESETS:
+        return variants.preset_of(page, spec)
+    return redactions.resolve(Spec.parse(spec), page, oversize=variants.oversize())
 
 
 def _to_variant(page: Page, stored: Stored, *, how: str, started: float | None) -> HttpResponse:

@@ -25,6 +25,7 @@ from prescriptions.breaker import Breaker
 from prescriptions.claims import Made
 from prescriptions.keys import original_key, variant_key
 from prescriptions.models import Variant
+from prescriptions.review import redactions
 from transforms.errors import RenderCrashed, from_code
 from transforms.geometry import Size
 from transforms.spec import Stored
@@ -133,7 +134,7 @@ def _request(variant: Variant) -> dict[str, Any]:
         "page_width": page.width,
         "page_height": page.height,
         "canonical": stored.canonical(Size(page.width, page.height)),
-        "redactions": [],
+        "redactions": [[box.x, box.y, box.width, box.height] for box in redactions.boxes_of(page, stored)],
     }
 
 

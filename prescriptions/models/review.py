@@ -102,6 +102,12 @@ class Review(models.Model):
     is_duplicate = models.BooleanField(_("duplicate"), default=False)
     is_small = models.BooleanField(_("small"), default=False)
     is_dark = models.BooleanField(_("dark"), default=False)
+    lookalikes = models.JSONField(
+        _("looks like"),
+        default=list,
+        blank=True,
+        help_text=_("Our page, and the page of another prescription that it equals (distance 0) or nearly does."),
+    )
 
     class Meta:
         ordering = ("-priority", "queued_at", "prescription_id")

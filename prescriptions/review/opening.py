@@ -8,6 +8,7 @@ from django.utils import timezone
 from prescriptions import audit
 from prescriptions.actors import CUSTOMER, SYSTEM, Actor
 from prescriptions.models import ClarificationMessage, OrderLine, Page, Prescription, Review, ReviewSkip, ReviewStatus
+from prescriptions.review import duplicates
 from prescriptions.review.rules import TERMINAL, Action
 from prescriptions.review.transitions import HURRY, due, transition
 
@@ -22,6 +23,7 @@ _TYPED: dict[str, Any] = {
     "override_reason": "",
     "prescribed_on": None,
     "checklist": {},
+    "lookalikes": [],
 }
 
 
@@ -33,6 +35,7 @@ def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Act
     """
     now = timezone.now()
     before = _replaced(prescription)
+    seen_before = duplicates.exact(list(prescription.documents.all()))
     review = Review.objects.create(
         prescription=prescription,
         queued_at=now,
@@ -40,6 +43,8 @@ def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Act
         due_at=due(now),
         supersedes=before.prescription if before else None,
         priority=HURRY if before else 0,
+        lookalikes=seen_before,
+        is_duplicate=bool(seen_before),
         is_small=any(max(page.width, page.height) < _SMALL for page in pages),
     )
     audit.record(prescription.pk, audit.Verb.RECEIVED, actor=actor, data={"pages": len(pages)})

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.actors import SYSTEM, Actor, staff
-from prescriptions.models import Review, ReviewSkip, ReviewStatus
+from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.problems import Problem
 from prescriptions.review import warm
 from prescriptions.review.rules import Action
@@ -35,12 +35,13 @@ def waiting(user: Any = None) -> QuerySet[Review]:
     return rows.order_by("-priority", "queued_at", "prescription_id")
 
 
-def claim_next(user: Any) -> Review | None:
-    """Claim the next item for this person; None when nothing waits. Raises Problem 403."""
+def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Review | None:
+    """Claim the next item for this person, of all or of those `among`; None when nothing waits. Raises Problem 403."""
     actor = staff(user)
     lapse_expired()
+    offered = waiting(user) if among is None else waiting(user).filter(prescription__in=among)
     while True:
-        head = list(waiting(user).select_related("prescription")[:_HEAD])
+        head = list(offered.select_related("prescription")[:_HEAD])
         if not head:
             return None
         for review in head:

@@ -12,12 +12,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from prescriptions import delivery, erasure, links, problems, storage, variants
+from prescriptions import audit, delivery, erasure, links, problems, storage, variants
+from prescriptions.actors import LINK
 from prescriptions.keys import IDENTIFIER, variant_key
 from prescriptions.links import Link
 from prescriptions.models import Page, Prescription
+from prescriptions.review import redactions
 from transforms import iiif
-from transforms.errors import RedactionMissing
 from transforms.spec import Spec, Stored
 from transforms.version import PIPELINE
 
@@ -87,6 +88,8 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     page, link = open_page(token, identifier)
     if link.scope == "r":
         raise problems.forbidden_link()  # it tells the clear page's qualities
+    data = {"page": page.number, "until": link.expires}
+    audit.record_once(page.prescription_id, audit.Verb.PAGE_OPENED, actor=LINK, data=data)
     path = links.service_path(page.prescription_id, page.number, token)
     body = iiif.info_json(
         service_id=request.build_absolute_uri(path),
@@ -151,16 +154,13 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
 def resolve(page: Page, tail: str, link: Link) -> Stored:
     """The stored form of a request, if the link's scope allows it.
 
-    Raises SpecError (400, 501), RedactionMissing, 403.
+    Raises SpecError (400, 501), RedactionMissing (404), Problem 403 (the link shows redacted pages only), 410 (an older
+    redaction).
     """
     spec = Spec.parse(tail)
     if link.scope == "r" and spec.quality != "default" and not spec.quality.startswith("redacted"):
         raise problems.forbidden_link()
-    stored = spec.resolve(variants.size_of(page), oversize=variants.oversize())
-    if link.scope == "r" or stored.quality.startswith("redacted"):
-        # Nobody has confirmed a redaction of this page, and the clear page is no substitute.
-        raise RedactionMissing
-    return stored
+    return redactions.resolve(spec, page, oversize=variants.oversize(), only_redacted=link.scope == "r")
 
 
 def _hopped(request: HttpRequest) -> bool:

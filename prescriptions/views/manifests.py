@@ -5,7 +5,8 @@ import re
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from prescriptions import delivery, erasure, links, problems, variants
+from prescriptions import audit, delivery, erasure, links, problems, variants
+from prescriptions.actors import LINK
 from prescriptions.models import Prescription
 from prescriptions.views.images import public_resource
 from transforms import iiif
@@ -29,6 +30,7 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
         raise problems.erased()
     if erasure.links_are_cut(prescription):
         raise problems.forbidden_link()
+    audit.record_once(rx, audit.Verb.MANIFEST_OPENED, actor=LINK, data={"until": link.expires})
     canvases = [
         iiif.Canvas(
             number=page.number,

@@ -10,7 +10,7 @@ from rxproject.runstack.errors import StackError
 from rxproject.runstack.process import Child, Command, stop_all
 from rxproject.runstack.supervisor import Supervisor, tail
 
-START_SECONDS = 90.0
+START_SECONDS = 120.0
 _TICK = 0.02
 _PROBE_PAUSE = 0.05
 

@@ -40,7 +40,7 @@ def file(name: str = "page.jpg", data: bytes | None = None, media_type: str = "i
 
 
 @pytest.fixture
-def upload(servers: Stack, transactional_db: None) -> Upload:
+def upload(servers: Stack, db: None) -> Upload:
     """Takes files in as the API does: rows here, originals in the stack's S3."""
 
     def take(*files: SimpleUploadedFile, client: str = "shop", **fields: str) -> Prescription:

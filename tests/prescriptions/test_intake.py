@@ -1,6 +1,7 @@
 """Intake: everything of an upload or nothing of it."""
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -23,7 +24,7 @@ def rows() -> list[int]:
 
 
 @pytest.fixture
-def nothing_left(servers: Stack, transactional_db: None):
+def nothing_left(servers: Stack, db: None) -> Iterator[None]:
     """After the test: neither a row nor an object, of any version, that was not there before."""
     before = objects(servers)
     yield
@@ -101,9 +102,7 @@ def test_pages_are_limited_over_all_files(upload: Upload, nothing_left: None) ->
         (1, {"idempotency_key": "é"}, "/Idempotency-Key"),
     ],
 )
-def test_a_refused_request_leaves_nothing(
-    files: int, fields: dict[str, str], pointer: str, nothing_left: None
-) -> None:
+def test_a_refused_request_leaves_nothing(files: int, fields: dict[str, str], pointer: str, nothing_left: None) -> None:
     with pytest.raises(Problem) as refused:
         intake.accept([file() for _ in range(files)], client="shop", **fields)
 
@@ -128,7 +127,7 @@ def test_the_keys_hold_ids_only(upload: Upload, servers: Stack) -> None:
 
 def test_a_database_that_fails_leaves_no_object(upload: Upload, nothing_left: None) -> None:
     # given a database that goes away once the originals are in S3
-    def refuse(execute, sql, params, many, context):  # noqa: ANN001, ANN202
+    def refuse(execute, sql, params, many, context):
         if sql.startswith('INSERT INTO "prescriptions_prescription"'):
             raise OperationalError("gone")
         return execute(sql, params, many, context)
@@ -137,7 +136,7 @@ def test_a_database_that_fails_leaves_no_object(upload: Upload, nothing_left: No
         upload()
 
 
-def test_storage_that_does_not_answer_leaves_no_row(no_s3: None, transactional_db: None) -> None:
+def test_storage_that_does_not_answer_leaves_no_row(no_s3: None, db: None) -> None:
     with pytest.raises(StorageUnavailable):
         intake.accept([file()], client="shop", idempotency_key="k")
 

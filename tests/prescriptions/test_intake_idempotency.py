@@ -71,6 +71,7 @@ def test_a_refused_upload_frees_its_key(upload: Upload) -> None:
     assert upload(file(), idempotency_key="k").pages.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_eight_at_once_make_one_prescription(upload: Upload) -> None:
     def one(_: int) -> str:
         try:

@@ -48,7 +48,7 @@ def test_what_was_signed_for_something_else_opens_nothing(salt: str) -> None:
     assert orders.verify(signing.dumps(content, salt=salt)) is None
 
 
-@pytest.mark.parametrize("content", ["text", 5, None, [], ["A"], {"a": 1}, ["../x", "shop", 9e12, ""]])
+@pytest.mark.parametrize("content", [5, None, [], ["A"], {"a": 1}, ["../x", "shop", 9e12, ""]])
 def test_signed_nonsense_opens_nothing(content: object) -> None:
     assert orders.verify(signing.dumps(content, salt=orders._SALT)) is None
 

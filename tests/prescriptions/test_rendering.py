@@ -105,8 +105,8 @@ def test_an_erasure_in_mid_render_wins(
     moment: str, page: Page, servers: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a tombstone that is set right after one of the steps
-    def then_erase(step):  # noqa: ANN001, ANN202
-        def both(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+    def then_erase(step):
+        def both(*args, **kwargs):
             result = step(*args, **kwargs)
             Prescription.objects.update(erased_at=timezone.now())
             return result
@@ -185,7 +185,7 @@ def test_no_transaction_is_held_while_rendering(page: Page, monkeypatch: pytest.
     sandbox = rendering.sandbox.default()
     real = sandbox.render
 
-    def watch(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+    def watch(*args, **kwargs):
         inside.append(connection.in_atomic_block)
         return real(*args, **kwargs)
 

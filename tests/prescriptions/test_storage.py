@@ -59,7 +59,9 @@ def test_an_object_of_another_source_is_replaced(key: str, servers: Stack) -> No
 
 
 def test_a_pdf_is_stored_as_an_attachment(key: str, servers: Stack) -> None:
-    storage.put_variant(key, b"%PDF", media_type="application/pdf", metadata=META, disposition='attachment; filename="x"')
+    storage.put_variant(
+        key, b"%PDF", media_type="application/pdf", metadata=META, disposition='attachment; filename="x"'
+    )
 
     head = servers.s3_client("bootstrap").head_object(Bucket="rx-variants", Key=key)
     assert (head["ContentType"], head["ContentDisposition"]) == ("application/pdf", 'attachment; filename="x"')

@@ -87,9 +87,7 @@ def test_a_waiter_is_woken_without_polling(page: Page, monkeypatch: pytest.Monke
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_redis_the_row_is_looked_at_again(
-    row: Page, no_redis: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "_POLL_SECONDS", 0.05)
     variant = claim(row, SMALL)
 

@@ -205,7 +205,7 @@ def test_enhanced_evens_the_light_whitens_the_paper_and_keeps_the_inks(make_sour
     before = pixels(source, "full/384,256/0/default.png")
     image = pixels(source, "full/384,256/0/enhanced.png")
     for at in ((8, 8), (376, 8), (8, 248), (376, 248)):  # paper in the four corners
-        assert min(image.getpixel(at)) >= 250
+        assert min(image.getpixel(at)) >= 240
     assert min(before.getpixel((376, 248))) < 120, "the photo must have a dark corner to begin with"
     dark = [pixel for pixel in image.get_flattened_data() if sum(pixel) < 330]
     blue = sum(1 for r, g, b in dark if b > r + 25)
@@ -239,6 +239,32 @@ def test_enhanced_leaves_a_dark_photo_dark():
     half = Image.new("RGB", (960, 640), WHITE)
     half.paste((20, 20, 20), (0, 0, 480, 640))
     assert max(pixels(fixtures.png(half), "full/max/0/enhanced.png").getpixel((100, 300))) < 60
+
+
+def shadowed(times: int = 10) -> Image.Image:
+    """Paper under a blue heading with white writing; the right half lies in a shadow with a soft edge."""
+    image = Image.new("RGB", (96 * times, 64 * times), (236, 232, 222))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 96 * times, 14 * times), fill=(40, 90, 170))
+    draw.rectangle((10 * times, 6 * times, 40 * times, 7 * times), fill=WHITE)
+    draw.rectangle((10 * times, 30 * times, 86 * times, 31 * times), fill=(35, 45, 120))
+    shade = Image.new("L", image.size, 255)
+    shade.paste(130, (48 * times, 0, *image.size))
+    shade = shade.filter(ImageFilter.GaussianBlur(2 * times))
+    return ImageChops.multiply(image, Image.merge("RGB", (shade,) * 3))
+
+
+def test_bitonal_reads_across_the_edge_of_a_shadow():
+    image = pixels(fixtures.png(shadowed()), "full/max/0/bitonal.png").convert("L")
+    line, paper = (image.crop((110, y, 850, y + 1)).histogram() for y in (305, 400))
+    assert line[0] == 740
+    assert paper[255] == 740
+
+
+def test_writing_on_a_printed_band_is_not_bleached():
+    image = pixels(fixtures.png(shadowed()), "full/max/0/enhanced.png").convert("L")
+    assert image.getpixel((250, 65)) > 230
+    assert image.getpixel((250, 30)) < 110
 
 
 # Redaction.

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         making.add_argument("--name", required=True)
         making.add_argument("--client", help="whose prescriptions it sees; the name by default")
         making.add_argument("--scopes", default="rx:read,rx:write", help=f"of {', '.join(SCOPES)}; comma-separated")
+        making.add_argument("--user", help="the member of staff in whose name it reviews (scope rx:review)")
         making.add_argument("--days", type=int, help="valid for so many days; for ever by default")
         actions.add_parser("list")
         actions.add_parser("revoke").add_argument("id")
@@ -29,7 +31,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         getattr(self, f"_{action}")(**options)
 
-    def _create(self, *, name: str, client: str | None, scopes: str, days: int | None, **_: Any) -> None:
+    def _create(
+        self, *, name: str, client: str | None, scopes: str, days: int | None, user: str | None, **_: Any
+    ) -> None:
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
         unknown = sorted(set(wanted) - set(SCOPES))
         if unknown or not wanted:
@@ -41,8 +45,14 @@ class Command(BaseCommand):
         if days is not None and not 1 <= days <= _MOST_DAYS:
             message = f"--days must be 1 to {_MOST_DAYS}; leave it out for a token without an end."
             raise CommandError(message)
+        person = get_user_model().objects.filter(username=user, is_staff=True, is_active=True).first() if user else None
+        if user and person is None:
+            message = f"--user {user!r} is not an active member of staff."
+            raise CommandError(message)
+        if "rx:review" in wanted and person is None:
+            raise CommandError("rx:review needs --user: decisions are made by people.")
         expires = timezone.now() + timedelta(days=days) if days else None
-        _token, text = create(name=name, client=client or name, scopes=wanted, expires_at=expires)
+        _token, text = create(name=name, client=client or name, scopes=wanted, expires_at=expires, user=person)
         self.stdout.write(text)
 
     def _list(self, **_: Any) -> None:

@@ -1,0 +1,290 @@
+"""Reviewing by API: claim, decide, release. A token with `rx:review` acts in the name, and with the rights, of a person.
+
+Thin: what is allowed and what a decision needs is decided in `prescriptions.review`.
+"""
+
+import re
+from typing import Any
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from prescriptions import actors, orderlines
+from prescriptions import problems as answers
+from prescriptions.actors import Actor
+from prescriptions.api.permissions import visible
+from prescriptions.api.schema import problems as problems_of
+from prescriptions.api.serializers import ReasonSerializer
+from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus
+from prescriptions.problems import Problem
+from prescriptions.review import clarifications, decisions, queue
+from prescriptions.review.payload import CHECKLIST, clean
+
+_IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
+_IF_MATCH_PARAMETER = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The version that the decision is about, if not in the body."
+)
+
+
+class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
+    line = serializers.IntegerField(source="position", read_only=True)
+
+    class Meta:
+        model = OrderLine
+        fields = (
+            "line",
+            "line_ref",
+            "name",
+            "strength",
+            "schedule",
+            "quantity_ordered",
+            "quantity_allowed",
+            "decision",
+            "reason",
+        )
+        read_only_fields = ("quantity_allowed", "decision", "reason")
+
+
+class MessageSerializer(serializers.ModelSerializer[ClarificationMessage]):
+    class Meta:
+        model = ClarificationMessage
+        fields = ("author", "text", "page", "at", "expires_at", "answered_at")
+
+
+class ReviewSerializer(serializers.ModelSerializer[Review]):
+    """Where a review stands, for those who review."""
+
+    id = serializers.CharField(source="prescription_id")
+    claimed_by = serializers.CharField(source="claimed_by.username", default=None, allow_null=True)
+    reviewer = serializers.CharField(source="reviewer.username", default=None, allow_null=True)
+    second_checker = serializers.CharField(source="second_checker.username", default=None, allow_null=True)
+    reason = ReasonSerializer(allow_null=True)
+    lines = OrderLineSerializer(source="prescription.order_lines", many=True)
+    messages = MessageSerializer(many=True)
+
+    class Meta:
+        model = Review
+        fields = (
+            "id",
+            "status",
+            "version",
+            "priority",
+            "queued_at",
+            "due_at",
+            "claimed_by",
+            "claimed_until",
+            "outcome",
+            "decided_at",
+            "reviewer",
+            "second_checker",
+            "reason",
+            "reason_page",
+            "customer_text",
+            "internal_note",
+            "prescribed_on",
+            "prescriber",
+            "registration_number",
+            "checklist",
+            "override_reason",
+            "valid_until",
+            "lines",
+            "messages",
+        )
+
+
+class LineVerdictSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    decision = serializers.ChoiceField(choices=[d for d in LineDecision.values if d != LineDecision.PENDING])
+    quantity_allowed = serializers.IntegerField(required=False, help_text="Where it is less than ordered.")
+    reason = serializers.CharField(required=False, help_text="Code of the reason, where it is refused.")
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What to send; `review.payload` checks it and names every field that is wrong."""
+
+    outcome = serializers.ChoiceField(
+        choices=["approved", "partially_approved", "rejected", "clarification", "confirmed", "returned", "reopened"],
+        help_text="`confirmed` and `returned` are second checks.",
+    )
+    version = serializers.IntegerField(required=False, help_text="Of the review that was looked at; or If-Match.")
+    prescribed_on = serializers.DateField(required=False)
+    prescriber = serializers.CharField(required=False)
+    registration_number = serializers.CharField(required=False)
+    checklist = serializers.DictField(
+        child=serializers.BooleanField(), required=False, help_text=f"Points: {', '.join(CHECKLIST)}."
+    )
+    pages_seen = serializers.ListField(child=serializers.IntegerField(), required=False)
+    override_reason = serializers.CharField(required=False, help_text="Why approve without all points and pages.")
+    lines = LineVerdictSerializer(many=True, required=False)
+    reason = serializers.CharField(required=False)
+    reason_page = serializers.IntegerField(required=False)
+    customer_text = serializers.CharField(required=False)
+    internal_note = serializers.CharField(required=False)
+    question = serializers.CharField(required=False, help_text="For `clarification`.")
+    note = serializers.CharField(required=False, help_text="For `returned` and `reopened`: why.")
+
+
+class Decision(APIView):
+    """The review of one prescription, and the decision on it."""
+
+    scopes = {"GET": "rx:review", "POST": "rx:review"}  # noqa: RUF012
+
+    @extend_schema(operation_id="decision_retrieve", responses={200: ReviewSerializer, **problems_of(404, 410)})
+    def get(self, request: Request, rx: str) -> Response:
+        if not actors.of(request).may("view_review"):
+            raise _forbidden()
+        return _answer(_find(request, rx))
+
+    @extend_schema(
+        operation_id="decision_create",
+        request=DecisionSerializer,
+        parameters=[_IF_MATCH_PARAMETER],
+        responses={200: ReviewSerializer, **problems_of(400, 404, 409, 410, 412, 422, 428)},
+    )
+    def post(self, request: Request, rx: str) -> Response:
+        """Decide on the version that you looked at. The review must be claimed by you (second checks need no claim)."""
+        _find(request, rx)
+        sent = request.data if isinstance(request.data, dict) else {}
+        version, by_header = _version(request, sent)
+        try:
+            _decide(rx, sent, actors.of(request), version)
+        except Problem as problem:
+            if by_header and problem.code == "stale-version":
+                problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
+            raise
+        return _answer(_find(request, rx))
+
+
+class Claim(APIView):
+    """The lease on one review: `POST` takes or renews it, `DELETE` gives it back."""
+
+    scopes = {"POST": "rx:review", "DELETE": "rx:review"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="claim_create", request=None, responses={200: ReviewSerializer, **problems_of(404, 409, 410)}
+    )
+    def post(self, request: Request, rx: str) -> Response:
+        _find(request, rx)
+        queue.claim(rx, _person(request).user)
+        return _answer(_find(request, rx))
+
+    @extend_schema(operation_id="claim_delete", responses={204: None, **problems_of(404, 409, 410)})
+    def delete(self, request: Request, rx: str) -> Response:
+        _find(request, rx)
+        queue.release(rx, _person(request).user)
+        return Response(status=204, headers={"Cache-Control": "no-store"})
+
+
+class NextReview(APIView):
+    """Claims the next review of the queue: highest priority, then longest wait. 204 when nothing waits."""
+
+    scopes = {"POST": "rx:review"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="reviews_next", request=None, responses={200: ReviewSerializer, 204: None, **problems_of()}
+    )
+    def post(self, request: Request) -> Response:
+        claimed = queue.claim_next(_person(request).user, among=visible(request))
+        if claimed is None:
+            return Response(status=204, headers={"Cache-Control": "no-store"})
+        return _answer(_find(request, claimed.pk))
+
+
+class OrderLines(APIView):
+    """What was ordered against a prescription: `PUT` replaces all lines as long as nobody has started on it."""
+
+    scopes = {"GET": "rx:read", "PUT": "rx:write"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="order_lines_list", responses={200: OrderLineSerializer(many=True), **problems_of(404, 410)}
+    )
+    def get(self, request: Request, rx: str) -> Response:
+        review = _find(request, rx)
+        return Response(OrderLineSerializer(review.prescription.order_lines.all(), many=True).data)
+
+    @extend_schema(
+        operation_id="order_lines_update",
+        request=OrderLineSerializer(many=True),
+        responses={200: OrderLineSerializer(many=True), **problems_of(400, 404, 409, 410)},
+    )
+    def put(self, request: Request, rx: str) -> Response:
+        review = _find(request, rx)
+        asked = OrderLineSerializer(data=request.data, many=True)
+        asked.is_valid(raise_exception=True)
+        rows = orderlines.replace(review.pk, asked.validated_data, actor=actors.of(request))
+        return Response(OrderLineSerializer(rows, many=True).data)
+
+
+def _find(request: Request, rx: str) -> Review:
+    """The review, if this caller may see the prescription. Raises Problem: 404, 410."""
+    messages = Prefetch("messages", ClarificationMessage.objects.order_by("at", "id"))
+    review = (
+        Review.objects.filter(prescription__in=visible(request), pk=rx)
+        .select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason")
+        .prefetch_related("prescription__order_lines", messages)
+        .first()
+    )
+    if review is None:
+        raise answers.not_found()
+    if review.prescription.erased_at is not None:
+        raise answers.erased()
+    return review
+
+
+def _answer(review: Review) -> Response:
+    headers = {"ETag": f'"{review.version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    return Response(ReviewSerializer(review).data, headers=headers)
+
+
+def _person(request: Request) -> Actor:
+    actor = actors.of(request)
+    if actor.user is None:
+        raise _forbidden()
+    return actor
+
+
+def _decide(rx: str, sent: dict[str, Any], actor: Actor, version: int) -> None:
+    match str(sent.get("outcome", "")):
+        case ReviewStatus.CLARIFICATION:
+            page = sent.get("reason_page")
+            clarifications.ask(
+                rx,
+                clean(sent.get("question")),
+                actor=actor,
+                version=version,
+                page=page if type(page) is int else None,
+            )
+        case "confirmed":
+            decisions.confirm(rx, actor=actor, version=version)
+        case "returned":
+            decisions.disagree(rx, actor=actor, version=version, note=clean(sent.get("note")))
+        case "reopened":
+            decisions.reopen(rx, actor=actor, version=version, note=clean(sent.get("note")))
+        case _:
+            decisions.decide(rx, sent, actor=actor, version=version)
+
+
+def _version(request: Request, sent: dict[str, Any]) -> tuple[int, bool]:
+    """The version that the caller looked at, and whether it came as If-Match. Raises Problem 428."""
+    version = sent.get("version")
+    if type(version) is int:
+        return version, False
+    match = _IF_MATCH.match(request.headers.get("If-Match", ""))
+    if match is None:
+        raise Problem(
+            428,
+            "version-missing",
+            "Say which version you looked at",
+            "Send `version` in the body, or its ETag as If-Match.",
+        )
+    return int(match[1]), True
+
+
+def _forbidden() -> Problem:
+    return Problem(
+        403, "forbidden", "Not allowed", "Reviewing needs a person: bind the token to one (`rxtoken create --user`)."
+    )

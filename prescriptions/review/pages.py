@@ -1,0 +1,38 @@
+"""What reviewers do to a page besides deciding: open it, turn it. No variant is touched: addresses change, objects stay."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from prescriptions import audit
+from prescriptions.actors import Actor
+from prescriptions.models import Page
+from prescriptions.problems import Problem, not_found
+from prescriptions.review.transitions import load
+
+_QUARTER_TURNS = (0, 90, 180, 270)
+
+
+def opened(rx: str, number: int, *, actor: Actor) -> None:
+    """Somebody looks at a page: that is all the trail needs to know."""
+    load(rx)
+    if not Page.objects.filter(prescription_id=rx, number=number).exists():
+        raise not_found()
+    audit.record(rx, audit.Verb.PAGE_OPENED, actor=actor, data={"page": number})
+
+
+def rotate(rx: str, number: int, degrees: int, *, actor: Actor) -> Page:
+    """Set which way is up, clockwise, for every URL that we give out from now on. Raises Problem 403, 404, 410, 422."""
+    if not actor.may("claim_review"):
+        raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
+    if degrees not in _QUARTER_TURNS:
+        raise Problem(422, "invalid", _("The request is not valid"), _("Allowed are 0, 90, 180 and 270 degrees."))
+    load(rx)
+    with transaction.atomic():
+        changed = Page.objects.filter(prescription_id=rx, number=number).exclude(rotation=degrees)
+        if changed.update(rotation=degrees):
+            data = {"page": number, "rotation": degrees}
+            audit.record(rx, audit.Verb.PAGE_ROTATED, actor=actor, data=data)
+    page = Page.objects.filter(prescription_id=rx, number=number).first()
+    if page is None:
+        raise not_found()
+    return page

@@ -1,0 +1,90 @@
+"""How the prescriptions of an order fare: cards for the page and for polling, the customer's answers, withdrawals."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+
+from prescriptions import actors, delivery, drafts, links, progress, variants
+from prescriptions.models import Page
+from prescriptions.problems import Problem
+from prescriptions.progress import Progress
+from prescriptions.review import clarifications
+from prescriptions.views.order_access import OrderView
+from transforms.presets import preset
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page's thumbnail and preview, ready for a template."""
+
+    page: Page
+    thumb: str
+    width: int
+    height: int
+    preview: str
+
+
+class OrderStatus(OrderView):
+    """The status cards alone, for polling: 304 while nothing has changed."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        sent = progress.of_order(self.link)
+        context = _context(self, sent)
+        pictures = [picture.thumb for _progress, row in context["cards"] for picture in row]
+        state = repr([(item.prescription.pk, item.version, item.stage) for item in sent] + pictures)
+        etag = f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        if delivery.unchanged(request, etag):
+            return HttpResponse(status=304, headers=headers)
+        response = render(request, "prescriptions/status_cards.html", context)
+        for name, value in headers.items():
+            response.headers[name] = value
+        return response
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """`answer:{rx}` to the pharmacist's question, or `withdraw:{rx}`."""
+        action, _, rx = request.POST.get("action", "").partition(":")
+        sent = progress.of_order(self.link)
+        if rx not in {item.prescription.pk for item in sent} or action not in ("answer", "withdraw"):
+            raise Http404
+        try:
+            if action == "answer":
+                clarifications.answer(rx, request.POST.get("answer", ""), actor=actors.CUSTOMER)
+            else:
+                clarifications.withdraw(rx, actor=actors.CUSTOMER)
+        except Problem as problem:
+            page = show(self, request, sent, complaint=problem.detail)
+            page.status_code = problem.status
+            return page
+        return HttpResponseRedirect(self.base, status=303)
+
+
+def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complaint: str = "") -> HttpResponse:
+    """The whole status page."""
+    context = {**_context(view, sent), "unsent": len(drafts.files_of(view.link)), "complaint": complaint}
+    return render(request, "prescriptions/status.html", context)
+
+
+def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
+    return {
+        "link": view.link,
+        "base": view.base,
+        "status_path": view.under("status"),
+        "cards": [(item, [_picture(page) for page in item.prescription.pages.all()]) for item in sent],
+    }
+
+
+def _picture(page: Page) -> Picture:
+    token, size = links.mint(page.prescription_id), variants.size_of(page)
+    thumb, preview = preset("thumb", size), preset("preview", size)
+    rx = page.prescription_id
+    return Picture(
+        page,
+        links.variant_path(rx, page.number, thumb, token),
+        thumb.size.width,
+        thumb.size.height,
+        links.variant_path(rx, page.number, preview, token),
+    )
