@@ -70,6 +70,14 @@ ifneq ($(wildcard Dockerfile),)
 	$(VENV)/bin/hadolint Dockerfile
 endif
 
+ifneq ($(wildcard deploy/lambda/template.yaml),)
+	$(VENV)/bin/cfn-lint --include-checks W I --non-zero-exit-code informational deploy/lambda/template.yaml
+endif
+
+.PHONY: lambda-zip
+lambda-zip: $(VENV)/.dev ## the Lambda function's code, for arm64 (ARCH=x86_64 for the other)
+	$(PY) deploy/lambda/build_zip.py --arch $(or $(ARCH),arm64)
+
 .PHONY: bench
 bench: $(VENV)/.dev ## benchmarks against named peers
 	$(PY) -m bench $(ARGS)

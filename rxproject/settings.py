@@ -241,6 +241,8 @@ CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     "prescriptions.tasks.sweep": {"queue": "control"},
     "prescriptions.tasks.reconcile_nightly": {"queue": "control"},
+    "prescriptions.tasks.tend_reviews": {"queue": "control"},
+    "prescriptions.tasks.anchor_audit": {"queue": "control"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500

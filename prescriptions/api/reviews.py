@@ -1,4 +1,4 @@
-"""Reviewing by API: claim, decide, release. A token with `rx:review` acts in the name, and with the rights, of a person.
+"""Reviewing by API: claim, decide, release. A token with `rx:review` acts in the name and with the rights of a person.
 
 Thin: what is allowed and what a decision needs is decided in `prescriptions.review`.
 """

@@ -93,7 +93,18 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
 
     class Meta:
         model = Prescription
-        fields = ("id", "status", "reason", "customer_action", "order_ref", "patient_ref", "created_at", "pages", "documents", "manifest")
+        fields = (
+            "id",
+            "status",
+            "reason",
+            "customer_action",
+            "order_ref",
+            "patient_ref",
+            "created_at",
+            "pages",
+            "documents",
+            "manifest",
+        )
 
     @extend_schema_field(serializers.ChoiceField(choices=ReviewStatus.values))
     def get_status(self, prescription: Prescription) -> str:

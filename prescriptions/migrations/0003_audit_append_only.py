@@ -1,11 +1,13 @@
 """The database itself refuses to change or delete what was audited, whoever asks."""
 
+from typing import Any
+
 from django.db import migrations
 
 TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescriptions_auditanchorhead")
 
 
-def seal(apps, schema_editor):
+def seal(apps: Any, schema_editor: Any) -> None:
     vendor = schema_editor.connection.vendor
     if vendor == "sqlite":
         for table in TABLES:
@@ -26,7 +28,7 @@ def seal(apps, schema_editor):
             )
 
 
-def unseal(apps, schema_editor):
+def unseal(apps: Any, schema_editor: Any) -> None:
     vendor = schema_editor.connection.vendor
     for table in TABLES:
         if vendor == "sqlite":

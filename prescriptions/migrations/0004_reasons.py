@@ -1,5 +1,7 @@
 """The reasons that a shop starts with, and a review for every prescription that came before there were reviews."""
 
+from typing import Any
+
 from django.db import migrations
 
 # code, title for the customer, text for the customer, what the customer can do, can be put right, needs a note
@@ -249,7 +251,7 @@ REASONS = {
 }
 
 
-def seed(apps, schema_editor):
+def seed(apps: Any, schema_editor: Any) -> None:
     ReasonCode = apps.get_model("prescriptions", "ReasonCode")
     rows = [(group, *row) for group, rows in REASONS.items() for row in rows]
     ReasonCode.objects.bulk_create(
@@ -270,7 +272,7 @@ def seed(apps, schema_editor):
     )
 
 
-def open_reviews(apps, schema_editor):
+def open_reviews(apps: Any, schema_editor: Any) -> None:
     Prescription = apps.get_model("prescriptions", "Prescription")
     Review = apps.get_model("prescriptions", "Review")
     fresh = []

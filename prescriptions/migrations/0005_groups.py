@@ -3,6 +3,8 @@
 Who may look at a page (`view_page`) sees its pictures: auditors and operators may not, unless somebody grants it.
 """
 
+from typing import Any
+
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
@@ -37,7 +39,7 @@ GROUPS = {
 }
 
 
-def make(apps, schema_editor):
+def make(apps: Any, schema_editor: Any) -> None:
     # Permissions are made after all migrations; the groups need them now.
     config = apps.get_app_config("prescriptions")
     config.models_module = True  # without it `create_permissions` takes the app for one without models

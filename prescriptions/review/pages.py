@@ -1,4 +1,4 @@
-"""What reviewers do to a page besides deciding: open it, turn it. No variant is touched: addresses change, objects stay."""
+"""What reviewers do to a page besides deciding: open it, turn it. Addresses change; no stored variant is touched."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _

@@ -54,6 +54,8 @@ def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> 
     """All components by name; those that others need come first."""
     build = _Builder(env=env, edge=edge, sizes=sizes, lock_fd=lock_fd)
     every = [build.s3(), build.redis(), build.migrate(), build.web(), build.worker(), build.beat()]
+    if env.uses_lambda:
+        every.append(build.gateway())
     if edge:
         every += [build.generate(), build.edge_server()]
     return {component.name: component for component in every}
@@ -243,6 +245,16 @@ class _Builder:
             lambda: readiness.worker_answers(self.env.redis_url, BEAT_NODE),
             after=("s3", "redis", "migrate"),
         )
+
+    def gateway(self) -> Component:
+        port = self.env.ports.gateway
+
+        def command() -> Command:
+            argv = [sys.executable, "-m", "rxproject.gateway"]
+            return self._command("gateway", argv, self.env.gateway())
+
+        # Unsigned callers are refused: that it answers at all is what counts.
+        return Component("gateway", command, lambda: readiness.http_status(port, "/") == 403, after=("s3",))
 
     def edge_server(self) -> Component:
         def command() -> Command:

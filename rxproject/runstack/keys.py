@@ -34,18 +34,24 @@ class Keys:
     filer_read: str = field(default_factory=_token)
     filer_write: str = field(default_factory=_token)
     volume_write: str = field(default_factory=_token)
+    gateway: str = field(default_factory=_token)
     s3: dict[str, str] = field(default_factory=lambda: {identity.value: _token() for identity in Identity})
 
 
 def load_or_create(path: Path) -> Keys:
-    """The keys in `path`, made on the first call. The caller holds the lock of the state directory."""
-    if not path.exists():
-        write_private(path, json.dumps(asdict(Keys()), indent=1))
+    """The keys in `path`; missing ones (all, on the first call) are made and kept.
+
+    The caller holds the lock of the state directory.
+    """
     try:
-        return Keys(**json.loads(path.read_text()))
+        known = json.loads(path.read_text()) if path.exists() else {}
+        keys = Keys(**known)
     except (ValueError, TypeError) as error:
         raise StackError(
             f"{path} cannot be read as secrets ({error}). Restore it from a backup; or delete it to make "
             f"new secrets: every link and session then ends, the stored data stays.",
             exit_code=2,
         ) from error
+    if asdict(keys) != known:
+        write_private(path, json.dumps(asdict(keys), indent=1))
+    return keys

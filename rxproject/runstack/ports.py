@@ -25,6 +25,7 @@ class Ports:
     redis: int
     web: int
     generate: int
+    gateway: int
 
 
 def is_free(port: int) -> bool:
@@ -61,8 +62,15 @@ def pick(*, front: int | None, s3_before: int | None = None) -> Ports:
         s3 = s3_before if s3_before is not None and _hold(held, *s3_ports(s3_before)) else None
         if s3 is None:
             s3 = _pick_s3(held)
-        redis, web, generate = (_pick_one(held) for _ in range(3))
-        return Ports(front=_pick_one(held) if front is None else front, s3=s3, redis=redis, web=web, generate=generate)
+        redis, web, generate, gateway = (_pick_one(held) for _ in range(4))
+        return Ports(
+            front=_pick_one(held) if front is None else front,
+            s3=s3,
+            redis=redis,
+            web=web,
+            generate=generate,
+            gateway=gateway,
+        )
 
 
 def s3_ports(first: int) -> tuple[int, ...]:

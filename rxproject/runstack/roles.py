@@ -39,6 +39,7 @@ _DECIDED_HERE = frozenset({
     "RX_SECRET_KEY", "RX_LINK_KEYS", "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE",
     "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
     "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET",
+    "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY",
 })  # fmt: skip
 
 
@@ -99,6 +100,34 @@ class Environments:
             "RX_VARIANTS_BUCKET": VARIANTS,
         }
 
+    @property
+    def uses_lambda(self) -> bool:
+        """Does RX_BACKEND or RX_FALLBACK_BACKEND ask for the gateway?"""
+        settings = {**self._callers_settings(), **self.overrides}
+        return "lambda" in (settings.get("RX_BACKEND"), settings.get("RX_FALLBACK_BACKEND"))
+
+    def gateway(self) -> dict[str, str]:
+        """The whole environment of the local API Gateway; the function it drives is told the RX_LAMBDA_ part alone."""
+        function = {
+            "AWS_ACCESS_KEY_ID": Identity.RENDERER.value,
+            "AWS_SECRET_ACCESS_KEY": self.keys.s3[Identity.RENDERER.value],
+            "AWS_REGION": REGION,
+            "RX_S3_ENDPOINT": self.s3_endpoint,
+            "RX_ORIGINALS_BUCKET": ORIGINALS,
+            "RX_VARIANTS_BUCKET": VARIANTS,
+        }
+        return {
+            **shell(),
+            "PYTHONUNBUFFERED": "1",
+            "RX_GATEWAY_LISTEN": f"{LOOPBACK}:{self.ports.gateway}",
+            "RX_GATEWAY_REGION": REGION,
+            **self._gateway_keys(),
+            **{f"RX_LAMBDA_{name}": value for name, value in function.items()},
+        }
+
+    def _gateway_keys(self) -> dict[str, str]:
+        return {"RX_GATEWAY_ACCESS_KEY": "generate", "RX_GATEWAY_SECRET_KEY": self.keys.gateway}
+
     def _callers_settings(self) -> dict[str, str]:
         mine = {
             "RX_BASE_URL": self.base_url,
@@ -131,6 +160,9 @@ class Environments:
         private = {"RX_SECRET_KEY": self.keys.web_secret if signs else self.keys.worker_secret}
         if signs:
             private["RX_LINK_KEYS"] = self.keys.link_keys
+        if self.uses_lambda:
+            private["RX_GATEWAY_URL"] = f"http://{LOOPBACK}:{self.ports.gateway}/render"
+            private.update(self._gateway_keys())
         if identity := _IDENTITIES[role]:
             private["RX_S3_ACCESS_KEY"] = identity.value
             private["RX_S3_SECRET_KEY"] = self.keys.s3[identity.value]

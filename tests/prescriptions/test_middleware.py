@@ -118,7 +118,7 @@ def test_one_line_for_each_request(http: Client, caplog: pytest.LogCaptureFixtur
     assert "secret" not in str(record.__dict__)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "testserver:99999", "a b", "testserver@evil", "[::1", ""])
+@pytest.mark.parametrize("host", ["evil.example", "testserver:x", "a b", "testserver@evil", "[::1", ""])
 @pytest.mark.parametrize("path", ["/api/v1/schema", image(), "/orders/A/prescription"])
 def test_a_host_that_is_not_ours_is_400(path: str, host: str, http: Client) -> None:
     response = http.get(path, headers={"Host": host})

@@ -1,4 +1,4 @@
-"""The customer's pages, by plain forms: nothing without a link, everything with it, and clear words for each bad file."""
+"""The customer's pages, by plain forms: nothing without a link, and clear words for each bad file."""
 
 import re
 from typing import Any

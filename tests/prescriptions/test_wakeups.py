@@ -120,7 +120,8 @@ def test_a_fork_starts_anew() -> None:
         "with wakeups.Registration('a'): pass\n"
         "before = wakeups._waiting\n"
         "if (pid := os.fork()) == 0:\n"
-        "    with wakeups.Registration('b'): ok = wakeups._waiting is not before and wakeups._waiting.listener.is_alive()\n"
+        "    with wakeups.Registration('b'):\n"
+        "        ok = wakeups._waiting is not before and wakeups._waiting.listener.is_alive()\n"
         "    os._exit(0 if ok else 1)\n"
         "os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )

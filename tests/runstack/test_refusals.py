@@ -1,5 +1,6 @@
 """What runstack refuses before it starts anything, in words that say what to do."""
 
+import json
 import socket
 import sys
 from pathlib import Path
@@ -110,6 +111,19 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     values = [first.web_secret, first.worker_secret, first.redis_password, *first.s3.values()]
     assert len(set(values)) == len(values) == 7
     assert {len(value) for value in values} == {64}
+
+
+def test_a_file_of_an_older_version_gets_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    before = load_or_create(file)
+    older = {name: value for name, value in json.loads(file.read_text()).items() if name != "filer_read"}
+    file.write_text(json.dumps(older))
+
+    first, second = load_or_create(file), load_or_create(file)
+
+    assert first == second
+    assert first.filer_read != before.filer_read
+    assert (first.web_secret, first.s3) == (before.web_secret, before.s3)
 
 
 def test_s3_keeps_its_ports_while_they_are_free() -> None:

@@ -10,7 +10,7 @@ from rxproject.runstack.roles import Environments, Role
 from rxproject.runstack.state import StateDir
 
 KEYS = Keys()
-PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012)
+PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012, gateway=12013)
 DJANGO = (Role.WEB, Role.GENERATE, Role.WORKER, Role.BEAT)
 
 
@@ -30,6 +30,7 @@ SECRETS = {
     "Valkey's password": KEYS.redis_password,
     **{f"S3 as {identity}": KEYS.s3[identity.value] for identity in Identity},
     "the filer's keys": KEYS.filer_read,
+    "the gateway's key": KEYS.gateway,
 }
 HELD = {
     Role.WEB: {"the site's signing key", "the link keys", "Valkey's password", "S3 as web"},

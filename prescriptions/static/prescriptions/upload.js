@@ -79,7 +79,7 @@ function send(job) {
   xhr.onload = () => {
     if (xhr.status == 201) return finish(job, xhr.response)
     if (xhr.status > 499 || xhr.status == 429) return again(job)
-    try { fail(job, JSON.parse(xhr.response).detail) } catch { fail(job, fill(say.lost, job.file.name)) } // not our words
+    try { fail(job, JSON.parse(xhr.response).detail) } catch { fail(job, fill(say.lost, job.file.name)) }
   }
   xhr.onloadend = () => { active--; next() }
   xhr.send(body)
@@ -150,7 +150,7 @@ function step(row, other, side, button, back) {
   if (!other?.matches('.kept')) return
   other[side](row)
   button.focus()
-  if (document.activeElement != button) $(`[data-do=${back}]`, row).focus() // it is the first or last now
+  if (document.activeElement != button) $(`[data-do=${back}]`, row).focus()
   tell(fill(say.moved, $('bdi', row).textContent, { place: kept().indexOf(row) + 1 }))
   save()
 }
@@ -171,7 +171,7 @@ list.onclick = e => {
   e.preventDefault()
   actions[button.dataset.do](button.closest('.file'), button)
 }
-onpaste = e => add(e.clipboardData.files)
+document.onpaste = e => add(e.clipboardData.files)
 ondragover = ondragleave = ondrop = e => {
   if (!e.dataTransfer.types.includes('Files')) return
   e.preventDefault()

@@ -1,0 +1,50 @@
+"""An order's customer: a signed link, files, and a browser without JavaScript."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from prescriptions import orders
+from prescriptions.orders import OrderLink
+from rxproject.runstack.stack import Stack
+
+
+def picture(shade: str = "navy", form: str = "PNG") -> bytes:
+    """A small page; another shade is another file."""
+    image = Image.new("RGB", (300, 400), "white")
+    image.paste(shade, (40, 40, 200, 120))
+    out = io.BytesIO()
+    image.save(out, form)
+    return out.getvalue()
+
+
+def file(name: str = "page.png", data: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, picture() if data is None else data)
+
+
+@pytest.fixture
+def link(servers: Stack, transactional_db: None) -> OrderLink:
+    return orders.mint(order_ref="A-1", client="shop", expires_in=600, patient_ref="P-1")
+
+
+@pytest.fixture
+def customer(link: OrderLink) -> Client:
+    """Has opened the link of order A-1."""
+    client = Client(raise_request_exception=False)
+    assert client.get(orders.page_path(link)).status_code == 303
+    return client
+
+
+@pytest.fixture
+def originals(servers: Stack) -> Callable[[str], list[str]]:
+    """Every version of every original under a prefix, asked of S3 itself."""
+
+    def listing(prefix: str) -> list[str]:
+        answer = servers.s3_client("bootstrap").list_object_versions(Bucket="rx-originals", Prefix=prefix)
+        return sorted(item["Key"] for item in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])])
+
+    return listing
