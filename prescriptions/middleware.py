@@ -102,8 +102,6 @@ def problem_for(exc: Exception) -> problems.Problem | None:
             return problems.Problem(413, "too-much", "Too much in one request", "Send fewer or smaller parts.")
         case RecursionError():
             return problems.Problem(400, "invalid", "The request is not valid", "It is nested too deeply.")
-        case OverflowError():
-            return problems.Problem(400, "invalid", "The request is not valid", "A number in it is out of range.")
         case SuspiciousOperation() | MultiPartParserError():
             return problems.Problem(400, "invalid", "The request is not valid", "Its form data cannot be read.")
     return None

@@ -148,10 +148,10 @@ def staff(*permissions: str, **fields: bool) -> Client:
 def test_a_session_reads_with_the_permission_to_view(page: Page) -> None:
     path = f"{LIST}/{page.prescription_id}"
 
-    assert staff("view_prescription").get(path).status_code == 200
+    assert staff("view_page").get(path).status_code == 200
     assert staff().get(path).status_code == 403
-    assert staff("view_prescription", is_staff=False).get(path).status_code == 403
-    assert staff("view_prescription", is_active=False).get(path).status_code == 401
+    assert staff("view_page", is_staff=False).get(path).status_code == 403
+    assert staff("view_page", is_active=False).get(path).status_code == 401
 
 
 def test_a_session_cannot_be_used_by_another_site(servers: Stack) -> None:
@@ -165,7 +165,7 @@ def test_a_session_cannot_be_used_by_another_site(servers: Stack) -> None:
 
 
 def test_a_bad_token_is_not_rescued_by_a_session(page: Page) -> None:
-    client = staff("view_prescription")
+    client = staff("view_page")
 
     assert client.get(LIST, headers={"Authorization": "Bearer nonsense"}).status_code == 401
 
@@ -205,4 +205,4 @@ def test_a_list_holds_ones_own_only(upload: Upload, http: Client, bearer: Callab
     assert seen("rx:read", client="clinic") == {theirs.id}
     assert seen("rx:read", client="SHOP") == set()
     assert seen("rx:read", "rx:all", client="audit") == {mine.id, theirs.id}
-    assert {row["id"] for row in staff("view_prescription").get(LIST).json()["results"]} == {mine.id, theirs.id}
+    assert {row["id"] for row in staff("view_page").get(LIST).json()["results"]} == {mine.id, theirs.id}

@@ -28,7 +28,7 @@ def test_an_upload_answers_with_all_that_a_client_needs(http: Client, bearer: Be
     assert (response.status_code, response["Cache-Control"]) == (201, "no-store")
     body = response.json()
     assert response["Location"] == f"http://testserver{LIST}/{body['id']}"
-    assert (body["status"], body["order_ref"], body["patient_ref"]) == ("received", "O-1", "P-1")
+    assert (body["status"], body["order_ref"], body["patient_ref"]) == ("queued", "O-1", "P-1")
     assert [page["id"] for page in body["pages"]] == [f"{body['id']}_{n}" for n in (1, 2, 3)]
     assert [document["name"] for document in body["documents"]] == ["a.jpg", "b.pdf"]
     first = body["pages"][0]
