@@ -7,7 +7,6 @@ from typing import Any
 from rxproject.runstack.stack import Stack
 
 _PAGES = (
-    ("Upload a prescription", "/upload/"),
     ("Review queue and admin", "/admin/"),
     ("REST API", "/api/v1/docs"),
 )
@@ -17,6 +16,7 @@ def banner(stack: Stack, *, seconds: float, demo: Mapping[str, Any] | None) -> s
     """One block of text. `demo` is the content of demo.json, or None without --demo."""
     rows = [(title, stack.base_url + path) for title, path in _PAGES]
     if demo:
+        rows.insert(0, ("Upload as a customer", demo["order_link"]))
         rows += [
             (f"Log in as {role}", f"{user['username']} / {user['password']}") for role, user in demo["users"].items()
         ]

@@ -39,8 +39,9 @@ class Stack:
     """One installation in `state_dir`. Start and stop it in the main thread, or use it as a context manager.
 
     `port=None` picks a free front door. `only` starts some components by name (`{"s3", "redis"}`: a second).
-    `overrides` are RX_ settings for the Django roles. `quick_stop` kills S3 instead of letting it flush for
-    two seconds; nothing that was acknowledged is lost. Without `run` no dead server is started again.
+    `overrides` are RX_ settings for the Django roles; a changed one counts from a role's next `restart`.
+    `quick_stop` kills S3 instead of letting it flush for two seconds; nothing that was acknowledged is lost.
+    Without `run` no dead server is started again.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Stack:
         self._edge = edge
         self._demo = demo
         self._only = None if only is None else frozenset(only)
-        self._overrides = dict(overrides or {})
+        self.overrides = dict(overrides or {})
         self._sizes = sizes
         self._quick_stop = quick_stop
         self._say = say
@@ -201,7 +202,7 @@ class Stack:
             state=self.state,
             keys=keys.load_or_create(self.state.secrets),
             ports=self._pick_ports(),
-            overrides=self._overrides,
+            overrides=self.overrides,
         )
         every = components(self._env, edge=self._edge, sizes=self._sizes, lock_fd=self._lock.fd)
         if unknown := (self._only or frozenset()) - every.keys():

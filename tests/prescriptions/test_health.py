@@ -9,7 +9,6 @@ from pytest_django import Settings
 
 from prescriptions import heartbeat
 from prescriptions.views import health
-from tests.prescriptions.conftest import _forget_connections
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 
@@ -64,7 +63,6 @@ def test_a_missing_worker_is_named(http: Client, settings: Settings, monkeypatch
 
 def test_all_that_is_missing_is_named_at_once(http: Client, settings: Settings, no_redis: None, no_s3: None) -> None:
     settings.RX_BACKEND = "celery"
-    _forget_connections()
 
     assert missing(http) == {"storage", "broker", "worker"}
 

@@ -29,7 +29,11 @@ def with_database_that(error: Exception, path: str, http: Client, **headers: str
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")], ids=repr)
-@pytest.mark.parametrize("path", [image(), f"/generate{image()}", links.manifest_path(ID, links.mint(ID)), API])
+@pytest.mark.parametrize(
+    "path",
+    [image(), f"/generate{image()}", links.manifest_path(ID, links.mint(ID)), API],
+    ids=["image", "generate", "manifest", "api"],
+)
 def test_a_database_that_is_down_is_503(path: str, error: Exception, http: Client) -> None:
     token = {"Authorization": f"Bearer rxk_{'0' * 16}_{'A' * 43}"} if path == API else {}
 

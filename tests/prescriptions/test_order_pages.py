@@ -83,6 +83,7 @@ def test_the_bare_form_has_a_cookie_of_its_own(http: Client) -> None:
         mint().signed[:-1] + "?",
         "",
     ],
+    ids=["expired", "another order's", "forged", "empty"],  # the same in every test process
 )
 def test_a_link_that_is_not_this_orders_opens_nothing(signed: str, http: Client) -> None:
     assert http.get(PAGE, {"link": signed}).status_code == 404

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from prescriptions import storage
 from prescriptions.models import new_identifier
 from rxproject.runstack.stack import Stack
-from tests.prescriptions.conftest import CLOSED, _forget_connections, objects
+from tests.prescriptions.conftest import CLOSED, another_client, objects
 
 pytestmark = pytest.mark.usefixtures("servers")
 META = {"stored": "full/1,1/0/default.jpg", "pipeline": "p1", "source": "a" * 64, "canonical": "full/max/0/default.jpg"}
@@ -109,9 +109,8 @@ def test_a_refusal_is_never_a_missing_object(call: Callable[[str], object], key:
 def bootstrap(servers: Stack, settings: Settings) -> Iterator[None]:
     """Rights to everything: who may not list buckets gets 403 for one that does not exist."""
     settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers._environments.keys.s3["bootstrap"]
-    _forget_connections()
-    yield
-    _forget_connections()
+    with another_client("bootstrap"):
+        yield
 
 
 @pytest.mark.parametrize("call", [name for name in CALLS if name not in ("head_variant", "reachable")])
@@ -198,11 +197,10 @@ def test_deleting_everything_takes_all_versions_and_nothing_else(servers: Stack)
 
 
 def test_a_fork_gets_a_client_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    _forget_connections()
-    mine = storage.client()
-    assert storage.client() is mine
+    with another_client("a parent's"):
+        mine = storage.client()
+        assert storage.client() is mine
 
-    monkeypatch.setattr("os.getpid", lambda: 1)
+        monkeypatch.setattr("os.getpid", lambda: 1)
 
-    assert storage.client() is not mine
-    _forget_connections()
+        assert storage.client() is not mine

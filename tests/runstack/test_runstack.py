@@ -145,7 +145,7 @@ def test_the_life_of_a_stack(tmp_path: Path) -> None:
         run.process.send_signal(signal.SIGTERM)
         said, complained = run.process.communicate(timeout=PATIENCE_SECONDS)
         assert (run.process.returncode, complained) == (0, "")
-        assert f"http://127.0.0.1:{run.port}/upload/" in said
+        assert demo["order_link"] in said
         assert demo["users"]["pharmacist"]["password"] in said
         assert said.endswith("Stopping ...\nStopped.\n")
         wait_for(lambda: not any(is_alive(pid) for pid in everybody))

@@ -11,7 +11,7 @@ const tell = text => { $('#say').textContent = text }
 const warn = text => { $('#wait').textContent = text; $('#wait').hidden = !text }
 const page = document.documentElement
 page.classList.add('rx-js')
-const megabytes = bytes => (bytes / 2 ** 20).toLocaleString(page.lang, {
+const megabytes = bytes => Math.max(bytes / 2 ** 20, 0.1).toLocaleString(page.lang, {
   style: 'unit', unit: 'megabyte', maximumFractionDigits: 1 })
 const mark = file => [file.name, file.size, file.lastModified].join()
 const open = () => [...jobs.values()].filter(job => !job.kept)
@@ -104,7 +104,7 @@ function finish(job, html) {
   save()
 }
 
-// Advice and preview. What browsers cannot read (HEIC, PDF) is shown by the server afterwards.
+// Advice and preview. What browsers cannot read (HEIC, PDF), the server shows later.
 async function look(job) {
   let bitmap
   try { bitmap = await createImageBitmap(job.file) } catch { return }
