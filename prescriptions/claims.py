@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from prescriptions import logs
 from prescriptions.models import Page, Variant, VariantState, new_identifier
+from prescriptions.problems import erased
 from transforms.spec import Stored
 from transforms.version import PIPELINE
 
@@ -69,7 +71,10 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         backend=settings.RX_BACKEND[:16],
         request_id=logs.request_id(),
     )
-    Variant.objects.bulk_create([fresh], ignore_conflicts=True)
+    try:
+        Variant.objects.bulk_create([fresh], ignore_conflicts=True)
+    except IntegrityError:
+        raise erased() from None  # its page went this moment
     row = Variant.objects.get(page=page, stored=fresh.stored, pipeline=PIPELINE)
     row.page = page
     return row, row.id == fresh.id

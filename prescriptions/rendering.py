@@ -81,7 +81,10 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
     rx = variant.page.prescription_id
     if _erased(rx):
         # The tombstone was set between the last look and the put: nothing may come back.
-        storage.delete_variant(variant.key)
+        try:
+            storage.delete_variant(variant.key)
+        except storage.StorageUnavailable:
+            return "erased; the sweep deletes what was stored"
         return "erased"
     if redactions.is_superseded(variant.page, variant.stored):
         # Another redaction was confirmed meanwhile, and this one's objects were deleted: none may come back.

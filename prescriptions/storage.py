@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.conf import settings
 from django.core.files.storage import storages
@@ -47,21 +46,6 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
-def client_config() -> Config:
-    """The SDK's own time-outs are 60 s each: far longer than anybody waits for a picture."""
-    return Config(
-        signature_version="s3v4",
-        connect_timeout=2,
-        read_timeout=10,
-        retries={"mode": "standard", "total_max_attempts": 4},
-        max_pool_connections=64,
-        s3={"addressing_style": "path" if settings.RX_S3_ENDPOINT else "auto"},
-        # We send a SHA-256 of our own with each put; a second checksum would cost a pass over the bytes.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-
-
 _lock = threading.Lock()
 _client: "tuple[int, S3Client] | None" = None
 
@@ -78,7 +62,7 @@ def client() -> "S3Client":
                     region_name=settings.RX_S3_REGION,
                     aws_access_key_id=settings.RX_S3_ACCESS_KEY or None,
                     aws_secret_access_key=settings.RX_S3_SECRET_KEY or None,
-                    config=client_config(),
+                    config=settings.RX_S3_CLIENT_CONFIG,
                 )
                 _client = (os.getpid(), made)
     return _client[1]

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import dj_database_url
+from botocore.config import Config
 from celery.schedules import crontab
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -158,6 +159,19 @@ RX_S3_SECRET_KEY = os.environ.get("RX_S3_SECRET_KEY", "")
 RX_ORIGINALS_BUCKET = os.environ.get("RX_ORIGINALS_BUCKET", "rx-originals")
 RX_VARIANTS_BUCKET = os.environ.get("RX_VARIANTS_BUCKET", "rx-variants")
 
+# The SDK's own time-outs are 60 s each and five tries: far longer than anybody waits for a picture.
+RX_S3_CLIENT_CONFIG = Config(
+    signature_version="s3v4",
+    connect_timeout=2,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=64,
+    s3={"addressing_style": "path" if RX_S3_ENDPOINT else "auto"},
+    # A SHA-256 of our own goes with each put; a second checksum would cost a pass over the bytes.
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+
 
 def _bucket(name: str) -> dict[str, object]:
     """django-storages' options of one private bucket."""
@@ -169,8 +183,7 @@ def _bucket(name: str) -> dict[str, object]:
             "region_name": RX_S3_REGION,
             "access_key": RX_S3_ACCESS_KEY or None,
             "secret_key": RX_S3_SECRET_KEY or None,
-            "addressing_style": "path" if RX_S3_ENDPOINT else "auto",
-            "signature_version": "s3v4",
+            "client_config": RX_S3_CLIENT_CONFIG,
             "default_acl": None,
             "querystring_auth": True,
             "file_overwrite": False,

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.config import Config
 
 from rxproject.demo import samples
 from rxproject.runstack.stack import Stack
@@ -131,13 +132,14 @@ def servers(stack: Stack) -> Stack:
         setattr(settings, name, env[name])
         os.environ[name] = env[name]
     settings.CELERY_BROKER_URL = env["RX_REDIS_URL"]
+    settings.RX_S3_CLIENT_CONFIG = settings.RX_S3_CLIENT_CONFIG.merge(Config(s3={"addressing_style": "path"}))
     for bucket in ("originals", "variants", "default"):
         options = settings.STORAGES[bucket]["OPTIONS"]
         options.update(
             endpoint_url=env["RX_S3_ENDPOINT"],
             access_key=env["RX_S3_ACCESS_KEY"],
             secret_key=env["RX_S3_SECRET_KEY"],
-            addressing_style="path",
+            client_config=settings.RX_S3_CLIENT_CONFIG,
         )
     storages._storages.clear()
     return stack

@@ -29,8 +29,8 @@ def file(name: str = "page.png", data: bytes | None = None) -> SimpleUploadedFil
 
 
 @pytest.fixture
-def link(servers: Stack, transactional_db: None) -> OrderLink:
-    # Tests with real transactions empty every table afterwards, the seeded ones too.
+def link(servers: Stack, db: None) -> OrderLink:
+    # Other tests, with real transactions, empty every table afterwards: the seeded ones too.
     import_module("prescriptions.migrations.0004_reasons").seed(apps, None)
     return orders.mint(order_ref="A-1", client="shop", expires_in=600, patient_ref="P-1")
 

@@ -85,7 +85,9 @@ def test_the_same_key_gives_the_same_row(link: OrderLink, originals: Originals) 
     assert len(originals(first.draft_id)) == 1
 
 
-def test_parallel_tries_with_one_key_leave_one_row_and_one_original(link: OrderLink, originals: Originals) -> None:
+def test_parallel_tries_with_one_key_leave_one_row_and_one_original(
+    transactional_db: None, link: OrderLink, originals: Originals
+) -> None:
     def send(_: int) -> str:
         try:
             return drafts.add(link, file(), key="k1").pk

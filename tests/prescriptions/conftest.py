@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -141,11 +142,10 @@ def no_redis(servers: Stack, settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture
-def no_s3(servers: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_s3(servers: Stack, settings: Settings) -> Iterator[None]:
     """S3 has gone away: its address refuses connections. Asked once each time, to save the SDK's waiting."""
-    config = storage.client_config()
-    config.retries = {"mode": "standard", "total_max_attempts": 1}
-    monkeypatch.setattr(storage, "client_config", lambda: config)
+    once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    settings.RX_S3_CLIENT_CONFIG = settings.RX_S3_CLIENT_CONFIG.merge(once)
     settings.RX_S3_ENDPOINT = f"http://{CLOSED}"
     with another_client("closed port"):
         yield

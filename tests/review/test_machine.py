@@ -5,6 +5,7 @@ Given to Hypothesis as random walks over all entry points, with stale versions a
 
 from collections.abc import Callable
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -106,25 +107,23 @@ SENSIBLE = {
     S.APPROVED: [("reopen", "senior"), ("a day passes", ""), ("erase", "")],
     S.PARTIALLY_APPROVED: [("reopen", "senior2"), ("a day passes", ""), ("erase", "")],
 }
-wild = st.one_of(
-    st.tuples(st.sampled_from(sorted(BY_STAFF)), st.sampled_from(ROLES), st.sampled_from([0, 0, 0, 1])),
-    st.tuples(st.sampled_from(sorted(BY_OTHERS)), st.just(""), st.just(0)),
-)
+WILD = [(name, role, behind) for name in BY_STAFF for role in ROLES for behind in (0, 0, 0, 1)]
+WILD += [(name, "", 0) for name in BY_OTHERS] * 4
 
 
-def next_step(status: str) -> st.SearchStrategy[tuple[str, str, int]]:
-    sensible = SENSIBLE.get(ReviewStatus(status), [("erase", "")])
-    known = st.sampled_from(sensible).map(lambda step: (*step, 0))
-    return st.one_of(known, known, known, wild)
+def next_step(status: str, dice: Random) -> tuple[str, str, int]:
+    if dice.random() < 0.25:
+        return dice.choice(WILD)
+    return *dice.choice(SENSIBLE.get(ReviewStatus(status), [("erase", "")])), 0
 
 
 visited: set[tuple[str, str]] = set()
 
 
-def walk(review: Review, people: dict[str, Any], data: st.DataObject) -> None:
-    for _ in range(data.draw(st.integers(5, 20), label="steps")):
+def walk(review: Review, people: dict[str, Any], dice: Random) -> None:
+    for _ in range(15):
         before = Review.objects.get(pk=review.pk)
-        name, drawn, behind = data.draw(next_step(before.status), label=before.status)
+        name, drawn, behind = next_step(before.status, dice)
         role = (before.claimed_by.username if before.claimed_by else "pharmacist") if drawn == HOLDER else drawn
         events = AuditEvent.objects.filter(rx=review.pk).count()
         status = 200
@@ -175,12 +174,13 @@ def check(name: str, role: str, before: Review, after: Review, *, refused: bool)
 def test_no_sequence_of_calls_leads_where_no_arrow_leads(staff: dict[str, Any], schedule: str) -> None:
     visited.clear()
 
-    @settings(max_examples=50, deadline=None)
-    @given(data=st.data())
-    def walks(data: st.DataObject) -> None:
+    # One number per walk, not one draw per step: Hypothesis likes to repeat itself, and the walks must spread.
+    @settings(max_examples=40, deadline=None)
+    @given(seed=st.integers(0, 2**32))
+    def walks(seed: int) -> None:
         with transaction.atomic():
             review = make_review(lines=2, schedule=schedule)
-            walk(review, staff, data)
+            walk(review, staff, Random(seed))
             assert audit.verify(review.pk) == []
             transaction.set_rollback(True)
 

@@ -139,7 +139,7 @@ const actions = {
     xhr?.abort()
   },
   retry(row) { const job = jobs.get(row); job.tries = 0; show(job, ''); queue.push(job); next() },
-  keep(row) { $('.advice', row).remove(); $('.tools :last-child', row).focus() },
+  keep(row) { $('.advice', row).remove(); $('.tools>:last-child', row).focus() },
   retake(row) {
     actions[row.dataset.id ? 'remove' : 'cancel'](row)
     ;(camera.offsetParent ? camera : choose).click()
@@ -159,7 +159,7 @@ function leave(row) {
   const beside = row.nextElementSibling || row.previousElementSibling
   jobs.delete(row)
   row.remove()
-  ;(beside ? $('.tools :last-child', beside) : choose).focus()
+  ;(beside ? $('.tools>:last-child', beside) : choose).focus()
   tell(fill(say.removed, $('bdi', row).textContent))
   warn('')
 }
