@@ -33,6 +33,7 @@ class Verb(StrEnum):
     PAGE_OPENED = "page.opened"
     PAGE_ROTATED = "page.rotated"
     DOWNLOADED = "original.downloaded"
+    DOCUMENT_DOWNLOADED = "document.downloaded"
     REDACTED = "page.redacted"
     PRIORITY_SET = "review.priority"
     LINES_SET = "order.lines"

@@ -203,6 +203,13 @@ def release(variant: Variant) -> None:
     )
 
 
+def leave(variant: Variant) -> None:
+    """Undo `take_over(lost_object=True)`: the object is there after all, and the row says ready as before."""
+    Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.QUEUED).update(
+        state=VariantState.READY, owner=""
+    )
+
+
 def _close(variant: Variant, state: VariantState, code: str, detail: str, until: datetime) -> None:
     _held(variant).update(state=state, owner="", error_code=code[:48], error_detail=detail[:255], lease_until=until)
 

@@ -6,8 +6,16 @@ rights.
 
 import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
 from django.utils.http import content_disposition_header, parse_etags
 from rest_framework.request import Request
 
@@ -69,6 +77,22 @@ def variant(
         headers["Content-Disposition"] = 'attachment; filename="prescription.pdf"'
     headers["Content-Length"] = str(described.size)
     return StreamingHttpResponse(chunks, content_type=described.media_type, headers=headers)
+
+
+def document(file: BinaryIO, *, rx: str) -> HttpResponseBase:
+    """All pages of a prescription in one PDF, from an open file that is closed when it was sent."""
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=f"prescription-{rx[:8]}.pdf",
+        content_type="application/pdf",
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "private, no-store",
+        },
+    )
 
 
 def original(key: str, *, name: str, media_type: str) -> HttpResponseBase:

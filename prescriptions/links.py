@@ -95,6 +95,11 @@ def manifest_path(rx: str, token: str) -> str:
     return f"/iiif/presentation/3/{token}/{rx}/manifest"
 
 
+def document_path(rx: str, token: str) -> str:
+    """Path of all pages as one PDF, for who holds a link: manifests point to it."""
+    return f"/iiif/presentation/3/{token}/{rx}/document.pdf"
+
+
 def _mac(key: bytes, kid: str, exp: str, scope: str, rx: str) -> str:
     message = f"rx-link-v1\n{kid}\n{exp}\n{scope}\n{rx}".encode()
     return base64.urlsafe_b64encode(hmac.digest(key, message, hashlib.sha256)[:16]).rstrip(b"=").decode()

@@ -10,6 +10,7 @@ from prescriptions import audit
 from prescriptions.actors import Actor
 from prescriptions.models import OrderLine, Review, ReviewStatus
 from prescriptions.problems import Problem
+from prescriptions.review.transitions import alive
 
 MAX_LINES = 50
 
@@ -24,10 +25,8 @@ def replace(rx: str, lines: Sequence[Mapping[str, Any]], *, actor: Actor) -> lis
             400, "invalid", _("The request is not valid"), _("At most %(most)d order lines.") % {"most": MAX_LINES}
         )
     with transaction.atomic():
-        queued = Review.objects.select_for_update().filter(
-            pk=rx, status=ReviewStatus.QUEUED, prescription__erased_at=None
-        )
-        if not queued.exists():
+        review = Review.objects.select_for_update().filter(alive(), pk=rx).first()
+        if review is None or review.status != ReviewStatus.QUEUED:
             raise Problem(
                 409, "review-started", _("The order lines stand"), _("The review of this prescription is under way.")
             )

@@ -4,7 +4,7 @@ Reads the review's rows and never writes them; what only pharmacists may know st
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -145,7 +145,6 @@ class Progress:
 
     prescription: Prescription
     stage: Stage
-    since: datetime
     reason: ReasonCode | None = None
     reason_page: int | None = None
     note: str = ""
@@ -212,11 +211,10 @@ def _progress(row: Prescription) -> Progress:
     review: Review | None = getattr(row, "review", None)
     stage = _STAGES.get(review.status, Stage.RECEIVED) if review else Stage.RECEIVED
     if review is None:
-        return Progress(row, stage, row.created_at)
+        return Progress(row, stage)
     return Progress(
         row,
         stage,
-        review.status_at,
         reason=review.reason if stage in (Stage.NOT_ACCEPTED, Stage.PARTLY_APPROVED) else None,
         reason_page=review.reason_page,
         # Notes are written while the review is under way; they are the customer's only with the decision.

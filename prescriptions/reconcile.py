@@ -56,6 +56,8 @@ def _variants(report: Report, *, dry_run: bool) -> None:
                 continue
             seen.add(row.pk)
             if row.state == VariantState.READY and (row.etag, row.size) != (listed.etag, listed.size):
+                if not _is_damaged(row):
+                    continue
                 report.damaged_objects += 1
                 if not dry_run:
                     _remake(row)
@@ -69,8 +71,7 @@ def _variants(report: Report, *, dry_run: bool) -> None:
 
 
 def _stray(report: Report, listed: storage.Listed, *, dry_run: bool) -> None:
-    rx = listed.key.partition("/")[0]
-    erased = Prescription.objects.filter(pk=rx, erased_at__isnull=False).exists()
+    erased = _erased(listed.key)
     if not erased and timezone.now() - listed.modified < GRACE:
         return
     report.leftovers_of_erased += erased
@@ -79,14 +80,33 @@ def _stray(report: Report, listed: storage.Listed, *, dry_run: bool) -> None:
         storage.delete_variant(listed.key)
 
 
+def _erased(key: str) -> bool:
+    """Does the key lie under a tombstone? That is an operator's word: nothing there may stay."""
+    return Prescription.objects.filter(pk=key.partition("/")[0], erased_at__isnull=False).exists()
+
+
+def _is_damaged(row: Variant) -> bool:
+    """The listing may be older than what another reconciler has made good meanwhile."""
+    try:
+        found = storage.head_variant(row.key)
+    except storage.ObjectMissing:
+        return False
+    return (row.etag, row.size) != (found.etag, found.size)
+
+
 def _remake(row: Variant) -> None:
-    """The damaged object goes first: as long as it is there, the edge would serve it."""
-    storage.delete_variant(row.key)
-    if claims.take_over(row, lost_object=True):
-        try:
-            variants.dispatch(row)
-        except Problem:
-            return  # the broker is away; the sweep finds the claim
+    """Claimed, then deleted, then made: who does not hold the claim could delete what the holder has just put."""
+    if not claims.take_over(row, lost_object=True):
+        return
+    try:
+        storage.delete_variant(row.key)
+    except storage.StorageUnavailable:
+        claims.leave(row)  # a maker would find the damaged object and take it for its own
+        raise
+    try:
+        variants.dispatch(row)
+    except Problem:
+        return  # the broker is away; the sweep finds the claim
 
 
 def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -> None:
@@ -101,6 +121,11 @@ def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -
             document = listed.key.rpartition("/")[2]
             if document in known:
                 seen.add(document)
+                continue
+            if _erased(listed.key):
+                report.leftovers_of_erased += 1
+                if not dry_run:
+                    storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
                 continue
             report.originals_without_rows.append(listed.key)
             old = older_than is not None and timezone.now() - listed.modified > max(older_than, GRACE)

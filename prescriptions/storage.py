@@ -71,20 +71,21 @@ def client() -> "S3Client":
 _breaker = Breaker()
 
 
-def _call(operation: str, **parameters: Any) -> Any:
-    """One S3 call; errors sorted into missing, refused condition (raised as ClientError) and unavailable."""
+@contextlib.contextmanager
+def _sorted_errors(operation: str, key: str) -> Iterator[None]:
+    """Errors of one S3 call: missing, refused condition (raised as ClientError), unavailable; told to the breaker."""
     if _breaker.refuses():
         reason = f"{operation}: the breaker is open"
         raise StorageUnavailable(reason)
     try:
-        answer = getattr(client(), operation)(**parameters)
+        yield
     except ClientError as error:
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
         (_breaker.failed if status >= 500 else _breaker.worked)()
         code = error.response.get("Error", {}).get("Code", "")
         # A bucket that is not there is a broken installation; it says nothing about its objects.
         if status == 404 and code != "NoSuchBucket":
-            raise ObjectMissing(parameters.get("Key", "")) from None
+            raise ObjectMissing(key) from None
         if status in (409, 412):
             raise
         reason = f"{operation}: {status} {code}"
@@ -94,7 +95,12 @@ def _call(operation: str, **parameters: Any) -> Any:
         reason = f"{operation}: {type(error).__name__}"
         raise StorageUnavailable(reason) from None
     _breaker.worked()
-    return answer
+
+
+def _call(operation: str, **parameters: Any) -> Any:
+    """One S3 call by its name in boto3."""
+    with _sorted_errors(operation, parameters.get("Key", "")):
+        return getattr(client(), operation)(**parameters)
 
 
 def _describe(answer: Mapping[str, Any]) -> StoredObject:
@@ -111,14 +117,8 @@ def _describe(answer: Mapping[str, Any]) -> StoredObject:
 
 def variant_exists(key: str) -> bool:
     """Is the variant in S3? Through django-storages, the one call of its that costs a single HEAD."""
-    try:
+    with _sorted_errors("exists", key):
         return storages["variants"].exists(key)
-    except ClientError as error:
-        reason = f"exists: {error.response['ResponseMetadata'].get('HTTPStatusCode')}"
-        raise StorageUnavailable(reason) from None
-    except (BotoCoreError, HTTPClientError) as error:
-        reason = f"exists: {type(error).__name__}"
-        raise StorageUnavailable(reason) from None
 
 
 def head_variant(key: str) -> StoredObject:
@@ -219,7 +219,11 @@ def open_original(key: str) -> tuple[StoredObject, Iterator[bytes]]:
 def _chunks(body: "StreamingBody") -> Iterator[bytes]:
     """Django closes what it streams: a client that went away must not keep a connection to S3."""
     with contextlib.closing(body):
-        yield from body.iter_chunks(_CHUNK)
+        try:
+            yield from body.iter_chunks(_CHUNK)
+        except (BotoCoreError, HTTPClientError) as error:
+            reason = f"get_object: {type(error).__name__}"
+            raise StorageUnavailable(reason) from None
 
 
 # --- both -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ urlpatterns = [
     *_pages_of_an_order("orders/<str:order_ref>/prescription", "order", bare=False),
     *_pages_of_an_order("upload/", "upload", bare=True),
     path("iiif/presentation/3/<str:token>/<str:rx>/manifest", manifests.manifest, name="manifest"),
+    path("iiif/presentation/3/<str:token>/<str:rx>/document.pdf", manifests.document, name="document"),
     path(_service, images.service, name="service"),
     path(f"{_service}/info.json", images.info, name="info"),
     path(f"{_service}/<path:tail>", images.image, name="image"),

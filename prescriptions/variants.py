@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from prescriptions import backends, claims, storage
-from prescriptions.models import Page, Variant, VariantState
+from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.problems import Problem, erased, not_ready
 from prescriptions.wakeups import Registration
 from transforms.errors import from_code
@@ -107,7 +107,7 @@ def _await(variant: Variant, deadline: float) -> Variant:
                 try:
                     variant = Variant.objects.get(pk=variant.pk)
                 except Variant.DoesNotExist:
-                    raise erased() from None
+                    raise _vanished(page) from None
                 variant.page = page
                 if variant.state == VariantState.READY:
                     return variant
@@ -119,6 +119,12 @@ def _await(variant: Variant, deadline: float) -> Variant:
                 registration.wait(min(left, _POLL_SECONDS))
     finally:
         _waiters.release()
+
+
+def _vanished(page: Page) -> Problem:
+    """Rows go with an erasure, with links that are cut, and when a reconciler finds that the object has expired."""
+    alive = Prescription.objects.filter(pk=page.prescription_id, erased_at=None).exists()
+    return not_ready() if alive else erased()
 
 
 def _advertised(page: Page, stored: Stored) -> bool:

@@ -13,9 +13,9 @@ SECRET_KEY = "tests-only-" + "s" * 50
 RX_LINK_KEYS = "k1:" + "11" * 32
 RX_BACKEND = "inline"
 RX_PDF_ENGINES = ("pdfium",)
-# A file, not memory: renders run in threads with connections of their own.
-DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.mkdtemp(prefix="rx-tests-")) / "test.sqlite3")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, not memory: renders run in threads with connections of their own.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.mkdtemp(prefix="rx-tests-")) / "test.sqlite3")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow hashing proves nothing here
 MIDDLEWARE = [name for name in MIDDLEWARE if "whitenoise" not in name]
-STATIC_ROOT = None
 LOGGING["loggers"]["httpx"] = {"level": "WARNING"}  # type: ignore[index]

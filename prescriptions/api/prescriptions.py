@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView
@@ -12,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import actors, audit, delivery, erasure, intake, problems
+from prescriptions import actors, audit, delivery, document, erasure, intake, problems
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import client_of, visible
 from prescriptions.api.schema import problems as problems_of
@@ -136,10 +137,31 @@ class Original(APIView):
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         wanted = request.query_params.get("document", "1")
         prescription = find(request, rx)
-        document = next((d for d in prescription.documents.all() if str(d.position) == wanted), None)
-        if document is None:
+        original = next((d for d in prescription.documents.all() if str(d.position) == wanted), None)
+        if original is None:
             raise problems.not_found()
-        data = {"document": document.position}
+        data = {"document": original.position}
         audit.record(rx, audit.Verb.DOWNLOADED, actor=actors.of(request), data=data)
-        name = document.name or f"prescription-{document.position}"
-        return delivery.original(original_key(rx, document.id), name=name, media_type=document.media_type)
+        name = original.name or f"prescription-{original.position}"
+        return delivery.original(original_key(rx, original.id), name=name, media_type=original.media_type)
+
+
+class WholeDocument(APIView):
+    """All pages as one PDF, upright, as an attachment. Photos and documents alike; pages are made where missing."""
+
+    content_negotiation_class = AnyMedia
+    scopes = {"GET": "rx:read"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="prescriptions_document",
+        parameters=[
+            OpenApiParameter("fit", str, enum=["a4"], description="`a4`: each page on a sheet of A4, none enlarged.")
+        ],
+        responses={(200, "application/pdf"): bytes, **problems_of(400, 404, 410, 422, 429)},
+    )
+    def get(self, request: Request, rx: str) -> HttpResponseBase:
+        a4 = document.fit(request.query_params.get("fit"))
+        prescription = find(request, rx)
+        file = document.whole(prescription, a4=a4, wait=settings.RX_WAIT)
+        audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
+        return delivery.document(file, rx=rx)

@@ -12,6 +12,7 @@ urlpatterns = [
     path("prescriptions", prescriptions.PrescriptionList.as_view(), name="prescriptions"),
     re_path(rf"^prescriptions/{_RX}$", prescriptions.PrescriptionDetail.as_view(), name="prescription"),
     re_path(rf"^prescriptions/{_RX}/original$", prescriptions.Original.as_view(), name="original"),
+    re_path(rf"^prescriptions/{_RX}/document\.pdf$", prescriptions.WholeDocument.as_view(), name="document"),
     re_path(rf"^prescriptions/{_RX}/decision$", reviews.Decision.as_view(), name="decision"),
     re_path(rf"^prescriptions/{_RX}/claim$", reviews.Claim.as_view(), name="claim"),
     re_path(rf"^prescriptions/{_RX}/order-lines$", reviews.OrderLines.as_view(), name="order-lines"),

@@ -62,7 +62,8 @@ def close_for_erasure(rx: str) -> None:
 
     After the tombstone and in the same transaction. Does nothing where there is no review.
     """
-    review = Review.objects.select_related("prescription").filter(pk=rx).first()
+    # Locked: a decision that comes between would make this one stale, and an erasure may not fail for that.
+    review = Review.objects.select_for_update(of=("self",)).select_related("prescription").filter(pk=rx).first()
     if review is None or review.status == ReviewStatus.ERASED:
         return
     if review.status not in TERMINAL:

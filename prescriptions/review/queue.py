@@ -19,7 +19,7 @@ from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.problems import Problem
 from prescriptions.review import warm
 from prescriptions.review.rules import Action
-from prescriptions.review.transitions import HURRY, load, not_yours, transition
+from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
 
 # So many items at the head are tried before the queue is read again: as many people may press the button at once.
 _HEAD = 20
@@ -73,9 +73,9 @@ def claim(rx: str, user: Any) -> Review:
 def heartbeat(rx: str, user: Any) -> Review:
     """A fresh lease for who holds the item, even if the old one ran out and nobody noticed. Raises Problem 409."""
     until = timezone.now() + timedelta(seconds=settings.RX_REVIEW_LEASE)
-    held = Review.objects.filter(
-        pk=rx, status=ReviewStatus.IN_REVIEW, claimed_by=user, prescription__erased_at=None
-    ).update(claimed_until=until)
+    held = Review.objects.filter(alive(), pk=rx, status=ReviewStatus.IN_REVIEW, claimed_by=user).update(
+        claimed_until=until
+    )
     review = load(rx)
     if not held:
         raise not_yours(review)

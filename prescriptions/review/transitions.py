@@ -10,13 +10,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.actors import Actor
-from prescriptions.models import Review, ReviewStatus
+from prescriptions.models import Prescription, Review, ReviewStatus
 from prescriptions.problems import Problem, erased, not_found
 from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RULES, Action, Rule, allowed
 
@@ -60,23 +60,30 @@ def transition(
     check(review, action, actor=actor, version=seen, now=now)
     leads_to = _target(review, action, rule, target)
     columns = {**_columns(review, action, leads_to, actor, now), **(changes or {})}
-    conditions: dict[str, Any] = {
-        "status": review.status,
-        "version": seen,
-        "prescription__erased_at__isnull": action not in ERASING,
-    }
+    conditions: dict[str, Any] = {"status": review.status, "version": seen}
     if rule.holder:
         conditions |= {"claimed_by_id": actor.user_id, "claimed_until__gt": now}
     if action is Action.LAPSE:
         conditions |= {"claimed_until__lte": now}
     with transaction.atomic():
-        if not Review.objects.filter(pk=review.pk, **conditions).update(**columns):
+        if not Review.objects.filter(alive(not_erased=action not in ERASING), pk=review.pk, **conditions).update(
+            **columns
+        ):
             raise _lost(review.pk)
         detail = {"from": review.status, "to": leads_to.value, "version": seen + 1, **(data or {})}
         audit.record(review.pk, f"review.{action}", actor=actor, data=detail)
     return Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason").get(
         pk=review.pk
     )
+
+
+def alive(*, not_erased: bool = True) -> Exists:
+    """A condition on the prescription for conditional UPDATEs of its review.
+
+    Never `prescription__erased_at=None`: a join makes Django move *all* conditions into a subquery, and PostgreSQL does
+    not look at those again after it has waited for a lock. Two people would both win.
+    """
+    return Exists(Prescription.objects.filter(pk=OuterRef("pk"), erased_at__isnull=not_erased))
 
 
 def check(review: Review, action: Action, *, actor: Actor, version: int, now: datetime) -> None:

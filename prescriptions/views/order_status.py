@@ -64,7 +64,12 @@ class OrderStatus(OrderView):
 
 def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complaint: str = "") -> HttpResponse:
     """The whole status page."""
-    context = {**_context(view, sent), "unsent": len(drafts.files_of(view.link)), "complaint": complaint}
+    context = {
+        **_context(view, sent),
+        "unsent": len(drafts.files_of(view.link)),
+        "again": any(item.button for item in sent[:1]),  # then its card has the button
+        "complaint": complaint,
+    }
     return render(request, "prescriptions/status.html", context)
 
 

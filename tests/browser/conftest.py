@@ -33,12 +33,6 @@ _AXE = Axe().axe_script
 _TARGETS = """least => [...document.querySelectorAll('.rx button, .rx .rx-button, summary, input[type=checkbox]')]
   .filter(e => e.offsetParent && (e.offsetHeight < 24 || (e.matches('button') && e.offsetHeight < least)))
   .map(e => e.outerHTML)"""
-_WATCH = """
-window.cspViolations = []
-document.addEventListener('securitypolicyviolation',
-  e => window.cspViolations.push(`${e.violatedDirective} ${e.blockedURI}`))
-"""
-
 OpenPage = Callable[..., Page]
 
 
@@ -67,7 +61,6 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         contexts.append(context)
         context.set_default_timeout(20_000)
         page = context.new_page()
-        page.add_init_script(_WATCH)
         page.on("pageerror", lambda error: trouble.append(f"script: {error}"))
         page.on("console", lambda said: "Content Security" in said.text and trouble.append(said.text))
         if url:

@@ -159,8 +159,18 @@ def test_what_s3_could_not_delete_is_deleted_by_the_sweep(
 
 @pytest.mark.parametrize(
     "boxes",
-    [[], [[0, 0, 0, 5]], [[-1, 0, 5, 5]], [[290, 0, 11, 5]], [[1.5, 0, 5, 5]], [[1, 2, 3]], ["abcd"], "x", [[True] * 4]]
-    + [[[n, n, 5, 5] for n in range(51)]],
+    [
+        [],
+        [[0, 0, 0, 5]],
+        [[-1, 0, 5, 5]],
+        [[290, 0, 11, 5]],
+        [[1.5, 0, 5, 5]],
+        [[1, 2, 3]],
+        ["abcd"],
+        "x",
+        [[True] * 4],
+        [[n, n, 5, 5] for n in range(51)],
+    ],
 )
 def test_boxes_are_whole_pixels_inside_the_page(page: Page, staff: dict[str, Any], boxes: Any) -> None:
     with pytest.raises(Problem) as refused:

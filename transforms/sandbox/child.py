@@ -7,6 +7,7 @@ import signal
 import socket
 from typing import Final, NoReturn
 
+from transforms.assemble import assemble, parts
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
 from transforms.limits import LIMITS
 from transforms.probe import probe
@@ -47,6 +48,8 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool) -> NoRetu
 def _answer(request: wire.Request, source: int, result: int) -> bytes:
     signal.setitimer(signal.ITIMER_PROF, LIMITS.child_cpu_seconds)
     try:
+        if isinstance(request.job, wire.Assembly):
+            return _assembled(request.job, source, result)
         data = os.read(source, os.fstat(source).st_size)
         if request.job is None:
             return wire.encode_probe(probe(data))
@@ -65,3 +68,9 @@ def _answer(request: wire.Request, source: int, result: int) -> bytes:
         return wire.encode_failure(RenderCrashed(), cause=error)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _assembled(job: wire.Assembly, source: int, result: int) -> bytes:
+    with open(result, "wb", closefd=False) as out:
+        assemble(tuple(parts(source, job.sizes)), out, a4=job.a4)
+        return wire.encode_assembled(out.tell())

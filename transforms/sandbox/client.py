@@ -3,14 +3,17 @@ an answer or a TransformError. One child never serves two owners.
 """
 
 import atexit
+import fcntl
 import logging
 import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from transforms.documents import ENGINES
 from transforms.errors import (
@@ -27,11 +30,12 @@ from transforms.sandbox import wire
 from transforms.sandbox.confine import Confinement
 from transforms.sandbox.nursery import LIBRARY
 from transforms.sandbox.pool import Pool
-from transforms.sandbox.worker import NeverStartedError
+from transforms.sandbox.worker import NeverStartedError, Worker
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 3
+_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 _Answer = TypeVar("_Answer")
 
 
@@ -60,7 +64,7 @@ class Sandbox:
     def probe(self, data: bytes, *, owner: str) -> Probe:
         """What `data` is. `owner` is the prescription's id. Raises TransformError."""
         request = wire.Request(owner=owner, job=None, engine="pdfium", deadline=self._deadline())
-        return self._ask(request, data, lambda fields, _: wire.decode_probe(fields))
+        return self._ask(request, lambda worker: wire.decode_probe(worker.run(request, data)[0]))
 
     def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
         """The variant. `owner` is the prescription's id. Raises TransformError.
@@ -72,11 +76,7 @@ class Sandbox:
             deadline = began + self._wall_seconds
             request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
             try:
-                rendered = self._ask(
-                    request,
-                    data,
-                    lambda fields, result: wire.decode_rendered(fields, result, asked=job.stored),
-                )
+                rendered = self._ask(request, partial(_rendered, request, data, job))
             except (SourceDamaged, RenderCrashed) as error:
                 failure = failure or error  # the first engine's words: it is the better one
             else:
@@ -86,6 +86,20 @@ class Sandbox:
                     timings={**rendered.timings, "sandbox": round(took - sum(rendered.timings.values()), 3)},
                 )
         raise failure or RendererUnavailable("No engine for PDF pages is available.")
+
+    def assemble(self, pages: BinaryIO, sizes: Sequence[int], *, a4: bool = False, owner: str) -> BinaryIO:
+        """One PDF of the single-page PDFs of `sizes` bytes that lie back to back in the file `pages`.
+
+        `a4` puts each on a sheet of A4. The result is a file in memory, at its start, which nobody can change any more.
+        Raises TransformError.
+        """
+        job = wire.Assembly(tuple(sizes), a4)
+        request = wire.Request(owner=owner, job=job, engine="pdfium", deadline=self._deadline())
+        with ExitStack() as unless_done:
+            made = unless_done.enter_context(_file("document"))
+            self._ask(request, lambda worker: _assembled(worker.converse(request, pages.fileno(), made.fileno()), made))
+            unless_done.pop_all()
+            return made
 
     def warm(self) -> None:
         """Returns once all spare children are ready. Raises RendererUnavailable."""
@@ -126,12 +140,12 @@ class Sandbox:
             return ("pdfium",) if "pdfium" in self._pdf_engines else ()
         return tuple(engine for engine in wire.ENGINES if engine in self._pdf_engines)
 
-    def _ask(self, request: wire.Request, data: bytes, read: Callable[[wire.Fields, bytes], _Answer]) -> _Answer:
+    def _ask(self, request: wire.Request, work: Callable[[Worker], _Answer]) -> _Answer:
         for _ in range(_ATTEMPTS):
             worker = self._pool.take(request.owner, may_exec=request.engine == "poppler")
             reusable = False
             try:
-                answer = read(*worker.run(request, data))
+                answer = work(worker)
             except NeverStartedError:
                 continue
             except wire.WireError as error:
@@ -146,6 +160,25 @@ class Sandbox:
             finally:
                 self._pool.give_back(worker, reusable=reusable and request.engine != "poppler")
         raise RendererUnavailable
+
+
+def _rendered(request: wire.Request, data: bytes, job: RenderJob, worker: Worker) -> Rendered:
+    return wire.decode_rendered(*worker.run(request, data), asked=job.stored)
+
+
+def _file(name: str) -> BinaryIO:
+    return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+
+
+def _assembled(fields: wire.Fields, made: BinaryIO) -> None:
+    """Takes the file away from the child, which may still hold it, and looks at what it wrote."""
+    try:
+        fcntl.fcntl(made.fileno(), fcntl.F_ADD_SEALS, _SEALS)
+    except OSError as error:
+        raise wire.WireError("the child does not let go of the document") from error
+    size = os.fstat(made.fileno()).st_size
+    wire.check_assembled(fields, size, os.pread(made.fileno(), 16, 0))
+    made.seek(0)
 
 
 _live: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()

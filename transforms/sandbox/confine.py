@@ -17,7 +17,8 @@ from transforms.sandbox import landlock, syscalls
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION: Final = 0x20080522
 
-OUTPUT_BYTES: Final = 64 * MIB  # RLIMIT_FSIZE: no variant is larger
+OUTPUT_BYTES: Final = 64 * MIB  # no variant is larger
+_FILE_BYTES: Final = LIMITS.document_bytes + OUTPUT_BYTES  # a document; sheets add a little to its pages
 _OPEN_FILES: Final = 64
 _JOBS: Final = 30  # so many jobs of the longest duration may one child do
 
@@ -84,7 +85,7 @@ def child(*, seccomp: bool, may_exec: bool) -> None:
     """Confines one child before its first byte of input. Raises OSError if a promised protection fails."""
     for what, amount in (
         (resource.RLIMIT_AS, LIMITS.child_memory_bytes),
-        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_FSIZE, _FILE_BYTES),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),  # a core file would hold the picture
     ):

@@ -41,17 +41,27 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Assembly:
+    """Single-page PDFs of so many bytes each, back to back, are to become one document. `a4`: on sheets of A4."""
+
+    sizes: tuple[int, ...]
+    a4: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One job for a child; `job` None means probe. `deadline` is a time.monotonic() value, a clock both share."""
 
     owner: str
-    job: RenderJob | None
+    job: RenderJob | Assembly | None
     engine: Engine
     deadline: float
 
     def encode(self) -> bytes:
         message: Fields = {"owner": self.owner, "engine": self.engine, "deadline": self.deadline}
-        if self.job is not None:
+        if isinstance(self.job, Assembly):
+            message["assembly"] = {"sizes": self.job.sizes, "a4": self.job.a4}
+        elif self.job is not None:
             message["job"] = {
                 "media_type": self.job.media_type.value,
                 "page": self.job.page,
@@ -65,7 +75,9 @@ class Request:
     def decode(cls, message: bytes) -> "Request":
         """Trusts its input: only the parent writes to a child."""
         fields = json.loads(message)
-        job = fields.pop("job", None)
+        job, assembly = fields.pop("job", None), fields.pop("assembly", None)
+        if assembly:
+            return cls(job=Assembly(tuple(assembly["sizes"]), assembly["a4"]), **fields)
         return cls(job=_job(job) if job else None, **fields)
 
 
@@ -104,6 +116,10 @@ def encode_rendered(rendered: Rendered) -> bytes:
             "timings": rendered.timings,
         }
     ).encode()
+
+
+def encode_assembled(size: int) -> bytes:
+    return json.dumps({"bytes": size}).encode()
 
 
 def fields_of(message: bytes) -> Fields:
@@ -160,6 +176,14 @@ def decode_rendered(fields: Fields, data: bytes, *, asked: Stored) -> Rendered:
     return Rendered(
         data=data, media_type=asked.format.media_type, width=size.width, height=size.height, timings=timings
     )
+
+
+def check_assembled(fields: Fields, size: int, head: bytes) -> None:
+    """Raises WireError unless a PDF of `size` bytes was announced and `head` starts like one."""
+    if fields.get("bytes") != size:
+        raise WireError("the length of the document differs from what was announced")
+    if not _MAGIC[OutputFormat.PDF](head):
+        raise WireError("the result is not application/pdf")
 
 
 def _size(width: object, height: object) -> Size:

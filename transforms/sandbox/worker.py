@@ -47,31 +47,35 @@ class Worker:
 
     def run(self, request: wire.Request, data: bytes) -> tuple[wire.Fields, bytes]:
         """The child's answer and what it wrote. Raises NeverStartedError, WireError, or a TransformError."""
-        deadline = request.deadline
         source, result = self._memfd("source"), self._memfd("result")
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(source, view) :]
             os.lseek(source, 0, os.SEEK_SET)
-            try:
-                socket.send_fds(self._channel, [request.encode()], [source, result])
-            except OSError as error:
-                raise NeverStartedError from error
-            self.wait_ready(deadline)
-            started = self._receive(deadline)
-            if started is None:
-                raise RendererUnavailable
-            if started != wire.STARTED:
-                raise NeverStartedError
-            answer = self._receive(deadline)
-            if answer is None:
-                raise RenderTimeout
-            if not answer:
-                raise self._autopsy()
-            return wire.fields_of(answer), _read(result)
+            return self.converse(request, source, result), _read(result)
         finally:
             _close(self._memfds)
+
+    def converse(self, request: wire.Request, source: int, result: int) -> wire.Fields:
+        """The child's answer; it reads from one descriptor and writes to the other. Raises as `run` does."""
+        deadline = request.deadline
+        try:
+            socket.send_fds(self._channel, [request.encode()], [source, result])
+        except OSError as error:
+            raise NeverStartedError from error
+        self.wait_ready(deadline)
+        started = self._receive(deadline)
+        if started is None:
+            raise RendererUnavailable
+        if started != wire.STARTED:
+            raise NeverStartedError
+        answer = self._receive(deadline)
+        if answer is None:
+            raise RenderTimeout
+        if not answer:
+            raise self._autopsy()
+        return wire.fields_of(answer)
 
     def kill(self) -> None:
         """Ends the child, whatever it is doing."""

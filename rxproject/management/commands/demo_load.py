@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from rxproject.demo.load import load, read
@@ -18,6 +17,6 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, required=True)
 
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
-        content = load(before=read(settings.STATE_DIR / "demo.json"))
+        content = load(before=read(output))
         output.touch(mode=0o600)  # it has passwords
         output.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,269 @@
+"""Rows and objects that lost each other: found and made good, once, whoever looks; originals are left to people."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+from PIL import Image
+from pytest_django import Settings
+
+from prescriptions import claims, rendering, storage
+from prescriptions import reconcile as module
+from prescriptions.models import Document, Page, Prescription, Variant, new_identifier
+from prescriptions.reconcile import Report, reconcile
+from rxproject.runstack.stack import Stack
+from tests.faults.test_recovery import WaitUntil
+from tests.prescriptions.conftest import another_client, claim, objects, page, upload  # noqa: F401
+from transforms.version import PIPELINE
+
+pytestmark = [pytest.mark.usefixtures("own_buckets"), pytest.mark.django_db(transaction=True)]
+ORIGINALS, VARIANTS = "rx-own-originals", "rx-own-variants"
+SPECS = ("full/150,200/0/default.webp", "full/30,40/0/default.png", "full/60,80/0/default.jpg")
+
+
+@pytest.fixture(scope="module")
+def buckets(servers: Stack) -> None:
+    """A reconciler looks at whole buckets: those of the running stack belong to another database."""
+    admin = servers.s3_client("bootstrap")
+    for bucket in (ORIGINALS, VARIANTS):
+        admin.create_bucket(Bucket=bucket)
+    admin.put_bucket_versioning(Bucket=ORIGINALS, VersioningConfiguration={"Status": "Enabled"})
+
+
+@pytest.fixture
+def own_buckets(buckets: None, servers: Stack, settings: Settings) -> Iterator[None]:
+    settings.RX_ORIGINALS_BUCKET, settings.RX_VARIANTS_BUCKET = ORIGINALS, VARIANTS
+    settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers._environments.keys.s3["bootstrap"]
+    with another_client("bootstrap"):
+        yield
+        for bucket in (ORIGINALS, VARIANTS):
+            storage.delete_everything(bucket, "")
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the reconciler's clock says: so much later than the storage's."""
+
+    def by(delta: timedelta) -> None:
+        def now() -> datetime:
+            return timezone.now() + delta
+
+        monkeypatch.setattr(module, "timezone", SimpleNamespace(now=now))
+
+    return by
+
+
+@pytest.fixture
+def made(page: Page) -> list[Variant]:  # noqa: F811
+    """Three variants, ready."""
+    rows = [claim(page, spec) for spec in SPECS]
+    for row in rows:
+        rendering.make(row.id, row.owner)
+        row.refresh_from_db()
+        assert row.state == "ready"
+    return rows
+
+
+def spoil(servers: Stack, row: Variant, data: bytes) -> None:
+    head = storage.head_variant(row.key)
+    servers.s3_client("bootstrap").put_object(Bucket=VARIANTS, Key=row.key, Body=data, Metadata=dict(head.metadata))
+
+
+def everything(servers: Stack) -> tuple[Any, ...]:
+    rows = [list(model.objects.order_by("pk").values()) for model in (Prescription, Document, Page, Variant)]
+    return (*rows, sorted(objects(servers, ORIGINALS)), sorted(objects(servers, VARIANTS)))
+
+
+def is_whole(row: Variant) -> bool:
+    described, chunks = storage.open_variant(row.key)
+    data = b"".join(chunks)
+    Image.open(io.BytesIO(data)).load()
+    return (described.etag, described.size) == (row.etag, row.size)
+
+
+def all_ready() -> bool:
+    return set(Variant.objects.values_list("state", flat=True)) == {"ready"}
+
+
+def test_what_was_damaged_at_rest_is_made_again(made: list[Variant], servers: Stack, wait_until: WaitUntil) -> None:
+    # given one object of another length, one with other bytes, one as it was
+    shorter, changed, whole = made
+    spoil(servers, shorter, b"short")
+    spoil(servers, changed, b"\0" * (changed.size or 0))
+
+    report = reconcile()
+
+    assert report == Report(damaged_objects=2)
+    wait_until(all_ready)
+    for row in made:
+        row.refresh_from_db()
+        assert is_whole(row)
+    assert shorter.ready_at > whole.ready_at < changed.ready_at
+    assert reconcile() == Report()
+
+
+def test_a_report_that_is_out_of_date_harms_nothing(
+    made: list[Variant], servers: Stack, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given two reconcilers that listed the same damage, one of which has made it good
+    spoil(servers, made[0], b"short")
+    stale = list(storage.list_objects(VARIANTS))
+    assert reconcile().damaged_objects == 1
+    wait_until(all_ready)
+    before = everything(servers)
+
+    listing = storage.list_objects
+    monkeypatch.setattr(storage, "list_objects", lambda bucket: iter(stale) if bucket == VARIANTS else listing(bucket))
+
+    assert reconcile() == Report()
+    assert everything(servers) == before
+
+
+def test_damage_that_cannot_be_deleted_now_is_found_again(
+    made: list[Variant], servers: Stack, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(servers, made[0], b"short")
+
+    def refuse(key: str) -> None:
+        raise storage.StorageUnavailable("delete_object: 503")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "delete_variant", refuse)
+        with pytest.raises(storage.StorageUnavailable):
+            reconcile()
+    assert all_ready()
+
+    assert reconcile() == Report(damaged_objects=1)
+    wait_until(all_ready)
+    assert is_whole(Variant.objects.get(pk=made[0].pk))
+
+
+def test_a_row_whose_object_expired_goes_and_comes_back_when_asked(made: list[Variant], servers: Stack) -> None:
+    servers.s3_client("bootstrap").delete_object(Bucket=VARIANTS, Key=made[0].key)
+
+    assert reconcile() == Report(rows_without_objects=1)
+
+    assert set(Variant.objects.values_list("pk", flat=True)) == {row.pk for row in made[1:]}
+    again = claim(made[0].page, made[0].stored)
+    rendering.make(again.id, again.owner)
+    assert storage.variant_exists(made[0].key)
+
+
+def test_an_object_without_a_row_has_an_hour(made: list[Variant], later: Any) -> None:
+    # given an object whose row is gone, as between a put and its row
+    key = made[0].key
+    Variant.objects.filter(pk=made[0].pk).delete()
+
+    later(module.GRACE - timedelta(minutes=5))
+    assert reconcile() == Report()
+    assert storage.variant_exists(key)
+
+    later(module.GRACE + timedelta(minutes=1))
+    assert reconcile() == Report(objects_without_rows=1)
+    assert not storage.variant_exists(key)
+    assert storage.variant_exists(made[1].key)
+
+
+def test_originals_are_reported_and_deleted_on_an_operators_word_only(
+    page: Page,  # noqa: F811
+    servers: Stack,
+    later: Any,
+) -> None:
+    # given an original without a row, in two versions, and a row without an original
+    stray = f"{new_identifier()}/{new_identifier()}"
+    for body in (b"1", b"2"):
+        servers.s3_client("bootstrap").put_object(Bucket=ORIGINALS, Key=stray, Body=body)
+    lost = Document.objects.create(
+        prescription=Prescription.objects.create(client="shop", created_at=timezone.now() - timedelta(days=1)),
+        position=1,
+        media_type="image/jpeg",
+        size=1,
+        sha256="0" * 64,
+        name="lost.jpg",
+    )
+    found = Report(originals_without_rows=[stray], rows_without_originals=[f"{lost.prescription_id}/{lost.pk}"])
+    before = everything(servers)
+
+    # then nothing but the right words deletes it
+    assert reconcile() == found
+    assert reconcile(delete_originals_older_than=timedelta(days=2)) == found
+    later(timedelta(days=3))
+    assert reconcile() == found
+    assert reconcile(dry_run=True, delete_originals_older_than=timedelta(days=2)) == found
+    with pytest.raises(CommandError, match="--older-than"):
+        call_command("reconcile", delete_originals=True)
+    assert everything(servers) == before
+
+    found.originals_deleted = 2
+    assert reconcile(delete_originals_older_than=timedelta(days=2)) == found
+    assert [key for key, _ in objects(servers, ORIGINALS)] == [f"{page.prescription_id}/{page.document_id}"]
+
+
+def test_leftovers_of_the_erased_go_at_once(made: list[Variant], servers: Stack) -> None:
+    # given an erased prescription whose objects came back, as from a restored backup
+    key, rx = made[0].key, made[0].page.prescription_id
+    Prescription.objects.update(erased_at=timezone.now())
+    Page.objects.all().delete()
+    Document.objects.all().delete()
+    assert storage.variant_exists(key)
+
+    assert reconcile(dry_run=True) == Report(leftovers_of_erased=4)
+    assert reconcile() == Report(leftovers_of_erased=4)
+
+    assert [objects(servers, bucket, rx) for bucket in (ORIGINALS, VARIANTS)] == [[], []]
+
+
+def mess(made: list[Variant], servers: Stack) -> None:
+    """One of each: damaged, expired, without a row, forgotten claim."""
+    spoil(servers, made[0], b"short")
+    servers.s3_client("bootstrap").delete_object(Bucket=VARIANTS, Key=made[1].key)
+    stray = f"{new_identifier()}/1/{PIPELINE}/{SPECS[0]}"
+    servers.s3_client("bootstrap").put_object(Bucket=VARIANTS, Key=stray, Body=b"?")
+    claim(made[0].page, "full/90,120/0/default.webp", lease_until=timezone.now() - timedelta(minutes=1))
+
+
+def test_a_dry_run_changes_nothing(made: list[Variant], servers: Stack, later: Any) -> None:
+    mess(made, servers)
+    before = everything(servers)
+    later(2 * module.GRACE)
+    assert claims.due(10) != []
+
+    report = reconcile(dry_run=True)
+
+    assert report == Report(taken_up=1, damaged_objects=1, rows_without_objects=1, objects_without_rows=1)
+    assert everything(servers) == before
+
+
+def test_two_at_once_do_it_once(
+    made: list[Variant], servers: Stack, later: Any, wait_until: WaitUntil, caplog: pytest.LogCaptureFixture
+) -> None:
+    mess(made, servers)
+    later(2 * module.GRACE)
+    caplog.set_level("INFO", "rx.render")
+
+    def run(_: int) -> Report:
+        try:
+            return reconcile()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(run, range(2)))
+
+    # then each trouble was made good, and no more was rendered than had to be
+    wait_until(all_ready)
+    assert sum(report.taken_up for report in reports) == 1
+    assert {report.damaged_objects for report in reports} <= {0, 1}
+    assert [record.outcome for record in caplog.records if record.message == "variant"] == ["ready", "ready"]  # type: ignore[attr-defined]
+    rows = list(Variant.objects.select_related("page"))
+    assert {row.stored for row in rows} == {SPECS[0], SPECS[2], "full/90,120/0/default.webp"}
+    assert all(is_whole(row) for row in rows)
+    assert {key for key, _ in objects(servers, VARIANTS)} == {row.key for row in rows}
+    assert reconcile() == Report()
