@@ -5,6 +5,7 @@ Works on a tiny grey picture that our own renderer made; never on uploaded bytes
 
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from typing import Final
 
 from PIL import Image
@@ -33,7 +34,7 @@ def likeness(png: bytes) -> Likeness:
     bits = 0
     for y in range(HEIGHT):
         row = pixels[y * WIDTH : (y + 1) * WIDTH]
-        for left, right in zip(row, row[1:], strict=False):
+        for left, right in pairwise(row):
             bits = bits << 1 | (right > left)
     return Likeness(f"{bits:064x}", sum(pixels) // len(pixels))
 

@@ -71,6 +71,10 @@ def made(page: Page) -> list[Variant]:  # noqa: F811
     return rows
 
 
+def exists(key: str) -> bool:
+    return key in {listed.key for listed in storage.list_objects(VARIANTS, key)}
+
+
 def spoil(servers: Stack, row: Variant, data: bytes) -> None:
     head = storage.head_variant(row.key)
     servers.s3_client("bootstrap").put_object(Bucket=VARIANTS, Key=row.key, Body=data, Metadata=dict(head.metadata))
@@ -153,7 +157,7 @@ def test_a_row_whose_object_expired_goes_and_comes_back_when_asked(made: list[Va
     assert set(Variant.objects.values_list("pk", flat=True)) == {row.pk for row in made[1:]}
     again = claim(made[0].page, made[0].stored)
     rendering.make(again.id, again.owner)
-    assert storage.variant_exists(made[0].key)
+    assert exists(made[0].key)
 
 
 def test_an_object_without_a_row_has_an_hour(made: list[Variant], later: Any) -> None:
@@ -163,12 +167,12 @@ def test_an_object_without_a_row_has_an_hour(made: list[Variant], later: Any) ->
 
     later(module.GRACE - timedelta(minutes=5))
     assert reconcile() == Report()
-    assert storage.variant_exists(key)
+    assert exists(key)
 
     later(module.GRACE + timedelta(minutes=1))
     assert reconcile() == Report(objects_without_rows=1)
-    assert not storage.variant_exists(key)
-    assert storage.variant_exists(made[1].key)
+    assert not exists(key)
+    assert exists(made[1].key)
 
 
 def test_originals_are_reported_and_deleted_on_an_operators_word_only(
@@ -212,7 +216,7 @@ def test_leftovers_of_the_erased_go_at_once(made: list[Variant], servers: Stack)
     Prescription.objects.update(erased_at=timezone.now())
     Page.objects.all().delete()
     Document.objects.all().delete()
-    assert storage.variant_exists(key)
+    assert exists(key)
 
     assert reconcile(dry_run=True) == Report(leftovers_of_erased=4)
     assert reconcile() == Report(leftovers_of_erased=4)
@@ -242,10 +246,14 @@ def test_a_dry_run_changes_nothing(made: list[Variant], servers: Stack, later: A
 
 
 def test_two_at_once_do_it_once(
-    made: list[Variant], servers: Stack, later: Any, wait_until: WaitUntil, caplog: pytest.LogCaptureFixture
+    made: list[Variant],
+    servers: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_until: WaitUntil,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     mess(made, servers)
-    later(2 * module.GRACE)
+    monkeypatch.setattr(module, "GRACE", timedelta(0))  # a clock that is ahead would distrust what is made meanwhile
     caplog.set_level("INFO", "rx.render")
 
     def run(_: int) -> Report:

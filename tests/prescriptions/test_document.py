@@ -68,7 +68,7 @@ def test_every_page_in_order_and_made_once(mixed: Prescription, http: Client, be
     assert first["Content-Disposition"] == f'attachment; filename="prescription-{mixed.pk[:8]}.pdf"'
     assert first["Cache-Control"] == "private, no-store"
     assert first["X-Content-Type-Options"] == "nosniff"
-    assert downloads(mixed) == [("token", False)] * 2
+    assert downloads(mixed) == [("client", False)] * 2
 
 
 def test_on_sheets_of_a4_pages_stay_upright(mixed: Prescription, http: Client, bearer: Bearer) -> None:
@@ -79,7 +79,7 @@ def test_on_sheets_of_a4_pages_stay_upright(mixed: Prescription, http: Client, b
 
     lying = (841.9, 595.3)
     assert sizes(made) == [lying] * 5
-    assert downloads(mixed) == [("token", True)]
+    assert downloads(mixed) == [("client", True)]
 
 
 def test_who_may_not_have_it_gets_nothing_and_nothing_is_made(

@@ -1,0 +1,164 @@
+"""kill -9 of each part in the middle of a miss: the variant gets made, once, and whoever waited is told what to do."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+
+from rxproject.demo import samples
+from tests.conftest import Site
+from tests.faults.test_recovery import WaitUntil, state_of
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A variant that takes a second or more, being rendered, and a client that waits for it at the edge."""
+
+    rx: str
+    url: str
+    client: "Future[httpx.Response]"
+
+
+def visit(site: Site, url: str) -> httpx.Response:
+    """The last answer to a client that follows redirects; a loop is an error."""
+    with httpx.Client(base_url=site.stack.base_url, timeout=60, follow_redirects=True, max_redirects=5) as client:
+        return client.get(url)
+
+
+def insist(site: Site, url: str) -> httpx.Response:
+    """The last answer to a client that comes back when told to, for a minute."""
+    deadline = time.monotonic() + 60
+    while (answer := visit(site, url)).status_code in (429, 503) and time.monotonic() < deadline:
+        time.sleep(float(answer.headers["retry-after"]) / 4)
+    return answer
+
+
+def parents() -> dict[int, int]:
+    """Process id of the parent of each process."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def below(pid: int, level: int) -> list[int]:
+    """Children (level 1), grandchildren (2), ... of a process."""
+    tree, pids = parents(), {pid}
+    for _ in range(level):
+        pids = {child for child, parent in tree.items() if parent in pids}
+    return sorted(pids)
+
+
+def kill_all(pids: list[int]) -> None:
+    assert pids != []
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_renderers(site: Site) -> None:
+    """The disposable processes that decode: below a worker's child there is a zygote, below that they are."""
+    kill_all(below(site.stack.pid_of("worker"), 3))
+
+
+def kill_workers_children(site: Site) -> None:
+    kill_all(below(site.stack.pid_of("worker"), 1))
+
+
+def kill(name: str) -> Callable[[Site], None]:
+    """The whole server, then what a supervisor does."""
+
+    def act(site: Site) -> None:
+        os.killpg(site.stack.pid_of(name), signal.SIGKILL)
+        site.stack.restart(name)
+
+    return act
+
+
+# In this order: what comes last makes the next miss wait.
+KILLS: dict[str, Callable[[Site], None]] = {
+    "generate": kill("generate"),
+    "renderer": kill_renderers,
+    "worker's child": kill_workers_children,
+    "S3": kill("s3"),
+    "Valkey": kill("redis"),
+}
+
+
+@pytest.mark.slow
+def test_whatever_is_killed_in_mid_miss_the_variant_gets_made(site: Site, wait_until: WaitUntil) -> None:
+    photo = samples.phone_photo(seed=8, megapixels=12)
+    misses: dict[str, Miss] = {}
+    with ThreadPoolExecutor(len(KILLS)) as pool:
+        for name, act in KILLS.items():
+            # given a render that has begun, and a client that waits for it
+            body = site.prescription(("photo.jpg", photo))
+            page = body["pages"][0]
+            url = page["info"].replace("info.json", f"full/{page['width']},{page['height']}/0/default.avif")
+            miss = misses[name] = Miss(body["id"], url, pool.submit(visit, site, url))
+            wait_until(lambda rx=miss.rx: state_of(site, rx) == [("rendering", 1)])  # type: ignore[misc]
+            # when that part is killed
+            act(site)
+        told = {name: miss.client.result() for name, miss in misses.items()}
+
+    # then who waited got it, or was told when to come back
+    for name, answer in told.items():
+        assert answer.status_code in (200, 503), (name, answer.text)
+        assert answer.status_code == 200 or int(answer.headers["retry-after"]) > 0, name
+    # and each is there without another request, after three attempts at most, once
+    wait_until(lambda: all(state_of(site, miss.rx)[0][0] == "ready" for miss in misses.values()))
+    attempts = {name: state_of(site, miss.rx)[0][1] for name, miss in misses.items()}
+    assert {name: count for name, count in attempts.items() if not 1 <= count <= 3} == {}
+    admin = site.stack.s3_client("bootstrap")
+    for name, miss in misses.items():
+        listing = admin.list_object_versions(Bucket="rx-variants", Prefix=miss.rx)
+        assert len(listing["Versions"]) == 1, name
+        assert insist(site, miss.url).headers["content-type"] == "image/avif"
+
+
+CLIENTS, ADDRESSES = 200, 50
+
+
+@pytest.mark.slow
+def test_two_hundred_clients_at_fifty_cold_addresses_are_fifty_renders(site: Site, photo: bytes) -> None:
+    # given addresses of variants that nobody has asked for, and one that was made
+    body = site.prescription(("photo.jpg", photo))
+    page = body["pages"][0]
+    urls = [page["info"].replace("info.json", f"{x},0,600,800/300,400/0/default.webp") for x in range(ADDRESSES)]
+    assert visit(site, page["variants"]["thumb"]).status_code == 200
+    logged = len(site.log("worker"))
+    ended = Event()
+
+    # when all ask at once, coming back when they are told to, while somebody else looks at other things
+    def look_elsewhere() -> set[int]:
+        statuses = set()
+        with httpx.Client(base_url=site.stack.base_url, timeout=30) as client:
+            while not ended.is_set():
+                for path in ("/admin/login/", page["variants"]["thumb"], page["info"]):
+                    statuses.add(client.get(path).status_code)
+        return statuses
+
+    with ThreadPoolExecutor(CLIENTS + 1) as pool:
+        elsewhere = pool.submit(look_elsewhere)
+        answers = list(pool.map(lambda number: insist(site, urls[number % ADDRESSES]), range(CLIENTS)))
+        ended.set()
+
+    # then all have it, fifty were made, and the rest of the site never noticed
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.headers["etag"] for answer in answers}) <= ADDRESSES
+    assert elsewhere.result() == {200}
+    assert state_of(site, body["id"]) == [("ready", 1)] * (ADDRESSES + 1)
+    renders = [line for line in site.log("worker")[logged:] if line["message"] == "variant"]
+    assert [line["outcome"] for line in renders] == ["ready"] * ADDRESSES
+    listing = site.stack.s3_client("bootstrap").list_object_versions(Bucket="rx-variants", Prefix=body["id"])
+    assert len(listing["Versions"]) == ADDRESSES + 1
