@@ -56,6 +56,10 @@ run: $(VENV)/.stack $(FRONT) ## the whole stack on this machine, with sample pre
 test: $(VENV)/.dev $(FRONT) ## every test
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
+	RX_SOAK=10000 $(PY) -m pytest tests/transforms/test_sandbox_soak.py
+
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types, layers, migrations, container files
 	$(VENV)/bin/ruff check .

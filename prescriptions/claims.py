@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from prescriptions import logs
@@ -54,8 +54,10 @@ def _claimable(now: datetime) -> Q:
     return (Q(state__in=OPEN) & over) | (Q(state=VariantState.DEAD, error_code=TROUBLE) & over)
 
 
-def _not_erased() -> Q:
-    return Q(page__prescription__erased_at__isnull=True)
+def _not_erased() -> Exists:
+    """Never a join: it would move all conditions into a subquery, which PostgreSQL does not look at again after it has
+    waited for the row, and a claim would have two winners."""
+    return Exists(Page.objects.filter(pk=OuterRef("page"), prescription__erased_at=None))
 
 
 def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bool]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from prescriptions import claims, storage, sweeper, variants
 from prescriptions.keys import original_key
-from prescriptions.models import Document, Prescription, Variant, VariantState
+from prescriptions.models import Document, DraftFile, Prescription, Variant, VariantState
 from prescriptions.problems import Problem
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
@@ -112,11 +112,7 @@ def _remake(row: Variant) -> None:
 def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -> None:
     seen: set[str] = set()
     for batch in _batches(storage.list_objects(settings.RX_ORIGINALS_BUCKET)):
-        known = set(
-            Document.objects.filter(pk__in=[listed.key.rpartition("/")[2] for listed in batch]).values_list(
-                "pk", flat=True
-            )
-        )
+        known = _known([listed.key.rpartition("/")[2] for listed in batch])
         for listed in batch:
             document = listed.key.rpartition("/")[2]
             if document in known:
@@ -129,7 +125,7 @@ def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -
                 continue
             report.originals_without_rows.append(listed.key)
             old = older_than is not None and timezone.now() - listed.modified > max(older_than, GRACE)
-            if old and not dry_run and not Document.objects.filter(pk=document).exists():
+            if old and not dry_run and not _known([document]):
                 report.originals_deleted += storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
     settled = Document.objects.filter(prescription__erased_at=None, prescription__created_at__lt=timezone.now() - GRACE)
     report.rows_without_originals = [
@@ -137,6 +133,12 @@ def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -
         for document in settled.iterator(_BATCH)
         if document.pk not in seen
     ]
+
+
+def _known(documents: list[str]) -> set[str]:
+    """Those of these ids that have a row: sent documents, and files of drafts that may still be sent."""
+    rows = (kind.objects.filter(pk__in=documents).values_list("pk", flat=True) for kind in (Document, DraftFile))
+    return set().union(*rows)
 
 
 def _rows_of(keys: list[str]) -> dict[str, Variant]:

@@ -30,7 +30,7 @@ class OrderLinks(APIView):
             order_ref=asked.validated_data["order_ref"],
             client=client_of(request),
             expires_in=asked.validated_data["expires_in"],
-            patient_ref=asked.validated_data["patient_ref"],
+            patient_ref=asked.validated_data.get("patient_ref", ""),
         )
         body = {
             "order_ref": link.order_ref,

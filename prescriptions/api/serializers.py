@@ -158,7 +158,7 @@ class OrderLinkRequestSerializer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField(min_value=60, max_value=30 * 86_400, default=86_400)
     patient_ref = serializers.RegexField(
         REFERENCE,
-        default="",
+        required=False,
         error_messages={"invalid": _REFERENCE_HELP},
         help_text="Whose order it is. Prescriptions of the same patient that are still valid can then be used again.",
     )

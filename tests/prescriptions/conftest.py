@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from prescriptions import claims, heartbeat, intake, storage, wakeups
 from prescriptions.api import authentication
+from prescriptions.breaker import Breaker
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.views import health
 from rxproject.runstack.stack import Stack
@@ -124,13 +125,13 @@ _clients: dict[str, Any] = {}
 @contextmanager
 def another_client(name: str) -> Iterator[None]:
     """An S3 client made of the settings as they are now; made once for each name, which saves seconds."""
-    before = storage._client
+    before, breaker = storage._client, storage._breaker
     _forget_connections()
-    storage._client = _clients.get(name)
+    storage._client, storage._breaker = _clients.get(name), Breaker()
     yield
     _clients[name] = storage._client
     _forget_connections()
-    storage._client = before
+    storage._client, storage._breaker = before, breaker
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ headers = st.lists(
     unique_by=lambda pair: pair[0],
 )
 BOUNDED = settings(
-    max_examples=250, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
