@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from prescriptions import intake, orders
@@ -20,7 +20,7 @@ ORDER = "DEMO-1001"
 _SCOPES = ["rx:read", "rx:write", "orders:write"]
 _USERS = {
     "admin": {"is_staff": True, "is_superuser": True},
-    "pharmacist": {"is_staff": True, "is_superuser": False},
+    **{name: {"is_staff": True, "is_superuser": False} for name in ("pharmacist", "senior", "auditor", "ops")},
 }
 _SAMPLES = (
     ("phone-photo.jpg", samples.phone_photo),
@@ -78,12 +78,7 @@ def _user(name: str, rights: dict[str, bool], before: dict[str, Any]) -> dict[st
         user.set_password(password)
         user.save()
     if not user.is_superuser:
-        user.user_permissions.set(
-            Permission.objects.filter(
-                content_type__app_label="prescriptions",
-                codename__in=["view_prescription", "view_document", "view_page", "view_variant"],
-            )
-        )
+        user.groups.set(Group.objects.filter(name=name))
     return {"username": name, "password": password}
 
 
