@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rxproject.demo import samples
 from tests.conftest import Site
-from tests.faults.test_recovery import WaitUntil, ask_later, state_of
+from tests.faults.test_recovery import WaitUntil, caught_rendering
 
 
 def everything_under(site: Site, rx: str) -> list[str]:
@@ -58,9 +57,7 @@ def test_erased_means_gone_through_every_door(
 @pytest.mark.slow
 def test_a_render_under_way_leaves_nothing_behind(site: Site, eraser: dict[str, str], wait_until: WaitUntil) -> None:
     # given a render that takes a second or more, begun and not ended
-    rx = site.prescription(("photo.jpg", samples.phone_photo(seed=6, megapixels=12)))["id"]
-    ask_later(site, rx, "full/max/0/default.avif")
-    wait_until(lambda: state_of(site, rx) == [("rendering", 1)])
+    rx, _ = caught_rendering(site, seed=6)
     before = len(site.log("worker"))
 
     # when the prescription is erased meanwhile

@@ -10,7 +10,7 @@ import pytest
 from rxproject.demo import samples
 from rxproject.runstack.stack import Stack
 from tests.conftest import Site
-from tests.faults.test_recovery import WaitUntil, ask_later, state_of
+from tests.faults.test_recovery import WaitUntil, caught_rendering, state_of
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,7 @@ def test_without_the_gateway_celery_takes_over(lambda_site: Site, photo: bytes) 
 @pytest.mark.slow
 def test_a_gateway_killed_in_mid_call_loses_nothing(lambda_site: Site, wait_until: WaitUntil) -> None:
     # given a call under way that takes a second or more
-    rx = lambda_site.prescription(("photo.jpg", samples.phone_photo(seed=7, megapixels=12)))["id"]
-    ask_later(lambda_site, rx, "full/max/0/default.avif")
-    wait_until(lambda: state_of(lambda_site, rx) == [("rendering", 1)])
+    rx, _ = caught_rendering(lambda_site, seed=7)
 
     # when the gateway dies with its functions
     lambda_site.stack.kill("gateway", signal.SIGKILL)
