@@ -4,7 +4,7 @@
 
 Rounds are interleaved, so that a busy machine slows all alike. Prints medians; `adds` is the median of the differences
 within a round. The goal (a ready spare adds at most 5 ms to the 12 MP photo) is shown, never asserted. `making a spare`
-is what each fresh child costs a second core beside the render.
+is what each fresh child costs, before anybody waits for it.
 """
 
 import argparse

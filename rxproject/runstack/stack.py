@@ -97,11 +97,15 @@ class Stack:
         with contextlib.suppress(Stopped):
             while True:
                 self._tick()
-                self._supervisor.check()
+                self.tend()
                 if time.monotonic() >= next_log_check:
                     next_log_check = time.monotonic() + _LOG_CHECK_SECONDS
                     self._bound_logs()
                 time.sleep(_TICK_SECONDS)
+
+    def tend(self) -> None:
+        """One look of `run`: start dead servers again, after a pause. Raises StackError when one keeps dying."""
+        self._supervisor.check()
 
     def request_stop(self) -> None:
         """For signal handlers: `start` and `run` end soon. A second call makes `stop` kill."""

@@ -1,5 +1,6 @@
 """PostgreSQL keeps the same promises about claims as SQLite, alone and under a stampede on the whole stack."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -39,8 +40,10 @@ def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:  # n
     with (
         Stack(state_dir=tmp_path, quick_stop=True, overrides={"RX_DATABASE_URL": postgresql}) as stack,
         psycopg.connect(postgresql, autocommit=True) as database,
+        contextlib.ExitStack() as ending,
     ):
         site = Site(stack, "")
+        ending.callback(site.http.close)
         site.token = site.manage("rxtoken", "create", "--name", "tests", "--scopes", "rx:read,rx:write")
         body = site.prescription(("photo.jpg", samples.phone_photo(seed=4, megapixels=12)))
         url = body["pages"][0]["variants"]["review"]
@@ -54,4 +57,3 @@ def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:  # n
         rows = database.execute("SELECT state, attempts FROM prescriptions_variant").fetchall()
         assert rows == [("ready", 1)]
         assert len(site.objects(body["id"])) == 1
-        site.http.close()

@@ -96,6 +96,10 @@ def test_a_large_document_is_not_held_in_memory(tmp_path: os.PathLike[str]) -> N
     with open(file, "wb") as out:  # noqa: PTH123
         out.write(page * 20)
 
+    # and everything that is imported on the first use
+    with open(file, "rb") as source, open(f"{file}.first", "wb") as made:  # noqa: PTH123
+        assemble(list(parts(source.fileno(), [len(page)])), made)
+
     # when they become one document
     tracemalloc.start()
     with open(file, "rb") as source, open(f"{file}.pdf", "wb") as made:  # noqa: PTH123

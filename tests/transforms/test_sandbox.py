@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -167,6 +168,13 @@ def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
         box.close()
 
 
+def test_nothing_is_forked_from_a_process_with_threads(box: Sandbox) -> None:
+    """A lock that another thread holds at that moment would stay locked in the child for ever."""
+    box.warm()
+
+    assert "\nThreads:\t1\n" in Path(f"/proc/{zygote_of(box)}/status").read_text()
+
+
 def test_one_owner_keeps_a_warm_child_and_two_never_share_one(box: Sandbox) -> None:
     served: dict[str, set[int]] = {"a": set(), "b": set(), "c": set()}
     for owner in "abcabcaabbcc":
@@ -221,7 +229,7 @@ def test_a_signal_to_the_whole_group_leaves_renders_alone(box: Sandbox, number: 
 
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert zygote_of(box) == zygote
-    assert os.getsid(zygote) == zygote
+    assert os.getpgid(zygote) == zygote
 
 
 def test_closing_ends_every_process_and_descriptor() -> None:
@@ -247,6 +255,19 @@ def test_a_renderer_that_cannot_start_is_an_answer(tmp_path: Path, caplog: pytes
 
     assert "did not start" in caplog.text
     assert open_descriptors() == before
+
+
+def test_a_process_without_descriptors_left_gets_an_answer(box: Sandbox) -> None:
+    box.warm()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(RendererUnavailable):
+            box.render(PHOTO, JOB, owner="a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert box.render(PHOTO, JOB, owner="a").width == 160
 
 
 def test_threads_render_at_the_same_time_and_get_their_own_answers(box: Sandbox) -> None:

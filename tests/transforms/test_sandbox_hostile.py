@@ -227,7 +227,7 @@ def test_a_child_that_refuses_to_end_is_killed(box: Sandbox) -> None:
 
 
 def test_a_child_that_hangs_is_killed(library: Path) -> None:
-    box = Sandbox(library=library, wall_seconds=1.5)
+    box = Sandbox(library=library, wall_seconds=4)
     box.warm()
     (child,) = children_of(box, None)
 

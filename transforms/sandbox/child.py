@@ -7,7 +7,6 @@ import signal
 import socket
 from typing import Final, NoReturn
 
-from transforms.assemble import assemble, parts
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
 from transforms.limits import LIMITS
 from transforms.probe import probe
@@ -25,7 +24,7 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool) -> NoRetu
         os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
     heap.fault_in()
     confine.child(seccomp=seccomp, may_exec=may_exec)
-    workout.run("default.jpg")
+    workout.run(workout.SMALL + "default.jpg", workout.LARGE + "default.jpg")
     with socket.socket(fileno=channel) as parent:
         parent.send(b"%d" % os.getpid())
         owner: str | None = None
@@ -71,6 +70,8 @@ def _answer(request: wire.Request, source: int, result: int) -> bytes:
 
 
 def _assembled(job: wire.Assembly, source: int, result: int) -> bytes:
+    from transforms.assemble import assemble, parts  # the parent imports this module and has no use for a PDF library
+
     with open(result, "wb", closefd=False) as out:
         assemble(tuple(parts(source, job.sizes)), out, a4=job.a4)
         return wire.encode_assembled(out.tell())

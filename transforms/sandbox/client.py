@@ -167,7 +167,10 @@ def _rendered(request: wire.Request, data: bytes, job: RenderJob, worker: Worker
 
 
 def _file(name: str) -> BinaryIO:
-    return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+    try:
+        return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+    except OSError as error:  # no descriptor or memory left
+        raise RendererUnavailable from error
 
 
 def _assembled(fields: wire.Fields, made: BinaryIO) -> None:

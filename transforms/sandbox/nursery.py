@@ -9,15 +9,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from transforms.errors import RendererUnavailable
+from transforms.limits import LIMITS
 from transforms.sandbox import confine, zygote
 from transforms.sandbox.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_START_SECONDS: Final = 10.0
+_START_SECONDS: Final = float(LIMITS.child_wall_seconds)  # it takes half a second; who asks waits no longer than this
 _SEND_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 2.0
 LIBRARY: Final = Path(__file__).parents[2]  # the folder that holds `transforms`
@@ -31,20 +32,20 @@ class Nursery:
     def __init__(self, library: Path = LIBRARY) -> None:
         """Starts it and waits until the engines are loaded. Raises RendererUnavailable."""
         self._process: subprocess.Popen[bytes] | None = None
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(_SEND_SECONDS)
-        errors = os.memfd_create("stderr")
         try:
-            with theirs:
-                self._process = _start(theirs, library, errors)
-            self.confinement = self._greeting()
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise RendererUnavailable from error
+        self._control.settimeout(_SEND_SECONDS)
+        try:
+            with theirs, os.fdopen(os.memfd_create("stderr"), "rb") as errors:
+                self._process = _start(theirs, library, errors.fileno())
+                theirs.close()
+                self.confinement = self._greeting(errors)
         except (OSError, ValueError, TypeError) as error:
             self.close()
-            words = os.pread(errors, 4096, max(0, os.fstat(errors).st_size - 4096)).decode(errors="replace")
-            log.error("The renderer process did not start: %s\n%s", error, words)
+            log.error("The renderer process did not start: %s", error)
             raise RendererUnavailable from error
-        finally:
-            os.close(errors)
 
     @property
     def pid(self) -> int:
@@ -55,9 +56,8 @@ class Nursery:
         return self._process is not None and self._process.poll() is None
 
     def hire(self, *, may_exec: bool = False) -> Worker:
-        """A child in the making. Raises OSError if the zygote is gone."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        obituary, report = os.pipe()
+        """A child in the making. Raises OSError if the zygote is gone, RendererUnavailable if we are at a limit."""
+        ours, theirs, obituary, report = _channels()
         worker = Worker(ours, obituary, self.kill)
         try:
             kind = zygote.FORK_WITH_EXEC if may_exec else zygote.FORK
@@ -92,15 +92,35 @@ class Nursery:
         if self._process:
             self._process.returncode = 0  # not our child: no waiting, no warning
 
-    def _greeting(self) -> confine.Confinement:
+    def _greeting(self, errors: BinaryIO) -> confine.Confinement:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         if not poll.poll(_START_SECONDS * 1000):
             raise TimeoutError(f"it was not ready within {_START_SECONDS:g} s")
         greeting = self._control.recv(4096)
         if not greeting:
-            raise ValueError("it ended while loading the engines")
+            raise ValueError(f"it ended while loading the engines.\n{_tail(errors)}")
         return confine.Confinement(**json.loads(greeting))
+
+
+def _tail(errors: BinaryIO) -> str:
+    """The last of what an interpreter wrote that has not seen any input yet."""
+    size = os.fstat(errors.fileno()).st_size
+    return os.pread(errors.fileno(), 4096, max(0, size - 4096)).decode(errors="replace")
+
+
+def _channels() -> tuple[socket.socket, socket.socket, int, int]:
+    """Both ends of a child's channel, and of the pipe that tells its end. Raises RendererUnavailable."""
+    try:
+        obituary, report = os.pipe()
+    except OSError as error:
+        raise RendererUnavailable from error
+    try:
+        return *socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET), obituary, report
+    except OSError as error:
+        os.close(obituary)
+        os.close(report)
+        raise RendererUnavailable from error
 
 
 def _start(control: socket.socket, library: Path, errors: int) -> subprocess.Popen[bytes]:
@@ -116,5 +136,5 @@ def _start(control: socket.socket, library: Path, errors: int) -> subprocess.Pop
         stderr=errors,
         cwd="/",
         env={"LANG": "C.UTF-8", **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}},
-        start_new_session=True,  # a Ctrl-C in the terminal is for the parent
+        process_group=0,  # a Ctrl-C in the terminal is for the parent; priorities of the session stay shared
     )

@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 _IDLE_SECONDS: Final = IDLE_SECONDS - 0.5  # give up on an idle child before it gives up on us
 _IDLE_CHILDREN: Final = 4  # each holds the memory of its last render
 _ATTEMPTS: Final = 2
-# A new spare costs a core 50 ms. With a second core that runs beside the render; with one it has to wait.
-_REFILL_FIRST: Final = len(os.sched_getaffinity(0)) > 1
+# A new spare keeps a core and the memory busy for 50 ms. Where cores are many, that runs beside the render; on two it
+# made the render 10 to 20 ms longer, so it has to wait for its end.
+_REFILL_FIRST: Final = len(os.sched_getaffinity(0)) >= 4
 
 
 class Pool:
@@ -34,6 +35,7 @@ class Pool:
         self._library = library
         self._lock = threading.Lock()
         self._nursery: Nursery | None = None
+        self._failed = 0.0  # when a start failed last, time.monotonic()
         self._workers: set[Worker] = set()  # all of them, waiting and at work
         self._spares: deque[Worker] = deque()
         self._idle: deque[Worker] = deque()
@@ -43,18 +45,20 @@ class Pool:
 
         `may_exec` gives a fresh child of the kind that may start poppler.
         """
+        asked = time.monotonic()
         with self._lock:
             for _ in range(_ATTEMPTS):
-                nursery = self._running()
+                nursery = self._running(asked)
                 try:
                     worker = nursery.hire(may_exec=True) if may_exec else self._waiting(owner) or nursery.hire()
-                    self._workers.add(worker)
-                    worker.owner = owner
-                    if _REFILL_FIRST and owner is not None:
-                        self._refill(nursery)
-                    return worker
                 except OSError as error:  # it died since we looked, or does not listen
                     self._lose(nursery, error)
+                    continue
+                self._workers.add(worker)
+                worker.owner = owner
+                if _REFILL_FIRST and owner is not None:
+                    self._refill(nursery)
+                return worker
         raise RendererUnavailable
 
     def give_back(self, worker: Worker, *, reusable: bool) -> None:
@@ -68,8 +72,7 @@ class Pool:
             else:
                 self._fire(worker)
             if self._nursery and not _REFILL_FIRST:
-                with suppress(OSError):
-                    self._refill(self._nursery)
+                self._refill(self._nursery)
 
     def keep_spare(self, worker: Worker) -> None:
         """A child that was taken for nobody and has done nothing; one that never became ready is let go."""
@@ -81,8 +84,9 @@ class Pool:
 
     def nursery(self) -> Nursery:
         """The running zygote. Raises RendererUnavailable."""
+        asked = time.monotonic()
         with self._lock:
-            return self._running()
+            return self._running(asked)
 
     def processes(self) -> tuple[tuple[int, str | None], ...]:
         """(pid, owner) of the zygote, first, and of every child known to be ready; a spare has no owner."""
@@ -118,16 +122,24 @@ class Pool:
         return self._spares.popleft() if self._spares else None
 
     def _refill(self, nursery: Nursery) -> None:
-        while len(self._spares) < self._wanted_spares:
-            worker = nursery.hire()
-            self._workers.add(worker)
-            self._spares.append(worker)
+        # Whoever waits has a child already. What prevents another one will be met by the next who asks.
+        with suppress(OSError, RendererUnavailable):
+            while len(self._spares) < self._wanted_spares:
+                worker = nursery.hire()
+                self._workers.add(worker)
+                self._spares.append(worker)
 
-    def _running(self) -> Nursery:
+    def _running(self, asked: float) -> Nursery:
         if self._nursery and not self._nursery.alive:
             self._lose(self._nursery, "it has ended")
         if self._nursery is None:
-            self._nursery = Nursery(self._library)
+            if self._failed > asked:
+                raise RendererUnavailable  # whoever waited for a start that failed shares its failure, and the wait
+            try:
+                self._nursery = Nursery(self._library)
+            except RendererUnavailable:
+                self._failed = time.monotonic()
+                raise
         return self._nursery
 
     def _lose(self, nursery: Nursery, why: object) -> None:

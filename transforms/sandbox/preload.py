@@ -13,7 +13,7 @@ from transforms.sandbox import workout
 
 # Loaded by `transforms` only when they are needed: here that is now, for all children at once. pyseccomp looks for
 # its C library with the help of ldconfig, which cannot be run later.
-_LAZY: Final = ("transforms.pdf_out", "transforms.poppler", "pdf2image", "pyseccomp")
+_LAZY: Final = ("transforms.assemble", "transforms.pdf_out", "transforms.poppler", "pdf2image", "pyseccomp", "pyvips")
 _FORMS: Final = (
     "default.jpg", "default.png", "default.webp", "default.avif", "default.pdf", "gray.jpg", "bitonal.png",
     "enhanced.jpg",
@@ -28,14 +28,17 @@ _LOADERS: Final = {
 
 
 def engines() -> None:
-    """Imports and exercises the engines, so that their lazy parts are in memory too."""
+    """Imports and exercises the engines, so that their lazy parts are in memory too.
+
+    libvips is only loaded: at work it starts threads, which a fork would leave behind.
+    """
     for name in _LAZY:
         try:
             importlib.import_module(name)
-        except (ImportError, RuntimeError):
+        except (ImportError, RuntimeError, OSError):
             continue  # confine.py reports what follows from it, and the render that needs it fails by itself
     heif.register()
-    workout.run(*_FORMS)
+    workout.run(*(workout.SMALL + form for form in _FORMS))
     blank = pypdfium2.PdfDocument.new()
     blank.new_page(200, 200).render(scale=0.1)
     blank.close()

@@ -47,12 +47,8 @@ class Worker:
 
     def run(self, request: wire.Request, data: bytes) -> tuple[wire.Fields, bytes]:
         """The child's answer and what it wrote. Raises NeverStartedError, WireError, or a TransformError."""
-        source, result = self._memfd("source"), self._memfd("result")
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(source, view) :]
-            os.lseek(source, 0, os.SEEK_SET)
+            source, result = self._files(data)
             return self.converse(request, source, result), _read(result)
         finally:
             _close(self._memfds)
@@ -88,10 +84,19 @@ class Worker:
         _close(self._obituary)
         _close(self._memfds)
 
-    def _memfd(self, name: str) -> int:
-        descriptor = os.memfd_create(name)
-        self._memfds.append(descriptor)
-        return descriptor
+    def _files(self, data: bytes) -> tuple[int, int]:
+        """One that holds `data`, one for the result. They live in memory: a prescription never touches a disk."""
+        try:
+            for name in ("source", "result"):
+                self._memfds.append(os.memfd_create(name))
+            source, result = self._memfds
+            view = memoryview(data)
+            while view:
+                view = view[os.write(source, view) :]
+            os.lseek(source, 0, os.SEEK_SET)
+        except OSError as error:  # this process has no descriptor or memory left; nothing is known of the file
+            raise RendererUnavailable from error
+        return source, result
 
     def _receive(self, deadline: float) -> bytes | None:
         """The next message, b"" if the child is gone, None if `deadline` came first."""

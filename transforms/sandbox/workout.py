@@ -13,7 +13,8 @@ from transforms.spec import Stored
 
 _SIZE: Final = Size(1200, 900)
 _ORIENTATION: Final = 0x0112
-_TARGET: Final = "full/400,300/0/"
+SMALL: Final = "full/400,300/0/"  # Pillow alone
+LARGE: Final = "full/1000,750/0/"  # libvips, where it is installed
 
 
 @cache
@@ -28,7 +29,7 @@ def picture() -> bytes:
 
 
 def run(*forms: str) -> None:
-    """Renders the picture once in each of `forms` (`quality.format`)."""
+    """Renders the picture once in each of `forms`, which are stored forms."""
     for form in forms:
-        stored = Stored.parse(_TARGET + form)
+        stored = Stored.parse(form)
         render(picture(), RenderJob(media_type=SourceType.JPEG, page=1, stored=stored, page_size=_SIZE))

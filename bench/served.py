@@ -1,0 +1,110 @@
+"""What the benchmarks of the running service share: a stack with a client's token, and results as table and JSON.
+
+Uses the stack as it is shipped; nothing here may make it faster.
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from rxproject.runstack.stack import Stack
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "build" / "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running stack and a token for its API."""
+
+    stack: Stack
+    token: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def upload(self, data: bytes) -> dict[str, Any]:
+        """A new prescription of one photo, as the API describes it."""
+        answer = httpx.post(
+            f"{self.stack.base_url}/api/v1/prescriptions",
+            files={"files": ("photo.jpg", data)},
+            headers=self.bearer,
+            timeout=60,
+        )
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def rows(self, rx: str) -> list[dict[str, Any]]:
+        """The variants of a prescription, from the database."""
+        with sqlite3.connect(f"file:{self.stack.state.database}?mode=ro", uri=True, timeout=20) as database:
+            database.row_factory = sqlite3.Row
+            found = database.execute(
+                "SELECT v.* FROM prescriptions_variant v JOIN prescriptions_page p ON p.id = v.page_id "
+                "WHERE p.prescription_id = ?",
+                (rx,),
+            )
+            return [{**row, "timings": json.loads(row["timings"])} for row in map(dict, found)]
+
+    def log(self, *names: str) -> list[dict[str, Any]]:
+        """The JSON lines of these servers' logs."""
+        lines = [line for name in names for line in self.stack.log_path(name).read_text().splitlines()]
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@contextmanager
+def service(**overrides: str) -> Iterator[Service]:
+    """A whole stack of its own, gone afterwards. `overrides` are RX_ settings."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rx-bench-") as folder,
+        Stack(state_dir=Path(folder) / "state", quick_stop=True, overrides=overrides) as stack,
+    ):
+        create = ["rxtoken", "create", "--name", "bench", "--scopes", "rx:read,rx:write"]
+        done = subprocess.run(
+            [sys.executable, "manage.py", *create],
+            cwd=ROOT,
+            env=stack.env_for("web"),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        yield Service(stack, done.stdout.strip())
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The smallest value that at least `part` of all values do not exceed."""
+    return sorted(values)[max(0, -(-int(part * 1000) * len(values) // 1000) - 1)]
+
+
+def report(name: str, rows: Sequence[Mapping[str, Any]], goals: Mapping[str, tuple[float, str, float]]) -> None:
+    """Print rows as a table and each goal (value, "<=" or ">=", bound) with its verdict; write all as JSON."""
+    columns = list(rows[0])
+    cells = [[_text(row[column]) for column in columns] for row in rows]
+    widths = [max(len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
+    for line in (columns, *cells):
+        print("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)))
+    verdicts = {}
+    for goal, (value, sign, bound) in goals.items():
+        reached = value <= bound if sign == "<=" else value >= bound
+        verdicts[goal] = {"value": round(value, 4), "sign": sign, "bound": bound, "reached": reached}
+        print(f"{'reached' if reached else 'MISSED ':8} {goal}: {value:.2f} (goal {sign} {bound:g})")
+    load = os.getloadavg()[0]
+    print(f"load average {load:.1f} on {os.cpu_count()} cores: above them, times are the machine's, not ours")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    content = {"load": load, "rows": list(rows), "goals": verdicts}
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _text(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
