@@ -27,9 +27,9 @@ def machine() -> str:
         ),
         platform.machine(),
     )
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    return f"{model}, {cores} cores, Linux {platform.release()}, Python {platform.python_version()}, {today}, load {load:.1f}"
+    software = f"Linux {platform.release()}, Python {platform.python_version()}"
+    moment = f"{datetime.now(UTC):%Y-%m-%d}, load {os.getloadavg()[0]:.1f}"
+    return f"{model}, {os.cpu_count()} cores, {software}, {moment}"
 
 
 def _read(path: str) -> str:
