@@ -69,6 +69,23 @@ def second_pdf_engine(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
 
 
 @register(deploy=True)
+def renderer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What the sandbox cannot give up on this machine. Asked at deployment only, because it starts one."""
+    from transforms import sandbox
+
+    missing = sandbox.default().capabilities().missing
+    if not missing:
+        return []
+    return [
+        Warning(
+            f"Renderers are not confined by: {', '.join(missing)}.",
+            hint="See docs/explanation/sandbox.md.",
+            id="rx.W002",
+        )
+    ]
+
+
+@register(deploy=True)
 def secrets(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """A server that cannot sign links must not start."""
     if not settings.RX_LINK_KEYS:
