@@ -1,6 +1,6 @@
 """What `enhanced` is worth: words that an OCR program reads on generated prescriptions, before and after.
 
-    python -m bench.ocr [--seeds 3] [--json var/bench/ocr.json] [--pictures FOLDER]
+    python -m bench.ocr [--seeds 3] [--json build/bench/ocr.json] [--pictures FOLDER]
 
 Each page is drawn, damaged in one way (or in all), stored as a phone would, and rendered in `default` and `enhanced`.
 `back`: of the words that the damage cost, the share that `enhanced` brought back. Goals are shown, never asserted.
@@ -215,7 +215,7 @@ def pictures(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many pages of each kind")
-    parser.add_argument("--json", type=Path, default=Path("var/bench/ocr.json"))
+    parser.add_argument("--json", type=Path, default=Path("build/bench/ocr.json"))
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="only write before/after pictures there")
     options = parser.parse_args()
     if options.pictures:

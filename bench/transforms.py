@@ -1,6 +1,6 @@
 """Transforms against the ways others make thumbnails, in one interleaved run. Prints a table, writes JSON.
 
-    python -m bench.transforms [--rounds 7] [--quick] [--json var/bench/transforms.json]
+    python -m bench.transforms [--rounds 7] [--quick] [--json build/bench/transforms.json]
 
 CPU times are medians of this process, all peers in turn, so that a busy machine disturbs them alike. Memory is the
 peak of a fresh process per peer. SSIM compares with a full decode and LANCZOS. Trust ratios, not milliseconds.
@@ -248,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="a third of the cases, for a look")
-    parser.add_argument("--json", type=Path, default=Path("var/bench/transforms.json"))
+    parser.add_argument("--json", type=Path, default=Path("build/bench/transforms.json"))
     parser.add_argument("--child", nargs=3, metavar=("PEER", "CASE", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
