@@ -141,6 +141,9 @@ USE_I18N = True
 
 # --- Files ------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
+# `npm ci` puts the viewer of the review page there. Without it that page's viewer shows plain images.
+_VIEWER = BASE_DIR / "node_modules" / "openseadragon" / "build" / "openseadragon"
+STATICFILES_DIRS = [("openseadragon", _VIEWER)] if _VIEWER.is_dir() else []
 # Served straight from the packages and this tree; without a collected copy nothing can be stale.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -3,12 +3,13 @@
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
-admin.site.site_header = admin.site.site_title = "Prescriptions"
-admin.site.enable_nav_sidebar = False  # three models; the width is better spent on the lists
+admin.site.site_header = admin.site.site_title = _("Prescriptions")
+admin.site.enable_nav_sidebar = False  # a few lists; the width is better spent on them
 admin.site.site_url = None
-admin.site.index_title = "What was uploaded, and what was made of it"
+admin.site.index_title = _("Overview")
 
 urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("prescriptions/icon.svg"), permanent=False)),

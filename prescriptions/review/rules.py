@@ -28,6 +28,7 @@ class Action(StrEnum):
     DISAGREE = "disagree"
     EXPIRE = "expire"
     REOPEN = "reopen"
+    UNDO = "undo"
     WITHDRAW = "withdraw"
     CLOSE = "close"
     ERASE = "erase"
@@ -83,6 +84,10 @@ RULES: Final[Mapping[Action, Rule]] = {
     Action.DISAGREE: _rule({S.SECOND_CHECK}, {S.QUEUED}, STAFF, "second_check_review"),
     Action.EXPIRE: _rule({S.APPROVED, S.PARTIALLY_APPROVED}, {S.EXPIRED}, SYSTEM),
     Action.REOPEN: _rule({S.APPROVED, S.PARTIALLY_APPROVED}, {S.QUEUED}, STAFF, "reopen_review"),
+    # A slip of the hand: only who decided, within seconds, and never after a second person agreed (`review.undo`).
+    Action.UNDO: _rule(
+        {S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.SECOND_CHECK}, {S.IN_REVIEW}, STAFF, "decide_review"
+    ),
     Action.WITHDRAW: _rule({S.QUEUED, S.CLARIFICATION}, {S.WITHDRAWN}, CUSTOMERS),
     # The client demands erasure while the review is under way: only behind a tombstone, and followed by `erase`.
     Action.CLOSE: _rule({S.QUEUED, S.IN_REVIEW, S.CLARIFICATION, S.SECOND_CHECK}, {S.WITHDRAWN}, SYSTEM),

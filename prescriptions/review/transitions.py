@@ -65,6 +65,8 @@ def transition(
         conditions |= {"claimed_by_id": actor.user_id, "claimed_until__gt": now}
     if action is Action.LAPSE:
         conditions |= {"claimed_until__lte": now}
+    if action is Action.UNDO:
+        conditions |= {"reviewer_id": actor.user_id, "second_checker": None, "decided_at__gt": undo_since(now)}
     with transaction.atomic():
         if not Review.objects.filter(alive(not_erased=action not in ERASING), pk=review.pk, **conditions).update(
             **columns
@@ -101,6 +103,21 @@ def check(review: Review, action: Action, *, actor: Actor, version: int, now: da
         raise _impossible(review, action)
     if rule.holder and not review.held_by(actor.user_id, now):
         raise not_yours(review)
+    if action is Action.UNDO:
+        _check_undo(review, actor, now)
+
+
+def undo_since(now: datetime) -> datetime:
+    """Decisions after this moment can still be undone by who made them (RX_REVIEW_UNDO seconds)."""
+    return now - timedelta(seconds=getattr(settings, "RX_REVIEW_UNDO", 8))
+
+
+def _check_undo(review: Review, actor: Actor, now: datetime) -> None:
+    if review.reviewer_id != actor.user_id:
+        raise Problem(403, "forbidden", _("Not allowed"), _("Only the person who decided can undo it."))
+    if review.second_checker_id is not None or review.decided_at is None or review.decided_at <= undo_since(now):
+        detail = _("It is too late to undo this decision: it stands now. A senior can reopen it.")
+        raise Problem(409, "invalid-transition", _("This cannot be done now"), detail)
 
 
 def _target(review: Review, action: Action, rule: Rule, target: ReviewStatus | None) -> ReviewStatus:
@@ -131,6 +148,9 @@ def _columns(review: Review, action: Action, target: ReviewStatus, actor: Actor,
         columns |= {"queued_at": now, "due_at": due(now), "valid_until": None}
     if action in (Action.REOPEN, Action.DISAGREE):
         columns |= _UNDECIDED
+    if action is Action.UNDO:
+        # What was typed stays: it is in the form again.
+        columns |= {**_UNDECIDED, "override_reason": review.override_reason, "valid_until": None}
     return columns
 
 

@@ -1,11 +1,13 @@
 """Prefetch: what a reviewer is about to see is asked for before they look. Nothing is awaited, nothing is required."""
 
 import logging
+from collections.abc import Iterator
 
 from prescriptions import variants
 from prescriptions.models import Page, Variant
 from prescriptions.problems import Problem
 from prescriptions.storage import StorageUnavailable
+from transforms.spec import Stored
 from transforms.version import PIPELINE
 
 log = logging.getLogger("rx.warm")
@@ -15,7 +17,10 @@ _PAGES = 8
 
 
 def warm(rx: str, *, following: str | None = None) -> int:
-    """Ask for the review variant of this item's pages and of the next item's first page; returns how many were new."""
+    """Ask for what the review page shows of this item's pages and of the next item's first; returns how many were new.
+
+    First the image that the viewer begins with, of every page, then the strip's thumbnails.
+    """
     pages = list(Page.objects.filter(prescription_id=rx).select_related("prescription", "document")[:_PAGES])
     if following:
         pages += Page.objects.filter(prescription_id=following, number=1).select_related("prescription", "document")
@@ -23,10 +28,10 @@ def warm(rx: str, *, following: str | None = None) -> int:
         Variant.objects.filter(page__in=pages, pipeline=PIPELINE).values_list("page_id", "stored")
     )  # ready or on its way: no need to ask S3
     asked = 0
-    for page in pages:
-        stored = variants.preset_of(page, "review")
+    for page, stored in _wanted(pages):
         if (page.pk, str(stored)) in known:
             continue
+        known.add((page.pk, str(stored)))
         try:
             variants.ask(page, stored)
         except (Problem, StorageUnavailable) as error:
@@ -34,3 +39,8 @@ def warm(rx: str, *, following: str | None = None) -> int:
             break  # busy or down: the reviewer's own request will say so
         asked += 1
     return asked
+
+
+def _wanted(pages: list[Page]) -> Iterator[tuple[Page, Stored]]:
+    for preset in ("review", "thumb"):  # the viewer draws tiles only for who zooms in further than the first image goes
+        yield from ((page, variants.preset_of(page, preset)) for page in pages)

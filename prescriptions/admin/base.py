@@ -1,0 +1,129 @@
+"""What all lists and rows of the admin share: they are to be looked at, and cost the same however many rows there are.
+
+The list is read in two steps: the keys of what could be paged through, then the rows of one page. The database sorts
+keys alone, and nothing is ever counted beyond a bound.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import cached_property
+
+# Nobody turns that many pages; who looks for one row among more searches for it.
+BOUND = 1000
+REFERENCE_LENGTH = 8
+
+
+class Bounded(Paginator):  # type: ignore[type-arg]
+    """Pages of the first `BOUND` rows, in one query for their keys and one for the rows of a page."""
+
+    @cached_property
+    def keys(self) -> list[Any]:
+        return list(self.object_list.values_list("pk", flat=True)[: BOUND + 1])  # type: ignore[attr-defined]
+
+    @cached_property
+    def count(self) -> int:
+        return min(len(self.keys), BOUND)
+
+    @property
+    def more(self) -> bool:
+        """Are there rows that cannot be paged to?"""
+        return len(self.keys) > BOUND
+
+    def page(self, number: int | str) -> Page[Any]:
+        number = self.validate_number(number)
+        keys = self.keys[(number - 1) * self.per_page : min(number * self.per_page, BOUND)]
+        rows = {row.pk: row for row in self.object_list.filter(pk__in=keys)} if keys else {}  # type: ignore[attr-defined]
+        return Page([rows[key] for key in keys if key in rows], number, self)
+
+
+class Listing(ChangeList):
+    """A change list that is read as `Bounded` says, and lets its admin see the rows of the page before they show."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        paginator = self.paginator = Bounded(self.queryset, self.list_per_page)
+        try:
+            self.result_list = list(paginator.page(self.page_num).object_list)
+        except InvalidPage:
+            raise IncorrectLookupParameters from None
+        self.result_count, self.more = paginator.count, paginator.more
+        self.multi_page = paginator.num_pages > 1
+        self.show_full_result_count, self.full_result_count = False, None
+        self.show_admin_actions, self.can_show_all = True, False
+        self.model_admin.prepare(request, self.result_list)  # type: ignore[attr-defined]
+
+    @property
+    def counted(self) -> str:
+        """The number of results in words, for the foot of the list."""
+        count = f"{BOUND:,}+" if self.more else str(self.result_count)
+        one = self.result_count == 1
+        return f"{count} {self.opts.verbose_name if one else self.opts.verbose_name_plural}"
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Facts: to be looked at."""
+
+    actions: Any = None
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would be counted over the whole table
+    list_title: Any = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Listing
+
+    def prepare(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """The rows of one page are about to be shown to whoever asks."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        named = {"title": self.list_title} if self.list_title else {}
+        try:
+            return super().changelist_view(request, named | (extra_context or {}))
+        except (ValueError, OverflowError):  # `created_at__year=99999` fails only when the database is asked
+            return HttpResponseRedirect(f"{request.path}?e=1")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Does whoever asks hold a permission of this app?"""
+    return bool(request.user.has_perm(f"prescriptions.{permission}"))
+
+
+def reference(rx: str) -> str:
+    """A prescription's name among people: the beginning of its id."""
+    return rx[:REFERENCE_LENGTH]
+
+
+def prefixed(field: str, prefix: str) -> dict[str, str]:
+    """Lookups for hex keys that begin with `prefix`: a range, which an index can answer and LIKE cannot."""
+    return {f"{field}__gte": prefix, f"{field}__lt": f"{prefix}g"}
+
+
+def kibibytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1024:,.1f} KiB"

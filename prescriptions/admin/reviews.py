@@ -1,0 +1,293 @@
+"""The work queue: the list of reviews, and the button that gives a person the next one.
+
+Nothing here changes a review but `prescriptions.review.queue`; no decision is ever made from a list.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from prescriptions import actors
+from prescriptions.admin import faces, pictures
+from prescriptions.admin.base import Listing, ReadOnly, may, reference
+from prescriptions.admin.uploads import found
+from prescriptions.models import Page, Review, ReviewStatus
+from prescriptions.problems import Problem
+from prescriptions.review import queue
+from prescriptions.review.rules import TERMINAL
+from prescriptions.review.transitions import HURRY
+
+# What people can still do something about; in all of it a customer waits for us.
+_OURS = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.SECOND_CHECK)
+_SOON = timedelta(minutes=10)
+# Above this the button says "100+": the exact number would help nobody and cost a scan.
+_COUNTED = 100
+# An action on a selection is a handful of steps of their own; more of them would outlast the request.
+_AT_ONCE = 200
+
+_VIEWS: dict[str, tuple[Any, Callable[[Any], Q]]] = {
+    "": (gettext_lazy("Waiting"), lambda user: Q(status__in=_OURS)),
+    "mine": (gettext_lazy("Mine"), lambda user: Q(claimed_by=user, status=ReviewStatus.IN_REVIEW)),
+    "unclaimed": (gettext_lazy("Unclaimed"), lambda user: Q(status=ReviewStatus.QUEUED)),
+    "due": (gettext_lazy("Due soon"), lambda user: Q(status__in=_OURS, due_at__lte=timezone.now() + _SOON)),
+    "second": (gettext_lazy("Second check"), lambda user: Q(status=ReviewStatus.SECOND_CHECK)),
+    "customer": (gettext_lazy("Waiting for customer"), lambda user: Q(status=ReviewStatus.CLARIFICATION)),
+    "decided": (gettext_lazy("Decided"), lambda user: Q(status__in=sorted(TERMINAL))),
+    "all": (gettext_lazy("All"), lambda user: Q()),
+}
+_NEWEST_FIRST = ("-prescription__created_at", "-prescription_id")
+_ORDER = {"due": ("due_at", "prescription_id"), "decided": _NEWEST_FIRST, "all": _NEWEST_FIRST}
+
+
+def view_of(request: HttpRequest) -> str:
+    """Which part of the list is asked for. Who searches looks in all of it, unless a part is named."""
+    named = request.GET.get("show", "all" if request.GET.get("q", "").strip() else "")
+    return named if named in _VIEWS else ""
+
+
+class Show(admin.SimpleListFilter):
+    """The parts of the list as one row of links."""
+
+    title = gettext_lazy("show")
+    parameter_name = "show"
+    template = "admin/prescriptions/review/show.html"
+
+    def __init__(self, request: HttpRequest, *rest: Any) -> None:
+        super().__init__(request, *rest)
+        self.user, self.chosen = request.user, view_of(request)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, label) for name, (label, _condition) in _VIEWS.items()]
+
+    def choices(self, changelist: ChangeList) -> Any:
+        for name, label in self.lookup_choices:
+            yield {"selected": name == self.chosen, "query_string": f"?show={name}" if name else "?", "display": label}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Review]) -> QuerySet[Review]:
+        return queryset.filter(_VIEWS[self.chosen][1](self.user))
+
+
+class Queue(Listing):
+    """The order of the queue is the point of it: columns do not sort."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Review]) -> list[Any]:
+        return list(self.model_admin.get_ordering(request))
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnly):
+    """What waits, first what should be done first. A row leads to the review page; there is no form."""
+
+    list_display = (
+        "picture",
+        "name",
+        "chip",
+        "order",
+        "patient",
+        "waiting",
+        "due",
+        "pages",
+        "flags",
+        "holder",
+    )
+    list_display_links = None
+    list_filter = (Show,)
+    sortable_by = ()
+    search_fields = ("prescription_id",)  # switches the search on; see get_search_results
+    search_help_text = gettext_lazy("Beginning of the reference; or an order or patient reference in full")
+    actions = ("release_claims", "raise_priority", "lower_priority")
+    change_list_template = "admin/prescriptions/review/change_list.html"
+
+    # --- The list ---------------------------------------------------------------------------------------------------
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Queue
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        light = Page.objects.only("prescription_id", "number", "width", "height", "rotation")
+        rows = super().get_queryset(request).select_related("prescription", "claimed_by")
+        return rows.prefetch_related(Prefetch("prescription__pages", light))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return _ORDER.get(view_of(request), ("-priority", "queued_at", "prescription_id"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return (queryset.filter(pk__in=found(search_term)) if search_term.strip() else queryset), False
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        return self.list_display if may(request, "view_page") else self.list_display[1:]
+
+    def prepare(self, request: HttpRequest, rows: Sequence[Review]) -> None:
+        tokens, now = pictures.tokens(request, [row.prescription for row in rows]), timezone.now()
+        for row in rows:
+            row.link_token, row.seen_at = tokens.get(row.pk, ""), now  # type: ignore[attr-defined]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context: dict[str, Any] = {"title": _("Work queue"), "may_claim": may(request, "claim_review")}
+        if context["may_claim"]:
+            waiting = queue.waiting(request.user).order_by()[: _COUNTED + 1].count()
+            context |= {
+                "waiting": waiting,
+                "waiting_shown": f"{_COUNTED}+" if waiting > _COUNTED else str(waiting),
+            }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    # --- Columns ----------------------------------------------------------------------------------------------------
+    @admin.display(description=gettext_lazy("page 1"))
+    def picture(self, review: Review) -> SafeString:
+        pages, token = list(review.prescription.pages.all()), review.link_token  # type: ignore[attr-defined]
+        return pictures.thumbnail(pages[0], token) if token and pages else faces.NONE
+
+    @admin.display(description=gettext_lazy("reference"))
+    def name(self, review: Review) -> SafeString:
+        rx = review.prescription_id
+        if review.prescription.erased_at is not None:
+            return format_html('<span class="rx-ref">{}</span>', reference(rx))
+        address = reverse("admin:rx-review", args=[rx])
+        return format_html('<a class="rx-ref" href="{}">{}</a>', address, reference(rx))
+
+    @admin.display(description=gettext_lazy("status"))
+    def chip(self, review: Review) -> SafeString:
+        return faces.status_chip(review.status)
+
+    @admin.display(description=gettext_lazy("order"))
+    def order(self, review: Review) -> SafeString | str:
+        return review.prescription.order_ref or faces.NONE
+
+    @admin.display(description=gettext_lazy("patient"))
+    def patient(self, review: Review) -> SafeString | str:
+        return review.prescription.patient_ref or faces.NONE
+
+    @admin.display(description=gettext_lazy("waiting"))
+    def waiting(self, review: Review) -> SafeString:
+        until = review.decided_at if review.status in TERMINAL else review.seen_at  # type: ignore[attr-defined]
+        return faces.alone(_("waits"), faces.span(until - review.queued_at)) if until else faces.NONE
+
+    @admin.display(description=gettext_lazy("due"))
+    def due(self, review: Review) -> SafeString:
+        if review.due_at is None or review.status not in _OURS:
+            return faces.NONE
+        return faces.due(review.due_at, review.seen_at, soon=_SOON)  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("pages"))
+    def pages(self, review: Review) -> SafeString:
+        return faces.alone(_("pages"), len(review.prescription.pages.all()))
+
+    @admin.display(description=gettext_lazy("flags"))
+    def flags(self, review: Review) -> SafeString:
+        shown = [
+            (review.priority >= HURRY, _("First"), "up", "info"),
+            (0 < review.priority < HURRY, _("Priority +%(number)d") % {"number": review.priority}, "up", "info"),
+            (review.priority < 0, _("Priority %(number)d") % {"number": review.priority}, "down", ""),
+            (review.is_duplicate, _("Duplicate"), "files", "warn"),
+            (review.is_small, _("Small"), "info", ""),
+            (review.is_dark, _("Dark"), "info", ""),
+        ]
+        chips = [(faces.chip(words, mark, tone),) for true, words, mark, tone in shown if true]
+        return (
+            format_html('<span class="rx-flags">{}</span>', format_html_join("", "{}", chips)) if chips else faces.NONE
+        )
+
+    @admin.display(description=gettext_lazy("claimed by"))
+    def holder(self, review: Review) -> SafeString:
+        person = review.claimed_by
+        return faces.NONE if person is None else faces.alone(_("claimed by"), person.get_full_name() or person.username)
+
+    # --- What may be done with it -----------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        from prescriptions.review_pages.urls import review_urls
+
+        own = path("next/", self.admin_site.admin_view(require_POST(self.start)), name="rx-review-next")
+        return [own, *review_urls(self.admin_site), *super().get_urls()]
+
+    def start(self, request: HttpRequest) -> HttpResponse:
+        """Start reviewing: the next item is this person's, and they are sent to it."""
+        try:
+            claimed = queue.claim_next(request.user)
+        except Problem as problem:
+            raise PermissionDenied(problem.detail) from None
+        if claimed is None:
+            messages.info(request, _("Nothing waits for you just now."))
+            return HttpResponseRedirect(reverse("admin:prescriptions_review_changelist"), status=303)
+        return HttpResponseRedirect(reverse("admin:rx-review", args=[claimed.pk]), status=303)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Links that Django itself makes end here: they lead to the review page. Nothing is editable."""
+        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
+            raise PermissionDenied
+        if not Review.objects.filter(pk=object_id).exists():
+            return HttpResponseRedirect(reverse("admin:prescriptions_review_changelist"))
+        return HttpResponseRedirect(reverse("admin:rx-review", args=[object_id]))
+
+    def has_assign_permission(self, request: HttpRequest) -> bool:
+        return may(request, "assign_review")
+
+    @admin.action(description=gettext_lazy("Release claims"), permissions=["assign"])
+    def release_claims(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
+        def release(review: Review) -> bool:
+            if review.status != ReviewStatus.IN_REVIEW:
+                return False
+            queue.release(review.pk, request.user, version=review.version)
+            return True
+
+        done, left = self._each(request, queryset, release)
+        said = ngettext("%(count)d claim was released.", "%(count)d claims were released.", done) % {"count": done}
+        self._say(request, said, done, left)
+
+    @admin.action(description=gettext_lazy("Raise priority"), permissions=["assign"])
+    def raise_priority(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
+        self._prioritise(request, queryset, 1)
+
+    @admin.action(description=gettext_lazy("Lower priority"), permissions=["assign"])
+    def lower_priority(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
+        self._prioritise(request, queryset, -1)
+
+    def _prioritise(self, request: HttpRequest, queryset: QuerySet[Review], step: int) -> None:
+        actor = actors.staff(request.user)
+
+        def move(review: Review) -> bool:
+            if review.status in TERMINAL or review.priority >= HURRY:
+                return False
+            return queue.set_priority(review.pk, review.priority + step, actor=actor).priority != review.priority
+
+        done, left = self._each(request, queryset, move)
+        said = ngettext("%(count)d priority was changed.", "%(count)d priorities were changed.", done) % {"count": done}
+        self._say(request, said, done, left)
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Review], step: Callable[[Review], bool]
+    ) -> tuple[int, int]:
+        """One step for each of the selected, in transactions of their own; how many were done and how many left."""
+        done = left = 0
+        for review in queryset[:_AT_ONCE]:
+            try:
+                done, left = (done + 1, left) if step(review) else (done, left + 1)
+            except Problem:  # changed meanwhile, or at the end of the scale
+                left += 1
+        return done, left
+
+    def _say(self, request: HttpRequest, said: str, done: int, left: int) -> None:
+        if left:
+            rest = ngettext(
+                "%(count)d was left as it is: it changed meanwhile, or there was nothing to do.",
+                "%(count)d were left as they are: they changed meanwhile, or there was nothing to do.",
+                left,
+            ) % {"count": left}
+            said = f"{said} {rest}"
+        self.message_user(request, said, messages.SUCCESS if done else messages.WARNING)

@@ -1,0 +1,183 @@
+"""Prescriptions in the admin: what was uploaded, page by page, and how it is erased."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.admin import erasing, faces, pictures
+from prescriptions.admin.base import ReadOnly, ReadOnlyInline, kibibytes, may, prefixed, reference
+from prescriptions.models import Document, Page, Prescription
+
+
+class DocumentInline(ReadOnlyInline):
+    model = Document
+    fields = ("position", "name", "media_type", "bytes", "download")
+    readonly_fields = fields
+
+    @admin.display(description=_("size"))
+    def bytes(self, document: Document) -> str:
+        return kibibytes(document.size)
+
+    @admin.display(description=_("original"))
+    def download(self, document: Document) -> SafeString:
+        address = reverse("original", args=[document.prescription_id])
+        return format_html('<a href="{}?document={}">{}</a>', address, document.position, _("Download"))
+
+
+class PageInline(ReadOnlyInline):
+    """Shown to who may see pages; what it shows was handed out to them, so it is recorded."""
+
+    model = Page
+    fields = ("picture", "number", "document", "index", "pixels", "made")
+    readonly_fields = fields
+    token = ""
+    may_see_variants = False
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if obj is not None:
+            self.token = pictures.tokens(request, [obj]).get(obj.pk, "")
+        self.may_see_variants = may(request, "view_variant")
+        return super().get_formset(request, obj, **kwargs)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Page]:
+        rows: QuerySet[Page] = super().get_queryset(request).select_related("document")
+        return rows.annotate(variant_count=Count("variants"))
+
+    @admin.display(description=_("picture"))
+    def picture(self, page: Page) -> SafeString | str:
+        return pictures.opening_preview(page, self.token) if self.token else faces.NONE
+
+    @admin.display(description=_("pixels"))
+    def pixels(self, page: Page) -> str:
+        return f"{page.width} × {page.height}"
+
+    @admin.display(description=_("variants"))
+    def made(self, page: Page) -> SafeString | str:
+        count: int = page.variant_count  # type: ignore[attr-defined]
+        if not self.may_see_variants:
+            return str(count)
+        address = reverse("admin:prescriptions_variant_changelist")
+        return format_html('<a href="{}?page__id__exact={}">{}</a>', address, page.pk, count)
+
+
+@admin.register(Prescription)
+class PrescriptionAdmin(ReadOnly):
+    """Uploads, newest first, each with its first page."""
+
+    list_title = _("Prescriptions")
+    list_display = ("picture", "name", "state", "order_ref", "patient", "client", "page_count", "received")
+    list_display_links = ("name",)
+    list_filter = ("client", "created_at")
+    search_fields = ("id",)  # switches the search on; see get_search_results
+    search_help_text = _("Beginning of the reference; or an order or patient reference in full")
+    date_hierarchy = "created_at"
+    fields = (
+        "id",
+        "state",
+        "order_ref",
+        "patient_ref",
+        "client",
+        "created_at",
+        "retain_until",
+        "legal_hold",
+        "links_cut_at",
+        "proof",
+    )
+    readonly_fields = fields
+    inlines = (PageInline, DocumentInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prescription]:
+        return super().get_queryset(request).select_related("review").prefetch_related("pages")
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        return self.list_display if may(request, "view_page") else self.list_display[1:]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        unset = {"proof": obj and obj.erased_at, "links_cut_at": obj and obj.links_cut_at}
+        return [name for name in self.fields if unset.get(str(name), True)]
+
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj is None or obj.erased_at else self.inlines  # nothing is left of either
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return (queryset.filter(pk__in=found(search_term)) if search_term.strip() else queryset), False
+
+    def prepare(self, request: HttpRequest, rows: Sequence[Prescription]) -> None:
+        tokens = pictures.tokens(request, [row for row in rows if row.pages.all()])
+        for row in rows:
+            row.link_token = tokens.get(row.pk, "")  # type: ignore[attr-defined]
+
+    def get_urls(self) -> list[URLPattern]:
+        def erase(request: HttpRequest, rx: str) -> HttpResponse:
+            return erasing.confirm(request, rx, site=self.admin_site)
+
+        return [path("<str:rx>/erase/", self.admin_site.admin_view(erase), name="rx-erase"), *super().get_urls()]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Model | None = None,
+    ) -> HttpResponse:
+        alive = isinstance(obj, Prescription) and obj.erased_at is None
+        context |= {
+            "may_erase": alive and erasing.allowed(request),
+            "may_review": alive and hasattr(obj, "review") and may(request, "view_review"),
+            "may_audit": may(request, "view_auditevent"),
+            "title": str(obj),
+            "subtitle": None,
+        }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    @admin.display(description=_("page 1"))
+    def picture(self, prescription: Prescription) -> SafeString | str:
+        token, pages = prescription.link_token, list(prescription.pages.all())  # type: ignore[attr-defined]
+        return pictures.opening_preview(pages[0], token) if token and pages else faces.NONE
+
+    @admin.display(description=_("reference"))
+    def name(self, prescription: Prescription) -> SafeString:
+        return format_html('<span class="rx-ref">{}</span>', reference(prescription.pk))
+
+    @admin.display(description=_("patient"), ordering="patient_ref")
+    def patient(self, prescription: Prescription) -> str:
+        return prescription.patient_ref
+
+    @admin.display(description=_("received"), ordering="created_at")
+    def received(self, prescription: Prescription) -> str:
+        return faces.moment(prescription.created_at)
+
+    @admin.display(description=_("pages"))
+    def page_count(self, prescription: Prescription) -> int:
+        return len(prescription.pages.all())
+
+    @admin.display(description=_("review"))
+    def state(self, prescription: Prescription) -> SafeString | str:
+        if prescription.erased_at is not None:
+            return faces.status_chip("erased")
+        review = getattr(prescription, "review", None)
+        return faces.NONE if review is None else faces.status_chip(review.status)
+
+    @admin.display(description=_("proof of erasure"))
+    def proof(self, prescription: Prescription) -> SafeString | str:
+        return erasing.proof(prescription)
+
+
+def found(term: str) -> QuerySet[Prescription]:
+    """Prescriptions that people look for: by the beginning of the reference, or by an order or patient in full."""
+    term = term.strip().replace("\0", "")
+    hits = Prescription.objects.filter(order_ref=term) | Prescription.objects.filter(patient_ref=term)
+    if 4 <= len(term) <= 32 and set(term.lower()) <= set("0123456789abcdef"):
+        hits |= Prescription.objects.filter(**prefixed("id", term.lower()))
+    return hits.values("pk")  # type: ignore[return-value]

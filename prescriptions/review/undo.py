@@ -1,0 +1,86 @@
+"""A slip of the hand, put right: for a few seconds (RX_REVIEW_UNDO) who decided can take it back.
+
+Until then nobody outside may be told the outcome: ask `published` before showing one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from prescriptions.actors import Actor
+from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
+from prescriptions.problems import Problem
+from prescriptions.review import queue
+from prescriptions.review.rules import OUTCOMES, Action
+from prescriptions.review.transitions import load, transition, undo_since
+
+# Outcomes that a pharmacist chooses and that can be undone.
+DECISIONS: Final = tuple(status.value for status in OUTCOMES.values())
+_DECIDED: Final = (*DECISIONS, ReviewStatus.SECOND_CHECK)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What had been decided about an order line: for the form, which shows it again."""
+
+    position: int
+    decision: str
+    quantity: int | None
+    reason: str
+
+
+def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Review, tuple[Verdict, ...]]:
+    """Take back one's own decision: in review again, with a fresh lease, everything typed kept.
+
+    `claimed`: the item that the decision brought to this person; it goes back into the queue. Returns the review and
+    what had been said about each order line. Raises Problem: 403, 404, 409 (too late, or changed since), 410.
+    """
+    decided = load(rx)
+    with transaction.atomic():
+        review = transition(decided, Action.UNDO, actor=actor, version=version)
+        lines = OrderLine.objects.filter(prescription=rx)
+        before = tuple(
+            Verdict(line.position, line.decision, line.quantity_allowed, line.reason_id or "") for line in lines
+        )
+        lines.update(decision=LineDecision.PENDING, quantity_allowed=None, reason=None)
+    if claimed and claimed != rx:
+        _give_back(claimed, actor)
+    # A rejection refuses all lines; nobody had said so of each.
+    return review, () if decided.status == ReviewStatus.REJECTED else before
+
+
+def undoable(user: Any, now: datetime | None = None) -> Review | None:
+    """This person's latest decision, while it can be undone."""
+    moment = now or timezone.now()
+    rows = Review.objects.filter(
+        reviewer=user,
+        second_checker=None,
+        decided_at__gt=undo_since(moment),
+        status__in=_DECIDED,
+        prescription__erased_at=None,
+    )
+    return rows.order_by("-decided_at").first()
+
+
+def published(review: Review, now: datetime | None = None) -> bool:
+    """May people outside be told where this review stands? Not while its decision can still be undone."""
+    undone_until = undo_since(now or timezone.now())
+    return (
+        review.status not in OUTCOMES.values()
+        or review.reviewer_id is None  # decided by nobody: a question timed out
+        or review.second_checker_id is not None
+        or review.decided_at is None
+        or review.decided_at <= undone_until
+    )
+
+
+def _give_back(rx: str, actor: Actor) -> None:
+    try:
+        review = load(rx)
+        if review.held_by(actor.user_id):
+            queue.release(rx, actor.user)
+    except Problem:
+        return  # lapsed, or taken by somebody else: nothing to give back

@@ -1,0 +1,1 @@
+"""The pharmacist's page: one review, looked at and decided. What is allowed is decided in `prescriptions.review`."""

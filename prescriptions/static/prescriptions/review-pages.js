@@ -1,0 +1,141 @@
+// Pages: the strip, what was seen, turning, redacting, comparing. The viewer shows; this tells the server.
+import { $, $$, calm, fill, post, say, state, trouble } from './review-base.js'
+import { Viewer } from './viewer.js'
+
+const SETTLE = 700 // ms: three quarter turns in a row are saved once
+
+export class Pages {
+  #told = new Set(state.opened)
+  #turning = {}
+  #live = false
+
+  /** @param {() => void} changed after another page was seen */
+  constructor(changed) {
+    Object.assign(this, { changed, seen: new Set(state.seen), section: $('[data-viewer]'), strip: $('.strip') })
+    this.pages = new Map(state.pages.map(page => [page.number, page]))
+    const on = (type, act) => this.section.addEventListener('viewer:' + type, e => act(e.detail))
+    on('shown', ({ number }) => this.#live && this.#shown(number))
+    on('failed', ({ number }) => this.#failed(number))
+    on('rotated', ({ number, rotation }) => this.#rotated(number, rotation))
+    on('boxes', ({ number, boxes }) => { this.pages.get(number).drawn = boxes; this.#redaction() })
+    const first = state.pages[0]
+    if (state.shown != first.number) $('[data-first]', this.section).src = first.first
+    this.viewer = new Viewer(this.section, { pages: state.pages, keys: false })
+    this.viewer.show(state.shown)
+    this.#live = true
+    queueMicrotask(() => this.#shown(state.shown))
+    this.strip.addEventListener('click', e => {
+      const link = e.target.closest('[data-page]')
+      if (!link || e.ctrlKey || e.metaKey || e.shiftKey) return
+      e.preventDefault()
+      this.viewer.show(+link.dataset.page)
+    })
+    document.addEventListener('click', e => {
+      if (e.target.closest('[data-act="redact"]')) this.#redact()
+      if (e.target.closest('[data-viewer] [data-do="redact"]')) this.#redaction()
+    })
+    if (!state.redact) $('[data-do="redact"]', this.section)?.remove()
+  }
+
+  compare(key, number) {
+    const other = state.compare[key]
+    if (!other) return
+    if (number) this.viewer.show(number)
+    this.viewer.compare(other)
+    this.section.querySelector('[data-stage]').focus({ preventScroll: true })
+  }
+
+  /** Fresh links: nothing that is on the screen is loaded again. */
+  renew({ services, thumbs, others }) {
+    for (const [key, page] of Object.entries(state.compare)) {
+      const service = others[key]
+      if (!service) continue
+      page.first = page.first.replace(page.service, service)
+      page.service = service
+    }
+    this.viewer.renew(services)
+    for (const [number, src] of Object.entries(thumbs)) {
+      const image = $(`[data-page="${number}"] img`, this.strip)
+      if (image && (!image.complete || !image.naturalWidth) && image.getAttribute('src') != src) image.src = src
+    }
+  }
+
+  #link(number) { return $(`[data-page="${number}"]`, this.strip) }
+
+  #shown(number) {
+    for (const link of $$('[data-page]', this.strip)) link.removeAttribute('aria-current')
+    const link = this.#link(number)
+    link.setAttribute('aria-current', 'page')
+    link.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    this.#see(number)
+    this.#redaction()
+    if (this.#told.has(number)) return
+    this.#told.add(number)
+    post(state.urls.opened, { page: number }).then(calm, trouble)
+  }
+
+  #see(number) {
+    this.seen.add(number)
+    this.#link(number).dataset.seen = ''
+    this.#count()
+  }
+
+  /** What nobody could see was not seen. */
+  #failed(number) {
+    this.seen.delete(number)
+    delete this.#link(number).dataset.seen
+    this.#count()
+    say(fill(state.say.failed, { page: number }))
+  }
+
+  #count() {
+    const box = $('[data-unseen]'), left = state.pages.filter(page => !this.seen.has(page.number)).length
+    $('[data-count]', box).textContent = left
+    box.toggleAttribute('data-none', !left)
+    this.changed()
+  }
+
+  #rotated(number, rotation) {
+    if (!state.turn) return
+    clearTimeout(this.#turning[number])
+    this.#turning[number] = setTimeout(async () => {
+      try {
+        const answer = await post(state.urls.rotate, { page: number, rotation })
+        calm()
+        if (!answer.ok) return say(state.say.not_rotated)
+        const { thumb, width, height } = await answer.json()
+        Object.assign($('img', this.#link(number)), { src: thumb, width, height })
+        say(fill(state.say.rotated, { page: number }))
+      } catch (error) { trouble(error) }
+    }, SETTLE)
+  }
+
+  #redaction() {
+    const box = $('[data-redact]')
+    if (!box) return
+    const number = this.viewer?.number, page = this.pages.get(number), confirmed = page?.boxes?.length || 0
+    box.hidden = !this.viewer?.redacting
+    $('[data-redact-now]', box).textContent = fill(confirmed ? state.say.redaction_now : state.say.redaction_none,
+      { page: number, count: confirmed })
+    $('[data-redact-count]', box).textContent = fill(state.say.boxes_drawn, { count: this.viewer?.boxes.length || 0 })
+    $('[data-redact-error]', box).hidden = true
+  }
+
+  async #redact() {
+    const number = this.viewer.number, error = $('[data-redact-error]')
+    try {
+      const answer = await post(state.urls.redact, { page: number, boxes: JSON.stringify(this.viewer.boxes) })
+      calm()
+      const body = await answer.json()
+      if (!answer.ok) {
+        error.textContent = body.detail
+        error.hidden = false
+        return say(body.detail)
+      }
+      this.pages.get(number).boxes = body.boxes
+      this.viewer.redact(false)
+      this.#redaction()
+      say(fill(state.say.redacted, { page: number }))
+    } catch (lost) { trouble(lost) }
+  }
+}

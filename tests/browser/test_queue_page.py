@@ -1,0 +1,185 @@
+"""The work queue and the rest of the admin in a real browser, on the real stack: on a desk and on a phone, in light and
+dark, without a violation of the content security policy or of WCAG that a machine can find."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from rxproject.demo import samples
+from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
+from tests.conftest import Site
+
+QUEUE = "/admin/prescriptions/review/"
+ADMIN = "/admin/prescriptions"
+# People of each group, and reviews of every status; run beside the running stack.
+SETUP = """
+import json
+from datetime import timedelta
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
+from prescriptions.models import Page, Prescription, Review
+User, now = get_user_model(), timezone.now()
+people = {}
+for name in ("pharmacist", "senior", "auditor", "ops"):
+    people[name] = User.objects.create_user("queue-" + name, password="queue", is_staff=True)
+    people[name].groups.add(Group.objects.get(name=name))
+people["senior"].first_name, people["senior"].last_name = "Ananya", "Krishnamurthy-Venkataraman"
+people["senior"].save()
+people["senior"].user_permissions.add(Permission.objects.get(codename="delete_prescription"))
+rows = list(Review.objects.filter(prescription__client="queue").order_by("queued_at"))
+held = {"claimed_by": people["senior"], "claimed_until": now + timedelta(hours=1)}
+flagged = {"priority": 100, "is_duplicate": True, "is_small": True, "is_dark": True}
+changes = [{"priority": 200}, flagged, {"priority": 3}, {"priority": -2}, {"status": "in_review", **held}]
+changes += [{"status": status} for status in ("second_check", "clarification", "approved", "partially_approved")]
+changes += [{"status": status} for status in ("rejected", "withdrawn")]
+for n, (review, columns) in enumerate(zip(rows, changes)):
+    queued = now - timedelta(minutes=(1, 12, 26, 95, 3000)[n % 5])
+    Review.objects.filter(pk=review.pk).update(queued_at=queued, due_at=queued + timedelta(minutes=30), **columns)
+    Prescription.objects.filter(pk=review.pk).update(order_ref=f"ORD-2026-55120{n}", patient_ref=f"PAT-{35132 + n}")
+Page.objects.filter(prescription=rows[0].pk).update(rotation=90)
+print(json.dumps([row.pk for row in rows]))
+"""
+
+
+@pytest.fixture(scope="module")
+def items(site: Site) -> list[str]:
+    """Eleven prescriptions of a client of this module's own; the first is the head of the queue."""
+    token = site.manage("rxtoken", "create", "--name", "queue", "--client", "queue", "--scopes", "rx:write")
+    photo, pdf = samples.phone_photo(seed=4, megapixels=1), samples.three_page_pdf(seed=2)
+    for n in range(11):
+        answer = site.http.post(
+            "/api/v1/prescriptions",
+            files=[("files", ("a.pdf", pdf) if n % 4 == 3 else ("a.jpg", photo))],
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert answer.status_code == 201, answer.text
+    made: list[str] = json.loads(site.manage("shell", "-v", "0", "-c", SETUP).splitlines()[-1])
+    return made
+
+
+def sign_in(site: Site, open_page: OpenPage, group: str, **options: object) -> Page:
+    page = open_page(f"{site.stack.base_url}/admin/login/?next=/admin/", **options)
+    page.get_by_label("Username").fill(f"queue-{group}")
+    page.get_by_label("Password").fill("queue")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    return page
+
+
+@pytest.mark.parametrize(
+    ("group", "paths"),
+    [
+        ("senior", ["/admin/", QUEUE, f"{QUEUE}?show=all", f"{QUEUE}?show=mine", f"{QUEUE}?q=nothing"]),
+        (
+            "senior",
+            [f"{ADMIN}/prescription/", "{rx}/change/", "{rx}/erase/", f"{ADMIN}/reasoncode/image_blurry/change/"],
+        ),
+        ("pharmacist", [QUEUE, f"{ADMIN}/reasoncode/", f"{QUEUE}?show=decided", "/admin/password_change/"]),
+        ("auditor", [QUEUE, f"{ADMIN}/auditevent/", f"{ADMIN}/auditevent/?rx={{id}}", "{rx}/change/"]),
+        ("ops", ["/admin/", f"{ADMIN}/variant/", f"{ADMIN}/apitoken/"]),
+    ],
+)
+def test_every_page_on_every_screen(
+    site: Site, items: list[str], open_page: OpenPage, group: str, paths: list[str]
+) -> None:
+    page = sign_in(site, open_page, group)
+
+    for path in paths:
+        address = path.format(rx=f"{ADMIN}/prescription/{items[0]}", id=items[0])
+        page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+        answer = page.goto(site.stack.base_url + address)
+        assert answer is not None
+        assert answer.status == 200, address
+        check_accessible(page)
+
+
+def test_signing_in_on_every_screen(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = open_page(f"{site.stack.base_url}/admin/login/")
+    check_accessible(page)
+
+    page.get_by_label("Username").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+
+    expect(page.locator(".errornote")).to_be_visible()
+    check_accessible(page)
+
+
+def test_thumbnails_show_turned_and_small(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = sign_in(site, open_page, "pharmacist")
+    page.goto(site.stack.base_url + QUEUE)
+    row = page.locator("#result_list tbody tr").first
+
+    expect(row.locator(".rx-ref")).to_have_text(items[0][:8])
+    image = row.locator("img")
+    expect(image).to_have_js_property("complete", True)
+    natural = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    assert natural[0] > natural[1], "a portrait page, turned by a quarter"
+    assert max(image.evaluate("image => [image.offsetWidth, image.offsetHeight]")) <= 48
+
+
+def test_on_a_phone_rows_are_cards_that_lack_nothing(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = sign_in(site, open_page, "pharmacist", viewport=PHONE)
+    page.goto(site.stack.base_url + QUEUE)
+    check_layout(page)
+    card = page.locator("#result_list tbody tr", has_text=items[1][:8])
+
+    for word in ("Waiting", "ORD-2026-551201", "PAT-35133", "12 min", "due in", "First", "Duplicate", "Small", "Dark"):
+        expect(card).to_contain_text(word)
+    assert card.evaluate("e => e.scrollWidth <= e.clientWidth")
+    overlaps = card.evaluate(
+        """row => { const boxes = [...row.children].filter(e => e.offsetParent).map(e => e.getBoundingClientRect())
+        return boxes.filter((a, i) => boxes.some((b, j) => i < j && a.left < b.right - 1 && b.left < a.right - 1
+          && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length }"""
+    )
+    assert overlaps == 0
+
+
+def test_on_a_phone_fields_fit_their_form(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = sign_in(site, open_page, "senior", viewport=PHONE)
+    page.goto(f"{site.stack.base_url}{ADMIN}/reasoncode/image_blurry/change/")
+
+    for name in ("customer_title", "customer_body"):
+        right = page.locator(f"[name={name}]").evaluate("e => e.getBoundingClientRect().right")
+        assert right <= page.locator("fieldset").first.evaluate("e => e.getBoundingClientRect().right")
+
+
+def test_the_admins_own_switch_of_themes_turns_our_colours(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = sign_in(site, open_page, "senior", color_scheme="light")
+    page.goto(site.stack.base_url + QUEUE)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+
+    page.locator(".theme-toggle").click()  # from "as the system says" to the opposite of it
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(ground) == "rgb(15, 21, 19)" != light
+    expect(page.locator(".rx-chip").first).to_be_visible()
+
+
+def test_start_reviewing_gives_the_head_of_the_queue(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = sign_in(site, open_page, "pharmacist")
+    page.get_by_role("link", name="Work queue Prescriptions that wait").click()
+
+    page.get_by_role("button", name="Start reviewing").click()
+
+    page.wait_for_url(f"**{QUEUE}{items[0]}/")
+    page.goto(f"{site.stack.base_url}{QUEUE}?show=mine")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.locator("#result_list")).to_contain_text(items[0][:8])
+    expect(page.locator("#result_list")).to_contain_text("queue-pharmacist")
+
+
+def test_a_senior_releases_it_again(site: Site, items: list[str], open_page: OpenPage) -> None:
+    page = sign_in(site, open_page, "senior")
+    page.goto(site.stack.base_url + QUEUE)
+    row = page.locator("#result_list tbody tr", has_text=items[4][:8])
+
+    row.locator("input[type=checkbox]").check()
+    page.get_by_label("Action:").select_option("release_claims")
+    page.get_by_role("button", name="Go").click()
+
+    expect(page.locator(".messagelist")).to_contain_text("1 claim was released.")
+    expect(page.locator("#result_list tbody tr", has_text=items[4][:8])).to_contain_text("Waiting")

@@ -1,0 +1,424 @@
+"""The pharmacist's page in a real browser, on the real stack: look, decide, slip and take it back, sign in again."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
+from tests.conftest import Site
+
+_PEOPLE = """
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+for name in ("pharmacist", "senior", "auditor"):
+    user, _ = get_user_model().objects.get_or_create(username=f"{name}-page", defaults={"is_staff": True})
+    user.set_password("secret-enough")
+    user.save()
+    user.groups.set(Group.objects.filter(name=name))
+"""
+_orders = iter(range(1, 1000))
+Uploaded = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def people(site: Site) -> None:
+    site.manage("shell", "-v", "0", "-c", _PEOPLE)
+
+
+@pytest.fixture
+def uploaded(site: Site, people: None, pdf: bytes) -> Uploaded:
+    """A fresh prescription of three pages with two order lines; its address on the site."""
+
+    def new(schedule: str = "H") -> str:
+        rx = site.prescription(("three.pdf", pdf), order_ref=f"PAGE-{next(_orders)}", patient_ref="PT-7")["id"]
+        lines = [
+            {"name": "Telmisartan", "strength": "40 mg", "schedule": "H", "quantity_ordered": 30},
+            {"name": "Metformin SR", "strength": "500 mg", "schedule": schedule, "quantity_ordered": 60},
+        ]
+        answer = site.http.put(f"/api/v1/prescriptions/{rx}/order-lines", json=lines, headers=site.bearer)
+        assert answer.status_code == 200, answer.text
+        return f"{site.stack.base_url}/admin/prescriptions/review/{rx}/"
+
+    return new
+
+
+def sign_in(page: Page, who: str) -> None:
+    page.fill("#id_username", f"{who}-page")
+    page.fill("#id_password", "secret-enough")
+    page.click("[type=submit]")
+
+
+def open_as(open_page: OpenPage, address: str, who: str = "pharmacist", *, claim: bool = True, **options: Any) -> Page:
+    page = open_page(f"{address}", **options)
+    sign_in(page, who)
+    page.wait_for_selector("#review")
+    if claim:
+        page.get_by_role("button", name="Claim it").click()
+        page.wait_for_selector("[data-submit]")
+    return page
+
+
+def review_of(site: Site, address: str) -> dict[str, Any]:
+    rx = address.rstrip("/").rsplit("/", 1)[1]
+    query = "SELECT status, version, prescriber FROM prescriptions_review WHERE prescription_id = ?"
+    [row] = site.rows(query, rx)
+    return dict(zip(("status", "version", "prescriber"), row, strict=True))
+
+
+def complete(page: Page) -> None:
+    """Everything that an approval needs but the pages."""
+    page.fill("#prescribed_on", page.evaluate("new Date().toISOString().slice(0, 10)"))
+    page.fill("#prescriber", "Dr A. Rao")
+    for box in page.locator("[name=checklist]").all():
+        box.check()
+
+
+def look_at_all(page: Page) -> None:
+    for number in (2, 3):
+        with page.expect_response(lambda answer: "/opened/" in answer.url):
+            page.locator(f"[data-page='{number}']").click()
+    expect(page.locator("[data-unseen]")).to_have_text(re.compile("all seen"), use_inner_text=True)
+
+
+def choose(page: Page, outcome: str) -> None:
+    page.get_by_role("radio", name=outcome, exact=True).check(force=True)
+
+
+def test_an_approval_says_what_is_missing_and_leads_on(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    # given a claimed item, with nothing chosen
+    address = uploaded()
+    page = open_as(open_page, address)
+    submit = page.locator("[data-submit]")
+    expect(page.locator("[name=outcome]:checked")).to_have_count(0)
+    expect(submit).to_have_attribute("aria-disabled", "true")
+
+    # when it is to be approved at once, then it is said what is missing, with links that lead there
+    choose(page, "Approve")
+    submit.click(force=True)
+    assert review_of(site, address)["status"] == "in_review"
+    missing = page.locator("#missing a")
+    expect(missing).to_have_text(["date", "prescriber", "checklist 0/5", "look at page 2, 3"])
+    expect(missing.first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#prescribed_on")).to_be_focused()
+
+    # and a line that is refused makes it a partial approval
+    complete(page)
+    look_at_all(page)
+    expect(submit).to_have_attribute("aria-disabled", "false")
+    expect(page.locator("#valid")).to_have_text(re.compile("Valid until "))
+    page.locator("[data-line='2']").get_by_role("radio", name="Refuse").check(force=True)
+    expect(missing).to_have_text(["a line is not accepted: choose “Approve in part”"])
+    choose(page, "Approve in part")
+    expect(missing).to_have_text(["a decision on every line", "reason of a line"])
+    page.get_by_role("button", name="Accept the others as ordered").click()
+    page.select_option("#line-2-reason", "item_not_on_prescription")
+    page.get_by_role("checkbox", name="then the next one").uncheck()
+    submit.click()
+
+    # then the queue follows, and nothing of it is left in the browser
+    page.wait_for_url("**/prescriptions/review/")
+    assert review_of(site, address)["status"] == "partially_approved"
+    assert page.evaluate("sessionStorage.length") == 0
+    assert "Rao" not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_the_server_has_the_last_word_and_nothing_typed_is_lost(
+    site: Site, uploaded: Uploaded, open_page: OpenPage
+) -> None:
+    address = uploaded(schedule="X")
+    page = open_as(open_page, address)
+    complete(page)
+    look_at_all(page)
+    page.fill("#registration_number", "KMC 1")
+    choose(page, "Approve")
+    page.locator("#prescribed_on").evaluate("field => { field.value = '2999-01-01' }")
+    stage = page.locator("[data-stage] canvas, [data-stage] img").first.element_handle()
+
+    page.locator("[data-submit]").click()
+
+    expect(page.locator("#summary")).to_be_focused()
+    page.get_by_role("link", name="The date lies in the future.").click()
+    expect(page.locator("#prescribed_on")).to_be_focused()
+    expect(page.locator("#prescribed_on-error")).to_be_visible()
+    assert page.input_value("#prescriber") == "Dr A. Rao"
+    assert page.locator("[name=checklist]:checked").count() == 5
+    assert stage is not None
+    assert stage.evaluate("element => element.isConnected"), "the viewer stays"
+    assert review_of(site, address)["version"] == 2
+    check_accessible(page)
+
+
+def test_a_slip_is_taken_back_with_all_that_was_typed(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    address, following = uploaded(), uploaded()
+    page = open_as(open_page, address)
+    choose(page, "Not accepted")
+    page.select_option("#reason", "image_blurry")
+    expect(page.locator("#preview")).to_have_text(re.compile("Take a new photo"))
+    page.fill("#customer_text", "Page two is blurred.")
+    page.locator("[data-submit]").click()
+    page.wait_for_url("**?decided=*")
+    assert review_of(site, address)["status"] == "rejected"
+    brought = page.url.split("?")[0]
+
+    page.locator("[data-undo]").get_by_role("button").click()
+
+    page.wait_for_url(address)
+    assert review_of(site, address)["status"] == "in_review"
+    assert review_of(site, brought)["status"] == "queued"
+    expect(page.locator("[name=outcome]:checked")).to_have_count(0)
+    choose(page, "Not accepted")
+    assert page.input_value("#reason") == "image_blurry"
+    assert page.input_value("#customer_text") == "Page two is blurred."
+    assert following
+
+
+def test_the_toast_goes_when_it_is_too_late(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    address = uploaded()
+    page = open_as(open_page, address)
+    choose(page, "Ask the customer")
+    page.fill("#question", "Which strength?")
+    page.get_by_role("checkbox", name="then the next one").uncheck()
+    page.locator("[data-submit]").click()
+    page.wait_for_url("**/prescriptions/review/")
+    expect(page.locator("[data-undo]")).to_have_count(0)  # a question is no decision
+    assert review_of(site, address)["status"] == "clarification"
+
+
+def test_keys_decide_only_with_a_modifier_and_never_while_typing(
+    site: Site, uploaded: Uploaded, open_page: OpenPage
+) -> None:
+    address = uploaded()
+    page = open_as(open_page, address)
+    stage = page.locator("[data-main] [data-stage]")
+    stage.focus()
+
+    # single keys are the viewer's; none of them decides
+    page.keyboard.press("]")
+    expect(page.locator("[data-page='2']")).to_have_attribute("aria-current", "page")
+    page.keyboard.press("[")
+    with page.expect_response(lambda answer: "/rotate/" in answer.url) as turned:
+        page.keyboard.press("r")
+    assert turned.value.json()["rotation"] == 90
+    expect(page.locator("[data-page='1'] img")).to_have_attribute("src", re.compile("/90/default.webp"))
+    for key in "123aAyn":
+        page.keyboard.press(key)
+    expect(page.locator("[name=outcome]:checked")).to_have_count(0)
+
+    # in a field they are letters
+    page.locator("#prescriber").focus()
+    page.keyboard.type("r?i]")
+    assert page.input_value("#prescriber") == "r?i]"
+    expect(page.locator("[data-page='1']")).to_have_attribute("aria-current", "page")
+
+    # modifiers choose and send, and an incomplete decision is not sent
+    page.keyboard.press("Alt+4")
+    expect(page.get_by_role("radio", name="Not accepted")).to_be_checked()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#missing a")).to_have_text(["reason"])
+    assert review_of(site, address)["status"] == "in_review"
+
+    # keys can be given other places, and switched off
+    stage.focus()
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Invert colours: i").click()
+    page.keyboard.press("x")
+    page.keyboard.press("Escape")
+    stage.focus()
+    page.keyboard.press("x")
+    expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("i")
+    expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("?")
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    page.get_by_role("checkbox", name="Single keys work").uncheck()
+    page.keyboard.press("Escape")
+    stage.focus()
+    page.keyboard.press("x")
+    expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
+
+    # what is not sent yet is not given up by one key
+    page.keyboard.press("Alt+1")
+    page.keyboard.press("Alt+s")
+    page.locator("#prescriber").fill("")
+    assert review_of(site, address)["status"] == "in_review"
+    page.keyboard.press("Alt+s")
+    page.wait_for_url("**/prescriptions/review/")
+    assert review_of(site, address)["status"] == "queued"
+
+
+def test_a_heartbeat_keeps_the_claim_and_renews_the_links(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    address = uploaded()
+    page = open_page()
+    page.clock.install()
+    page.goto(address)
+    sign_in(page, "pharmacist")
+    page.get_by_role("button", name="Claim it").click()
+    left = page.locator("[data-left]")
+    expect(left).to_have_text(re.compile(r"yours for (9:5\d|10:00)"))
+
+    with page.expect_response(lambda answer: "/heartbeat/" in answer.url) as beat:
+        page.clock.fast_forward(61_000)
+    assert beat.value.json()["left"] >= 595
+    expect(left).to_have_text(re.compile(r"yours for (9:5\d|10:00)"))
+
+    # near its end it warns, and one button keeps it
+    page.route("**/heartbeat/", lambda route: route.abort())
+    page.clock.fast_forward(545_000)
+    expect(page.locator("[data-notice=lost]")).to_be_visible()
+    expect(page.locator("[data-notice=lease]")).to_have_text(re.compile("Your claim ends in"))
+    page.unroute("**/heartbeat/")
+    page.get_by_role("button", name="Extend").click()
+    expect(page.locator("[data-notice]")).to_have_count(0)
+    expect(left).to_have_text(re.compile(r"yours for (9:5\d|10:00)"))
+
+
+def test_who_lost_the_claim_keeps_what_was_typed(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    address = uploaded()
+    page = open_as(open_page, address)
+    page.fill("#prescriber", "Dr B. Sen")
+    site.manage("shell", "-v", "0", "-c", _LAPSE.format(rx=address.rstrip("/").rsplit("/", 1)[1]))
+
+    page.get_by_role("button", name="Extend").click()
+    page.get_by_role("button", name="Claim it again").click()
+
+    page.wait_for_selector("[data-submit]")
+    assert page.input_value("#prescriber") == "Dr B. Sen"
+    assert review_of(site, address) == {"status": "in_review", "version": 4, "prescriber": ""}
+
+
+_LAPSE = """
+from prescriptions.models import Review
+from prescriptions.review import queue
+queue.release("{rx}", Review.objects.get(pk="{rx}").claimed_by)
+"""
+
+
+def test_signed_out_in_the_middle_nothing_is_lost(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    # given somebody who typed, and whose session ends
+    address = uploaded()
+    page = open_as(open_page, address)
+    choose(page, "Ask the customer")
+    page.fill("#question", "Which strength?")
+    page.context.clear_cookies(name="sessionid")
+
+    # when they submit, then they are told, and the words stay
+    page.locator("[data-submit]").click()
+    expect(page.locator("[data-notice=session]")).to_contain_text("Your session has ended.")
+    assert page.input_value("#question") == "Which strength?"
+    assert review_of(site, address)["status"] == "in_review"
+    check_layout(page)
+
+    # and a reload after signing in brings them back
+    with page.context.expect_page() as other:
+        page.get_by_role("link", name="Sign in").click()
+    sign_in(other.value, "pharmacist")
+    other.value.wait_for_url("**/prescriptions/review/")
+    page.locator("[data-submit]").click()
+    page.wait_for_url(lambda url: url != address)
+    assert review_of(site, address)["status"] == "clarification"
+
+
+def test_a_reload_brings_back_what_was_typed_but_no_outcome(uploaded: Uploaded, open_page: OpenPage) -> None:
+    page = open_as(open_page, uploaded())
+    choose(page, "Approve")
+    complete(page)
+    page.locator("[data-line='1']").get_by_role("radio", name="Owing").check(force=True)
+
+    page.reload()
+
+    assert page.input_value("#prescriber") == "Dr A. Rao"
+    expect(page.locator("[name=checklist]:checked")).to_have_count(5)
+    expect(page.locator("[name='line-1-decision']:checked")).to_have_value("owing")
+    expect(page.locator("[name=outcome]:checked")).to_have_count(0)
+
+    page.get_by_role("button", name="Release").click()  # asks first; Playwright says no
+    assert "Rao" in page.evaluate("JSON.stringify(sessionStorage)")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Release").click()
+    page.wait_for_url("**/prescriptions/review/")
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_without_scripts_everything_can_be_done(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    address = uploaded()
+    page = open_as(open_page, address, java_script_enabled=False)
+    page.get_by_role("button", name="Turn right").click()
+    assert "/90/default.webp" in str(page.locator("[data-first]").get_attribute("src"))
+    for number in ("2", "3"):
+        page.locator(f"[data-page='{number}']").click()
+    expect(page.locator("[data-page='3']")).to_have_attribute("aria-current", "page")
+    page.fill("#prescribed_on", "2026-01-02")
+    page.get_by_role("radio", name="Approve", exact=True).check(force=True)
+    page.locator("[data-submit]").click()
+
+    # refused, with everything that is missing
+    expect(page.locator("#summary a").first).to_have_text("Enter the prescriber's name.")
+    assert page.input_value("#prescribed_on") == "2026-01-02"
+    page.fill("#prescriber", "Dr A. Rao")
+    page.fill("#override_reason", "Called the doctor.")
+    page.get_by_role("checkbox", name="then the next one").uncheck()
+    page.locator("[data-submit]").click()
+    assert review_of(site, address)["status"] == "approved"
+
+
+def test_a_redaction_is_drawn_confirmed_and_shown(site: Site, uploaded: Uploaded, open_page: OpenPage) -> None:
+    address = uploaded()
+    page = open_as(open_page, address)
+    page.locator("[data-viewer] [data-do=redact]").click()
+    expect(page.locator("[data-redact-now]")).to_have_text("Nothing on page 1 is redacted.")
+    page.locator("[data-viewer] [data-do=add]").click()
+    expect(page.locator("[data-redact-count]")).to_have_text("Drawn: 1")
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+
+    with page.expect_response(lambda answer: "/redact/" in answer.url) as confirmed:
+        page.get_by_role("button", name="Confirm these boxes").click()
+
+    assert len(confirmed.value.json()["boxes"]) == 1
+    expect(page.locator("#say")).to_have_text(re.compile("Older versions of it are withdrawn"))
+    page.locator("[data-viewer] [data-do=redact]").click()
+    expect(page.locator("[data-redact-now]")).to_have_text("Confirmed boxes on page 1: 1")
+
+
+def test_every_kind_of_page_is_accessible(uploaded: Uploaded, open_page: OpenPage) -> None:
+    address = uploaded(schedule="X")
+    looking = open_as(open_page, address, claim=False)
+    check_accessible(looking)
+    auditor = open_as(open_page, address, "auditor", claim=False)
+    expect(auditor.locator("img[src*='/iiif/']")).to_have_count(0)
+    check_accessible(auditor)
+
+    page = open_as(open_page, address)
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    for part in ("[data-submit]", ".outcomes", "[name=next]"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] <= DESKTOP["height"] - box["height"]
+    for outcome in ("Approve", "Approve in part", "Ask the customer", "Not accepted"):
+        choose(page, outcome)
+        check_accessible(page)
+
+
+def test_on_a_phone_the_bar_never_hides_what_has_the_focus(uploaded: Uploaded, open_page: OpenPage) -> None:
+    page = open_as(open_page, uploaded(), viewport=PHONE)
+    choose(page, "Approve")
+    page.get_by_role("button", name="Details").click()
+    page.locator("[data-line='1'] input").first.focus()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        hidden = page.evaluate(
+            """() => {
+              const at = document.activeElement.getBoundingClientRect(), bar = document.querySelector('.bar')
+              const tabs = document.querySelector('.tabs').getBoundingClientRect()
+              const inside = !document.activeElement.closest('.details') || !at.height
+              return inside ? '' : at.bottom > bar.getBoundingClientRect().top + 1 || at.top < tabs.bottom - 1
+                ? document.activeElement.outerHTML.slice(0, 120) : ''
+            }"""
+        )
+        assert hidden == ""
