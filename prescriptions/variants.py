@@ -4,7 +4,9 @@ Requests only ask and wait; workers make (rendering.py).
 """
 
 import time
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Literal
 
@@ -103,9 +105,11 @@ def _await(variant: Variant, deadline: float) -> Variant:
     page = variant.page
     try:
         with Registration(variant.id) as registration:
+            look = partial(Variant.objects.get, pk=variant.pk)
+            woken = False
             while True:
                 try:
-                    variant = Variant.objects.get(pk=variant.pk)
+                    variant = copy(registration.read(look)) if woken else look()
                 except Variant.DoesNotExist:
                     raise _vanished(page) from None
                 variant.page = page
@@ -116,7 +120,7 @@ def _await(variant: Variant, deadline: float) -> Variant:
                 if left <= 0:
                     raise not_ready()
                 connection.close()  # a waiter must not hold one of the database's connections
-                registration.wait(min(left, _POLL_SECONDS))
+                woken = registration.wait(min(left, _POLL_SECONDS))
     finally:
         _waiters.release()
 
