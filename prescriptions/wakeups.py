@@ -1,12 +1,14 @@
 """Wake-ups: who waits for a variant is told the moment it is there. A hint only; waiters re-read the row, Redis or not.
 
-One subscriber thread per process and one Event per variant. Nothing here reads or writes the database.
+One subscriber thread per process and one Signal per variant. Nothing here reads or writes the database by itself.
 """
 
 import logging
 import os
 import threading
 import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import redis
 from django.conf import settings
@@ -17,22 +19,44 @@ log = logging.getLogger("rx.wakeups")
 
 CHANNEL = "rx:variants"
 _RECONNECT_SECONDS = 1.0
+T = TypeVar("T")
+
+
+class _Signal:
+    """Everybody in this process who waits for one variant.
+
+    `wakes` counts and is never taken back: a flag that the first to wake up clears is lost on who comes to it a moment
+    later, and they would sleep until their next poll.
+    """
+
+    def __init__(self) -> None:
+        self.woken = threading.Condition()
+        self.wakes = 0
+        self.waiters = 0
+        self.reading = threading.Lock()
+        self.read_at = -1
+        self.last_read: Any = None
+
+    def set(self) -> None:
+        with self.woken:
+            self.wakes += 1
+            self.woken.notify_all()
 
 
 class _Waiting:
-    """Events of the variants that somebody in this process waits for."""
+    """Signals of the variants that somebody in this process waits for."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.lock = threading.Lock()
-        self.events: dict[str, tuple[threading.Event, int]] = {}
+        self.signals: dict[str, _Signal] = {}
         self.listener: threading.Thread | None = None
 
     def set(self, variant_id: str) -> None:
         with self.lock:
-            entry = self.events.get(variant_id)
-        if entry:
-            entry[0].set()
+            signal = self.signals.get(variant_id)
+        if signal:
+            signal.set()
 
 
 _waiting = _Waiting()
@@ -54,8 +78,9 @@ class Registration:
     def __enter__(self) -> "Registration":
         waiting = _here()
         with waiting.lock:
-            self.event, count = waiting.events.get(self.variant_id, (threading.Event(), 0))
-            waiting.events[self.variant_id] = (self.event, count + 1)
+            self._signal = waiting.signals.setdefault(self.variant_id, _Signal())
+            self._signal.waiters += 1
+            self._seen = self._signal.wakes
             if waiting.listener is None or not waiting.listener.is_alive():
                 waiting.listener = threading.Thread(target=_listen, args=(waiting,), name="wakeups", daemon=True)
                 waiting.listener.start()
@@ -64,16 +89,28 @@ class Registration:
     def __exit__(self, *_: object) -> None:
         waiting = _here()
         with waiting.lock:
-            event, count = waiting.events[self.variant_id]
-            if count > 1:
-                waiting.events[self.variant_id] = (event, count - 1)
-            else:
-                del waiting.events[self.variant_id]
+            self._signal.waiters -= 1
+            if not self._signal.waiters:
+                del waiting.signals[self.variant_id]
 
-    def wait(self, seconds: float) -> None:
-        """Return when woken or after `seconds`; which of the two is nobody's business: the row says what is true."""
-        self.event.wait(seconds)
-        self.event.clear()
+    def wait(self, seconds: float) -> bool:
+        """Return when woken (True) or after `seconds`. What has happened only the row can tell."""
+        signal = self._signal
+        with signal.woken:
+            woken = signal.woken.wait_for(lambda: signal.wakes != self._seen, seconds)
+            self._seen = signal.wakes
+        return woken
+
+    def read(self, fetch: Callable[[], T]) -> T:
+        """`fetch()`, once for all whom the same wake-up woke: what was read after it holds for each of them."""
+        signal = self._signal
+        with signal.reading:
+            if signal.read_at < self._seen:
+                wakes = signal.wakes
+                signal.last_read = fetch()
+                signal.read_at = wakes
+            found: T = signal.last_read
+        return found
 
 
 def publish(variant_id: str) -> None:

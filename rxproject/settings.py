@@ -93,9 +93,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+# Opening a connection, even to a file, costs more than the queries of most requests.
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 
 # --- Users and sessions -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [

@@ -17,6 +17,7 @@ from PIL import Image
 
 from transforms import poppler
 from transforms.clock import Clock
+from transforms.engines import ENGINES, PDFIUM, POPPLER
 from transforms.errors import (
     PageMissing,
     RenderMemory,
@@ -28,8 +29,6 @@ from transforms.errors import (
 from transforms.geometry import Box, Size, fit, half_up
 from transforms.limits import LIMITS
 
-PDFIUM, POPPLER = "pdfium", "poppler"
-ENGINES: Final = (PDFIUM, POPPLER)
 _POINTS_PER_INCH: Final = 72
 _PATIENCE: Final = LIMITS.child_wall_seconds
 _LOCK: Final = threading.Lock()  # PDFium is not thread-safe

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from transforms import colour, documents, images, plan, qualities, steps, vips
+from transforms import colour, images, plan, qualities, steps, vips
 from transforms.clock import Clock
 from transforms.encode import bare, encode
+from transforms.engines import ENGINES, PDFIUM
 from transforms.errors import PageMissing, SourceDamaged
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
@@ -43,7 +44,7 @@ def render(
     data: bytes,
     job: RenderJob,
     *,
-    engines: tuple[str, ...] = documents.ENGINES,
+    engines: tuple[str, ...] = ENGINES,
     deadline: float | None = None,
 ) -> Rendered:
     """The variant that `job` asks for.
@@ -87,13 +88,15 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
 
 
 def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
-    if _is_the_page_itself(job) and documents.PDFIUM in engines:
+    if _is_the_page_itself(job) and PDFIUM in engines:
         from transforms import pdf_out
 
         lossless = pdf_out.from_pdf(data, job.page, rotation=job.stored.rotation)
         if lossless:
             return lossless
         clock.lap("decode")
+
+    from transforms import documents
 
     def draw(region: Box, size: Size) -> Image.Image:
         return documents.draw_page(

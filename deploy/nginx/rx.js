@@ -7,11 +7,29 @@ import token from 'token.js';
 // Browsers may keep an image for as long as its link is good, but never for more than a day.
 const LONGEST = 86400;
 
+// What opens v.rx_rx: {scope, left} as token.verify says it, else null. A good link is looked at again for each of its
+// images, so its verdict is remembered; a bad one is computed each time, and cannot push good ones out. Keys come from
+// the environment: with new ones nginx starts anew, and with it this memory.
+function verified(v) {
+    const now = Date.now() / 1000;
+    const name = `${v.rx_rx} ${v.rx_token}`;
+    const known = ngx.shared.rx_links.get(name);
+    if (known) {
+        const left = Number(known.slice(1)) - Math.floor(now);
+        return left > 0 ? { scope: known[0], left: left } : null;
+    }
+    const link = token.verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, now);
+    if (link !== null) {
+        ngx.shared.rx_links.set(name, `${link.scope}${Math.floor(now) + link.left}`);
+    }
+    return link;
+}
+
 // For a stored form: 'refuse', 'app' (Django knows the answer), or the seconds that the answer may be kept.
 // An error here leaves the variable empty, which the template takes for "down" and never for "yes".
 function gate(r) {
     const v = r.variables;
-    const link = token.verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, Date.now() / 1000);
+    const link = verified(v);
     if (link === null) {
         return 'refuse';
     }
@@ -58,15 +76,6 @@ function s3Authorization(r) {
     return sigv4.authorization(request, credentials(r));
 }
 
-// Drops every x-amz-* header: ids of requests, encryption, checksums and the metadata that we noted on the object.
-function hideStorage(r) {
-    for (const name in r.headersOut) {
-        if (name.toLowerCase().startsWith('x-amz-')) {
-            delete r.headersOut[name];
-        }
-    }
-}
-
 // An unsatisfiable Range is only found out after the headers of a 200 were written. Drops those, and keeps what
 // belongs to the error itself; nginx adds the rest after this filter.
 const OF_THE_ERROR = ['content-type', 'content-length', 'content-range'];
@@ -79,4 +88,4 @@ function startOver(r) {
     }
 }
 
-export default { credentialsFile, gate, hideStorage, startOver, s3Authorization, s3Date, s3Path, s3Session };
+export default { credentialsFile, gate, startOver, s3Authorization, s3Date, s3Path, s3Session };

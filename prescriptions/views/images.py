@@ -6,6 +6,7 @@ The edge answers stored forms from S3 before any of this runs. Never makes anyth
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 
 from django.conf import settings
@@ -26,6 +27,9 @@ View = Callable[..., HttpResponseBase]
 HOP = "hop=1"
 INFO_MEDIA_TYPE = f'application/ld+json;profile="{iiif.IMAGE_CONTEXT}"'
 _METHODS = "GET, HEAD, OPTIONS"
+# Of many who miss at once some come here when it has just been made: S3 need not be asked for each of them. Should the
+# object be gone already, they come back with a hop, and then it is.
+_JUST_MADE = timedelta(seconds=2)
 
 
 def public_resource(view: View) -> View:
@@ -139,8 +143,9 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
     if tail != str(stored):
         return delivery.redirect(303, path)
     started = time.perf_counter()
-    outcome = variants.obtain(page, stored, wait=settings.RX_WAIT)
-    if _hopped(request) or request.headers.get("X-Rx-Pipeline", PIPELINE) != PIPELINE:
+    hopped = _hopped(request)
+    outcome = variants.obtain(page, stored, wait=settings.RX_WAIT, believe=timedelta(0) if hopped else _JUST_MADE)
+    if hopped or request.headers.get("X-Rx-Pipeline", PIPELINE) != PIPELINE:
         try:
             return _stream(request, page, stored, link, keep=False, how=outcome.how)
         except storage.ObjectMissing:

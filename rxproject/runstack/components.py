@@ -34,7 +34,7 @@ class Sizes:
     web_processes: int = 2
     web_threads: int = 4
     generate_processes: int = 2
-    generate_threads: int = 64
+    generate_threads: int = 112
     worker_processes: int = 0  # 0: one for each core
     worker_pool: str = "prefork"
 

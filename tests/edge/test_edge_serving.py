@@ -8,7 +8,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.edge.servers import BUCKET, SECRETS, VECTORS, Address, Edge, StandIn, StartEdge, Store, mint, standing_in
+from tests.edge.servers import (
+    BUCKET,
+    SECRETS,
+    VECTORS,
+    Address,
+    Edge,
+    StandIn,
+    StartEdge,
+    Store,
+    mint,
+    standing_in,
+    wait_for,
+)
 
 BODY = bytes(range(256)) * 40
 CANONICAL = {"canonical": "full/max/0/default.webp", "source": "0" * 64, "form": "full/200,150/0/default.webp"}
@@ -162,6 +174,64 @@ def test_a_hit_costs_s3_one_get_of_our_own_making(start_edge: StartEdge) -> None
         assert set(request.headers) == {"host", "authorization", "x-amz-date", "x-amz-content-sha256"}
         assert request.headers["authorization"][0].startswith("AWS4-HMAC-SHA256 Credential=edge/")
         assert SECRETS["edge"] not in str(request)
+
+
+def test_what_s3_tells_besides_the_object_stays_here(start_edge: StartEdge) -> None:
+    # given all that AWS documents for GetObject, and what a renderer notes on the object
+    told = [
+        "delete-marker",
+        "restore",
+        "archive-status",
+        "missing-meta",
+        "version-id",
+        "website-redirect-location",
+        "expiration",
+        "server-side-encryption",
+        "server-side-encryption-customer-algorithm",
+        "server-side-encryption-customer-key-md5",
+        "server-side-encryption-aws-kms-key-id",
+        "server-side-encryption-bucket-key-enabled",
+        "storage-class",
+        "request-charged",
+        "replication-status",
+        "mp-parts-count",
+        "tagging-count",
+        "object-lock-mode",
+        "object-lock-retain-until-date",
+        "object-lock-legal-hold",
+        "checksum-crc32",
+        "checksum-crc32c",
+        "checksum-crc64nvme",
+        "checksum-sha1",
+        "checksum-sha256",
+        "checksum-type",
+        "id-2",
+        "request-id",
+        "meta-canonical",
+        "meta-pipeline",
+        "meta-source",
+        "meta-stored",
+    ]
+    with standing_in() as s3:
+        s3.headers = {"ETag": '"e"', "Content-Type": "image/webp"} | {f"x-amz-{name}": "x" for name in told}
+        edge, address = start_edge(s3=s3.host), Address()
+
+        for _ in range(2):  # cold, cached
+            answer = edge.http.get(address.path())
+            assert answer.status_code == 200
+            assert [name for name in answer.headers if name.startswith("x-amz")] == []
+
+
+def test_a_remembered_link_ends_in_time_and_opens_nothing_else(edge: Edge, store: Store) -> None:
+    address, other = Address(), Address()
+    for one in (address, other):
+        store.put(one.key, BODY, Metadata=CANONICAL)
+    token = mint(address.rx, ttl=3)
+
+    assert edge.http.get(address.path(token)).status_code == 200
+    assert edge.http.get(address.path(token)).status_code == 200
+    assert edge.http.get(other.path(token)).status_code == 403
+    wait_for(lambda: edge.http.get(address.path(token)).status_code == 403, "the end of the link")
 
 
 def test_temporary_credentials_come_from_a_file_that_is_read_again(start_edge: StartEdge, tmp_path: Path) -> None:

@@ -24,13 +24,15 @@ SMALL = "full/150,200/0/default.webp"
 
 
 def publish_elsewhere(servers: Stack, variant_id: str) -> None:
-    """What another process would do: publish until somebody is subscribed."""
+    """What another process would do: publish until somebody who is subscribed has heard it."""
+    before = wakeups._waiting.signals[variant_id].wakes
     with redis.Redis.from_url(servers.env_for("web")["RX_REDIS_URL"]) as other:
         for _ in range(600):
             if other.publish(wakeups.CHANNEL, variant_id) > 1:  # the stack's own web processes listen, too
                 pass
             time.sleep(0.05)
-            if not wakeups._waiting.events.get(variant_id) or wakeups._waiting.events[variant_id][0].is_set():
+            signal = wakeups._waiting.signals.get(variant_id)
+            if signal is None or signal.wakes > before:
                 return
 
 
@@ -39,7 +41,7 @@ def test_another_process_wakes_a_waiter(servers: Stack) -> None:
 
     with Registration(variant_id) as registration, ThreadPoolExecutor(1) as pool:
         pool.submit(publish_elsewhere, servers, variant_id)
-        woken = registration.event.wait(60)
+        woken = registration.wait(60)
 
     assert woken
 
@@ -50,16 +52,36 @@ def test_a_wake_up_is_for_one_variant_only() -> None:
     with Registration(mine) as registration, Registration(other) as elsewhere:
         wakeups.publish(other)
 
-        assert elsewhere.event.wait(60)
-        assert not registration.event.is_set()
+        assert elsewhere.wait(60)
+        assert not registration.wait(0)
 
 
-def test_all_waiters_of_a_process_share_one_event_and_leave_nothing() -> None:
+def test_one_wake_up_reaches_all_waiters_whenever_they_come_to_it_and_leaves_nothing() -> None:
     variant_id = new_identifier()
 
+    with Registration(variant_id) as early, Registration(variant_id) as late:
+        wakeups._here().set(variant_id)
+        assert early.wait(60)
+
+        # then the first one's waking up took nothing from the one who was still reading its row
+        assert late.wait(0)
+        assert not late.wait(0)
+    assert variant_id not in wakeups._waiting.signals
+
+
+def test_those_whom_one_wake_up_woke_read_the_row_once() -> None:
+    variant_id, reads = new_identifier(), iter(range(9))
+
     with Registration(variant_id) as one, Registration(variant_id) as two:
-        assert one.event is two.event
-    assert variant_id not in wakeups._waiting.events
+        wakeups._here().set(variant_id)
+        assert one.wait(60)
+        assert two.wait(60)
+        assert (one.read(lambda: next(reads)), two.read(lambda: next(reads))) == (0, 0)
+
+        # and after the next one anew
+        wakeups._here().set(variant_id)
+        assert one.wait(60)
+        assert one.read(lambda: next(reads)) == 1
 
 
 def test_there_is_one_listener_however_many_wait() -> None:
@@ -73,7 +95,7 @@ def test_there_is_one_listener_however_many_wait() -> None:
     listener = wakeups._waiting.listener
     assert listener is not None
     assert listener.is_alive()
-    assert wakeups._waiting.events == {}
+    assert wakeups._waiting.signals == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -135,10 +157,10 @@ def test_a_lost_subscription_is_taken_up_again(servers: Stack, settings: Setting
     variant_id = new_identifier()
     with Registration(variant_id) as registration, ThreadPoolExecutor(1) as pool:
         pool.submit(publish_elsewhere, servers, variant_id).result()
-        registration.event.clear()
+        assert registration.wait(60)
         with redis.Redis.from_url(settings.RX_REDIS_URL) as admin:
             admin.client_kill_filter(_type="pubsub")
 
         # then it comes back by itself
         pool.submit(publish_elsewhere, servers, variant_id)
-        assert registration.event.wait(60)
+        assert registration.wait(60)

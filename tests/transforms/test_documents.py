@@ -9,7 +9,7 @@ from PIL import ImageChops, ImageStat
 from tests.transforms import fixtures
 from tests.transforms.fixtures import BLACK, BLUE, CORNERS, GREEN, RED, WHITE
 from tests.transforms.rendering import near, opened, pixels, shows, variant
-from transforms import documents, poppler
+from transforms import documents, engines, poppler
 from transforms.errors import PageMissing, SourceDamaged, SourceLocked
 from transforms.formats import SourceType
 from transforms.geometry import Box, Size
@@ -133,7 +133,7 @@ def test_a_page_that_pdfium_refuses_is_drawn_by_the_second_engine(monkeypatch):
     def refuse(*_):
         raise SourceDamaged("PDFium cannot.")
 
-    monkeypatch.setitem(documents._ENGINES, documents.PDFIUM, refuse)
+    monkeypatch.setitem(documents._ENGINES, engines.PDFIUM, refuse)
     assert shows(opened(render(fixtures.vector_pdf(), _JOB)), CORNERS)
     with pytest.raises(SourceDamaged):
         render(fixtures.vector_pdf(), _JOB, engines=("pdfium",))
@@ -167,7 +167,7 @@ def test_poppler_leaves_no_file_and_our_standard_input_as_it_was(monkeypatch, tm
 @needs_poppler
 def test_both_engines_agree():
     data = fixtures.vector_pdf(text="Amoxicillin 500")
-    one, other = (opened(render(data, _JOB, engines=(engine,))) for engine in documents.ENGINES)
+    one, other = (opened(render(data, _JOB, engines=(engine,))) for engine in engines.ENGINES)
     assert max(ImageStat.Stat(ImageChops.difference(one, other)).mean) < 3
 
 

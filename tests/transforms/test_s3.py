@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import pytest
 
@@ -190,7 +191,7 @@ class Faulty:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as lines:
-            while head := b"".join(iter(lines.readline, b"\r\n")):
+            while head := b"".join(takewhile(lambda line: line not in (b"\r\n", b""), lines)):
                 length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
                 lines.read(int(length[0].partition(b":")[2]) if length else 0)
                 step = self.script[min(len(self.requests), len(self.script) - 1)]

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
-from transforms.documents import ENGINES
+from transforms.engines import ENGINES
 from transforms.errors import (
     RenderCrashed,
     RendererUnavailable,

@@ -13,7 +13,10 @@ from transforms.sandbox import workout
 
 # Loaded by `transforms` only when they are needed: here that is now, for all children at once. pyseccomp looks for
 # its C library with the help of ldconfig, which cannot be run later.
-_LAZY: Final = ("transforms.assemble", "transforms.pdf_out", "transforms.poppler", "pdf2image", "pyseccomp", "pyvips")
+_LAZY: Final = (
+    "transforms.assemble", "transforms.documents", "transforms.pdf_out", "transforms.poppler",
+    "pdf2image", "pyseccomp", "pyvips",
+)  # fmt: skip
 _FORMS: Final = (
     "default.jpg", "default.png", "default.webp", "default.avif", "default.pdf", "gray.jpg", "bitonal.png",
     "enhanced.jpg",
