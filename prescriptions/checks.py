@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
 from PIL import features
 
 from prescriptions import backends, links
+
+VIEWER = "openseadragon/openseadragon.min.js"
 
 
 @register()
@@ -52,6 +55,19 @@ def codecs(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessag
         Error(f"Pillow has no {name} codec.", hint="Install Pillow from its wheel.", id="rx.E005")
         for name in ("jpg", "zlib", "webp", "avif")
         if not features.check(name)
+    ]
+
+
+@register()
+def viewer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    if finders.find(VIEWER):
+        return []
+    return [
+        Warning(
+            "The review page has no zooming viewer: OpenSeadragon is not installed.",
+            hint="npm ci --omit=dev --ignore-scripts. Until then it shows plain images.",
+            id="rx.W003",
+        )
     ]
 
 

@@ -24,6 +24,7 @@ from prescriptions.models import (
     ReviewStatus,
 )
 from prescriptions.orders import OrderLink
+from prescriptions.review.undo import publicly_decided, published
 
 
 class Stage(StrEnum):
@@ -195,6 +196,7 @@ def reusable(link: OrderLink) -> list[Prescription]:
     if not link.patient_ref:
         return []
     rows = _visible().filter(
+        publicly_decided(),
         client=link.client,
         patient_ref=link.patient_ref,
         review__status__in=_DECIDED,
@@ -209,9 +211,9 @@ def _visible() -> QuerySet[Prescription]:
 
 def _progress(row: Prescription) -> Progress:
     review: Review | None = getattr(row, "review", None)
-    stage = _STAGES.get(review.status, Stage.RECEIVED) if review else Stage.RECEIVED
     if review is None:
-        return Progress(row, stage)
+        return Progress(row, Stage.RECEIVED)
+    stage = _STAGES.get(review.status, Stage.RECEIVED) if published(review) else Stage.IN_REVIEW
     return Progress(
         row,
         stage,

@@ -150,7 +150,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 # The edge bounds the whole body; these bound what one form may ask of this process.
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 250
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -224,6 +224,8 @@ RX_QUEUE_LIMIT = int(_number("RX_QUEUE_LIMIT", 500))
 RX_REVIEW_LEASE = int(_number("RX_REVIEW_LEASE", 600))
 RX_REVIEW_DUE = int(_number("RX_REVIEW_DUE", 1800))
 RX_REVIEW_SKIP = int(_number("RX_REVIEW_SKIP", 900))
+# So long who decided may take it back, and nobody outside is told.
+RX_REVIEW_UNDO = int(_number("RX_REVIEW_UNDO", 8))
 RX_CLARIFICATION_WAIT = int(_number("RX_CLARIFICATION_WAIT", 172_800))
 # Lines of these drug schedules need a second pair of eyes.
 RX_SECOND_CHECK_SCHEDULES = tuple(_list("RX_SECOND_CHECK_SCHEDULES", "H1,X"))

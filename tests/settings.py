@@ -13,6 +13,7 @@ SECRET_KEY = "tests-only-" + "s" * 50
 RX_LINK_KEYS = "k1:" + "11" * 32
 RX_BACKEND = "inline"
 RX_PDF_ENGINES = ("pdfium",)
+RX_REVIEW_UNDO = 0  # a decision is the world's at once, where a test does not say otherwise
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: renders run in threads with connections of their own.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.mkdtemp(prefix="rx-tests-")) / "test.sqlite3")}

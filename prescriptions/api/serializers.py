@@ -20,11 +20,15 @@ from prescriptions.models import (
     Variant,
     VariantState,
 )
+from prescriptions.review.undo import published
 from transforms.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.
 _EXPLAINED = (ReviewStatus.REJECTED, ReviewStatus.WITHDRAWN)
 _REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
+
+def _is_explained(review: Review) -> bool:
+    return review.status in _EXPLAINED and published(review)
 
 
 class DocumentSerializer(serializers.ModelSerializer[Document]):
@@ -111,12 +115,14 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
         review: Review | None = getattr(prescription, "review", None)
         if prescription.erased_at:
             return ReviewStatus.ERASED.value
-        return review.status if review else ReviewStatus.QUEUED.value
+        if review is None:
+            return ReviewStatus.QUEUED.value
+        return review.status if published(review) else ReviewStatus.IN_REVIEW.value
 
     @extend_schema_field(ReasonSerializer(allow_null=True))
     def get_reason(self, prescription: Prescription) -> dict[str, Any] | None:
         review: Review | None = getattr(prescription, "review", None)
-        if review is None or review.reason is None or review.status not in _EXPLAINED:
+        if review is None or review.reason is None or not _is_explained(review):
             return None
         return {
             **ReasonSerializer(review.reason).data,
@@ -129,7 +135,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
         review: Review | None = getattr(prescription, "review", None)
         if review is not None and review.status == ReviewStatus.CLARIFICATION:
             return CustomerAction.ANSWER.value
-        if review is not None and review.reason is not None and review.status in _EXPLAINED:
+        if review is not None and review.reason is not None and _is_explained(review):
             return review.reason.action
         return CustomerAction.NONE.value
 

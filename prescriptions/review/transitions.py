@@ -109,7 +109,7 @@ def check(review: Review, action: Action, *, actor: Actor, version: int, now: da
 
 def undo_since(now: datetime) -> datetime:
     """Decisions after this moment can still be undone by who made them (RX_REVIEW_UNDO seconds)."""
-    return now - timedelta(seconds=getattr(settings, "RX_REVIEW_UNDO", 8))
+    return now - timedelta(seconds=settings.RX_REVIEW_UNDO)
 
 
 def _check_undo(review: Review, actor: Actor, now: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions.actors import Actor
@@ -74,6 +75,14 @@ def published(review: Review, now: datetime | None = None) -> bool:
         or review.second_checker_id is not None
         or review.decided_at is None
         or review.decided_at <= undone_until
+    )
+
+
+def publicly_decided(now: datetime | None = None) -> Q:
+    """The same as a condition on prescriptions whose review is decided."""
+    undone_until = undo_since(now or timezone.now())
+    return (
+        Q(review__reviewer=None) | Q(review__second_checker__isnull=False) | Q(review__decided_at__lte=undone_until)
     )
 
 

@@ -98,12 +98,12 @@ def test_a_claim_asks_for_its_pages_and_the_first_of_the_next_and_waits_for_none
     asked = Variant.objects.order_by("created_at").values_list("page__prescription", "page__number", "stored")
     assert sorted(asked) == sorted(
         [
-            (first.pk, 1, "full/1200,1600/0/default.webp"),
-            (first.pk, 2, "full/1200,1600/0/default.webp"),
-            (second.pk, 1, "full/1200,1600/0/default.webp"),
+            (rx, number, f"full/{size}/0/default.webp")
+            for rx, number in ((first.pk, 1), (first.pk, 2), (second.pk, 1))
+            for size in ("1200,1600", "150,200")
         ]
     )
-    assert len(recorder.asked) == 3
+    assert len(recorder.asked) == 6
     assert warm.warm(first.pk, following=second.pk) == 0, "all of it is on its way"
 
 

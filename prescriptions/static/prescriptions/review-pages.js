@@ -18,10 +18,7 @@ export class Pages {
     on('failed', ({ number }) => this.#failed(number))
     on('rotated', ({ number, rotation }) => this.#rotated(number, rotation))
     on('boxes', ({ number, boxes }) => { this.pages.get(number).drawn = boxes; this.#redaction() })
-    const first = state.pages[0]
-    if (state.shown != first.number) $('[data-first]', this.section).src = first.first
-    this.viewer = new Viewer(this.section, { pages: state.pages, keys: false })
-    this.viewer.show(state.shown)
+    this.viewer = new Viewer(this.section, { pages: state.pages })
     this.#live = true
     queueMicrotask(() => this.#shown(state.shown))
     this.strip.addEventListener('click', e => {
