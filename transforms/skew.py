@@ -3,6 +3,7 @@
 Works on a small grey picture that our own renderer made; never on uploaded bytes.
 """
 
+from array import array
 from io import BytesIO
 from itertools import pairwise
 from statistics import median
@@ -46,7 +47,9 @@ def slope(png: bytes) -> float | None:
 def _ink(grey: Image.Image) -> Image.Image:
     """What is darker than its surroundings, whatever lit the page; shadows and the table's edge fade away."""
     paper = grey.filter(ImageFilter.BoxBlur(8))
-    return ImageChops.subtract(paper, grey).point(lambda level: min(level, 64))
+    ink = ImageChops.subtract(paper, grey).point(lambda level: min(level, 64))
+    # Turning softens a picture, by nothing at 0 degrees: soft already, it has no favourite.
+    return ink.filter(ImageFilter.BoxBlur(1))
 
 
 def _levelness(ink: Image.Image, degrees: float) -> float:
@@ -54,5 +57,6 @@ def _levelness(ink: Image.Image, degrees: float) -> float:
     width, height = ink.size
     level = ink.rotate(degrees, Image.Resampling.BILINEAR)  # counterclockwise
     middle = level.crop((width // 8, height // 8, width - width // 8, height - height // 8))
-    rows = middle.convert("F").resize((1, middle.height), Image.Resampling.BOX).get_flattened_data()
+    column = middle.convert("F").resize((1, middle.height), Image.Resampling.BOX)
+    rows = array("f", column.tobytes())
     return sum((one - other) ** 2 for one, other in pairwise(rows))

@@ -137,7 +137,10 @@ class ReviewAdmin(ReadOnly):
             row.link_token, row.seen_at = tokens.get(row.pk, ""), now  # type: ignore[attr-defined]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from prescriptions.review_pages.context import undo_offer  # which shows this module's chips
+
         context: dict[str, Any] = {"title": _("Work queue"), "may_claim": may(request, "claim_review")}
+        context["offer"] = undo_offer(request)
         if context["may_claim"]:
             waiting = queue.waiting(request.user).order_by()[: _COUNTED + 1].count()
             context |= {

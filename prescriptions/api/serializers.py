@@ -27,6 +27,7 @@ from transforms.presets import PRESETS
 _EXPLAINED = (ReviewStatus.REJECTED, ReviewStatus.WITHDRAWN)
 _REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
 
+
 def _is_explained(review: Review) -> bool:
     return review.status in _EXPLAINED and published(review)
 

@@ -75,6 +75,9 @@ class Page(models.Model):
     likeness = models.CharField(
         max_length=64, blank=True, help_text=_("Perceptual hash in hex; empty until a worker has made it.")
     )
+    skew = models.FloatField(
+        _("skew"), null=True, blank=True, help_text=_("Degrees by which its lines run down to the right, where known.")
+    )
 
     class Meta:
         ordering = ("number",)

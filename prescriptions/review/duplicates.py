@@ -15,7 +15,7 @@ from django.utils import timezone
 from prescriptions import storage
 from prescriptions.keys import original_key
 from prescriptions.models import Document, Page, Review, ReviewStatus
-from transforms import sandbox
+from transforms import sandbox, skew
 from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
@@ -76,14 +76,19 @@ def sweep() -> int:
 
 def _hash(page: Page, source: bytes) -> None:
     size = Size(page.width, page.height)
-    job = RenderJob(SourceType(page.document.media_type), page.index, Spec.parse(SPEC).resolve(size), size)
+
+    def small(spec: str) -> bytes:
+        job = RenderJob(SourceType(page.document.media_type), page.index, Spec.parse(spec).resolve(size), size)
+        return sandbox.default().render(source, job, owner=page.prescription_id).data
+
     try:
-        made = likeness(sandbox.default().render(source, job, owner=page.prescription_id).data)
+        made = likeness(small(SPEC))
+        slope = skew.slope(small(skew.spec(page.width, page.height)))
     except TransformError as error:
         if error.status != 503:
             Page.objects.filter(pk=page.pk).update(likeness=_IMPOSSIBLE)
         return
-    Page.objects.filter(pk=page.pk).update(likeness=made.bits)
+    Page.objects.filter(pk=page.pk).update(likeness=made.bits, skew=slope)
     near = _near(page, made.bits)
     review = Review.objects.filter(pk=page.prescription_id).first()
     if review is None:

@@ -81,9 +81,7 @@ def published(review: Review, now: datetime | None = None) -> bool:
 def publicly_decided(now: datetime | None = None) -> Q:
     """The same as a condition on prescriptions whose review is decided."""
     undone_until = undo_since(now or timezone.now())
-    return (
-        Q(review__reviewer=None) | Q(review__second_checker__isnull=False) | Q(review__decided_at__lte=undone_until)
-    )
+    return Q(review__reviewer=None) | Q(review__second_checker__isnull=False) | Q(review__decided_at__lte=undone_until)
 
 
 def _give_back(rx: str, actor: Actor) -> None:

@@ -38,7 +38,7 @@ def viewer_page(page: Page, token: str, boxes: Mapping[int, list[list[int]]] | N
         "width": page.width,
         "height": page.height,
         "rotation": page.rotation,
-        "skew": None,
+        "skew": page.skew or None,  # 0: nothing to straighten
         "service": links.service_path(page.prescription_id, page.number, token),
         "first": first.src,
         "boxes": (boxes or {}).get(page.pk),

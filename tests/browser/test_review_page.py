@@ -23,6 +23,12 @@ _orders = iter(range(1, 1000))
 Uploaded = Callable[..., str]
 
 
+@pytest.fixture(autouse=True)
+def window(settings: Any) -> None:
+    """As long as people have it to take a decision back."""
+    settings.RX_REVIEW_UNDO = 8
+
+
 @pytest.fixture(scope="module")
 def people(site: Site) -> None:
     site.manage("shell", "-v", "0", "-c", _PEOPLE)

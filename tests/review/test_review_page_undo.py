@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from prescriptions import audit
 from prescriptions.actors import SYSTEM
@@ -32,6 +33,12 @@ PARTIAL = {
     "line-2-quantity": "10",
 }
 ARROWS = {(source, S.IN_REVIEW) for source in (S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.SECOND_CHECK)}
+
+
+@pytest.fixture(autouse=True)
+def window(settings: Settings) -> None:
+    """As long as people have it."""
+    settings.RX_REVIEW_UNDO = 8
 
 
 def age(review: Review, seconds: float) -> None:
