@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from prescriptions import logs
@@ -153,12 +153,8 @@ def anchor() -> AuditAnchor | None:
 
 
 def _heads(rxs: Iterable[str]) -> dict[str, AuditEvent]:
-    last = AuditEvent.objects.filter(rx__in=rxs).values("rx").annotate(last=Max("seq")).values("rx", "last")
-    wanted = {row["rx"]: row["last"] for row in last}
-    if not wanted:
-        return {}
-    rows = AuditEvent.objects.filter(rx__in=list(wanted), seq__in=set(wanted.values()))
-    return {row.rx: row for row in rows if wanted[row.rx] == row.seq}
+    later = AuditEvent.objects.filter(rx=OuterRef("rx"), seq__gt=OuterRef("seq"))
+    return {row.rx: row for row in AuditEvent.objects.filter(~Exists(later), rx__in=list(rxs))}
 
 
 def _next(rx: str, head: AuditEvent | None, verb: str, actor: Actor, data: dict[str, Any], at: datetime) -> AuditEvent:
