@@ -16,8 +16,11 @@ from tests.review.conftest import Make
 from tests.review.test_review_page import FETCH, Staff, address, form, held, recorder, signed_in
 
 __all__ = ["held", "recorder"]
-# Data, not words: what the test put in, keys of the keyboard, names of formats; and texts that shops write themselves.
+# Data, not words: what the test put in, keys of the keyboard, and the texts of reasons, which shops word themselves.
 DATA = (
+    *("ORD-1", "shop", "Telmisartan", "mg", "pharmacist", "senior", "Why so?", "RX-", "The picture is blurred"),
+    *("Ctrl", "Enter", "Alt", "Shift", "Escape"),
+)
     "ORD-1",
     "shop",
     "Telmisartan",
