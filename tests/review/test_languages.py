@@ -21,20 +21,6 @@ DATA = (
     *("ORD-1", "shop", "Telmisartan", "mg", "pharmacist", "senior", "Why so?", "RX-", "The picture is blurred"),
     *("Ctrl", "Enter", "Alt", "Shift", "Escape"),
 )
-    "ORD-1",
-    "shop",
-    "Telmisartan",
-    "mg",
-    "Ctrl",
-    "Enter",
-    "Alt",
-    "Shift",
-    "Escape",
-    "pharmacist",
-    "senior",
-    "Why so?",
-    "RX-",
-)
 
 
 @pytest.fixture(autouse=True)
