@@ -25,7 +25,7 @@ from transforms.s3 import Put, S3Client, S3Missing, S3TooLarge, S3Unavailable
 ANSWER_SECONDS: Final = 1.0
 # Left of it when rendering must have ended: one put on top of the answer.
 PUT_SECONDS: Final = 4.0
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as the callers' logs take it
 # A page of a PDF is shown by browsers' own viewers, which the CSP of the edge switches off: it is a download.
 _DISPOSITION: Final = {OutputFormat.PDF: 'attachment; filename="prescription.pdf"'}
 

@@ -35,8 +35,9 @@ log = logging.getLogger("rx.gateway")
 # The function ends itself after 20 s and the lease is 30 s: whoever has not answered by now will not.
 _TIMEOUT = urllib3.Timeout(connect=2, read=25)
 _TRIES = 3
-# Refused before it did anything, so asking again costs nothing but the time.
-_TRY_AGAIN = frozenset({429, 503})
+# Refused before anything was done, or (500) trouble of the gateway's own: asking again costs nothing but the time, for
+# a put of the same variant is the same object.
+_TRY_AGAIN = frozenset({429, 500, 503})
 # us-east-1 list prices: a request, and a second of one GB.
 _USD_PER_CALL = 0.0000002
 _USD_PER_GB_SECOND = 0.0000166667
@@ -75,7 +76,7 @@ class LambdaBackend:
                 time.sleep(random.uniform(0.05, 0.4 * 2**attempt))  # noqa: S311 - jitter
                 claims.renew(variant)
             try:
-                answer = self._http.request("POST", settings.RX_GATEWAY_URL, body=body, headers=_signed(body))
+                answer = self._http.request("POST", settings.RX_GATEWAY_URL, body=body, headers=_signed(body, variant.request_id))
             except urllib3.exceptions.ReadTimeoutError:
                 self._breaker.failed()
                 return _made_meanwhile(variant, "timeout")
@@ -85,7 +86,7 @@ class LambdaBackend:
                 continue
             if answer.status in _TRY_AGAIN:
                 reason = str(answer.status)
-                if answer.status == 503:
+                if answer.status >= 500:
                     self._breaker.failed()
                 continue
             return self._read(variant, answer, timings)
@@ -138,8 +139,10 @@ def _request(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _signed(body: bytes) -> dict[str, str]:
-    request = AWSRequest("POST", settings.RX_GATEWAY_URL, data=body, headers={"Content-Type": "application/json"})
+def _signed(body: bytes, request_id: str) -> dict[str, str]:
+    """The call's headers. The request id is among those that are signed: the function's log can rely on it."""
+    headers = {"Content-Type": "application/json"} | ({"X-Request-ID": request_id} if request_id else {})
+    request = AWSRequest("POST", settings.RX_GATEWAY_URL, data=body, headers=headers)
     SigV4Auth(_credentials(), "execute-api", settings.RX_GATEWAY_REGION).add_auth(request)
     return dict(request.headers.items())
 

@@ -32,6 +32,9 @@ _IDENTITIES = {
     Role.BEAT: Identity.WEB,  # erases originals, which no renderer may
 }
 _SIGNERS = (Role.WEB, Role.GENERATE)
+# Who hands misses to the backend: requests (the queue of reviews warms from web), and beat's sweep. A worker only makes
+# what it was handed: the process next to the decoders could not call the gateway.
+_DISPATCHERS = (Role.WEB, Role.GENERATE, Role.BEAT)
 # What any program may need from the shell that called runstack. Everything else stays behind.
 _FROM_SHELL = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 # RX_ settings of the caller reach the Django roles, except those that runstack decides or keeps apart.
@@ -162,7 +165,8 @@ class Environments:
             private["RX_LINK_KEYS"] = self.keys.link_keys
         if self.uses_lambda:
             private["RX_GATEWAY_URL"] = f"http://{LOOPBACK}:{self.ports.gateway}/render"
-            private.update(self._gateway_keys())
+            if role in _DISPATCHERS:
+                private.update(self._gateway_keys())
         if identity := _IDENTITIES[role]:
             private["RX_S3_ACCESS_KEY"] = identity.value
             private["RX_S3_SECRET_KEY"] = self.keys.s3[identity.value]

@@ -34,6 +34,9 @@ def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+GATEWAY_KEYS = {"RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY"}
+
+
 def given(service: str) -> set[str]:
     """Names that the file itself gives a value to; the others are handed on only if .env has them."""
     return {name for name, value in SERVICES[service]["environment"].items() if value is not None}
@@ -81,8 +84,9 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
     theirs = {name for name in env.of(role) if name.startswith("RX_")}
     assert given(role.value) == theirs - missing
     optional = set(SERVICES[role.value]["environment"]) - given(role.value)
-    # RX_DEBUG shows settings and source to whoever asks: not in a deployment.
-    assert optional == settings_names() - {name for one in DJANGO for name in env.of(one)} - {"RX_DEBUG"}
+    # RX_DEBUG shows settings and source to whoever asks: not in a deployment. A worker hands nothing to a gateway.
+    withheld = {"RX_DEBUG", *(GATEWAY_KEYS if role is Role.WORKER else ())}
+    assert optional == settings_names() - {name for one in DJANGO for name in env.of(one)} - withheld
     image = (ROOT / "Dockerfile").read_text()
     assert {"DJANGO_SETTINGS_MODULE=rxproject.settings", "PYTHONUNBUFFERED=1"} <= set(image.split())
 
@@ -112,6 +116,12 @@ def test_names_that_only_one_role_may_know_are_not_told_to_another() -> None:
     assert roles_with("${S3_BOOTSTRAP_SECRET:") == {"buckets", "seaweedfs"}
     assert roles_with("${POSTGRES_PASSWORD:") == {"web", "generate", "worker", "beat", "migrate", "postgres"}
     assert roles_with("${VALKEY_PASSWORD:") == {"web", "generate", "worker", "beat", "migrate", "valkey"}
+
+
+def test_only_who_dispatches_may_call_the_gateway() -> None:
+    told = {name for name, service in SERVICES.items() if GATEWAY_KEYS & set(service.get("environment", {}))}
+
+    assert told == {"web", "generate", "beat", "migrate"}
 
 
 def test_every_name_with_our_prefix_is_known() -> None:

@@ -49,6 +49,17 @@ def test_a_miss_is_made_by_lambda_and_costs_something(lambda_site: Site, photo: 
     assert answers[-1].headers["link"].startswith(f"<{body['pages'][0]['info'].removesuffix('/info.json')}/full/")
 
 
+def test_the_functions_log_names_the_request_that_asked(lambda_site: Site, photo: bytes) -> None:
+    body = lambda_site.prescription(("photo.jpg", photo))
+
+    miss = lambda_site.follow(body["pages"][0]["variants"]["card"])[1]
+
+    asked_by = miss.headers["x-request-id"]
+    assert len(asked_by) == 32
+    written = lambda_site.stack.log_path("gateway").read_text()
+    assert f'"request_id": "{asked_by}", "aws_request_id"' in written
+
+
 def test_two_hundred_clients_are_one_call(lambda_site: Site) -> None:
     body = lambda_site.prescription(("photo.jpg", samples.phone_photo(seed=4, megapixels=12)))
     url = body["pages"][0]["variants"]["review"]

@@ -49,6 +49,19 @@ def test_a_role_holds_its_own_secrets_only(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("setting", ["RX_BACKEND", "RX_FALLBACK_BACKEND"])
+def test_with_lambda_only_who_dispatches_may_call_the_gateway(role: Role, setting: str) -> None:
+    env = of(role, **{setting: "lambda"})
+
+    values = " ".join(env.values())
+    more = {"the gateway's key"} if role in (Role.WEB, Role.GENERATE, Role.BEAT) else set()
+    assert {name for name, secret in SECRETS.items() if secret in values} == HELD[role] | more
+    assert ("RX_GATEWAY_ACCESS_KEY" in env) == bool(more)
+    # its address is no secret, and the system check of RX_BACKEND asks for it
+    assert env.get("RX_GATEWAY_URL") == (None if role is Role.EDGE else "http://127.0.0.1:12013/render")
+
+
+@pytest.mark.parametrize("role", Role)
 def test_nothing_of_the_callers_shell_is_passed_on_but_the_harmless(
     monkeypatch: pytest.MonkeyPatch, role: Role
 ) -> None:
