@@ -76,7 +76,9 @@ class LambdaBackend:
                 time.sleep(random.uniform(0.05, 0.4 * 2**attempt))  # noqa: S311 - jitter
                 claims.renew(variant)
             try:
-                answer = self._http.request("POST", settings.RX_GATEWAY_URL, body=body, headers=_signed(body, variant.request_id))
+                answer = self._http.request(
+                    "POST", settings.RX_GATEWAY_URL, body=body, headers=_signed(body, variant.request_id)
+                )
             except urllib3.exceptions.ReadTimeoutError:
                 self._breaker.failed()
                 return _made_meanwhile(variant, "timeout")
