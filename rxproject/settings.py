@@ -12,6 +12,7 @@ from celery.schedules import crontab
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(os.environ.get("RX_STATE_DIR", BASE_DIR / "var"))
+RX_ROLE = os.environ.get("RX_ROLE", "manage")
 
 
 def _flag(name: str) -> bool:
@@ -97,6 +98,17 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
 # Opening a connection, even to a file, costs more than the queries of most requests.
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+# gunicorn has hundreds of threads, most of which wait for a render and need no connection meanwhile: a process shares
+# a few among them. A Celery process works at one thing at a time and has one of its own.
+RX_DATABASE_POOL = int(_number("RX_DATABASE_POOL", 8))
+if DATABASES["default"]["ENGINE"].endswith("postgresql") and RX_ROLE in ("web", "generate"):
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # a request's connection goes back to the pool, which keeps it
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": max(1, RX_DATABASE_POOL),
+        "timeout": 10,  # for a connection to become free; then 503, and the client asks again
+        "max_idle": 60,
+    }
 
 # --- Users and sessions -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -321,4 +333,3 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
     },
 }
-RX_ROLE = os.environ.get("RX_ROLE", "manage")

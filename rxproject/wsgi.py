@@ -5,6 +5,7 @@ from typing import Any
 
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
 
@@ -25,6 +26,22 @@ class Request(WSGIRequest):
 class Handler(WSGIHandler):
     request_class = Request
 
+
+def _forget_connections() -> None:
+    """In a fork: a socket to the database that two processes use answers the one with what the other asked.
+
+    Nothing asks the database before gunicorn forks; should something start to, its connections stay the parent's. They
+    are kept, not closed: closing would tell the server to end them.
+    """
+    pools: dict[str, object] = getattr(connections["default"], "_connection_pools", {})
+    _inherited.append((dict(pools), [one.connection for one in connections.all(initialized_only=True)]))
+    pools.clear()
+    for one in connections.all(initialized_only=True):
+        one.connection = None
+
+
+_inherited: list[object] = []
+os.register_at_fork(after_in_child=_forget_connections)
 
 django.setup(set_prefix=False)
 application = Handler()

@@ -235,14 +235,13 @@ def test_a_stop_waits_longer_than_the_work_that_it_interrupts() -> None:
     assert seconds(SERVICES["worker"]["stop_grace_period"]) > settings.CELERY_TASK_TIME_LIMIT
 
 
-def test_postgres_takes_a_connection_from_every_thread() -> None:
+def test_postgres_takes_every_connection_that_all_together_may_open() -> None:
     allowed = int(SERVICES["postgres"]["command"][-1].removeprefix("max_connections="))
-    wanted = 0
-    for name in ("web", "generate"):
-        options = flags(SERVICES[name]["command"])
-        wanted += int(options["--workers"]) * int(options["--threads"])
-    # A second worker, and what people and migrations open by hand.
-    wanted += 2 * (int(flags(SERVICES["worker"]["command"])["--concurrency"]) + 1) + 20
+    wanted = sum(
+        int(flags(SERVICES[name]["command"])["--workers"]) * settings.RX_DATABASE_POOL for name in ("web", "generate")
+    )
+    # A second worker, beat's calls to a gateway, and what people and migrations open by hand.
+    wanted += 2 * (int(flags(SERVICES["worker"]["command"])["--concurrency"]) + 1) + settings.RX_LAMBDA_CONCURRENCY + 20
 
     assert wanted <= allowed
 

@@ -4,6 +4,8 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tests.conftest import PROJECT, Site
 from tests.review.test_postgresql import postgresql  # noqa: F401
 
 CLIENTS = 200
+# PostgreSQL's own default is 100, and three are kept for its owner.
+CONNECTIONS = 60
 
 
 def test_claims_are_the_same(postgresql: str) -> None:  # noqa: F811
@@ -33,6 +37,27 @@ def test_claims_are_the_same(postgresql: str) -> None:  # noqa: F811
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
+
+
+@contextlib.contextmanager
+def most_connections(address: str) -> Iterator[list[int]]:
+    """Looks all the time how many connections there are; the only entry is the most that were seen but its own."""
+    most, ended = [0], threading.Event()
+
+    def look() -> None:
+        with psycopg.connect(address, autocommit=True) as database:
+            while not ended.wait(0.01):
+                query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                (now,) = database.execute(query).fetchone() or (0,)
+                most[0] = max(most[0], now - 1)
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        yield most
+    finally:
+        ended.set()
+        watching.join()
 
 
 @pytest.mark.slow
@@ -52,8 +77,53 @@ def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:  # n
             with httpx.Client(timeout=60, follow_redirects=True) as client:
                 return client.get(url).status_code
 
-        with ThreadPoolExecutor(CLIENTS) as pool:
+        with most_connections(postgresql) as most, ThreadPoolExecutor(CLIENTS) as pool:
             assert set(pool.map(ask, range(CLIENTS))) == {200}
+        assert 0 < most[0] < CONNECTIONS
         rows = database.execute("SELECT state, attempts FROM prescriptions_variant").fetchall()
         assert rows == [("ready", 1)]
         assert len(site.objects(body["id"])) == 1
+
+
+_FORKS = """
+import os
+from rxproject.wsgi import application
+from django.db import connection
+
+def backend():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+parents = backend()
+reading, writing = os.pipe()
+child = os.fork()
+if not child:
+    childs = backend()
+    connection.close()
+    os.write(writing, f"{childs} {connection.pool.max_size}".encode())
+    os._exit(0)
+os.waitpid(child, 0)
+print(parents, backend(), os.read(reading, 100).decode())
+"""
+
+
+def test_a_fork_has_connections_of_its_own_and_leaves_its_parents_alone(postgresql: str, tmp_path: Path) -> None:  # noqa: F811
+    env = {
+        "PATH": os.environ["PATH"],
+        "RX_DATABASE_URL": postgresql,
+        "RX_DATABASE_POOL": "3",
+        "RX_ROLE": "generate",
+        "RX_SECRET_KEY": "s" * 50,
+        "RX_STATE_DIR": str(tmp_path),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", _FORKS], cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    first, again, childs, size = done.stdout.split()
+    assert first == again
+    assert childs != first
+    assert size == "3"
