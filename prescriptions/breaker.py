@@ -6,6 +6,8 @@ One per service and process, safe in threads. It decides nothing about what a fa
 import threading
 import time
 
+from prescriptions import metrics
+
 _FAILURES = 5
 _WITHIN_SECONDS = 10.0
 _OPEN_SECONDS = 5.0
@@ -20,7 +22,10 @@ class Breaker:
         failures: int = _FAILURES,
         within: float = _WITHIN_SECONDS,
         open_for: float = _OPEN_SECONDS,
+        service: str = "",
     ) -> None:
+        """`service`: its name in /metrics; without one nothing is told."""
+        self._service = service
         self._limit, self._within, self._open_for = failures, within, open_for
         self._lock = threading.Lock()
         self._failures: list[float] = []
@@ -33,7 +38,7 @@ class Breaker:
             if now < self._open_until:
                 return True
             if self._open_until:
-                self._open_until = now + self._open_for  # this caller probes
+                self._open(now)  # this caller probes
             return False
 
     def failed(self) -> None:
@@ -41,9 +46,19 @@ class Breaker:
             now = time.monotonic()
             self._failures = [at for at in self._failures if now - at < self._within] + [now]
             if len(self._failures) >= self._limit:
-                self._open_until = now + self._open_for
+                self._open(now)
 
     def worked(self) -> None:
         with self._lock:
             self._failures.clear()
-            self._open_until = 0.0
+            if self._open_until:
+                self._open_until = 0.0
+                self._tell(0)
+
+    def _open(self, now: float) -> None:
+        self._open_until = now + self._open_for
+        self._tell(self._open_for)
+
+    def _tell(self, open_for: float) -> None:
+        if self._service:
+            metrics.breaker(self._service, open_for=open_for)

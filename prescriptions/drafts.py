@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from prescriptions import consent, intake, refusals, storage
+from prescriptions import consent, intake, metrics, refusals, storage
 from prescriptions.keys import original_key
 from prescriptions.models import Consent, Draft, DraftFile, Prescription, new_identifier
 from prescriptions.orders import OrderLink
@@ -50,14 +50,15 @@ def add(link: OrderLink, file: intake.Upload, *, key: str = "") -> DraftFile:
         if hashlib.sha256(file.read()).hexdigest() != known.sha256:
             raise refused("idempotency-key-reused", 422, file=name)
         return known
-    if draft.files.count() >= MAX_FILES:
-        raise refused("too-many-files", 422, file=name)
-    try:
-        checked = intake.check(file, draft.pk)
-    except TransformError as error:
-        raise refusals.of_transform(error, file=name, size=size) from None
-    intake.keep(draft.pk, file, checked)
-    row = _insert_or_discard(draft.pk, checked, key or new_identifier())
+    with metrics.upload("order"):
+        if draft.files.count() >= MAX_FILES:
+            raise refused("too-many-files", 422, file=name)
+        try:
+            checked = intake.check(file, draft.pk)
+        except TransformError as error:
+            raise refusals.of_transform(error, file=name, size=size) from None
+        intake.keep(draft.pk, file, checked)
+        row = _insert_or_discard(draft.pk, checked, key or new_identifier())
     log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
     return row
 

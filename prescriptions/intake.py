@@ -18,7 +18,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from prescriptions import storage
+from prescriptions import metrics, storage
 from prescriptions.keys import original_key
 from prescriptions.models import REFERENCE, Document, IdempotencyKey, Page, Prescription, new_identifier
 from prescriptions.problems import Problem
@@ -63,6 +63,13 @@ def accept(
 
     Raises Problem (400, 409, 413, 415, 422) naming each file that was refused; then neither row nor object is left.
     """
+    with metrics.upload("api"):
+        return _accept_once(files, client, order_ref, patient_ref, idempotency_key)
+
+
+def _accept_once(
+    files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, idempotency_key: str
+) -> Prescription:
     _check_request(files, order_ref, patient_ref, idempotency_key)
     if not idempotency_key:
         return _accept(files, client, order_ref, patient_ref)

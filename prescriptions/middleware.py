@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 
-from prescriptions import logs, problems
+from prescriptions import logs, metrics, problems
 from prescriptions.storage import StorageUnavailable
 from transforms.errors import TransformError
 
@@ -42,6 +42,7 @@ class RequestLog:
             logs.set_request_id(secrets.token_hex(16))
         response = self.get_response(request)
         response.headers["X-Request-ID"] = logs.request_id()
+        metrics.http_answered(response.status_code)
         match = request.resolver_match
         log.info(
             "request",

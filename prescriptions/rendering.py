@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.utils import timezone
 
-from prescriptions import backends, claims, logs, storage, wakeups
+from prescriptions import backends, claims, logs, metrics, storage, wakeups
 from prescriptions.backends import BackendUnavailable
 from prescriptions.keys import original_key, variant_key
 from prescriptions.models import Prescription, Variant
@@ -40,6 +40,8 @@ def make(variant_id: str, owner: str, *, redelivered: bool = False, maker: Maker
         return
     logs.set_request_id(variant.request_id)
     timings = {"queue": (timezone.now() - variant.created_at).total_seconds() * 1000 if variant.attempts == 1 else 0.0}
+    if variant.attempts == 1:
+        metrics.variant_begun(variant.lane, timings["queue"] / 1000)
     started = time.perf_counter()
     outcome = _outcome(variant, maker or in_sandbox, timings, started)
     wakeups.publish(variant.id)
@@ -62,18 +64,22 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
     try:
         made = maker(variant, timings)
     except TransformError as error:
+        metrics.variant_failed(error.code)
         if error.permanent:
             claims.fail(variant, code=error.code, detail=error.detail)
         else:
             claims.postpone(variant, code=_trouble(error), detail=error.detail)
         return error.code
     except storage.ObjectMissing:
+        metrics.variant_failed("original-missing")
         claims.postpone(variant, code=claims.TROUBLE, detail="The original is missing in the storage.")
         return "original missing"
     except storage.StorageUnavailable as error:
+        metrics.variant_failed(error.code)
         claims.postpone(variant, code=claims.TROUBLE, detail="The file storage did not answer.")
         return str(error)
     except BackendUnavailable as error:
+        metrics.variant_failed(claims.TROUBLE)
         if _fall_back(variant):
             return f"handed over: {error}"
         claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
@@ -92,6 +98,7 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         Variant.objects.filter(pk=variant.pk).delete()
         return "superseded"
     milliseconds = (time.perf_counter() - started) * 1000
+    metrics.variant_made(variant.backend, variant.stored, milliseconds / 1000)
     held = claims.finish(
         variant,
         made,

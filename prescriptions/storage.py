@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.conf import settings
 from django.core.files.storage import storages
 
+from prescriptions import metrics
 from prescriptions.breaker import Breaker
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _CHUNK = 256 * 1024
 
 class StorageUnavailable(Exception):
     """S3 did not do as asked, for a reason that says nothing about whether the object exists."""
+
+    code = "storage-unavailable"
 
 
 class ObjectMissing(Exception):
@@ -68,7 +72,7 @@ def client() -> "S3Client":
     return _client[1]
 
 
-_breaker = Breaker()
+_breaker = Breaker(service="s3")
 
 
 @contextlib.contextmanager
@@ -77,6 +81,20 @@ def _sorted_errors(operation: str, key: str) -> Iterator[None]:
     if _breaker.refuses():
         reason = f"{operation}: the breaker is open"
         raise StorageUnavailable(reason)
+    started, failed = time.perf_counter(), True
+    try:
+        with _told_to_breaker(operation, key):
+            yield
+        failed = False
+    except (ObjectMissing, ClientError):
+        failed = False  # an answer all the same
+        raise
+    finally:
+        metrics.s3_called(operation, time.perf_counter() - started, failed=failed)
+
+
+@contextlib.contextmanager
+def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:

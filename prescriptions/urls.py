@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, include, path
 
-from prescriptions.views import documents, draft_files, health, images, manifests, order_status, orders
+from prescriptions.views import documents, draft_files, health, images, manifests, metrics, order_status, orders
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
@@ -30,4 +30,5 @@ urlpatterns = [
     path("docs/problems", documents.problems, name="problems"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.Metrics.as_view(), name="metrics"),
 ]

@@ -4,6 +4,7 @@ Requests only ask and wait; workers make (rendering.py).
 """
 
 import time
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from prescriptions import backends, claims, storage
+from prescriptions import backends, claims, metrics, storage
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.problems import Problem, erased, not_ready
 from prescriptions.wakeups import Registration
@@ -29,6 +30,8 @@ from transforms.version import PIPELINE
 
 # Between two looks at the row when no wake-up comes (Redis away, message lost).
 _POLL_SECONDS = 1.0
+# How a request without a variant is counted, by its status; any other has failed.
+_ENDINGS = {410: "erased", 429: "refused", 503: "late"}
 _waiters = BoundedSemaphore(settings.RX_MAX_WAITERS)
 
 
@@ -59,6 +62,10 @@ def ask(page: Page, stored: Stored, *, believe: timedelta = timedelta(0)) -> Out
 
     A row that became ready no longer ago than `believe` is taken at its word; S3 is asked about every other.
     """
+    return _counted(page, stored, lambda: _ask(page, stored, believe))
+
+
+def _ask(page: Page, stored: Stored, believe: timedelta) -> Outcome:
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
     won = False
     if variant is None:
@@ -87,10 +94,31 @@ def ask(page: Page, stored: Stored, *, believe: timedelta = timedelta(0)) -> Out
 def obtain(page: Page, stored: Stored, *, wait: float, believe: timedelta = timedelta(0)) -> Outcome:
     """A ready variant, waiting up to `wait` seconds for it. Raises Problem: 410, 422, 429, 503 (ask again)."""
     deadline = time.monotonic() + wait
-    outcome = ask(page, stored, believe=believe)
-    if outcome.how == "hit":
-        return outcome
-    return Outcome(_await(outcome.variant, deadline), outcome.how)
+
+    def obtained() -> Outcome:
+        outcome = _ask(page, stored, believe)
+        return outcome if outcome.how == "hit" else Outcome(_await(outcome.variant, deadline), outcome.how)
+
+    return _counted(page, stored, obtained)
+
+
+def served(page: Page, stored: Stored) -> None:
+    """Tell the numbers of a hit that needed none of this: S3 had the object."""
+    _count(page, stored, "hit")
+
+
+def _counted(page: Page, stored: Stored, ask: Callable[[], Outcome]) -> Outcome:
+    try:
+        outcome = ask()
+    except Exception as error:
+        _count(page, stored, _ENDINGS.get(error.status, "failed") if isinstance(error, Problem) else "failed")
+        raise
+    _count(page, stored, outcome.how)
+    return outcome
+
+
+def _count(page: Page, stored: Stored, outcome: str) -> None:
+    metrics.variant_asked(stored, size_of(page), turned=page.rotation, outcome=outcome)
 
 
 def dispatch(variant: Variant) -> None:
@@ -109,27 +137,35 @@ def _await(variant: Variant, deadline: float) -> Variant:
     """
     if not _waiters.acquire(blocking=False):
         raise not_ready(retry_after=5)
-    page = variant.page
+    started, ending = time.monotonic(), "without"
     try:
-        with Registration(variant.id) as registration:
-            look = partial(Variant.objects.get, pk=variant.pk)
-            woken = False
-            while True:
-                try:
-                    variant = copy(registration.read(look)) if woken else look()
-                except Variant.DoesNotExist:
-                    raise _vanished(page) from None
-                variant.page = page
-                if variant.state == VariantState.READY:
-                    return variant
-                _raise_failure(variant)
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise not_ready()
-                connection.close()  # a waiter must not hold one of the database's connections
-                woken = registration.wait(min(left, _POLL_SECONDS))
+        variant = _watch(variant, deadline)
+        ending = "ready"
     finally:
         _waiters.release()
+        metrics.variant_awaited(time.monotonic() - started, outcome=ending)
+    return variant
+
+
+def _watch(variant: Variant, deadline: float) -> Variant:
+    page = variant.page
+    with Registration(variant.id) as registration:
+        look = partial(Variant.objects.get, pk=variant.pk)
+        woken = False
+        while True:
+            try:
+                variant = copy(registration.read(look)) if woken else look()
+            except Variant.DoesNotExist:
+                raise _vanished(page) from None
+            variant.page = page
+            if variant.state == VariantState.READY:
+                return variant
+            _raise_failure(variant)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise not_ready()
+            connection.close()  # a waiter must not hold one of the database's connections
+            woken = registration.wait(min(left, _POLL_SECONDS))
 
 
 def _vanished(page: Page) -> Problem:

@@ -30,10 +30,12 @@ def warm_renderer(**_: object) -> None:
     """The first customer must not pay for the renderer's start."""
     from django.conf import settings
 
+    from prescriptions import metrics
     from transforms import sandbox
 
     if settings.RX_ROLE == "worker":
         sandbox.default().warm()
+        metrics.renderer(sandbox.default().capabilities().as_dict())
 
 
 @worker_ready.connect

@@ -246,6 +246,9 @@ RX_VALIDITY_DAYS = dict(entry.split(":", 1) for entry in _list("RX_VALIDITY_DAYS
 # How far back a page is compared with earlier ones, in days.
 RX_DUPLICATE_DAYS = int(_number("RX_DUPLICATE_DAYS", 365))
 
+# --- Metrics: where processes count; all of one machine share it. Empty: each answers for itself ---------------------
+RX_METRICS_DIR = os.environ.get("RX_METRICS_DIR", "")
+
 # --- Celery: at-least-once delivery of hints; the lease in the row decides ----------------------------------------
 RX_REDIS_URL = os.environ.get("RX_REDIS_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = RX_REDIS_URL

@@ -25,6 +25,7 @@ SCOPES = {
     "rx:review": "claim and decide in the name of the person whom the token is bound to",
     "rx:all": "see the prescriptions of every client, not only its own",
     "orders:write": "mint upload links for customers",
+    "ops:read": "read /metrics",
 }
 _TOKEN = re.compile(r"rxk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})\Z")
 # Writing "last used" on each request would turn every read into a write.

@@ -55,6 +55,7 @@ class PageVariant(APIView):
         stored = _resolve(page, spec)
         row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
         if row is not None and storage.variant_exists(row.key):
+            variants.served(page, stored)
             return _to_variant(page, stored, how="hit", started=None)
         prefer = request.headers.get("Prefer", "")
         if "respond-async" in prefer:

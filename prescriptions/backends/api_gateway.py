@@ -53,7 +53,7 @@ class LambdaBackend:
         size = settings.RX_LAMBDA_CONCURRENCY
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="lambda")
         self._http = urllib3.PoolManager(maxsize=size, block=True, retries=False, timeout=_TIMEOUT)
-        self._breaker = Breaker()
+        self._breaker = Breaker(service="gateway")
 
     def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
         self._pool.submit(self._make, variant_id, owner)

@@ -124,10 +124,12 @@ def image(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpR
     if tail != str(stored):
         return delivery.redirect(303, path)
     try:
-        return _stream(request, page, stored, link)
+        answer = _stream(request, page, stored, link)
     except storage.ObjectMissing:
         query = f"?{HOP}" if _hopped(request) else ""
         return delivery.redirect(307, f"/generate{path}{query}")
+    variants.served(page, stored)
+    return answer
 
 
 @public_resource

@@ -39,6 +39,11 @@ class StateDir:
         return self.root / "run"
 
     @property
+    def metrics(self) -> Path:
+        """What the processes of this run count."""
+        return self.run / "metrics"
+
+    @property
     def stack_env(self) -> Path:
         return self.root / "stack.env"
 
@@ -51,7 +56,7 @@ class StateDir:
 
     def create(self) -> None:
         """Make the directories, readable by this user alone: the database and the originals are in there."""
-        for path in (self.root, self.root / "log", self.run, self.s3):
+        for path in (self.root, self.root / "log", self.run, self.metrics, self.s3):
             path.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
 
@@ -59,8 +64,8 @@ class StateDir:
         return list((self.root / "log").glob("*.log"))
 
     def forget_last_run(self) -> None:
-        """Remove what describes a run that is over: its addresses, its demo, its cache."""
-        for path in (self.stack_env, self.demo):
+        """Remove what describes a run that is over: its addresses, its demo, its numbers, its cache."""
+        for path in (self.stack_env, self.demo, *self.metrics.glob("*")):
             path.unlink(missing_ok=True)
         if self._remembered_tmpfs.exists():
             shutil.rmtree(self._remembered_tmpfs.read_text(), ignore_errors=True)

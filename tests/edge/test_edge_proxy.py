@@ -69,6 +69,18 @@ def test_everything_else_is_djangos_as_it_came(edge: Edge, django: StandIn, targ
     assert [seen.target for seen in django.seen] == [target]
 
 
+@pytest.mark.parametrize("target", ["/metrics", "/metrics?name=up", "/%6detrics", "/generate/../metrics"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_numbers_of_the_inside_stay_inside(edge: Edge, django: StandIn, target: str, method: str) -> None:
+    answer = edge.raw(
+        f"{method} {target} HTTP/1.1\r\nHost: rx\r\nAuthorization: Bearer good\r\nConnection: close\r\n\r\n".encode()
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 " if ".." in target else b"HTTP/1.1 404 ")
+    assert b"Content-Type: application/problem+json" in answer
+    assert django.seen == []
+
+
 def test_the_edges_own_health_is_a_fixed_word_and_not_logged(edge: Edge, django: StandIn) -> None:
     answer = edge.http.get("/edge-healthz")
     after = edge.http.get("/after")
