@@ -100,7 +100,7 @@ def test_nobody_is_named(site: Site, scraper: Scraper, photo: bytes) -> None:
     text = scraper.text()
 
     assert 'preset="thumb"' in text
-    assert re.findall(r"[0-9a-f]{16,}", text) == []
+    assert re.findall(r"(?<![.0-9a-f])[0-9a-f]{16,}", text) == []
     assert re.findall(r"(?i)secret|private-name|7,9|/iiif|rxk_|127\.0\.0\.1|pid=", text) == []
 
 
@@ -127,7 +127,9 @@ def test_a_process_that_dies_takes_no_number_with_it(
     assert sorted(path.name for path in slots.glob("*.db")) == files
 
 
-@pytest.mark.parametrize("header", [None, "Bearer nonsense", "Bearer rxk_0000000000000000_" + "a" * 43, "Basic cng6cng="])
+@pytest.mark.parametrize(
+    "header", [None, "Bearer nonsense", "Bearer rxk_0000000000000000_" + "a" * 43, "Basic cng6cng="]
+)
 def test_without_a_good_token_there_is_nothing(site: Site, scraper: Scraper, header: str | None) -> None:
     answer = httpx.get(scraper.address, headers={"Authorization": header} if header else {})
 
