@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from datetime import timedelta
 
 import pytest
 from botocore.config import Config
 from botocore.retries import standard
 from django.conf import settings as django_settings
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from prescriptions import claims, links, rendering, storage
@@ -233,6 +235,7 @@ def test_no_request_is_a_miss_because_s3_is_in_trouble(
     stored = Stored.parse("full/150,200/0/default.webp")
     variant = claim(page, str(stored))
     rendering.make(variant.id, variant.owner)
+    Variant.objects.update(ready_at=timezone.now() - timedelta(minutes=1))  # of this moment, it would be believed
     before = Variant.objects.values().get()
     writes = proxy.count("PUT")
     proxy.faults = [TROUBLE[trouble][0]]

@@ -62,8 +62,10 @@ def most_connections(address: str) -> Iterator[list[int]]:
 
 @pytest.mark.slow
 def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:  # noqa: F811
+    # On a busy machine one render may take longer than people are asked to wait.
+    overrides = {"RX_DATABASE_URL": postgresql, "RX_WAIT": "35"}
     with (
-        Stack(state_dir=tmp_path, quick_stop=True, overrides={"RX_DATABASE_URL": postgresql}) as stack,
+        Stack(state_dir=tmp_path, quick_stop=True, overrides=overrides) as stack,
         psycopg.connect(postgresql, autocommit=True) as database,
         contextlib.ExitStack() as ending,
     ):
@@ -73,12 +75,13 @@ def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:  # n
         body = site.prescription(("photo.jpg", samples.phone_photo(seed=4, megapixels=12)))
         url = body["pages"][0]["variants"]["review"]
 
-        def ask(_: int) -> int:
+        def ask(_: int) -> tuple[int, str]:
             with httpx.Client(timeout=60, follow_redirects=True) as client:
-                return client.get(url).status_code
+                answer = client.get(url)
+                return answer.status_code, "" if answer.status_code == 200 else answer.text
 
         with most_connections(postgresql) as most, ThreadPoolExecutor(CLIENTS) as pool:
-            assert set(pool.map(ask, range(CLIENTS))) == {200}
+            assert set(pool.map(ask, range(CLIENTS))) == {(200, "")}
         assert 0 < most[0] < CONNECTIONS
         rows = database.execute("SELECT state, attempts FROM prescriptions_variant").fetchall()
         assert rows == [("ready", 1)]
