@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from botocore.config import Config
+from django.db import connection
 
 from rxproject.demo import samples
 from rxproject.runstack.stack import Stack
@@ -157,3 +159,16 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.1)
 
     return wait
+
+
+@pytest.fixture
+def empty_trail(db: None) -> None:
+    """No audit rows but those of this test: what tests with real transactions have left cannot be flushed."""
+    migration = import_module("prescriptions.migrations.0003_audit_append_only")
+    editor = type("Editor", (), {"connection": connection})()
+    with connection.cursor() as cursor:
+        editor.execute = cursor.execute
+        migration.unseal(None, editor)
+        for table in ("auditanchorhead", "auditanchor", "auditevent"):
+            cursor.execute(f"DELETE FROM prescriptions_{table}")  # noqa: S608 - three constants
+        migration.seal(None, editor)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -36,6 +36,8 @@ _TARGETS = """least => [...document.querySelectorAll('.rx button, .rx .rx-button
   .filter(e => e.offsetParent && (e.offsetHeight < 24 || (e.matches('button') && e.offsetHeight < least)))
   .map(e => e.outerHTML)"""
 OpenPage = Callable[..., Page]
+# Liveness, not speed: a busy machine may take its time.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

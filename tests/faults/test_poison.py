@@ -105,6 +105,6 @@ def test_a_file_that_kills_each_renderer_is_given_up_after_three_attempts(
     page = operator.get(DEAD).text
     assert re.findall(r'name="_selected_action" value="([0-9a-f]{32})"', page) == [state[2][3]]
     form = {"action": "try_again", "_selected_action": state[2][3], **csrf(operator)}
-    assert "1 variants will be tried again" in operator.post(DEAD, data=form).text
+    assert "1 variant will be tried again" in operator.post(DEAD, data=form).text
     wait_until(lambda: states(site, rx)[2][:2] in [("retry", 1), ("rendering", 1), ("rendering", 2)])
     operator.close()

@@ -96,8 +96,8 @@ def test_an_object_deleted_behind_a_ready_row_is_made_again(site: Site, photo: b
     # when somebody follows the link
     answers = site.follow(made.headers["location"])
 
-    # then it is there again after one detour
-    assert [answer.status_code for answer in answers] == [307, 303, 200]
+    # then it is there again after one detour, or two where its row became ready this very moment and was believed
+    assert [answer.status_code for answer in answers] in ([307, 303, 200], [307, 303, 307, 200])
     assert site.objects(body["id"]) == [key]
 
 

@@ -12,7 +12,7 @@ from prescriptions.actors import CUSTOMER
 from prescriptions.models import AuditEvent
 from tests.review.conftest import make_review, person, seed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_trail")]
 TRAIL = "/admin/prescriptions/auditevent/"
 
 

@@ -20,16 +20,8 @@ TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescription
 
 
 @pytest.fixture
-def rx() -> str:
-    """A chain of four events, the only one: what tests with real transactions have left cannot be flushed."""
-    migration = import_module("prescriptions.migrations.0003_audit_append_only")
-    editor = type("Editor", (), {"connection": connection})()
-    with connection.cursor() as cursor:
-        editor.execute = cursor.execute
-        migration.unseal(None, editor)
-        for table in ("auditanchorhead", "auditanchor", "auditevent"):
-            cursor.execute(f"DELETE FROM prescriptions_{table}")  # noqa: S608 - three constants
-        migration.seal(None, editor)
+def rx(empty_trail: None) -> str:
+    """A chain of four events, the only one."""
     rx = new_identifier()
     for number in range(1, 5):
         audit.record(rx, audit.Verb.PAGE_OPENED, actor=CUSTOMER, data={"page": number})
