@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from transforms import version
+from transforms import redaction, version
 from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Box, Size
@@ -32,7 +32,9 @@ _FIELDS: Final[Mapping[str, type]] = {
     "redactions": list,
 }
 _SOURCE: Final = re.compile(r"(?P<rx>[0-9a-f]{32})/[0-9a-f]{32}")
-_TARGET: Final = re.compile(r"(?P<rx>[0-9a-f]{32})/[1-9][0-9]{0,2}/(?P<pipeline>p[1-9][0-9]{0,3})/(?P<stored>.+)")
+_TARGET: Final = re.compile(
+    r"(?P<rx>[0-9a-f]{32})/(?P<number>[1-9][0-9]{0,2})/(?P<pipeline>p[1-9][0-9]{0,3})/(?P<stored>.+)"
+)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SIDE: Final = 65_535  # beyond any page this service knows; keeps the arithmetic small
 _REDACTIONS: Final = 500
@@ -95,6 +97,11 @@ class RenderCall:
             raise EventRefused(f"canonical must be {call.canonical}.")
         if is_redacted(stored.quality) != bool(job.redactions):
             raise EventRefused("redactions are for a redacted quality, which must have at least one.")
+        if job.redactions:
+            # Under another name the key would promise to hide what these boxes do not, for as long as it is stored.
+            named = redaction.PREFIX + redaction.digest(f"{target['rx']}_{target['number']}", job.redactions)
+            if stored.quality != named:
+                raise EventRefused(f"The quality of these redactions is {named}.")
         return call
 
 

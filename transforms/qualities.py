@@ -8,17 +8,17 @@ from typing import Final
 
 from PIL import Image
 
+from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box
 from transforms.plan import Plan
 
-_REDACTED: Final = "redacted-"
 Proxy = Callable[[], Image.Image]
 
 
 def is_redacted(quality: str) -> bool:
     """True for redacted-<digest>."""
-    return quality.startswith(_REDACTED)
+    return quality.startswith(redaction.PREFIX)
 
 
 def check(quality: str, redactions: tuple[Box, ...]) -> None:

@@ -3,8 +3,6 @@
 A digest of the boxes names the variants, so a new redaction is a new address; the objects of older ones are deleted.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +15,7 @@ from prescriptions import audit, storage
 from prescriptions.actors import Actor
 from prescriptions.models import Page, Redaction, Variant
 from prescriptions.problems import Problem, erased, not_found
+from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box, Size
 from transforms.size import Oversize
@@ -25,7 +24,7 @@ from transforms.spec import Spec, Stored
 log = logging.getLogger("rx.redactions")
 
 MAX_BOXES = 50
-_PREFIX = "redacted-"
+_PREFIX = redaction.PREFIX
 _BATCH = 50
 
 
@@ -62,8 +61,7 @@ def confirm(rx: str, number: int, boxes: Sequence[Sequence[int]], *, actor: Acto
 
 def digest_of(page: Page, boxes: Sequence[Sequence[int]]) -> str:
     """8 hex digits over page and boxes; their order does not matter."""
-    content = json.dumps(["rx-redaction-v1", page.identifier, sorted(list(box) for box in boxes)])
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
+    return redaction.digest(page.identifier, [Box(*box) for box in boxes])
 
 
 def current_digest(page: Page) -> str | None:
@@ -119,10 +117,10 @@ def clear_superseded(page: Page) -> bool:
     current = current_digest(page)
     due = Redaction.objects.filter(page=page, superseded_at__isnull=False, cleared_at=None)
     try:
-        for redaction in due:
-            if redaction.digest != current:
-                _delete_variants(page, redaction.digest)
-            Redaction.objects.filter(pk=redaction.pk).update(cleared_at=timezone.now())
+        for row in due:
+            if row.digest != current:
+                _delete_variants(page, row.digest)
+            Redaction.objects.filter(pk=row.pk).update(cleared_at=timezone.now())
     except storage.StorageUnavailable:
         log.warning("superseded redactions are still stored", extra={"rx": page.prescription_id, "page": page.number})
         return False  # the sweep will come back

@@ -17,7 +17,9 @@ from PIL import Image
 from rxproject.runstack.buckets import VARIANTS
 from tests.gateway.storage import OTHER_RX, RX, Storage, call, jpeg, real_s3, storage
 from transforms import handler as function
+from transforms.geometry import Box
 from transforms.limits import LIMITS
+from transforms.redaction import digest
 
 __all__ = ["real_s3", "storage"]  # fixtures
 
@@ -142,13 +144,13 @@ def test_a_variant_in_pdf_is_a_download(storage: Storage) -> None:
 
 
 def test_a_redaction_is_burnt_in(storage: Storage) -> None:
-    stored = "full/600,400/0/redacted-01234567.png"
+    quality = f"redacted-{digest(f'{RX}_1', [Box(0, 0, 60, 40)])}"
 
     answer = invoke(
         call(
             storage.original(jpeg(colour="white")),
-            stored,
-            canonical="full/max/0/redacted-01234567.png",
+            f"full/600,400/0/{quality}.png",
+            canonical=f"full/max/0/{quality}.png",
             redactions=[[0, 0, 60, 40]],
         )
     )
@@ -230,6 +232,33 @@ def test_a_redacted_quality_without_redactions_is_not_the_clear_page(storage: St
 
     assert refusal(invoke(call(storage.original(jpeg()), stored))) == (400, "bad-event")
     assert storage.variants() == []
+
+
+@pytest.mark.parametrize(
+    ("page", "boxes"),
+    [
+        ("1", [[0, 0, 60, 40]]),
+        ("1", [[0, 0, 60, 40], [300, 200, 60, 40], [0, 0, 1, 1]]),
+        ("1", [[0, 0, 60, 40], [300, 200, 60, 41]]),
+        ("2", [[0, 0, 60, 40], [300, 200, 60, 40]]),
+    ],
+    ids=["a box fewer", "a box more", "another box", "another page"],
+)
+def test_a_key_that_promises_other_redactions_is_refused(storage: Storage, page: str, boxes: list[list[int]]) -> None:
+    # given the key of two boxes on page 1
+    named = digest(f"{RX}_1", [Box(300, 200, 60, 40), Box(0, 0, 60, 40)])
+    stored = f"full/150,100/0/redacted-{named}.webp"
+    sha256 = storage.original(jpeg())
+
+    # when it is to be filled with what hides something else
+    answer = invoke(call(sha256, stored, target=f"{RX}/{page}/p1/{stored}", redactions=boxes))
+
+    assert refusal(answer) == (400, "bad-event")
+    assert storage.variants() == []
+    # and with its own boxes, in any order, it is made
+    right = invoke(call(sha256, stored, redactions=[[0, 0, 60, 40], [300, 200, 60, 40]]))
+    assert right["statusCode"] == 200
+    assert storage.variants() == [f"{RX}/1/p1/{stored}"]
 
 
 def test_another_release_is_a_conflict(storage: Storage) -> None:
