@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from PIL import Image
 
+from transforms.errors import RenderMemory, ResultTooLarge
 from transforms.formats import OutputFormat
+from transforms.limits import LIMITS
 
 _PILLOW: Final = {
     OutputFormat.JPG: "JPEG",
@@ -34,13 +36,33 @@ _PNG_BITONAL: Final = {"compress_level": 9}
 
 
 def encode(image: Image.Image, form: OutputFormat) -> bytes:
-    """`image` (mode 1, L or RGB) as jpg, png, webp or avif."""
+    """`image` (mode 1, L or RGB) as jpg, png, webp or avif. Raises ResultTooLarge, RenderMemory."""
     clean = bare(image)
     if clean.mode == "1" and form is not OutputFormat.PNG:
         clean = clean.convert("L")
-    out = io.BytesIO()
-    clean.save(out, _PILLOW[form], **_settings(form, image.mode))
+    return save(clean, _PILLOW[form], _settings(form, image.mode))
+
+
+def save(image: Image.Image, kind: str, settings: dict[str, Any]) -> bytes:
+    """`image` as Pillow's encoder `kind` writes it. Raises ResultTooLarge, RenderMemory."""
+    out = _Bounded()
+    try:
+        image.save(out, kind, **settings)
+    except (OSError, RuntimeError, ValueError) as error:
+        if settings.get("optimize"):
+            # The optimising JPEG encoder gets a buffer of a byte a pixel, which the noise of a bad camera outgrows.
+            return save(image, kind, {**settings, "optimize": False})
+        raise RenderMemory from error  # a plain picture of a legal size: nothing else can be wrong with it
     return out.getvalue()
+
+
+class _Bounded(io.BytesIO):
+    """Ends an encoder once it has written more than may be stored, before it takes all the time and memory it wants."""
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > LIMITS.variant_bytes:
+            raise ResultTooLarge
+        return super().write(data)
 
 
 def bare(image: Image.Image) -> Image.Image:

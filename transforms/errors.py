@@ -89,6 +89,11 @@ class PageMissing(TransformError):
     title = "The document has no such page."
 
 
+class ResultTooLarge(TransformError):
+    code = "result-too-large"
+    title = "The result would be too large to store. Ask for a smaller size, or for jpg or webp."
+
+
 class RenderCrashed(TransformError):
     code = "render-crashed"
     title = "Rendering the page failed."
@@ -126,6 +131,7 @@ ALL: tuple[type[TransformError], ...] = (
     TooManyPixels,
     TooManyPages,
     PageMissing,
+    ResultTooLarge,
     RenderCrashed,
     RenderMemory,
     RenderTimeout,

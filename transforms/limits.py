@@ -27,6 +27,7 @@ class Limits:
     output_side: int = 4_096
     output_pixels: int = 12_000_000
     tile_side: int = 2_048  # an A4 page is five tiles, one request for the first view
+    variant_bytes: int = 64 * MIB  # lossless noise gets there; no page at a useful size does
     document_bytes: int = 200 * MIB  # all pages in one PDF; more than an upload of ten files can hold
     stored_variants: int = 200  # a page; presets and advertised tiles are not counted
 

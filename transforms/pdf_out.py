@@ -4,19 +4,21 @@ Must never carry over more than the page shows: no metadata, script, attachment,
 """
 
 import io
-from typing import Final
+from typing import Any, Final
 
 import img2pdf
 import pikepdf
 from PIL import Image
 
 from transforms import colour, documents, jpeg, pdf_page, plan
+from transforms.encode import save
 from transforms.geometry import Size
 
 _A4: Final = (595.276, 841.890)  # points
 _LEAST_DPI: Final = 96  # a small picture is not blown up to fill the sheet
 _POINTS_PER_INCH: Final = 72
-_JPEG: Final = {"quality": 90, "subsampling": "4:4:4", "optimize": True}  # print: red stamps keep their edges
+# For print: red stamps keep their edges.
+_JPEG: Final[dict[str, Any]] = {"quality": 90, "subsampling": "4:4:4", "optimize": True}
 
 
 def from_jpeg(data: bytes, image: Image.Image, *, orientation: int, rotation: int) -> bytes | None:
@@ -44,12 +46,7 @@ def from_pdf(data: bytes, number: int, *, rotation: int) -> bytes | None:
 
 def from_picture(image: Image.Image) -> bytes:
     """A rendered picture (mode 1, L or RGB, empty info) on a page of its shape."""
-    out = io.BytesIO()
-    if image.mode == "1":
-        image.save(out, "PNG")
-    else:
-        image.save(out, "JPEG", **_JPEG)
-    return _wrap(out.getvalue())
+    return _wrap(save(image, "PNG", {}) if image.mode == "1" else save(image, "JPEG", _JPEG))
 
 
 def _wrap(picture: bytes, *, degrees: int = 0) -> bytes:

@@ -11,7 +11,7 @@ from transforms import colour, images, plan, qualities, steps, vips
 from transforms.clock import Clock
 from transforms.encode import bare, encode
 from transforms.engines import ENGINES, PDFIUM
-from transforms.errors import PageMissing, SourceDamaged
+from transforms.errors import PageMissing, ResultTooLarge, SourceDamaged
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS
@@ -57,6 +57,8 @@ def render(
     made = _from_pdf(data, job, engines, clock) if job.media_type is SourceType.PDF else _from_image(data, job, clock)
     encoded = made if isinstance(made, bytes) else _encode(made, job.stored.format)
     clock.lap("encode")
+    if len(encoded) > LIMITS.variant_bytes:
+        raise ResultTooLarge
     size = job.stored.size.rotated(job.stored.rotation)
     return Rendered(encoded, job.stored.format.media_type, size.width, size.height, clock.timings)
 

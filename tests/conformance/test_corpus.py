@@ -16,9 +16,10 @@ from pytest_django import Settings
 
 from prescriptions import rendering
 from prescriptions.api import authentication
-from prescriptions.models import Document, Prescription
+from prescriptions.models import Document, Prescription, Variant, VariantState
 from tests.conformance import hostile
 from tests.prescriptions.conftest import assert_problem, file
+from tests.transforms.test_result_limit import NOISE, library_with_limit
 from transforms import sandbox
 
 CORPUS: Final = Path(__file__).parents[3] / "shared" / "corpus"
@@ -157,3 +158,26 @@ def test_a_bomb_that_is_let_in_hurts_nobody(service: Service, name: str) -> None
     # then the next file is rendered all the same, by the same parent
     assert outcome(service, "next.jpg", file().read()) == OK
     assert sandbox.default().processes()[0][0] == zygote
+
+
+def test_a_result_too_large_to_store_is_refused_once_and_for_good(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # given renderers with a lower limit, and a page of noise
+    box = sandbox.Sandbox(library=library_with_limit(tmp_path, "8192"))
+    monkeypatch.setattr(sandbox, "_DEFAULT", box)
+    data = io.BytesIO()
+    NOISE.save(data, "PNG")
+    try:
+        rx = service.upload("noise.png", data.getvalue()).json()["id"]
+
+        # when its card is asked for twice
+        answers = [service.picture(rx, 1) for _ in range(2)]
+    finally:
+        box.close()
+
+    # then both times the answer says what to do, and it was tried once
+    for answer in answers:
+        assert assert_problem(answer, 422)["type"].endswith("#result-too-large")
+    variant = Variant.objects.get(page__prescription_id=rx)
+    assert (variant.state, variant.attempts) == (VariantState.FAILED, 1)

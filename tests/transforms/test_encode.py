@@ -1,6 +1,7 @@
 """What leaves: nothing of the source but its pixels, in the asked format; and PDF pages fit to print."""
 
 import io
+import os
 
 import pikepdf
 import pypdfium2
@@ -187,6 +188,14 @@ def _coded(data: bytes) -> bytes:
     """The entropy-coded part of a JPEG, which must come through bit for bit."""
     bare = jpeg.bare(data)
     return bare[bare.find(b"\xff\xda") :]
+
+
+@pytest.mark.parametrize("form", ["pdf", "jpg"])
+def test_noise_is_encoded_as_well(form):
+    noise = Image.frombytes("RGB", (600, 600), os.urandom(600 * 600 * 3)).point(lambda level: 255 * (level > 127))
+    rendered = variant(fixtures.png(noise), f"full/max/0/default.{form}")
+    assert (rendered.width, rendered.height) == (600, 600)
+    assert len(rendered.data) > 200_000
 
 
 def test_a_lossless_page_takes_hardly_more_than_its_picture():

@@ -19,6 +19,7 @@ TABLE = {
     "too-many-pixels": (422, True),
     "too-many-pages": (422, True),
     "page-missing": (404, True),
+    "result-too-large": (422, True),
     "render-crashed": (422, False),
     "render-memory": (422, False),
     "render-timeout": (422, False),

@@ -265,8 +265,9 @@ def test_a_lie_is_not_believed(box: Sandbox, caplog: pytest.LogCaptureFixture, a
     assert children_of(box, "villain") == []
 
 
-def test_a_result_beyond_the_limit_is_refused(box: Sandbox) -> None:
-    assert type(explode(box, RENDERED % ("bytes(65 << 20)", "'image/jpeg'", 160, 120))) is RenderMemory
+def test_a_result_beyond_the_limit_is_not_even_read(box: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    assert type(explode(box, RENDERED % ("bytes(65 << 20)", "'image/jpeg'", 160, 120))) is RenderCrashed
+    assert "larger than any variant" in caplog.text
 
 
 def test_words_for_people_are_one_short_line(box: Sandbox) -> None:

@@ -11,14 +11,13 @@ import signal
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from transforms.limits import LIMITS, MIB
+from transforms.limits import LIMITS
 from transforms.sandbox import landlock, syscalls
 
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION: Final = 0x20080522
 
-OUTPUT_BYTES: Final = 64 * MIB  # no variant is larger
-_FILE_BYTES: Final = LIMITS.document_bytes + OUTPUT_BYTES  # a document; sheets add a little to its pages
+_FILE_BYTES: Final = LIMITS.document_bytes + LIMITS.variant_bytes  # a document; sheets add a little to its pages
 _OPEN_FILES: Final = 64
 _JOBS: Final = 30  # so many jobs of the longest duration may one child do
 

@@ -138,5 +138,8 @@ def _close(descriptors: list[int]) -> None:
 
 
 def _read(descriptor: int) -> bytes:
-    """A copy: the child could still change the file it wrote to."""
-    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    """A copy: the child could still change the file it wrote to. Raises WireError for more than a variant may be."""
+    size = os.fstat(descriptor).st_size
+    if size > LIMITS.variant_bytes:
+        raise wire.WireError("the result is larger than any variant")
+    return os.pread(descriptor, size, 0)
