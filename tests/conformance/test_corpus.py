@@ -19,6 +19,7 @@ from prescriptions.api import authentication
 from prescriptions.models import Document, Prescription, Variant, VariantState
 from tests.conformance import hostile
 from tests.prescriptions.conftest import assert_problem, file
+from tests.transforms import bombs
 from tests.transforms.test_result_limit import NOISE, library_with_limit
 from transforms import sandbox
 
@@ -138,6 +139,18 @@ def test_a_collected_file_has_the_expected_outcome(service: Service, name: str) 
         assert found != OK
 
 
+# Of the bombs that the sandbox is tested with, one of each kind.
+SOME_BOMBS: Final = (
+    "WebP header of 3.6 gigapixels", "HEIC grid beyond all limits", "iCCP of a GiB", "13 MB of comments",
+    "10^5 pages in six nodes", "forms a thousand deep", "page of no numbers", "scripts, programs and files",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOME_BOMBS)
+def test_a_bomb_through_the_door_is_no_error_of_ours(service: Service, name: str) -> None:
+    outcome(service, name, bombs.SURVIVED[name]())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", hostile.REFUSED)
 def test_a_bomb_that_says_so_is_refused_at_the_door(service: Service, name: str) -> None:
@@ -164,12 +177,14 @@ def test_a_result_too_large_to_store_is_refused_once_and_for_good(
     service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # given renderers with a lower limit, and a page of noise
-    box = sandbox.Sandbox(library=library_with_limit(tmp_path, "8192"))
+    box = sandbox.Sandbox(library=library_with_limit(tmp_path, "32_768"))
     monkeypatch.setattr(sandbox, "_DEFAULT", box)
     data = io.BytesIO()
     NOISE.save(data, "PNG")
     try:
-        rx = service.upload("noise.png", data.getvalue()).json()["id"]
+        uploaded = service.upload("noise.png", data.getvalue())
+        assert uploaded.status_code == 201, uploaded.content
+        rx = uploaded.json()["id"]
 
         # when its card is asked for twice
         answers = [service.picture(rx, 1) for _ in range(2)]
