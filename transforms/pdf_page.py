@@ -12,11 +12,19 @@ from transforms import jpeg
 
 _PAGE_KEYS: Final = frozenset({"/Type", "/Parent", "/Contents", "/Resources", "/Rotate", "/UserUnit", "/Group"})
 _RESOURCE_KEYS: Final = frozenset({"/ColorSpace", "/ExtGState", "/Font", "/Pattern", "/Shading", "/XObject"})
-# Of pictures, forms and patterns: descriptions, programs' private data, linked files, hidden other versions.
-_STREAM_DROPPED: Final = (
-    "/Metadata", "/PieceInfo", "/AF", "/OPI", "/Alternates", "/Ref", "/LastModified", "/Measure", "/PtData",
-    "/StructParent", "/StructParents", "/ID",
-)  # fmt: skip
+# Of content, pictures, forms, patterns, shadings, functions, fonts, profiles and halftones: what drawing needs. Others
+# hold descriptions, programs' private data, linked files, hidden other versions.
+_STREAM_KEYS: Final = frozenset({
+    "/Type", "/Subtype", "/Length", "/Filter", "/DecodeParms", "/Name",
+    "/Width", "/Height", "/ColorSpace", "/BitsPerComponent", "/Intent", "/ImageMask", "/Mask", "/Decode",
+    "/Interpolate", "/SMask", "/SMaskInData", "/Matte",
+    "/FormType", "/BBox", "/Matrix", "/Resources", "/Group",
+    "/PatternType", "/PaintType", "/TilingType", "/XStep", "/YStep",
+    "/ShadingType", "/Background", "/AntiAlias", "/BitsPerCoordinate", "/BitsPerFlag", "/Function", "/VerticesPerRow",
+    "/FunctionType", "/Domain", "/Range", "/Size", "/BitsPerSample", "/Order", "/Encode",
+    "/Length1", "/Length2", "/Length3", "/CMapName", "/CIDSystemInfo", "/WMode", "/UseCMap", "/N", "/Alternate",
+    "/HalftoneType", "/HalftoneName", "/Xsquare", "/Ysquare", "/Width2", "/Height2", "/TransferFunction",
+})  # fmt: skip
 
 
 class NotPlainError(ValueError):
@@ -56,9 +64,8 @@ def _visible_box(page: pikepdf.Page) -> pikepdf.Rectangle:
 
 
 def _clean_stream(item: pikepdf.Stream) -> None:
-    for key in _STREAM_DROPPED:
-        if key in item:
-            del item[key]
+    for key in [key for key in item.keys() if key not in _STREAM_KEYS]:  # noqa: SIM118
+        del item[key]
     _clean_resources(item)
     filters = _names(item.get("/Filter"))
     if "/JPXDecode" in filters:
