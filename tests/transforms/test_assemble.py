@@ -4,11 +4,13 @@ import io
 import os
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import pikepdf
 import pypdfium2
 import pytest
+from PIL import Image
 
 from tests.transforms import fixtures
 from tests.transforms.rendering import shows, variant
@@ -151,3 +153,45 @@ def test_pages_that_are_none_are_a_crash_of_the_child_alone(box: Sandbox) -> Non
         assert made.read(5) == b"%PDF-"
     box.close()
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def resident_peak(pid: int) -> int:
+    """Bytes."""
+    (line,) = (row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize("a4", [False, True])
+def test_fifty_large_photos_and_pages_cost_the_child_little(box: Sandbox, a4: bool) -> None:
+    # given photos of 12 megapixels, lying and held upright, and pages of a document between them
+    noise = Image.effect_noise((4032, 3024), 20).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x013B] = "Dr. Author"
+    pages = [
+        page_pdf(fixtures.jpeg(noise, quality=75, subsampling="4:2:0")),
+        page_pdf(fixtures.jpeg(noise, quality=75, subsampling="4:2:0", exif=exif)),
+        page_pdf(fixtures.vector_pdf()),
+    ]
+    with back_to_back(pages[2]) as source, box.assemble(source, [len(pages[2])], a4=a4, owner="a"):
+        (child,) = (pid for pid, owner in box.processes()[1:] if owner == "a")
+        before = resident_peak(child)
+
+    # when 51 of them become one document
+    with (
+        back_to_back(*pages * 17) as source,
+        box.assemble(source, [len(page) for page in pages] * 17, a4=a4, owner="a") as made,
+    ):
+        grown = resident_peak(child) - before
+        size = os.fstat(made.fileno()).st_size
+        document = pypdfium2.PdfDocument(made)
+        shapes = [page.get_width() > page.get_height() for page in document]
+        document.close()
+        made.seek(0)
+        author = b"Dr. Author" in made.read()
+
+    # then the same child has held a small part of it, and the pages are upright, in order
+    assert size > 100_000_000
+    assert grown < 100_000_000 < size
+    assert shapes == [True, False, True] * 17
+    assert not author

@@ -12,8 +12,10 @@ from transforms.errors import PageMissing, RedactionMissing, RenderTimeout, Sour
 from transforms.formats import SourceType
 from transforms.geometry import Box, Size
 from transforms.plan import make, outward
+from transforms.probe import probe
 from transforms.render import RenderJob, render
-from transforms.spec import Stored
+from transforms.sandbox import Sandbox
+from transforms.spec import Spec, Stored
 
 CLOCKWISE = (BLUE, RED, BLACK, GREEN)  # the corners after a quarter turn clockwise
 
@@ -231,6 +233,44 @@ def test_tiles_of_a_measured_quality_match_their_page(quality, make_source):
     part = pixels(source, f"256,128,256,256/max/0/{quality}.png").convert("RGB")
     difference = ImageChops.difference(whole.crop((256, 128, 512, 384)), part)
     assert max(ImageStat.Stat(difference).mean) < 0.2
+
+
+@pytest.mark.parametrize("quality", ["enhanced", "bitonal"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("level", [1, 2, 4])
+def test_all_tiles_of_a_measured_quality_join_to_their_page(quality, orientation, level):
+    source = fixtures.jpeg(photo(), exif=_exif(orientation))
+    page = Size(768, 512).rotated(90 if orientation == 6 else 0)
+    small = Size(page.width // level, page.height // level)
+    whole = pixels(source, f"full/{small}/0/{quality}.png").convert("RGB")
+    joined, tile = Image.new("RGB", whole.size), 128 * level
+    for x, y in itertools.product(range(0, page.width, tile), range(0, page.height, tile)):
+        width, height = min(tile, page.width - x), min(tile, page.height - y)
+        part = pixels(source, f"{x},{y},{width},{height}/{width // level},{height // level}/0/{quality}.png")
+        joined.paste(part, (x // level, y // level))
+    assert whole.size == (small.width, small.height)
+    assert max(high for _, high in ImageChops.difference(whole, joined).getextrema()) <= 1
+
+
+def _exif(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("spec", ["full/max/0/enhanced.webp", "256,128,256,256/max/0/enhanced.png"])
+def test_enhanced_is_the_same_in_every_process(spec):
+    source = fixtures.jpeg(photo())
+    found = probe(source)
+    (page,) = found.pages
+    job = RenderJob(found.media_type, 1, Spec.parse(spec).resolve(page), page)
+    here = render(source, job).data
+    boxes = Sandbox(), Sandbox()
+    try:
+        assert [box.render(source, job, owner="a").data for box in boxes] == [here, here]
+    finally:
+        for box in boxes:
+            box.close()
 
 
 def test_enhanced_leaves_a_dark_photo_dark():

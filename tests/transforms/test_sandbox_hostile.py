@@ -4,6 +4,8 @@ The children run a copy of the library with one line more: an upload that begins
 else is the real thing: zygote, limits, filters and channels.
 """
 
+import ast
+import io
 import os
 import shutil
 import signal
@@ -13,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.transforms import fixtures
+from tests.transforms.rendering import shows
 from tests.transforms.test_sandbox import JOB, PHOTO, ROOT, children_of, eventually, is_running, zygote_of
 from transforms.errors import (
     RenderCrashed,
@@ -26,6 +31,7 @@ from transforms.errors import (
 from transforms.formats import SourceType
 from transforms.render import RenderJob
 from transforms.sandbox import Sandbox, worker
+from transforms.spec import Stored
 
 TAKEN_OVER = """
 
@@ -157,6 +163,62 @@ def test_a_child_that_may_run_poppler_may_run_nothing_else(library: Path, progra
         assert attack(box, program, job=job).startswith(REFUSED)
     finally:
         box.close()
+
+
+@pytest.fixture
+def poppler_box(library: Path) -> Iterator[Sandbox]:
+    box = Sandbox(library=library, pdf_engines=("poppler",))
+    if not box.capabilities().poppler:
+        box.close()
+        pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+    yield box
+    box.close()
+
+
+def test_poppler_draws_what_it_is_handed(poppler_box: Sandbox) -> None:
+    data = fixtures.vector_pdf()
+    (page,) = poppler_box.probe(data, owner="a").pages
+    job = RenderJob(SourceType.PDF, 1, Stored.parse(f"full/{page}/0/default.png"), page)
+
+    picture = poppler_box.render(data, job, owner="a")
+
+    assert shows(Image.open(io.BytesIO(picture.data)), fixtures.CORNERS)
+
+
+def test_poppler_itself_reads_nothing_else_and_writes_nothing(poppler_box: Sandbox, tmp_path: Path) -> None:
+    # given the PDF of somebody else, which anybody else on this machine may read, and a place that anybody may write to
+    other, out = tmp_path / "other.pdf", tmp_path / "out"
+    other.write_bytes(fixtures.vector_pdf())
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o777)
+    job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+    program = f"""
+        import os, subprocess
+        def run(source, *target):
+            done = subprocess.run(["/usr/bin/pdftoppm", "-r", "9", source, *target], stdin=given, capture_output=True)
+            return done.returncode, len(done.stdout)
+        given = os.memfd_create("given")
+        os.write(given, {other.read_bytes()!r})
+        os.lseek(given, 0, os.SEEK_SET)
+        own = run("/dev/stdin")
+        said = own, run({str(other)!r}), run("/etc/passwd"), run("/dev/stdin", {str(out)!r})
+    """
+
+    # when pdftoppm is started by a renderer that was taken over
+    (own_code, own_size), *others = ast.literal_eval(attack(poppler_box, program, job=job))
+
+    # then it draws what it was handed, and that is all
+    assert (own_code, own_size > 100) == (0, True)
+    assert all(code != 0 and size == 0 for code, size in others[:2]), others
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_what_poppler_is_started_from_has_no_network(poppler_box: Sandbox) -> None:
+    # A filter is inherited by every program that is executed under it, and cannot be taken off (seccomp(2)).
+    job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+    for family in ("AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"):
+        program = f"import socket; said = socket.socket(socket.{family})"
+        assert attack(poppler_box, program, job=job).startswith(REFUSED)
 
 
 def test_it_finds_no_secret(shared_box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What holds for every request and every page: one image, one key, and links that lead back to it."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -144,6 +145,54 @@ def test_the_stored_and_the_canonical_form_lead_back_to_the_same_key(text, page)
     assert Spec.parse(canonical).resolve(page) == stored
     assert Spec.parse(canonical).resolve(page).canonical(page) == canonical
     assert ("/max/" in canonical) == (stored.size == own_size(stored, page))
+
+
+# Image API 3.0 §4.8, written down once more: what each part of a canonical address may look like.
+CANONICAL = re.compile(
+    r"(full|[0-9]+,[0-9]+,[0-9]+,[0-9]+)/(max|[0-9]+,[0-9]+)/(0|90|180|270)/"
+    r"(default|gray|bitonal|enhanced|redacted-[0-9a-f]{8})\.(jpg|png|webp|avif|pdf)"
+)
+
+
+@settings(thorough, max_examples=200)
+@given(requests, pages)
+@example("square/max/0/color.jpg", Size(300, 300))
+@example("pct:0,0,100,100/pct:100/360/default.png", Size(1, 1))
+@example("full/!99999,99999/0/default.webp", Size(8192, 6144))
+@example("full/^max/0/default.pdf", Size(9248, 6936))
+def test_the_canonical_form_is_spelt_as_the_specification_says(text, page):
+    stored = resolved(text, page)
+
+    found = CANONICAL.fullmatch(stored.canonical(page))
+
+    assert found is not None, stored.canonical(page)
+    region, size, rotation, quality, extension = found.groups()
+    # `full` where it is the whole image, x,y,w,h where it is not, inside the image
+    x, y, width, height = (0, 0, page.width, page.height) if region == "full" else map(int, region.split(","))
+    assert x + width <= page.width
+    assert y + height <= page.height
+    assert (region == "full") == ((width, height) == (page.width, page.height))
+    # `max` where it is the size of what is shown, which is the largest there is, w,h where it is smaller
+    wide, high = (width, height) if size == "max" else map(int, size.split(","))
+    assert 1 <= wide <= width
+    assert 1 <= high <= height
+    assert (size == "max") == ((wide, high) == (width, height))
+    # and it says what is stored
+    assert (Size(wide, high), int(rotation), quality, extension) == (
+        stored.size, stored.rotation, stored.quality, str(stored.format),
+    )  # fmt: skip
+
+
+@settings(thorough, max_examples=60)
+@given(requests, requests, pages)
+@example("full/max/0/default.jpg", "0,0,9999,9999/300,/360/color.jpg", Size(300, 400))
+@example("full/150,/0/default.jpg", "full/!150,200/0/color.jpg", Size(300, 400))
+@example("full/max/0/default.jpg", "full/299,400/0/default.jpg", Size(300, 400))
+def test_two_requests_have_one_canonical_form_exactly_if_they_have_one_key(one, other, page):
+    first, second = resolved(one, page), resolved(other, page)
+
+    assert (first == second) == (first.canonical(page) == second.canonical(page))
+    assert (first == second) == (str(first) == str(second))
 
 
 @thorough
