@@ -1,7 +1,7 @@
 """Single-page PDFs to one document, page after page, each at its own size or on a sheet of A4.
 
-Reads and writes files, so that a document of any size costs little memory. The pages were made by a renderer, which has
-to be assumed hostile: this runs in the sandbox as well.
+Reads and writes files: while it works, the library holds the pages' streams once (at most `LIMITS.document_bytes`), and
+the result never. The pages were made by a renderer, which has to be assumed hostile: this runs in the sandbox as well.
 """
 
 import io
