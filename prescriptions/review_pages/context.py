@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
+from django.contrib.staticfiles import finders
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,6 +18,7 @@ from django.utils.translation import gettext as _
 from prescriptions import actors, audit, links, variants
 from prescriptions.actors import Actor
 from prescriptions.admin import faces
+from prescriptions.checks import VIEWER
 from prescriptions.models import (
     AuditEvent,
     OrderLine,
@@ -128,6 +131,7 @@ def build(
         "queue_url": reverse("admin:prescriptions_review_changelist"),
         "sheets": sheets,
         "current": next((sheet for sheet in sheets if sheet.shown), None),
+        "zooming": _zooming(),
         "viewer_pages": len(sheets),
         "viewer_first": next((sheet.viewer_first for sheet in sheets if sheet.shown), None),
         "unseen": sum(not sheet.seen for sheet in sheets),
@@ -203,6 +207,12 @@ def services_of(rxs: Iterable[str], actor: Actor) -> dict[str, str]:
     return {
         row.identifier: links.service_path(row.prescription_id, row.number, tokens[row.prescription_id]) for row in rows
     }
+
+
+@cache
+def _zooming() -> bool:
+    """Is OpenSeadragon installed? Without it the viewer shows plain images."""
+    return finders.find(VIEWER) is not None
 
 
 def _mint(
