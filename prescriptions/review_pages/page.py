@@ -23,9 +23,10 @@ def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     actor = actors.staff(request.user)
     try:
         if "page" in request.GET and actor.may("view_page"):
-            # Strip links are followed only where no script shows the pages.
-            for number in numbers(request.GET["page"].partition(",")[0]):
-                pages.opened(rx, number, actor=actor)
+            # Strip links are followed only where no script shows the pages; `from` is the one that was there first.
+            for name in ("from", "page"):
+                for number in numbers(request.GET.get(name, "").partition(",")[0]):
+                    pages.opened(rx, number, actor=actor)
         return render(request, site, rx, typed=take_undone(request, rx))
     except Problem as problem:
         return gone(request, site, problem)

@@ -476,6 +476,19 @@ def test_a_page_that_was_opened_is_seen(held: Review, staff: Staff) -> None:
     assert "data-seen" not in text_of(signed_in(staff["other"]).get(address(held))), "everybody looks for themselves"
 
 
+def test_without_scripts_the_first_page_is_seen_with_the_second(held: Review, staff: Staff) -> None:
+    # given the page as it comes at first, with its first picture
+    client = signed_in(staff["pharmacist"])
+    assert 'href="?page=2&amp;from=1"' in text_of(client.get(address(held)))
+
+    # when the link to the second is followed
+    shown = text_of(client.get(address(held) + "?page=2&from=1"))
+
+    # then both were looked at
+    assert shown.count("data-seen") == 2
+    assert 'href="?page=1"' in shown
+
+
 def test_a_turned_page_is_turned_everywhere_from_then_on(held: Review, staff: Staff) -> None:
     client = signed_in(staff["pharmacist"])
 
