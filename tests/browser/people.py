@@ -121,12 +121,11 @@ def sign_in(page: Page, who: str) -> None:
     page.click("[type=submit]")
 
 
-def until(page: Page, expression: str) -> None:
-    """Polls from outside: the page's own policy forbids what `wait_for_function` does with text."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(50)
+def shown(page: Page) -> None:
+    """The picture of the page is there."""
+    picture = page.locator("[data-main] [data-stage] > img")
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
+    expect(picture).to_have_js_property("complete", True)
 
 
 def rx_of(page: Page) -> str:
