@@ -69,6 +69,27 @@ def test_everything_else_is_djangos_as_it_came(edge: Edge, django: StandIn, targ
     assert [seen.target for seen in django.seen] == [target]
 
 
+@pytest.mark.parametrize(
+    ("target", "kind", "packed"),
+    [
+        ("/static/viewer.js", "text/javascript; charset=utf-8", True),
+        ("/static/tokens.css", "text/css", True),
+        ("/static/icon.png", "image/png", False),
+        ("/orders/A-1/prescription", "text/html", False),
+        ("/api/v1/prescriptions", "application/json", False),
+    ],
+)
+def test_only_scripts_and_styles_are_compressed(
+    edge: Edge, django: StandIn, target: str, kind: str, packed: bool
+) -> None:
+    django.headers, django.body = {"Content-Type": kind}, b"let nothing = 0\n" * 500
+
+    answer = edge.http.get(target, headers={"Accept-Encoding": "gzip"})
+
+    assert answer.content == django.body
+    assert (answer.headers.get("content-encoding") == "gzip") is packed
+
+
 @pytest.mark.parametrize("target", ["/metrics", "/metrics?name=up", "/%6detrics", "/generate/../metrics"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_numbers_of_the_inside_stay_inside(edge: Edge, django: StandIn, target: str, method: str) -> None:
