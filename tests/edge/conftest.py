@@ -87,6 +87,7 @@ def django(django_server: StandIn) -> StandIn:
     """The stand-in as good as new."""
     django_server.seen.clear()
     django_server.status, django_server.headers, django_server.delay = 200, {}, 0.0
+    django_server.body = b"from upstream"
     return django_server
 
 
