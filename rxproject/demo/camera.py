@@ -2,6 +2,8 @@
 Pillow only, and every random number comes from the seed (`Image.effect_noise` has a state of its own)."""
 
 import random
+from collections.abc import Callable
+from enum import StrEnum
 from statistics import NormalDist
 
 from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter, ImageOps
@@ -29,6 +31,14 @@ WARM = (255, 249, 232)
 LIGHT_SIZE = (48, 64)  # the light changes slowly; this many samples describe it
 
 
+class Fault(StrEnum):
+    """What goes wrong when people take pictures of paper."""
+
+    SHADOW = "shadow"
+    DARK = "dark"
+    BLUR = "blur"
+
+
 def photograph(page: Image.Image, rng: random.Random, size: tuple[int, int]) -> Image.Image:
     """The page on a desk, upright, `size` pixels: slightly turned, unevenly lit, a little noisy."""
     corners = _corners(page, rng, size)
@@ -49,6 +59,11 @@ def scan(page: Image.Image, rng: random.Random) -> Image.Image:
     edge = Image.linear_gradient("L").rotate(90).point(lambda v: 255 - max(0, 40 - v) * 2).resize(page.size)
     paper = ImageChops.multiply(paper, Image.merge("RGB", (edge, edge, edge)))
     return _noisy(ImageChops.multiply(turned, paper), rng, sigma=2.5)
+
+
+def spoil(photo: Image.Image, fault: Fault) -> Image.Image:
+    """The photo as it comes out in bad light or from an unsteady hand."""
+    return _FAULTS[fault](photo)
 
 
 def stored_pixels(upright: Image.Image, orientation: int) -> Image.Image:
@@ -176,3 +191,23 @@ def _noisy(image: Image.Image, rng: random.Random, *, sigma: float) -> Image.Ima
 
 def _randoms(rng: random.Random, size: tuple[int, int]) -> Image.Image:
     return Image.frombytes("L", size, rng.randbytes(size[0] * size[1]))
+
+
+def _shadow(photo: Image.Image) -> Image.Image:
+    """The only lamp stands at the top left, and the hand with the phone is in its way."""
+    width, height = LIGHT_SIZE
+    ramp = Image.linear_gradient("L").rotate(145, Resampling.BICUBIC).crop((48, 48, 208, 208)).resize(LIGHT_SIZE)
+    lamp = ramp.point(lambda v: 78 + v * 2 // 3)
+    hand = Image.new("L", LIGHT_SIZE, 255)
+    ImageDraw.Draw(hand).polygon(
+        [(width * 0.3, height * 0.45), (width * 0.75, height * 0.3), (width, height * 0.75), (width * 0.5, height)], 120
+    )
+    light = ImageChops.multiply(lamp, hand.filter(ImageFilter.GaussianBlur(2.5))).resize(photo.size, Resampling.BICUBIC)
+    return ImageChops.multiply(photo, Image.merge("RGB", [light.point(lambda v, s=s: v * s // 255) for s in WARM]))
+
+
+_FAULTS: dict[Fault, Callable[[Image.Image], Image.Image]] = {
+    Fault.SHADOW: _shadow,
+    Fault.DARK: lambda photo: photo.point(lambda value: value * 0.24),
+    Fault.BLUR: lambda photo: photo.filter(ImageFilter.GaussianBlur(photo.width / 220)),
+}

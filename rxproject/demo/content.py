@@ -87,14 +87,18 @@ ADVICE = (
 FIRST_DAY = date(2026, 1, 5)
 
 
-def content(seed: int = 1, *, medicines: int = 4) -> Prescription:
-    """The prescription number `seed` with 1 to 14 medicines; the same words for the same numbers."""
+def content(seed: int = 1, *, medicines: int = 4, issued: date | None = None) -> Prescription:
+    """The prescription number `seed` with 1 to 14 medicines; the same words for the same numbers.
+
+    `issued` is its date; one day of 2026 when not given.
+    """
     if not 1 <= medicines <= len(MEDICINES):
         raise ValueError(f"medicines is {medicines}; the list can fill 1 to {len(MEDICINES)} lines")
     rng = random.Random(seed)  # noqa: S311 - invented words, not secrets
     clinic, tagline = CLINICS[(seed - 1) % len(CLINICS)]
     patient, sex = PATIENTS[(seed - 1) % len(PATIENTS)]
-    issued = FIRST_DAY + timedelta(days=rng.randrange(300))
+    some_day = FIRST_DAY + timedelta(days=rng.randrange(300))  # drawn in any case, so that the words stay the same
+    issued = issued or some_day
     return Prescription(
         clinic=clinic,
         tagline=tagline,

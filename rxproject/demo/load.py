@@ -1,4 +1,4 @@
-"""Demo content: three fictitious prescriptions, two people, one API token. Loading it twice changes nothing."""
+"""Demo content: a pharmacy's day of fictitious orders, its people, one API token. Loading it twice changes nothing."""
 
 import json
 import secrets
@@ -8,25 +8,23 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.core.files.uploadedfile import SimpleUploadedFile
 
-from prescriptions import intake, orders
+from prescriptions import orders
 from prescriptions.api.authentication import BearerAuthentication, create
 from prescriptions.models import ApiToken, Prescription
-from rxproject.demo import samples
+from rxproject.demo.stories import STORIES, Story, tell
 
 CLIENT = "demo"
-ORDER = "DEMO-1001"
+# An order with nothing sent yet, of a patient whose earlier prescription is still valid.
+ORDER, PATIENT = "ORD-20418", "PAT-7731"
 _SCOPES = ["rx:read", "rx:write", "orders:write"]
 _USERS = {
     "admin": {"is_staff": True, "is_superuser": True},
-    **{name: {"is_staff": True, "is_superuser": False} for name in ("pharmacist", "senior", "auditor", "ops")},
+    "pharmacist": {"is_staff": True, "is_superuser": False, "first_name": "Priya", "last_name": "Pretend"},
+    "senior": {"is_staff": True, "is_superuser": False, "first_name": "Arjun", "last_name": "Archetype"},
+    "auditor": {"is_staff": True, "is_superuser": False},
+    "ops": {"is_staff": True, "is_superuser": False},
 }
-_SAMPLES = (
-    ("phone-photo.jpg", samples.phone_photo),
-    ("a4-scan.jpg", samples.a4_scan),
-    ("three-pages.pdf", samples.three_page_pdf),
-)
 _DAY = 86_400
 
 
@@ -37,13 +35,14 @@ def load(*, before: dict[str, Any]) -> dict[str, Any]:
         ApiToken.objects.filter(client=CLIENT).delete()
         _row, token = create(name="demo", client=CLIENT, scopes=_SCOPES)
     users = {name: _user(name, rights, before) for name, rights in _USERS.items()}
-    link = orders.mint(order_ref=ORDER, client=CLIENT, expires_in=30 * _DAY)
+    people = {user.get_username(): user for user in get_user_model().objects.filter(username__in=_USERS)}
+    made = {story.name: _prescription(story, people) for story in sorted(STORIES, key=lambda story: -story.minutes)}
     return {
         "base_url": settings.BASE_URL,
         "token": token,
         "users": users,
-        "order_link": settings.BASE_URL + orders.page_path(link),
-        "prescriptions": [_describe(name, make) for name, make in _SAMPLES],
+        "order_link": _link(ORDER, PATIENT),
+        "prescriptions": [_describe(story, made[story.name]) for story in STORIES],
     }
 
 
@@ -70,7 +69,7 @@ def _still_valid(token: str) -> bool:
         return False
 
 
-def _user(name: str, rights: dict[str, bool], before: dict[str, Any]) -> dict[str, str]:
+def _user(name: str, rights: dict[str, Any], before: dict[str, Any]) -> dict[str, str]:
     user, _created = get_user_model().objects.get_or_create(username=name, defaults=rights)
     password = before.get("users", {}).get(name, {}).get("password", "")
     if not password or not user.check_password(password):
@@ -82,14 +81,23 @@ def _user(name: str, rights: dict[str, bool], before: dict[str, Any]) -> dict[st
     return {"username": name, "password": password}
 
 
-def _describe(name: str, make: Any) -> dict[str, Any]:
-    prescription = Prescription.objects.filter(client=CLIENT, documents__name=name, erased_at=None).first()
-    if prescription is None:
-        file = SimpleUploadedFile(name, make())
-        prescription = intake.accept([file], client=CLIENT, order_ref=ORDER)
+def _prescription(story: Story, people: dict[str, Any]) -> Prescription:
+    there = Prescription.objects.filter(client=CLIENT, order_ref=story.order_ref, erased_at=None)
+    return there.order_by("created_at").first() or tell(story, client=CLIENT, people=people)
+
+
+def _link(order_ref: str, patient_ref: str) -> str:
+    link = orders.mint(order_ref=order_ref, client=CLIENT, expires_in=30 * _DAY, patient_ref=patient_ref)
+    return settings.BASE_URL + orders.page_path(link)
+
+
+def _describe(story: Story, prescription: Prescription) -> dict[str, Any]:
     return {
         "id": prescription.id,
-        "name": name,
+        "name": story.file,
+        "story": story.name,
+        "order_ref": story.order_ref,
+        "order_link": _link(story.order_ref, story.patient_ref),
         "pages": [
             {"number": page.number, "id": page.identifier, "width": page.width, "height": page.height}
             for page in prescription.pages.all()

@@ -6,7 +6,7 @@ import io
 import random
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from math import sqrt
 from pathlib import Path
 from typing import Literal
@@ -25,27 +25,46 @@ PDF_MEDICINES = 12  # fills two sheets and part of a third
 LARGEST_SMALL = 2000  # pixels; above this the helpers for small images would only be slow
 
 
-def phone_photo(seed: int = 1, *, megapixels: float = 12, orientation: int = 6) -> bytes:
+def phone_photo(
+    seed: int = 1,
+    *,
+    megapixels: float = 12,
+    orientation: int = 6,
+    fault: camera.Fault | None = None,
+    issued: date | None = None,
+) -> bytes:
     """JPEG from a phone held upright: portrait 3:4, its pixels stored as EXIF `orientation` says.
 
-    12 megapixels make about 3 MB. Carries maker, model, time and GPS tags, all fictitious.
+    12 megapixels make about 3 MB. Carries maker, model, time and GPS tags, all fictitious. `issued` is the date on it.
     """
     if orientation not in camera.STORED_AS:
         raise ValueError(f"orientation is {orientation}; EXIF knows 1 to 8, a phone held upright writes 6")
-    stored = camera.stored_pixels(_photo(seed, megapixels), orientation)
+    photo = _photo(seed, megapixels, issued)
+    stored = camera.stored_pixels(camera.spoil(photo, fault) if fault else photo, orientation)
     exif, comment = camera.phone_exif(orientation), f"{NOTICE}; strip this comment".encode()
     return _encoded(stored, "JPEG", quality=92, exif=exif, comment=comment)
 
 
-def a4_scan(seed: int = 1, *, grey: bool = False, image_format: Literal["JPEG", "PNG"] = "JPEG") -> bytes:
+def a4_scan(
+    seed: int = 1,
+    *,
+    grey: bool = False,
+    image_format: Literal["JPEG", "PNG"] = "JPEG",
+    issued: date | None = None,
+) -> bytes:
     """An A4 page from a flatbed at 300 dpi, 2480 x 3508, JPEG or PNG; the stamp is blue unless `grey`."""
-    image = camera.scan(_page(content(seed), SCAN_DPI), random.Random(seed))  # noqa: S311 - noise, not secrets
+    image = camera.scan(_page(content(seed, issued=issued), SCAN_DPI), random.Random(seed))  # noqa: S311 - noise, not secrets
     return _encoded(image.convert("L") if grey else image, image_format, quality=88, dpi=(SCAN_DPI, SCAN_DPI))
 
 
 def three_page_pdf(seed: int = 1) -> bytes:
     """Three A4 pages of vector text: medicines on all, advice on the last, each stamped and signed."""
-    prescription = content(seed, medicines=PDF_MEDICINES)
+    return printed_pdf(seed)
+
+
+def printed_pdf(seed: int = 1, *, medicines: int = PDF_MEDICINES, issued: date | None = None) -> bytes:
+    """A4 pages of vector text, as many as the medicines need."""
+    prescription = content(seed, medicines=medicines, issued=issued)
     brush = VectorBrush()
     brush.pdf.set_title(f"{NOTICE}: {prescription.reference}")
     brush.pdf.set_author(prescription.doctor)
@@ -66,9 +85,9 @@ def photo_heic(seed: int = 1, *, megapixels: float = 0.75) -> bytes:
     return buffer.getvalue()
 
 
-def as_png(seed: int = 1, *, height: int = 600) -> bytes:
+def as_png(seed: int = 1, *, height: int = 600, issued: date | None = None) -> bytes:
     """The clean page, no camera and no scanner, as an RGB PNG `height` pixels high."""
-    return _encoded(_small(seed, height), "PNG")
+    return _encoded(_small(seed, height, issued), "PNG")
 
 
 def as_webp(seed: int = 1, *, height: int = 600) -> bytes:
@@ -76,7 +95,7 @@ def as_webp(seed: int = 1, *, height: int = 600) -> bytes:
     return _encoded(_small(seed, height), "WEBP", quality=85)
 
 
-def _photo(seed: int, megapixels: float) -> Image.Image:
+def _photo(seed: int, megapixels: float, issued: date | None = None) -> Image.Image:
     if not 0.1 <= megapixels <= 64:
         raise ValueError(f"megapixels is {megapixels}; a phone photo can have 0.1 to 64")
     width = max(1, round(sqrt(megapixels * 1e6 / 12))) * 3
@@ -85,7 +104,7 @@ def _photo(seed: int, megapixels: float) -> Image.Image:
     zoom = 2 if megapixels < 3 else 1
     dpi = PRINT_DETAIL * zoom * height / (paper.HEIGHT / MM_PER_INCH)
     rng = random.Random(seed)  # noqa: S311 - noise, not secrets
-    photo = camera.photograph(_page(content(seed), dpi), rng, (zoom * width, zoom * height))
+    photo = camera.photograph(_page(content(seed, issued=issued), dpi), rng, (zoom * width, zoom * height))
     return photo.reduce(zoom) if zoom > 1 else photo
 
 
@@ -97,10 +116,10 @@ def _page(prescription: Prescription, dpi: float) -> Image.Image:
     return ImageChops.multiply(printed.image, written.image)
 
 
-def _small(seed: int, height: int) -> Image.Image:
+def _small(seed: int, height: int, issued: date | None = None) -> Image.Image:
     if not 1 <= height <= LARGEST_SMALL:
         raise ValueError(f"height is {height}; 1 to {LARGEST_SMALL} pixels are allowed, a4_scan() is larger")
-    page = _page(content(seed), SCAN_DPI * 2 / 3)
+    page = _page(content(seed, issued=issued), SCAN_DPI * 2 / 3)
     return page.resize((max(1, round(page.width * height / page.height)), height), Image.Resampling.LANCZOS)
 
 
