@@ -86,6 +86,10 @@ lambda-zip: $(VENV)/.dev ## the Lambda function's code, for arm64 (ARCH=x86_64 f
 bench: $(VENV)/.dev ## benchmarks against named peers
 	$(PY) -m bench $(ARGS)
 
+.PHONY: demo-shots
+demo-shots: $(VENV)/.dev $(FRONT) ## pictures of the real pages for docs/; needs Debian's chromium
+	$(PY) -m rxproject.demo.shots $(ARGS)
+
 .PHONY: requirements
 requirements: | $(PY) ## compile requirements*.txt from requirements*.in
 	$(PY) -m pip install --disable-pip-version-check --quiet --target build/uv uv

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from prescriptions.models import ReviewStatus
+from prescriptions.review.rules import CUSTOMERS, RULES, STAFF
 from rxproject.edge import EDGE_NAMES, EDGE_SECRETS
 from transforms.errors import ALL
 
@@ -34,3 +36,43 @@ def test_every_problem_of_the_library_is_explained() -> None:
     text = (ROOT / "docs" / "reference" / "problems.md").read_text()
 
     assert [kind.code for kind in ALL if f"`{kind.code}`" not in text] == []
+
+
+def test_every_picture_that_is_shown_is_there_and_every_picture_that_is_there_is_shown() -> None:
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)\s]+)\)", page.read_text())
+    }
+    there = {file.resolve() for file in (ROOT / "docs" / "images").rglob("*") if file.is_file()}
+
+    assert sorted(shown ^ there) == []
+
+
+def test_pictures_have_words_and_stay_small() -> None:
+    screens = list((ROOT / "docs" / "images" / "screens").iterdir())
+
+    assert [page.name for page in PAGES if "![](" in page.read_text()] == []
+    assert [file.name for file in screens if file.stat().st_size >= 120_000] == []
+    assert sum(file.stat().st_size for file in screens) < 1_200_000
+
+
+def test_the_table_of_a_review_is_the_one_that_is_enforced() -> None:
+    text = (ROOT / "docs" / "explanation" / "review.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+
+    def names(statuses: frozenset[ReviewStatus]) -> str:
+        return ", ".join(f"`{status}`" for status in ReviewStatus if status in statuses)
+
+    people = {STAFF: "staff", CUSTOMERS: "customer"}
+    assert rows == [
+        (
+            action.value,
+            names(rule.sources),
+            names(rule.targets),
+            people.get(rule.kinds, "system")
+            + (f": `{rule.permission}`" if rule.permission else "")
+            + (", holder" if rule.holder else ""),
+        )
+        for action, rule in RULES.items()
+    ]

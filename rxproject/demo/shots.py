@@ -74,8 +74,10 @@ class Studio:
             page.fill("#id_username", user["username"])
             page.fill("#id_password", user["password"])
             page.click("[type=submit]")
-        yield page
-        context.close()
+        try:
+            yield page
+        finally:
+            context.close()
 
     @contextmanager
     def review(self, story: str, *, who: str = "pharmacist", claim: bool = True, **options: Any) -> "Iterator[Page]":
@@ -85,12 +87,14 @@ class Studio:
             if claim and page.get_by_role("button", name="Claim it").count():
                 page.get_by_role("button", name="Claim it").click()
                 page.wait_for_selector("[data-submit]")
-            yield page
-            release = page.get_by_role("button", name="Release")
-            if claim and release.count():
-                page.on("dialog", lambda dialog: dialog.accept())
-                release.click()
-                page.wait_for_url(f"**{_QUEUE}")
+            try:
+                yield page
+            finally:
+                release = page.get_by_role("button", name="Release")
+                if claim and release.count():
+                    page.on("dialog", lambda dialog: dialog.accept())
+                    release.click()
+                    page.wait_for_url(f"**{_QUEUE}")
 
     def take(self, page: "Page", name: str) -> None:
         """One picture, once everything on it is there."""
@@ -136,6 +140,7 @@ def upload(studio: Studio) -> None:
     link = studio.demo["order_link"]
     with studio.page(link) as page:
         _empty(page)
+        page.reload()
         studio.take(page, "upload-empty")
         with tempfile.TemporaryDirectory() as folder:
             good, blurred, letter = (Path(folder) / name for name in ("page-1.jpg", "page-2.jpg", "letter.docx"))
@@ -144,6 +149,7 @@ def upload(studio: Studio) -> None:
             letter.write_bytes(b"PK\x03\x04 a word processor's file")
             page.set_input_files("#choose", [good, blurred])
             _until(page, "() => document.querySelectorAll('.kept').length", 2)
+            page.evaluate("document.activeElement.blur()")
             _show(page, "#drop")
             studio.take(page, "upload-advice")
             page.set_input_files("#choose", [letter])
@@ -195,7 +201,7 @@ def work_queue(studio: Studio) -> None:
 def _until_compared(page: "Page") -> None:
     """Flags are set by the beat, a few seconds after the upload."""
     deadline = time.monotonic() + 90
-    while not page.get_by_text("dark", exact=True).count():
+    while not page.locator(".rx-chip", has_text="Dark").count():
         if time.monotonic() > deadline:
             raise Unable("The queue shows no dark page after 90 seconds; look at the beat's log.")
         page.wait_for_timeout(2000)

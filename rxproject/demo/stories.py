@@ -186,7 +186,7 @@ STORIES = (
         "PAT-2950",
         40,
         "two-pages.pdf",
-        11,
+        12,
         lambda s, d: samples.printed_pdf(s, medicines=7, issued=d),
         medicines=7,
         strict=True,
