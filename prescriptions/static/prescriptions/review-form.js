@@ -195,6 +195,7 @@ export class DecisionForm {
     }
     const { pages, ...rest } = read(fresh) // the viewer has its own addresses
     Object.assign(state, rest)
+    if (!state.editable) this.form.scrollTop = 0 // what was typed is listed there
     this.#chosen(false)
     this.check()
     this.swapped()
