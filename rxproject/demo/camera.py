@@ -208,6 +208,6 @@ def _shadow(photo: Image.Image) -> Image.Image:
 
 _FAULTS: dict[Fault, Callable[[Image.Image], Image.Image]] = {
     Fault.SHADOW: _shadow,
-    Fault.DARK: lambda photo: photo.point(lambda value: value * 0.24),
+    Fault.DARK: lambda photo: photo.point(lambda value: value * 0.32),
     Fault.BLUR: lambda photo: photo.filter(ImageFilter.GaussianBlur(photo.width / 220)),
 }

@@ -23,6 +23,8 @@ from PIL import Image
 
 from rxproject.demo import samples
 from rxproject.demo.camera import Fault
+from rxproject.runstack import Stack, StackError
+from rxproject.runstack.state import StateDir
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -106,7 +108,9 @@ class Studio:
 
 def settle(page: "Page") -> None:
     """Wait until no picture of the page is on its way."""
+    page.mouse.move(1, 1)  # no tooltip in the picture
     page.wait_for_load_state("networkidle")
+    _until(page, "() => !document.querySelector('.viewer-pane.busy')")
     _until(
         page,
         """() => [...document.images].every(image => image.complete
@@ -240,14 +244,15 @@ def redaction(studio: Studio) -> None:
     with studio.review("photo") as page:
         page.locator("[data-viewer] [data-do=redact]").click()
         settle(page)
+        page.locator("[data-do=width]").click()
         stage = page.locator("[data-main] [data-stage]").bounding_box()
         assert stage is not None  # noqa: S101 - for the type checker; it is visible
-        middle = stage["x"] + stage["width"] / 2
-        for left, top, width, height in ((-0.17, 0.17, 0.2, 0.05), (-0.17, 0.11, 0.2, 0.035)):
-            tall = stage["height"]
-            page.mouse.move(middle + left * tall, stage["y"] + top * tall)
+        # Name and reference on this photo, as shares of its width.
+        for left, top, width, height in ((0.145, 0.34, 0.2, 0.055), (0.68, 0.335, 0.14, 0.055)):
+            x, y = stage["x"] + left * stage["width"], stage["y"] + top * stage["width"]
+            page.mouse.move(x, y)
             page.mouse.down()
-            page.mouse.move(middle + (left + width) * tall, stage["y"] + (top + height) * tall, steps=4)
+            page.mouse.move(x + width * stage["width"], y + height * stage["width"], steps=4)
             page.mouse.up()
         studio.take(page, "review-redaction")
 
@@ -303,7 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
                     scene(studio)
             for made in studio.taken:
                 sys.stdout.write(f"{made.relative_to(options.output)}  {made.stat().st_size:,} bytes\n")
-    except Unable as missing:
+    except (Unable, StackError) as missing:
         sys.stderr.write(f"{missing}\n")
         return 2
     return 0
@@ -327,9 +332,6 @@ def _browser() -> "Iterator[Browser]":
 @contextmanager
 def _demo() -> Iterator[dict[str, Any]]:
     """demo.json of the stack that runs, or of one made for this."""
-    from rxproject.runstack import Stack
-    from rxproject.runstack.state import StateDir
-
     running = StateDir(Path(os.environ.get("RX_STATE_DIR") or ROOT / "var")).demo
     if running.exists():
         demo: dict[str, Any] = json.loads(running.read_text())
