@@ -18,7 +18,7 @@ CLIENT = "demo"
 # An order with nothing sent yet, of a patient whose earlier prescription is still valid.
 ORDER, PATIENT = "ORD-20418", "PAT-7731"
 _SCOPES = ["rx:read", "rx:write", "orders:write"]
-_USERS = {
+_USERS: dict[str, dict[str, Any]] = {
     "admin": {"is_staff": True, "is_superuser": True},
     "pharmacist": {"is_staff": True, "is_superuser": False, "first_name": "Priya", "last_name": "Pretend"},
     "senior": {"is_staff": True, "is_superuser": False, "first_name": "Arjun", "last_name": "Archetype"},
