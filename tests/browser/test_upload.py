@@ -259,6 +259,7 @@ def test_the_status_follows_live(site: Site, order: str, open_page: OpenPage, fi
     page.check("#consent")
     page.click("#send")
     expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    page.wait_for_load_state()  # else the clock may run before the script has set its timer
 
     # when it is not accepted
     decide(site, order, status="rejected", reason_id="image_blurry", reason_page=1)
