@@ -6,7 +6,7 @@ import random
 import pytest
 from PIL import Image
 
-from rxproject.demo import shots
+from rxproject.demo import shots, studio
 
 
 def test_without_a_browser_it_says_what_to_install(
@@ -32,4 +32,4 @@ def test_a_picture_is_made_small_enough_for_a_repository() -> None:
     png = io.BytesIO()
     noise.save(png, "PNG")
 
-    assert len(shots._webp(png.getvalue())) <= shots.MOST_BYTES
+    assert len(studio.webp(png.getvalue())) <= studio.MOST_BYTES
