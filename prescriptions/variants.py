@@ -164,7 +164,8 @@ def _watch(variant: Variant, deadline: float) -> Variant:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise not_ready()
-            connection.close()  # a waiter must not hold one of the database's connections
+            if connection.vendor != "sqlite":  # whose connections nobody runs out of
+                connection.close()  # a waiter must not hold one of the database's connections
             woken = registration.wait(min(left, _POLL_SECONDS))
 
 
