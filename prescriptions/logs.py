@@ -14,7 +14,8 @@ from django.conf import settings
 
 _REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 _SANE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+# `request` is what Django adds: its text quotes the address, tokens and all.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "request"}
 
 
 def request_id() -> str:

@@ -77,6 +77,15 @@ def erased() -> Problem:
     return Problem(410, "erased", "Erased", "This prescription was erased and cannot be brought back.")
 
 
+def links_cut() -> Problem:
+    return Problem(
+        409,
+        "links-cut",
+        "Its links were cut",
+        "It has to be kept, but is not shown until the last link to it has expired. Try again in some hours.",
+    )
+
+
 def storage_down() -> Problem:
     return Problem(
         503,

@@ -24,7 +24,7 @@ from prescriptions.models import (
     ReviewStatus,
 )
 from prescriptions.orders import OrderLink
-from prescriptions.review.undo import publicly_decided, published
+from prescriptions.review.publication import publicly_decided, published
 
 
 class Stage(StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.utils import timezone
 
-from prescriptions import backends, claims, logs, metrics, storage, wakeups
+from prescriptions import backends, claims, erasure, logs, metrics, storage, wakeups
 from prescriptions.backends import BackendUnavailable
 from prescriptions.keys import original_key, variant_key
 from prescriptions.models import Prescription, Variant
@@ -92,8 +92,8 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         except storage.StorageUnavailable:
             return "erased; the sweep deletes what was stored"
         return "erased"
-    if redactions.is_superseded(variant.page, variant.stored):
-        # Another redaction was confirmed meanwhile, and this one's objects were deleted: none may come back.
+    if _is_cut(rx) or redactions.is_superseded(variant.page, variant.stored):
+        # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
         storage.delete_variant(variant.key)
         Variant.objects.filter(pk=variant.pk).delete()
         return "superseded"
@@ -166,6 +166,11 @@ def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Si
 
 def _erased(rx: str) -> bool:
     return not Prescription.objects.filter(pk=rx, erased_at__isnull=True).exists()
+
+
+def _is_cut(rx: str) -> bool:
+    prescription = Prescription.objects.filter(pk=rx, links_cut_at__isnull=False).first()
+    return prescription is not None and erasure.links_are_cut(prescription)
 
 
 def _trouble(error: TransformError) -> str:

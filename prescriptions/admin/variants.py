@@ -38,6 +38,7 @@ class VariantAdmin(ReadOnly):
 
     list_title = _("Variants")
     list_display = ("stored", "of", "state", "error_code", "attempts", "bytes", "ms", "backend", "asked")
+    linked_by = ("page__id__exact",)
     list_filter = (GivenUp, "state", "backend", "pipeline", "created_at")
     search_fields = ("page__prescription__id", "stored", "id")
     search_help_text = _("Id of a prescription or variant, or a stored form")

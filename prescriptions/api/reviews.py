@@ -23,6 +23,7 @@ from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, 
 from prescriptions.problems import Problem
 from prescriptions.review import clarifications, decisions, queue
 from prescriptions.review.payload import CHECKLIST, clean
+from prescriptions.review.publication import published
 
 _IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
 _IF_MATCH_PARAMETER = OpenApiParameter(
@@ -204,7 +205,11 @@ class OrderLines(APIView):
     )
     def get(self, request: Request, rx: str) -> Response:
         review = _find(request, rx)
-        return Response(OrderLineSerializer(review.prescription.order_lines.all(), many=True).data)
+        lines = list(review.prescription.order_lines.all())
+        if not (published(review) and review.decided_at) or review.status == ReviewStatus.SECOND_CHECK:
+            for line in lines:  # decided perhaps, but not for good
+                line.decision, line.quantity_allowed, line.reason = LineDecision.PENDING, None, None
+        return Response(OrderLineSerializer(lines, many=True).data, headers={"Cache-Control": "private, no-cache"})
 
     @extend_schema(
         operation_id="order_lines_update",

@@ -20,7 +20,7 @@ from prescriptions.models import (
     Variant,
     VariantState,
 )
-from prescriptions.review.undo import published
+from prescriptions.review.publication import published
 from transforms.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.

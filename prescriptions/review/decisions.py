@@ -15,7 +15,7 @@ from prescriptions.problems import Problem
 from prescriptions.review import payload
 from prescriptions.review.payload import Case, Decision
 from prescriptions.review.rules import OUTCOMES, Action
-from prescriptions.review.transitions import check, load, transition
+from prescriptions.review.transitions import check, load, transition, undo_since
 
 _BATCH = 200
 
@@ -85,6 +85,7 @@ def expire_due() -> int:
     rows = Review.objects.filter(
         status__in=(ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED),
         valid_until__lt=timezone.localdate(),
+        decided_at__lte=undo_since(timezone.now()),
         prescription__erased_at=None,
     ).select_related("prescription")
     return sum(_expire(review) for review in rows[:_BATCH])

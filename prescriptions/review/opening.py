@@ -9,6 +9,7 @@ from prescriptions import audit
 from prescriptions.actors import CUSTOMER, SYSTEM, Actor
 from prescriptions.models import ClarificationMessage, OrderLine, Page, Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.review import duplicates
+from prescriptions.review.publication import published
 from prescriptions.review.rules import TERMINAL, Action
 from prescriptions.review.transitions import HURRY, due, transition
 
@@ -91,7 +92,7 @@ def _replaced(prescription: Prescription) -> Review | None:
         .first()
     )
     replaceable = (ReviewStatus.REJECTED, ReviewStatus.CLARIFICATION)
-    return newest if newest is not None and newest.status in replaceable else None
+    return newest if newest is not None and newest.status in replaceable and published(newest) else None
 
 
 def _copy_lines(source: str, target: Prescription) -> None:

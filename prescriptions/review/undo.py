@@ -1,6 +1,6 @@
 """A slip of the hand, put right: for a few seconds (RX_REVIEW_UNDO) who decided can take it back.
 
-Until then nobody outside may be told the outcome: ask `published` before showing one.
+Until then nobody outside may be told the outcome: see publication.py.
 """
 
 from dataclasses import dataclass
@@ -8,19 +8,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions.actors import Actor
 from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
 from prescriptions.problems import Problem
 from prescriptions.review import queue
+from prescriptions.review.publication import DECIDED
 from prescriptions.review.rules import OUTCOMES, Action
 from prescriptions.review.transitions import load, transition, undo_since
 
 # Outcomes that a pharmacist chooses and that can be undone.
 DECISIONS: Final = tuple(status.value for status in OUTCOMES.values())
-_DECIDED: Final = (*DECISIONS, ReviewStatus.SECOND_CHECK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +59,10 @@ def undoable(user: Any, now: datetime | None = None) -> Review | None:
         reviewer=user,
         second_checker=None,
         decided_at__gt=undo_since(moment),
-        status__in=_DECIDED,
+        status__in=DECIDED,
         prescription__erased_at=None,
     )
     return rows.order_by("-decided_at").first()
-
-
-def published(review: Review, now: datetime | None = None) -> bool:
-    """May people outside be told where this review stands? Not while its decision can still be undone."""
-    undone_until = undo_since(now or timezone.now())
-    return (
-        review.status not in OUTCOMES.values()
-        or review.reviewer_id is None  # decided by nobody: a question timed out
-        or review.second_checker_id is not None
-        or review.decided_at is None
-        or review.decided_at <= undone_until
-    )
-
-
-def publicly_decided(now: datetime | None = None) -> Q:
-    """The same as a condition on prescriptions whose review is decided."""
-    undone_until = undo_since(now or timezone.now())
-    return Q(review__reviewer=None) | Q(review__second_checker__isnull=False) | Q(review__decided_at__lte=undone_until)
 
 
 def _give_back(rx: str, actor: Actor) -> None:

@@ -187,6 +187,8 @@ class _Builder:
             f"--worker-tmp-dir={self.env.state.run}",
             "--no-control-socket",
             "--log-level=warning",
+            "--logger-class=rxproject.gunicorn_logger.Masked",
+            "--limit-request-line=8190",  # as much as the edge lets through
         ]
         return Component(
             name,

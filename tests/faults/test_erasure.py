@@ -91,3 +91,9 @@ def test_what_must_be_kept_is_kept_and_its_links_are_cut(site: Site, photo: byte
     assert site.objects(f"{rx}/", "rx-originals") != []
     assert site.follow(link)[-1].status_code == 403
     assert site.objects(f"{rx}/") == []
+
+    # and nobody can have made again what an old link would show
+    for asked in ("pages/1/variants/card", "pages/1/variants/thumb", "document.pdf"):
+        assert site.http.get(f"/api/v1/prescriptions/{rx}/{asked}", headers=site.bearer).status_code == 409
+    assert site.objects(f"{rx}/") == []
+    assert site.follow(link)[-1].status_code == 403

@@ -17,7 +17,7 @@ from prescriptions.actors import SYSTEM
 from prescriptions.actors import staff as actor_of
 from prescriptions.models import AuditEvent, OrderLine, Review, ReviewStatus
 from prescriptions.problems import Problem
-from prescriptions.review import clarifications, decisions, queue, undo
+from prescriptions.review import clarifications, decisions, publication, queue, undo
 from tests.review import test_machine as machine
 from tests.review.conftest import Make, make_review
 from tests.review.test_decisions import approval
@@ -172,12 +172,12 @@ def test_outcomes_are_published_when_they_can_no_longer_be_undone(
 ) -> None:
     settings.RX_REVIEW_UNDO = 8
     review = queue.claim(make(lines=1).pk, staff["pharmacist"])
-    assert undo.published(review)
+    assert publication.published(review)
     review = decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=2)
     assert review.decided_at
 
-    assert not undo.published(review)
-    assert undo.published(review, review.decided_at + timedelta(seconds=8))
+    assert not publication.published(review)
+    assert publication.published(review, review.decided_at + timedelta(seconds=8))
     assert undo.undoable(staff["pharmacist"]) == review
     assert undo.undoable(staff["other"]) is None
 
@@ -190,7 +190,7 @@ def test_what_nobody_decided_is_published_at_once(make: Make, staff: Staff) -> N
     review.refresh_from_db()
 
     assert review.status == S.REJECTED
-    assert undo.published(review)
+    assert publication.published(review)
     with pytest.raises(Problem):
         undo.undo(review.pk, actor=actor_of(staff["pharmacist"]), version=review.version)
     with pytest.raises(Problem):
