@@ -82,9 +82,13 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         """Only what our own filters and links ask: other lookups (`__regex`) are a way to search for what is not shown,
         and to keep the database busy.
         """
-        named = (entry for entry in self.get_list_filter(request) if isinstance(entry, str)) if request else ()
-        allowed = {f"{name}{end}" for name in named for end in _ENDS}
-        return lookup in allowed | set(self.linked_by)
+        allowed = set(self.linked_by)
+        for entry in self.get_list_filter(request) if request else ():
+            if isinstance(entry, str):
+                allowed.update(f"{entry}{end}" for end in _ENDS)
+            else:
+                allowed.add(str(getattr(entry, "parameter_name", "")))
+        return lookup in allowed
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return Listing

@@ -27,6 +27,7 @@ class AuditEventAdmin(ReadOnly):
     list_display = ("moment", "prescription", "number", "verb", "who", "details", "short_hash")
     list_display_links = ("moment",)
     sortable_by = ()
+    linked_by = ("rx",)
     search_fields = ("rx",)  # switches the search on; see get_search_results
     search_help_text = gettext_lazy("Beginning of a prescription's reference")
     fields = ("at", "prescription", "number", "verb", "who", "details", "request_id", "prev_hash", "hash")

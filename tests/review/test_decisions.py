@@ -225,7 +225,8 @@ def test_an_approval_expires_when_its_validity_is_over_and_can_be_reopened_befor
     make: Make, staff: dict[str, Any]
 ) -> None:
     approved = decide(claimed(make, staff["pharmacist"]), staff["pharmacist"], approval())
-    old = make(status=S.APPROVED, valid_until=TODAY - timedelta(days=1))
+    yesterday = {"decided_at": timezone.now() - timedelta(days=1), "valid_until": TODAY - timedelta(days=1)}
+    old = make(status=S.APPROVED, **yesterday)
 
     assert housekeeping.tend()["expired"] == 1
     old.refresh_from_db()
