@@ -222,7 +222,13 @@ def test_http_that_cannot_be_read(gateway: Gateway) -> None:
 def test_the_log_has_one_line_for_each_call_and_nothing_of_the_caller(gateway: Gateway) -> None:
     answer = gateway.call({"raise": "ZZCANARY-inside-the-function", "note": "ZZNOTE"})
 
-    (line,) = [line for line in gateway.lines() if line.get("request_id") == answer.headers["x-amzn-RequestId"]]
+    def told() -> list[dict[str, Any]]:
+        return [line for line in gateway.lines() if line.get("request_id") == answer.headers["x-amzn-RequestId"]]
+
+    deadline = time.monotonic() + 60  # the line follows the answer
+    while not told() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (line,) = told()
     assert (line["call"], line["status"], line["why"]) == ("POST /render", 502, "function error")
     assert "ZZNOTE" not in gateway.log.read_text()
     assert "caller-secret" not in gateway.log.read_text()
