@@ -222,7 +222,7 @@ def test_http_that_cannot_be_read(gateway: Gateway) -> None:
 def test_the_log_has_one_line_for_each_call_and_nothing_of_the_caller(gateway: Gateway) -> None:
     answer = gateway.call({"raise": "ZZCANARY-inside-the-function", "note": "ZZNOTE"})
 
-    def told() -> list[dict[str, Any]]:
+    def told() -> list[dict[str, object]]:
         return [line for line in gateway.lines() if line.get("request_id") == answer.headers["x-amzn-RequestId"]]
 
     deadline = time.monotonic() + 60  # the line follows the answer
