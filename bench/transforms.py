@@ -217,7 +217,7 @@ def peak(case: Case, peer: str) -> float:
 def child(peer: str, name: str, path: str) -> None:
     case = next(case for case in cases(quick=False) if case.name == name)
     data = Path(path).read_bytes()
-    {"ours": ours, "pillow": pillow, "naive": naive, "vips": vips}[peer](case, data)
+    {"ours": ours, "pillow": pillow, "naive": naive, "thumbnail": thumbnail, "vips": vips}[peer](case, data)
     # Not ru_maxrss: that is inherited from the process that started this one.
     (peak_line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     print(int(peak_line.split()[1]) / 1024)
