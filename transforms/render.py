@@ -5,7 +5,7 @@ Must never be called on uploaded bytes outside the sandbox in production.
 
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from transforms import colour, images, plan, qualities, steps, vips
 from transforms.clock import Clock
@@ -77,6 +77,7 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
             lossless = pdf_out.from_jpeg(data, source, orientation=orientation, rotation=job.stored.rotation)
             if lossless:
                 return lossless
+        factor = 0  # libvips decodes for itself
         image = vips.scaled(data, source, todo)
         if image is None:
             factor = steps.decode(source, todo, gray=job.stored.quality == "gray")
@@ -86,7 +87,9 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
             image = steps.scale(image, todo, factor)
         image = _in_srgb(image, source)
         clock.lap("scale")
-        return _finished(image, todo, job, lambda: _image_proxy(data, job.media_type, source, todo.source), clock)
+        return _finished(
+            image, todo, job, lambda: _image_proxy(data, job.media_type, source, todo.source, factor), clock
+        )
 
 
 def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
@@ -137,16 +140,23 @@ def _finished(image: Image.Image, todo: plan.Plan, job: RenderJob, proxy: qualit
     return image
 
 
-def _image_proxy(data: bytes, kind: SourceType, decoded: Image.Image, size: Size) -> Image.Image:
-    """The whole page of `size`, in source orientation. Always the same, whatever was shrunk for this request."""
+def _image_proxy(data: bytes, kind: SourceType, decoded: ImageFile.ImageFile, size: Size, factor: int) -> Image.Image:
+    """The whole page of `size`, in source orientation. Always the same, whatever was shrunk for this request.
+
+    `decoded` is at 1/`factor` (0: not decoded): where that is what the proxy needs, it is not decoded again.
+    """
     source, shrunk, wanted = decoded, 1, 1
     while size.area > LIMITS.proxy_pixels * wanted**2:
         wanted *= 2
     if kind is SourceType.JPEG:
         small = Size(-(-size.width // wanted), -(-size.height // wanted))
-        reopened = images.open_image(data, kind)
-        shrunk = steps.decode(reopened, plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ()))
-        source = reopened
+        whole = plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ())
+        if factor == whole.shrink:
+            shrunk = factor
+        else:
+            reopened = images.open_image(data, kind)
+            shrunk = steps.decode(reopened, whole)
+            source = reopened
     image = colour.scalable(source)
     # Whole blocks averaged: nobody will look at it, and it costs a tenth of LANCZOS.
     return _in_srgb(image.reduce(wanted // shrunk) if wanted > shrunk else image, source)
