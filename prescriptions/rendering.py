@@ -84,15 +84,15 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
             return f"handed over: {error}"
         claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
         return str(error)
-    rx = variant.page.prescription_id
-    if _erased(rx):
+    prescription = Prescription.objects.filter(pk=variant.page.prescription_id, erased_at=None).first()
+    if prescription is None:
         # The tombstone was set between the last look and the put: nothing may come back.
         try:
             storage.delete_variant(variant.key)
         except storage.StorageUnavailable:
             return "erased; the sweep deletes what was stored"
         return "erased"
-    if _is_cut(rx) or redactions.is_superseded(variant.page, variant.stored):
+    if erasure.links_are_cut(prescription) or redactions.is_superseded(variant.page, variant.stored):
         # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
         storage.delete_variant(variant.key)
         Variant.objects.filter(pk=variant.pk).delete()
@@ -166,11 +166,6 @@ def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Si
 
 def _erased(rx: str) -> bool:
     return not Prescription.objects.filter(pk=rx, erased_at__isnull=True).exists()
-
-
-def _is_cut(rx: str) -> bool:
-    prescription = Prescription.objects.filter(pk=rx, links_cut_at__isnull=False).first()
-    return prescription is not None and erasure.links_are_cut(prescription)
 
 
 def _trouble(error: TransformError) -> str:

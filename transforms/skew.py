@@ -30,9 +30,13 @@ def spec(width: int, height: int) -> str:
 def slope(png: bytes) -> float | None:
     """Degrees by which lines run down to the right (negative: up), to a fifth of a degree.
 
-    None where no lines are clearly seen. 0.0 where they are as level as anybody wants.
+    None where no lines are clearly seen. 0.0 where they are as level as anybody wants. Raises ValueError for a picture
+    larger than SIDE, OSError for none.
     """
     with Image.open(BytesIO(png), formats=("PNG",)) as image:
+        if max(image.size) > SIDE:
+            message = f"the picture must have at most {SIDE} pixels a side, not {image.width} x {image.height}"
+            raise ValueError(message)
         ink = _ink(image.convert("L"))
     coarse = {float(degrees): _levelness(ink, degrees) for degrees in range(-_WIDEST, _WIDEST + 1)}
     usual = median(coarse.values())

@@ -88,6 +88,10 @@ def _hash(page: Page, source: bytes) -> None:
         if error.status != 503:
             Page.objects.filter(pk=page.pk).update(likeness=_IMPOSSIBLE)
         return
+    except (ValueError, OSError):
+        # Not what was asked for: a renderer gone astray. The pages behind this one must not wait for it.
+        Page.objects.filter(pk=page.pk).update(likeness=_IMPOSSIBLE)
+        return
     Page.objects.filter(pk=page.pk).update(likeness=made.bits, skew=slope)
     near = _near(page, made.bits)
     review = Review.objects.filter(pk=page.prescription_id).first()

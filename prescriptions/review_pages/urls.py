@@ -52,6 +52,3 @@ def review_urls(admin_site: AdminSite) -> list[URLPattern]:
         route("<rx:rx>/", page.show, "rx-review"),
         *(route(f"<rx:rx>/{name}/", view, f"rx-review-{name}") for name, view in _ACTIONS.items()),
     ]
-
-
-urls = review_urls

@@ -40,8 +40,11 @@ def test_gunicorn_names_no_address() -> None:
 
     log.exception("Error handling request %s", "/orders/A-1/prescription?link=secret")
     log.exception("Something else: %s", "why")
+    log.warning("Invalid request from ip=127.0.0.1: Invalid Request Line '/iiif/3/secret'")
+    log.warning("Worker %s has gone", 7)
 
     assert "secret" not in out.getvalue()
+    assert "Invalid request from ip=127.0.0.1\nWorker 7 has gone" in out.getvalue()
     assert "Error handling request" in out.getvalue()
     assert "Something else: why" in out.getvalue()
 

@@ -1,6 +1,7 @@
 """Making one claimed variant: the real sandbox, the real S3, and what the row says afterwards."""
 
 import io
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -128,6 +129,26 @@ def test_an_erasure_in_mid_render_wins(
     assert stored_of(servers, page) == []
     assert Variant.objects.get().state in ("rendering", "retry")
     assert claims.due(10) == []
+
+
+def test_nothing_comes_back_when_links_are_cut_in_mid_render(
+    page: Page, servers: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given links that are cut right after the put: an old one would open what is there now
+    put = storage.put_variant
+
+    def then_cut(*args: Any, **kwargs: Any) -> str:
+        etag = put(*args, **kwargs)
+        Prescription.objects.update(links_cut_at=timezone.now())
+        return etag
+
+    monkeypatch.setattr(storage, "put_variant", then_cut)
+    variant = claim(page)
+
+    rendering.make(variant.id, variant.owner)
+
+    assert stored_of(servers, page) == []
+    assert not Variant.objects.exists()
 
 
 def test_a_damaged_original_fails_for_good(page: Page, servers: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

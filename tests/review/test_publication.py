@@ -66,6 +66,34 @@ def test_what_replaces_it_waits_and_what_is_over_does_not_run_out(make: Make, st
     assert found.pk == review.pk
 
 
+def test_an_old_prescription_does_not_expire_before_its_approval_stands(
+    make: Make, staff: Staff, settings: Settings
+) -> None:
+    review = queue.claim(make(pages=1).pk, staff["pharmacist"])
+    sent = approval(prescribed_on="2024-01-01")
+    decided = decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=review.version)
+    assert decided.valid_until is not None
+
+    assert decisions.expire_due() == 0
+    over(settings)
+    assert decisions.expire_due() == 1
+
+
+def test_polling_does_not_tell_that_something_happened(make: Make, staff: Staff, settings: Settings) -> None:
+    review = queue.claim(make(pages=1, order_ref="O-3").pk, staff["pharmacist"])
+    customer = Client()
+    customer.get(orders.page_path(orders.mint(order_ref="O-3", client="shop", expires_in=600)))
+    status = "/orders/O-3/prescription/status"
+    before = customer.get(status)
+
+    sent = {"outcome": "rejected", "reason": "image_blurry"}
+    decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=review.version)
+
+    assert customer.get(status, headers={"If-None-Match": before.headers["ETag"]}).status_code == 304
+    over(settings)
+    assert customer.get(status, headers={"If-None-Match": before.headers["ETag"]}).status_code == 200
+
+
 def test_who_answers_too_late_reads_nothing_of_the_staff(make: Make, staff: Staff) -> None:
     review = rejected(make, staff, order_ref="O-2")
     link = orders.mint(order_ref="O-2", client=review.prescription.client, expires_in=600)

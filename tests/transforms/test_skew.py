@@ -43,6 +43,13 @@ def test_a_page_without_lines_has_no_slope(image: Image.Image) -> None:
     assert skew.slope(png(image)) is None
 
 
+def test_what_was_not_asked_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 640 pixels"):
+        skew.slope(png(Image.new("L", (641, 8))))
+    with pytest.raises(OSError, match="cannot identify"):
+        skew.slope(b"no picture")
+
+
 def test_it_asks_for_no_more_pixels_than_there_are() -> None:
     assert skew.spec(100, 80) == "full/!100,100/0/gray.png"
     assert skew.spec(3000, 4000) == "full/!640,640/0/gray.png"
