@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from prescriptions import audit, claims, links, storage
+from prescriptions import audit, claims, storage
 from prescriptions.actors import SYSTEM, Actor
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.problems import Problem
@@ -53,16 +53,6 @@ def kept_because(prescription: Prescription) -> str:
     if prescription.retain_until and prescription.retain_until > timezone.now().date():
         return f"It must be kept until {prescription.retain_until:%d %B %Y}."
     return ""
-
-
-def links_are_cut(prescription: Prescription) -> bool:
-    """After a cut nothing is served until the last link minted before it has expired; the edge cannot tell them
-    apart.
-    """
-    cut = prescription.links_cut_at
-    if cut is None:
-        return False
-    return timezone.now() < cut + timedelta(seconds=settings.RX_LINK_TTL + links.ROUNDING)
 
 
 def purge(rx: str) -> bool:

@@ -10,11 +10,14 @@ import hmac
 import re
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
+from prescriptions.models import Prescription
 from transforms.spec import Stored
 
 Scope = Literal["f", "r"]
@@ -78,6 +81,16 @@ def verify(token: str, rx: str, *, now: float | None = None) -> Link | None:
     if expires <= (time.time() if now is None else now):
         return None
     return Link(token, "f" if scope == "f" else "r", expires)
+
+
+def are_cut(prescription: Prescription) -> bool:
+    """After a cut nothing is served until the last link minted before it has expired; the edge cannot tell them
+    apart.
+    """
+    cut = prescription.links_cut_at
+    if cut is None:
+        return False
+    return timezone.now() < cut + timedelta(seconds=settings.RX_LINK_TTL + ROUNDING)
 
 
 def service_path(rx: str, number: int, token: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.utils import timezone
 
-from prescriptions import backends, claims, erasure, logs, metrics, storage, wakeups
+from prescriptions import backends, claims, links, logs, metrics, storage, wakeups
 from prescriptions.backends import BackendUnavailable
 from prescriptions.keys import original_key, variant_key
 from prescriptions.models import Prescription, Variant
@@ -92,7 +92,7 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         except storage.StorageUnavailable:
             return "erased; the sweep deletes what was stored"
         return "erased"
-    if erasure.links_are_cut(prescription) or redactions.is_superseded(variant.page, variant.stored):
+    if links.are_cut(prescription) or redactions.is_superseded(variant.page, variant.stored):
         # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
         storage.delete_variant(variant.key)
         Variant.objects.filter(pk=variant.pk).delete()

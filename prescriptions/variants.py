@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from prescriptions import backends, claims, erasure, metrics, storage
+from prescriptions import backends, claims, links, metrics, storage
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.problems import Problem, erased, links_cut, not_ready
 from prescriptions.wakeups import Registration
@@ -66,7 +66,7 @@ def ask(page: Page, stored: Stored, *, believe: timedelta = timedelta(0)) -> Out
 
 
 def _ask(page: Page, stored: Stored, believe: timedelta) -> Outcome:
-    if erasure.links_are_cut(page.prescription):
+    if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
     won = False

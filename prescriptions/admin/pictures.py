@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from prescriptions import actors, audit, erasure, links, variants
+from prescriptions import actors, audit, links, variants
 from prescriptions.admin.base import may, reference
 from prescriptions.models import Page, Prescription
 
@@ -19,7 +19,7 @@ def tokens(request: HttpRequest, prescriptions: Iterable[Prescription]) -> dict[
     minted = {
         prescription.pk: links.mint(prescription.pk)
         for prescription in prescriptions
-        if prescription.erased_at is None and not erasure.links_are_cut(prescription)
+        if prescription.erased_at is None and not links.are_cut(prescription)
     }
     if minted:
         audit.links_minted(minted, actor=actors.staff(request.user))

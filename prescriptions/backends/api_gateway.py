@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from prescriptions import claims, storage
+from prescriptions import claims, rendering, storage
 from prescriptions.backends import BackendUnavailable
 from prescriptions.breaker import Breaker
 from prescriptions.claims import Made
@@ -59,8 +59,6 @@ class LambdaBackend:
         self._pool.submit(self._make, variant_id, owner)
 
     def _make(self, variant_id: str, owner: str) -> None:
-        from prescriptions import rendering
-
         try:
             rendering.make(variant_id, owner, maker=self._call)
         finally:

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection
 
+from prescriptions import rendering
+
 
 class InlineBackend:
     """As many renders at once as there are cores; the rest wait in line, bounded by RX_QUEUE_LIMIT."""
@@ -17,8 +19,6 @@ class InlineBackend:
 
 
 def _make(variant_id: str, owner: str) -> None:
-    from prescriptions import rendering
-
     try:
         rendering.make(variant_id, owner)
     finally:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from prescriptions import erasure
+from prescriptions import links
 from prescriptions.actors import Actor
 from prescriptions.models import Review, ReviewStatus
 
@@ -49,7 +49,7 @@ def standing(review: Review, actor: Actor, now: datetime) -> Standing:
         second=second,
         reopen=review.status in _APPROVED and actor.may("reopen_review"),
         take_back=held and not mine and actor.may("assign_review"),
-        pictures=actor.may("view_page") and not erasure.links_are_cut(review.prescription),
+        pictures=actor.may("view_page") and not links.are_cut(review.prescription),
         redact=actor.may("redact_page"),
         turn=actor.may("claim_review"),
         banner="" if mine else _banner(review, actor, held=held, claim=claim, second=second),

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from prescriptions import audit, delivery, erasure, links, problems, storage, variants
+from prescriptions import audit, delivery, links, problems, storage, variants
 from prescriptions.actors import LINK
 from prescriptions.keys import IDENTIFIER, variant_key
 from prescriptions.links import Link
@@ -61,7 +61,7 @@ def open_page(token: str, identifier: str) -> tuple[Page, Link]:
     if link is None:
         raise problems.forbidden_link()
     page = find_page(match["rx"], int(match["number"]))
-    if erasure.links_are_cut(page.prescription):
+    if links.are_cut(page.prescription):
         raise problems.forbidden_link()
     return page, link
 

@@ -6,7 +6,7 @@ import re
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from prescriptions import audit, delivery, erasure, links, problems, variants
+from prescriptions import audit, delivery, links, problems, variants
 from prescriptions import document as whole_document
 from prescriptions.actors import LINK
 from prescriptions.links import Link
@@ -30,7 +30,7 @@ def _opened(token: str, rx: str) -> tuple[Prescription, Link]:
         raise problems.not_found()
     if prescription.erased_at is not None:
         raise problems.erased()
-    if erasure.links_are_cut(prescription):
+    if links.are_cut(prescription):
         raise problems.forbidden_link()
     return prescription, link
 
