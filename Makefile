@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes
-# More options for the command behind run, test and bench, as in: make test ARGS="tests/runstack -x"
+# More options for the command behind run, test and bench, as in: make test ARGS="tests/rxproject/local/stack -x"
 ARGS ?=
 
 .PHONY: help
@@ -58,7 +58,7 @@ test: $(VENV)/.dev $(FRONT) ## every test
 
 .PHONY: soak
 soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
-	RX_SOAK=10000 $(PY) -m pytest tests/transforms/test_sandbox_soak.py
+	RX_SOAK=10000 $(PY) -m pytest tests/transforms/sandbox/test_soak.py
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types, layers, migrations, container files
@@ -88,7 +88,7 @@ bench: $(VENV)/.dev ## benchmarks against named peers
 
 .PHONY: demo-shots
 demo-shots: $(VENV)/.dev $(FRONT) ## pictures of the real pages for docs/; needs Debian's chromium
-	$(PY) -m rxproject.demo.shots $(ARGS)
+	$(PY) -m rxproject.local.shots $(ARGS)
 
 .PHONY: requirements
 requirements: | $(PY) ## compile requirements*.txt from requirements*.in

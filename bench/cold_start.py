@@ -35,7 +35,7 @@ class Context:
 
 
 def ours(event: dict[str, Any]) -> Any:
-    from transforms.handler import handler
+    from transforms.function.handler import handler
 
     return handler(event, Context())
 
@@ -179,7 +179,7 @@ def main() -> None:
         print(json.dumps(CONTENDERS[who](json.loads(Path(path).read_text()))))
         return
 
-    from rxproject.runstack import Stack
+    from rxproject.local.stack import Stack
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -23,9 +23,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.served import Service, report, service
-from rxproject.demo import samples
-from rxproject.runstack import binaries, readiness
-from rxproject.runstack.ports import LOOPBACK, pick
+from rxproject.local import samples
+from rxproject.local.stack import binaries, readiness
+from rxproject.local.stack.ports import LOOPBACK, pick
 from transforms.version import PIPELINE
 
 SIZES = {"7 kB": 7 * 1024, "140 kB": 140 * 1024}

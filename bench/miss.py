@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from bench.served import Service, percentile, report, service
-from rxproject.demo import samples
+from rxproject.local import samples
 from transforms import sandbox
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.render import RenderJob
-from transforms.spec import Stored
+from transforms.request.spec import Stored
 
 GOAL_RATIO, GOAL_DISPATCH_MS, GOAL_WAKE_MS = 1.15, 5.0, 5.0
 STEPS = ("fetch", "render", "put")
@@ -45,7 +45,7 @@ def miss(client: httpx.Client, url: str) -> tuple[float, float, float]:
 
 def alone(running: Service, body: dict[str, Any], stored: str) -> float:
     """Milliseconds of the same fetch, render and put, by the renderer's own identity and sandbox."""
-    from prescriptions import storage
+    from prescriptions.infra import storage
 
     page, rx = body["pages"][0], body["id"]
     [original] = running.stack.s3_client("bootstrap").list_objects_v2(Bucket="rx-originals", Prefix=rx)["Contents"]

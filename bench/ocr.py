@@ -23,13 +23,13 @@ from typing import Any, Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from rxproject.demo import paper
-from rxproject.demo.content import content
-from rxproject.demo.ink import PixelBrush
+from rxproject.local.samples import paper
+from rxproject.local.samples.content import content
+from rxproject.local.samples.ink import PixelBrush
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.render import RenderJob, render
-from transforms.spec import Spec
+from transforms.request.spec import Spec
 
 DPI: Final = 200  # what a 12 MP photo of A4 comes to, less the desk around it
 SHADED: Final = ("shadow", "uneven light")

@@ -19,8 +19,8 @@ from bench.cold_start import document, photo
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.render import RenderJob, render
+from transforms.request.spec import Stored
 from transforms.sandbox import Sandbox
-from transforms.spec import Stored
 
 GOAL_MS: Final = 5
 SETTLE_SECONDS: Final = 0.25  # until a spare is ready and nothing runs beside what is measured

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from rxproject.runstack.stack import Stack
+from rxproject.local.stack.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "bench"

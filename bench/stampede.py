@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.served import Service, report, service
-from rxproject.demo import samples
+from rxproject.local import samples
 
 GOAL_APART_MS, GOAL_SLOW_RATIO = 250.0, 1.3
 # A render of well under a second, and one of more.

@@ -23,12 +23,12 @@ from typing import Any, Final
 
 from PIL import Image, ImageOps
 
-import transforms.vips
+import transforms.pixels.vips
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.limits import LIMITS
 from transforms.render import RenderJob, render
-from transforms.spec import Spec
+from transforms.request.spec import Spec
 
 Make = Callable[[bytes, int, int], bytes]
 PAGES: Final = LIMITS.pdf_pages
@@ -168,7 +168,7 @@ def _jpeg(image: Image.Image) -> bytes:
 
 def peers(kind: SourceType) -> dict[str, Callable[[Case, bytes], bytes]]:
     if kind is SourceType.PDF:
-        from transforms import poppler
+        from transforms.pdf import poppler
 
         return {"ours": ours, **({"pdf2image": pdf2image_default} if poppler.available() else {})}
     found = {"ours": ours, "pillow": pillow, "naive": naive, "thumbnail": thumbnail}

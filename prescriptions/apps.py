@@ -9,4 +9,4 @@ class PrescriptionsConfig(AppConfig):
     verbose_name = _("Prescriptions")
 
     def ready(self) -> None:
-        from prescriptions import checks  # noqa: F401
+        from prescriptions.ops import checks  # noqa: F401

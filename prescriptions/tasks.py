@@ -2,14 +2,16 @@
 
 from celery import Task, shared_task
 
-from prescriptions import drafts, erasure, reconcile, rendering, sweeper
-from prescriptions.review import housekeeping
+from prescriptions.intake import drafts
+from prescriptions.upkeep import erasure, reconcile, reviews
+from prescriptions.variants import making
+from prescriptions.variants import sweep as sweeper
 
 
 @shared_task(bind=True)
 def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) -> None:
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-    rendering.make(variant_id, owner, redelivered=redelivered)
+    making.make(variant_id, owner, redelivered=redelivered)
 
 
 @shared_task
@@ -21,12 +23,12 @@ def sweep() -> None:
 
 @shared_task
 def tend_reviews() -> None:
-    housekeeping.tend()
+    reviews.tend()
 
 
 @shared_task
 def anchor_audit() -> None:
-    housekeeping.anchor()
+    reviews.anchor()
 
 
 @shared_task(time_limit=3600, soft_time_limit=3500)

@@ -2,7 +2,9 @@
 
 from django.urls import URLPattern, include, path
 
-from prescriptions.views import documents, draft_files, health, images, manifests, metrics, order_status, orders
+from prescriptions.iiif import images, manifests
+from prescriptions.ops import health, metrics_view, problem_page
+from prescriptions.order_pages import draft_files, status, upload
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
@@ -10,8 +12,8 @@ _service = "iiif/3/<str:token>/<str:identifier>"
 def _pages_of_an_order(page: str, name: str, *, bare: bool) -> list[URLPattern]:
     under = page.rstrip("/")
     return [
-        path(page, orders.OrderPage.as_view(bare=bare), name=name),
-        path(f"{under}/status", order_status.OrderStatus.as_view(bare=bare), name=f"{name}-status"),
+        path(page, upload.OrderPage.as_view(bare=bare), name=name),
+        path(f"{under}/status", status.OrderStatus.as_view(bare=bare), name=f"{name}-status"),
         path(f"{under}/files", draft_files.DraftFiles.as_view(bare=bare), name=f"{name}-files"),
         path(f"{under}/files/<str:file_id>", draft_files.DraftThumbnail.as_view(bare=bare), name=f"{name}-file"),
     ]
@@ -27,8 +29,8 @@ urlpatterns = [
     path(f"{_service}/info.json", images.info, name="info"),
     path(f"{_service}/<path:tail>", images.image, name="image"),
     path(f"generate/{_service}/<path:tail>", images.generate, name="generate"),
-    path("docs/problems", documents.problems, name="problems"),
+    path("docs/problems", problem_page.problems, name="problems"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("metrics", metrics.Metrics.as_view(), name="metrics"),
+    path("metrics", metrics_view.Metrics.as_view(), name="metrics"),
 ]

@@ -1,6 +1,6 @@
 """The Celery app.
 
-Messages are hints: the rows in the database say what has to be made (see prescriptions/sweeper.py).
+Messages are hints: the rows in the database say what has to be made (see prescriptions/variants/sweep.py).
 """
 
 import os
@@ -42,7 +42,7 @@ def warm_renderer(**_: object) -> None:
     """The first customer must not pay for the renderer's start."""
     from django.conf import settings
 
-    from prescriptions import metrics
+    from prescriptions.infra import metrics
     from transforms import sandbox
 
     if settings.RX_ROLE == "worker":
@@ -55,7 +55,7 @@ def report(**_: object) -> None:
     """Only a worker that renders counts as one (/readyz); the one that sweeps does not."""
     from django.conf import settings
 
-    from prescriptions import heartbeat
+    from prescriptions.infra import redis_client
 
     if settings.RX_ROLE == "worker":
-        heartbeat.keep_beating()
+        redis_client.keep_beating()

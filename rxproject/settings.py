@@ -4,6 +4,7 @@ Nothing here has an insecure default: without RX_SECRET_KEY and RX_LINK_KEYS the
 """
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import dj_database_url
@@ -43,7 +44,6 @@ WSGI_APPLICATION = "rxproject.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "rxproject",
     "prescriptions",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -55,11 +55,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    # The stack of one machine; the image does not have it.
+    *(["rxproject.local"] if find_spec("rxproject.local") else []),
 ]
 
 MIDDLEWARE = [
-    "prescriptions.middleware.RequestLog",
-    "prescriptions.middleware.ProblemAnswers",
+    "prescriptions.infra.middleware.RequestLog",
+    "prescriptions.infra.middleware.ProblemAnswers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -303,7 +305,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "prescriptions.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "prescriptions.problems.exception_handler",
+    "EXCEPTION_HANDLER": "prescriptions.infra.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -324,7 +326,7 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "prescriptions.logs.JsonLines"}},
+    "formatters": {"json": {"()": "prescriptions.infra.logs.JsonLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("RX_LOG_LEVEL", "INFO")},
     "loggers": {

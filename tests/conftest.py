@@ -16,8 +16,8 @@ import pytest
 from botocore.config import Config
 from django.db import connection
 
-from rxproject.demo import samples
-from rxproject.runstack.stack import Stack
+from rxproject.local import samples
+from rxproject.local.stack.stack import Stack
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -121,8 +121,8 @@ def servers(stack: Stack) -> Stack:
     from django.conf import settings
     from django.core.files.storage import storages
 
-    from prescriptions import storage
-    from prescriptions.breaker import Breaker
+    from prescriptions.infra import storage
+    from prescriptions.infra.breaker import Breaker
 
     env = stack.env_for("web")
     for name in (

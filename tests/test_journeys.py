@@ -7,7 +7,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from rxproject.demo import samples
+from rxproject.local import samples
 from tests.conftest import Site
 from transforms.version import PIPELINE
 

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from transforms.errors import TransformError
-from transforms.presets import PRESETS
 from transforms.render import RenderJob
+from transforms.request.presets import PRESETS
+from transforms.request.spec import Spec
 from transforms.sandbox import default
-from transforms.spec import Spec
 
 _OWNER = "command-line"
 

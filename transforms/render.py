@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 
-from transforms import colour, images, plan, qualities, steps, vips
 from transforms.clock import Clock
-from transforms.encode import bare, encode
-from transforms.engines import ENGINES, PDFIUM
 from transforms.errors import PageMissing, ResultTooLarge, SourceDamaged
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS
-from transforms.spec import Stored
+from transforms.pdf.engines import ENGINES, PDFIUM
+from transforms.pixels import colour, images, plan, qualities, steps, vips
+from transforms.pixels.encode import bare, encode
+from transforms.request.spec import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
         todo = _plan(job, images.size_of(source), orientation)
         clock.lap("open")
         if job.media_type is SourceType.JPEG and _is_the_page_itself(job):
-            from transforms import pdf_out
+            from transforms.pdf import write
 
-            lossless = pdf_out.from_jpeg(data, source, orientation=orientation, rotation=job.stored.rotation)
+            lossless = write.from_jpeg(data, source, orientation=orientation, rotation=job.stored.rotation)
             if lossless:
                 return lossless
         factor = 0  # libvips decodes for itself
@@ -94,17 +94,17 @@ def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | byte
 
 def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
     if _is_the_page_itself(job) and PDFIUM in engines:
-        from transforms import pdf_out
+        from transforms.pdf import write
 
-        lossless = pdf_out.from_pdf(data, job.page, rotation=job.stored.rotation)
+        lossless = write.from_pdf(data, job.page, rotation=job.stored.rotation)
         if lossless:
             return lossless
         clock.lap("decode")
 
-    from transforms import documents
+    from transforms.pdf import pages
 
     def draw(region: Box, size: Size) -> Image.Image:
-        return documents.draw_page(
+        return pages.draw_page(
             data, job.page, page=job.page_size, region=region, size=size, engines=engines, clock=clock
         )
 
@@ -176,6 +176,6 @@ def _is_the_page_itself(job: RenderJob) -> bool:
 def _encode(image: Image.Image, form: OutputFormat) -> bytes:
     if form is not OutputFormat.PDF:
         return encode(image, form)
-    from transforms import pdf_out
+    from transforms.pdf import write
 
-    return pdf_out.from_picture(bare(image))
+    return write.from_picture(bare(image))

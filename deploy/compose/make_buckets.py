@@ -9,8 +9,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rxproject.runstack.buckets import client, prepare
-from rxproject.runstack.keys import Identity
+from rxproject.buckets import Identity, client, prepare
 
 # SeaweedFS answers its health check up to a second before the first volume can be written.
 ATTEMPTS = 30

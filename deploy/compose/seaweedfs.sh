@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the four S3 identities to memory and becomes SeaweedFS (`weed mini` with the arguments given).
-# Who may do what is the same as in rxproject/runstack/buckets.py.
+# Who may do what is the same as in rxproject/buckets.py.
 set -eu
 umask 077
 

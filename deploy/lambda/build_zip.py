@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-# What transforms.handler can reach. poppler has no wheel: the second PDF engine is for servers.
+# What transforms.function.handler can reach. poppler has no wheel: the second PDF engine is for servers.
 LIBRARIES: Final = ("pillow", "pillow-heif", "pypdfium2", "img2pdf", "pikepdf", "lxml", "packaging")
 MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBCS: Final = ("2014", "_2_17", "_2_24", "_2_26", "_2_27", "_2_28", "_2_31", "_2_34")  # Amazon Linux 2023 has 2.34

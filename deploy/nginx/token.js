@@ -1,4 +1,4 @@
-// Link tokens, verified exactly as prescriptions/links.py does (tests/vectors/links.json proves it).
+// Link tokens, verified exactly as prescriptions/variants/links.py does (tests/vectors/links.json proves it).
 // Pure: no request, no clock, no environment. Must never say why a token was refused.
 import crypto from 'crypto';
 

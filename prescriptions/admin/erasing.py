@@ -1,5 +1,6 @@
-"""Erasure from the admin: asked for on one page, confirmed on another, proved on the first. `prescriptions.erasure`
-does it; nothing is deleted here.
+"""Erasure from the admin: asked for on one page, confirmed on another, proved on the first.
+
+`prescriptions.upkeep.erasure` does it; nothing is deleted here.
 """
 
 from typing import Any
@@ -15,12 +16,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from prescriptions import actors, audit, erasure
-from prescriptions.admin import faces
+from prescriptions import audit
+from prescriptions.admin import chips
 from prescriptions.admin.base import may
+from prescriptions.audit import actors
+from prescriptions.infra.problems import Problem
+from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import AuditEvent, Prescription, Variant
-from prescriptions.problems import Problem
-from prescriptions.storage import StorageUnavailable
+from prescriptions.upkeep import erasure
 
 
 def allowed(request: HttpRequest) -> bool:
@@ -75,14 +78,14 @@ def proof(prescription: Prescription) -> SafeString | str:
     if prescription.erased_at is None:
         return ""
     event = AuditEvent.objects.filter(rx=prescription.pk, verb=audit.Verb.ERASED).order_by("seq").first()
-    lines = [_("Closed for everybody: %(at)s") % {"at": faces.moment(prescription.erased_at)}]
+    lines = [_("Closed for everybody: %(at)s") % {"at": chips.moment(prescription.erased_at)}]
     if event is not None:
         lines.append(
             _("Erased by %(who)s; event %(seq)d of the audit trail, hash %(hash)s")
             % {"who": event.actor_name or event.actor, "seq": event.seq, "hash": event.hash}
         )
     lines.append(
-        _("Storage proved empty: %(at)s") % {"at": faces.moment(prescription.purged_at)}
+        _("Storage proved empty: %(at)s") % {"at": chips.moment(prescription.purged_at)}
         if prescription.purged_at
         else _("Storage not proved empty yet; the next sweep looks again")
     )

@@ -7,9 +7,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from prescriptions import actors, audit, links, variants
+from prescriptions import audit
 from prescriptions.admin.base import may, reference
+from prescriptions.audit import actors
 from prescriptions.models import Page, Prescription
+from prescriptions.variants import asking, links
 
 
 def tokens(request: HttpRequest, prescriptions: Iterable[Prescription]) -> dict[str, str]:
@@ -28,7 +30,7 @@ def tokens(request: HttpRequest, prescriptions: Iterable[Prescription]) -> dict[
 
 def thumbnail(page: Page, token: str) -> SafeString:
     """The page's thumbnail by its variant's own URL (made when somebody first looks), turned as the reviewer set it."""
-    stored = variants.preset_of(page, "thumb")
+    stored = asking.preset_of(page, "thumb")
     sides = (stored.size.width, stored.size.height)
     width, height = sides if page.rotation % 180 == 0 else sides[::-1]
     return format_html(
@@ -42,5 +44,5 @@ def thumbnail(page: Page, token: str) -> SafeString:
 
 def opening_preview(page: Page, token: str) -> SafeString:
     """The thumbnail as a link to the page in the size to read it."""
-    address = links.variant_path(page.prescription_id, page.number, variants.preset_of(page, "preview"), token)
+    address = links.variant_path(page.prescription_id, page.number, asking.preset_of(page, "preview"), token)
     return format_html('<a href="{}">{}</a>', address, thumbnail(page, token))

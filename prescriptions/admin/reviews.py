@@ -20,12 +20,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from prescriptions import actors
-from prescriptions.admin import faces, pictures
+from prescriptions.admin import chips as faces
+from prescriptions.admin import pictures
 from prescriptions.admin.base import Listing, ReadOnly, may, reference
 from prescriptions.admin.uploads import found
+from prescriptions.audit import actors
+from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Review, ReviewStatus
-from prescriptions.problems import Problem
 from prescriptions.review import queue
 from prescriptions.review.rules import TERMINAL
 from prescriptions.review.transitions import HURRY
@@ -137,7 +138,7 @@ class ReviewAdmin(ReadOnly):
             row.link_token, row.seen_at = tokens.get(row.pk, ""), now  # type: ignore[attr-defined]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        from prescriptions.review_pages.context import undo_offer  # which shows this module's chips
+        from prescriptions.admin.review_page.context import undo_offer  # which shows this module's chips
 
         context: dict[str, Any] = {"title": _("Work queue"), "may_claim": may(request, "claim_review")}
         context["offer"] = undo_offer(request)
@@ -212,7 +213,7 @@ class ReviewAdmin(ReadOnly):
 
     # --- What may be done with it -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        from prescriptions.review_pages.urls import review_urls
+        from prescriptions.admin.review_page.urls import review_urls
 
         own = path("next/", self.admin_site.admin_view(require_POST(self.start)), name="rx-review-next")
         return [own, *review_urls(self.admin_site), *super().get_urls()]

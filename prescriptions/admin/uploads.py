@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin import erasing, faces, pictures
+from prescriptions.admin import chips, erasing, pictures
 from prescriptions.admin.base import ReadOnly, ReadOnlyInline, kibibytes, may, prefixed, reference
 from prescriptions.models import Document, Page, Prescription
 
@@ -52,7 +52,7 @@ class PageInline(ReadOnlyInline):
 
     @admin.display(description=_("picture"))
     def picture(self, page: Page) -> SafeString | str:
-        return pictures.opening_preview(page, self.token) if self.token else faces.NONE
+        return pictures.opening_preview(page, self.token) if self.token else chips.NONE
 
     @admin.display(description=_("pixels"))
     def pixels(self, page: Page) -> str:
@@ -144,7 +144,7 @@ class PrescriptionAdmin(ReadOnly):
     @admin.display(description=_("page 1"))
     def picture(self, prescription: Prescription) -> SafeString | str:
         token, pages = prescription.link_token, list(prescription.pages.all())  # type: ignore[attr-defined]
-        return pictures.opening_preview(pages[0], token) if token and pages else faces.NONE
+        return pictures.opening_preview(pages[0], token) if token and pages else chips.NONE
 
     @admin.display(description=_("reference"))
     def name(self, prescription: Prescription) -> SafeString:
@@ -156,7 +156,7 @@ class PrescriptionAdmin(ReadOnly):
 
     @admin.display(description=_("received"), ordering="created_at")
     def received(self, prescription: Prescription) -> str:
-        return faces.moment(prescription.created_at)
+        return chips.moment(prescription.created_at)
 
     @admin.display(description=_("pages"))
     def page_count(self, prescription: Prescription) -> int:
@@ -165,9 +165,9 @@ class PrescriptionAdmin(ReadOnly):
     @admin.display(description=_("review"))
     def state(self, prescription: Prescription) -> SafeString | str:
         if prescription.erased_at is not None:
-            return faces.status_chip("erased")
+            return chips.status_chip("erased")
         review = getattr(prescription, "review", None)
-        return faces.NONE if review is None else faces.status_chip(review.status)
+        return chips.NONE if review is None else chips.status_chip(review.status)
 
     @admin.display(description=_("proof of erasure"))
     def proof(self, prescription: Prescription) -> SafeString | str:

@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from prescriptions import claims
-from prescriptions.admin import faces
+from prescriptions.admin import chips
 from prescriptions.admin.base import ReadOnly, kibibytes, may, reference
 from prescriptions.models import Variant, VariantState
+from prescriptions.variants import claims
 
 _GIVEN_UP = (VariantState.DEAD, VariantState.FAILED)
 
@@ -82,7 +82,7 @@ class VariantAdmin(ReadOnly):
 
     @admin.display(description=_("asked for"), ordering="created_at")
     def asked(self, variant: Variant) -> str:
-        return faces.moment(variant.created_at)
+        return chips.moment(variant.created_at)
 
     @admin.display(description=_("pixels"))
     def pixels(self, variant: Variant) -> str:

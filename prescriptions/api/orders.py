@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import orders
 from prescriptions.api.permissions import client_of
 from prescriptions.api.schema import problems
 from prescriptions.api.serializers import OrderLinkRequestSerializer, OrderLinkSerializer
+from prescriptions.intake import order_links
 
 
 class OrderLinks(APIView):
@@ -26,7 +26,7 @@ class OrderLinks(APIView):
     def post(self, request: Request) -> Response:
         asked = OrderLinkRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        link = orders.mint(
+        link = order_links.mint(
             order_ref=asked.validated_data["order_ref"],
             client=client_of(request),
             expires_in=asked.validated_data["expires_in"],
@@ -34,8 +34,8 @@ class OrderLinks(APIView):
         )
         body = {
             "order_ref": link.order_ref,
-            "url": request.build_absolute_uri(orders.page_path(link)),
-            "upload_url": request.build_absolute_uri(orders.upload_path(link)),
+            "url": request.build_absolute_uri(order_links.page_path(link)),
+            "upload_url": request.build_absolute_uri(order_links.upload_path(link)),
             "expires_at": datetime.fromtimestamp(link.expires, UTC),
         }
         return Response(OrderLinkSerializer(body).data, status=201, headers={"Cache-Control": "no-store"})

@@ -13,13 +13,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import actors, audit, delivery, document, erasure, intake, problems
+from prescriptions import audit
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import client_of, visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
-from prescriptions.keys import original_key
+from prescriptions.audit import actors
+from prescriptions.infra import problems
+from prescriptions.intake import accepting
 from prescriptions.models import Prescription
+from prescriptions.upkeep import erasure
+from prescriptions.variants import delivery, whole_pdf
+from transforms.keys import original_key
 
 
 def find(request: Request, rx: str) -> Prescription:
@@ -79,7 +84,7 @@ class PrescriptionList(ListAPIView[Prescription]):
     )
     def post(self, request: Request) -> Response:
         """Upload one or more files as one prescription. All of them are kept, or none."""
-        prescription = intake.accept(
+        prescription = accepting.accept(
             request.FILES.getlist("files"),
             client=client_of(request),
             order_ref=str(request.POST.get("order_ref", "")),
@@ -160,8 +165,8 @@ class WholeDocument(APIView):
         responses={(200, "application/pdf"): bytes, **problems_of(400, 404, 410, 422, 429)},
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
-        a4 = document.fit(request.query_params.get("fit"))
+        a4 = whole_pdf.fit(request.query_params.get("fit"))
         prescription = find(request, rx)
-        file = document.whole(prescription, a4=a4, wait=settings.RX_WAIT)
+        file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
         audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
         return delivery.document(file, rx=rx)

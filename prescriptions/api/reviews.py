@@ -13,15 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import actors, orderlines
-from prescriptions import problems as answers
-from prescriptions.actors import Actor
 from prescriptions.api.permissions import visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import ReasonSerializer
+from prescriptions.audit import actors
+from prescriptions.audit.actors import Actor
+from prescriptions.infra import problems as answers
+from prescriptions.infra.problems import Problem
 from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus
-from prescriptions.problems import Problem
-from prescriptions.review import clarifications, decisions, queue
+from prescriptions.review import clarifications, decisions, order_lines, queue
 from prescriptions.review.payload import CHECKLIST, clean
 from prescriptions.review.publication import published
 
@@ -220,7 +220,7 @@ class OrderLines(APIView):
         review = _find(request, rx)
         asked = OrderLineSerializer(data=request.data, many=True)
         asked.is_valid(raise_exception=True)
-        rows = orderlines.replace(review.pk, asked.validated_data, actor=actors.of(request))
+        rows = order_lines.replace(review.pk, asked.validated_data, actor=actors.of(request))
         return Response(OrderLineSerializer(rows, many=True).data)
 
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from prescriptions.api.serializers import ProblemSerializer
-from prescriptions.problems import MEDIA_TYPE
+from prescriptions.infra.problems import MEDIA_TYPE
 
 _ALWAYS = (401, 403, 503)
 

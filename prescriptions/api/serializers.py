@@ -7,7 +7,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from prescriptions import links, variants
 from prescriptions.models import (
     REFERENCE,
     CustomerAction,
@@ -21,7 +20,8 @@ from prescriptions.models import (
     VariantState,
 )
 from prescriptions.review.publication import published
-from transforms.presets import PRESETS
+from prescriptions.variants import asking, links
+from transforms.request.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.
 _EXPLAINED = (ReviewStatus.REJECTED, ReviewStatus.WITHDRAWN)
@@ -59,7 +59,7 @@ class PageSerializer(serializers.ModelSerializer[Page]):
         token = self._token(page)
         return {
             name: self._request().build_absolute_uri(
-                links.variant_path(page.prescription_id, page.number, variants.preset_of(page, name), token)
+                links.variant_path(page.prescription_id, page.number, asking.preset_of(page, name), token)
             )
             for name in PRESETS
         }

@@ -12,16 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from prescriptions import delivery, links, problems, storage, variants
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import visible
 from prescriptions.api.prescriptions import find
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
+from prescriptions.infra import problems, storage
 from prescriptions.models import Page, Variant, VariantState
-from prescriptions.review import redactions
-from transforms.presets import PRESETS
-from transforms.spec import Spec, Stored
+from prescriptions.variants import asking, delivery, links, redactions
+from transforms.request.presets import PRESETS
+from transforms.request.spec import Spec, Stored
 from transforms.version import PIPELINE
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
@@ -55,17 +55,17 @@ class PageVariant(APIView):
         stored = _resolve(page, spec)
         row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
         if row is not None and storage.variant_exists(row.key):
-            variants.served(page, stored)
+            asking.served(page, stored)
             return _to_variant(page, stored, how="hit", started=None)
         prefer = request.headers.get("Prefer", "")
         if "respond-async" in prefer:
-            outcome = variants.ask(page, stored)
+            outcome = asking.ask(page, stored)
             if outcome.how == "hit":
                 return _to_variant(page, stored, how="hit", started=None)
             return _accepted(request, outcome.variant)
         asked = _WAIT.search(prefer)
         started = time.perf_counter()
-        outcome = variants.obtain(
+        outcome = asking.obtain(
             page, stored, wait=min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
         )
         return _to_variant(page, stored, how=outcome.how, started=started)
@@ -97,7 +97,7 @@ class Job(APIView):
             raise problems.erased()
         if variant.state == VariantState.READY:
             return _to_variant(variant.page, Stored.parse(variant.stored), how="hit", started=None)
-        problem = variants.failure(variant)
+        problem = asking.failure(variant)
         if problem is not None:
             raise problem
         return Response(JobSerializer(variant).data, headers={"Retry-After": "1", "Cache-Control": "no-store"})
@@ -114,8 +114,8 @@ def _page(request: Request, rx: str, number: int) -> Page:
 
 def _resolve(page: Page, spec: str) -> Stored:
     if spec in PRESETS:
-        return variants.preset_of(page, spec)
-    return redactions.resolve(Spec.parse(spec), page, oversize=variants.oversize())
+        return asking.preset_of(page, spec)
+    return redactions.resolve(Spec.parse(spec), page, oversize=asking.oversize())
 
 
 def _to_variant(page: Page, stored: Stored, *, how: str, started: float | None) -> HttpResponse:

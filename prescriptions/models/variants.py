@@ -4,9 +4,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.keys import variant_key
 from prescriptions.models.identifiers import new_identifier
 from prescriptions.models.uploads import Page
+from transforms.keys import variant_key
 
 
 class VariantState(models.TextChoices):

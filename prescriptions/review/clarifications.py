@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from prescriptions.actors import SYSTEM, Actor
+from prescriptions.audit.actors import SYSTEM, Actor
+from prescriptions.infra.problems import Problem
 from prescriptions.models import ClarificationMessage, MessageAuthor, Review, ReviewStatus
-from prescriptions.problems import Problem
 from prescriptions.review.payload import clean
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import load, transition

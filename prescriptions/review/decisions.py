@@ -9,9 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from prescriptions.actors import SYSTEM, Actor
+from prescriptions.audit.actors import SYSTEM, Actor
+from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
-from prescriptions.problems import Problem
 from prescriptions.review import payload
 from prescriptions.review.payload import Case, Decision
 from prescriptions.review.rules import OUTCOMES, Action

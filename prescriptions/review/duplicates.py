@@ -12,16 +12,17 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from prescriptions import storage
-from prescriptions.keys import original_key
+from prescriptions.infra import storage
 from prescriptions.models import Document, Page, Review, ReviewStatus
-from transforms import sandbox, skew
+from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
-from transforms.likeness import SPEC, distance, likeness
+from transforms.keys import original_key
+from transforms.measure import skew
+from transforms.measure.perceptual_hash import SPEC, distance, likeness
 from transforms.render import RenderJob
-from transforms.spec import Spec
+from transforms.request.spec import Spec
 
 log = logging.getLogger("rx.duplicates")
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from prescriptions import audit
-from prescriptions.actors import CUSTOMER, SYSTEM, Actor
+from prescriptions.audit.actors import CUSTOMER, SYSTEM, Actor
 from prescriptions.models import ClarificationMessage, OrderLine, Page, Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.review import duplicates
 from prescriptions.review.publication import published

@@ -4,9 +4,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
-from prescriptions.actors import Actor
+from prescriptions.audit.actors import Actor
+from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Page
-from prescriptions.problems import Problem, not_found
 from prescriptions.review.transitions import load
 
 _QUARTER_TURNS = (0, 90, 180, 270)

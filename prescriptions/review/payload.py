@@ -11,8 +11,8 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode
-from prescriptions.problems import Problem
 from prescriptions.review.rules import Action
 
 # What makes a prescription valid: the keys are the contract, the words are for the screens.

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
-from prescriptions.actors import SYSTEM, Actor, staff
+from prescriptions.audit.actors import SYSTEM, Actor, staff
+from prescriptions.infra.problems import Problem
 from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
-from prescriptions.problems import Problem
 from prescriptions.review import warm
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition

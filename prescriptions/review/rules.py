@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from prescriptions.actors import ActorKind
+from prescriptions.audit.actors import ActorKind
 from prescriptions.models import ReviewStatus as S
 
 

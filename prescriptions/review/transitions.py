@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
-from prescriptions.actors import Actor
+from prescriptions.audit.actors import Actor
+from prescriptions.infra.problems import Problem, erased, not_found
 from prescriptions.models import Prescription, Review, ReviewStatus
-from prescriptions.problems import Problem, erased, not_found
 from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RULES, Action, Rule, allowed
 
 # Above every priority that a person sets.

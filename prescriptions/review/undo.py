@@ -10,9 +10,9 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from prescriptions.actors import Actor
+from prescriptions.audit.actors import Actor
+from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
-from prescriptions.problems import Problem
 from prescriptions.review import queue
 from prescriptions.review.publication import DECIDED
 from prescriptions.review.rules import OUTCOMES, Action

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Iterator
 
-from prescriptions import variants
+from prescriptions.infra.problems import Problem
+from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import Page, Variant
-from prescriptions.problems import Problem
-from prescriptions.storage import StorageUnavailable
-from transforms.spec import Stored
+from prescriptions.variants import asking
+from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
 log = logging.getLogger("rx.warm")
@@ -33,7 +33,7 @@ def warm(rx: str, *, following: str | None = None) -> int:
             continue
         known.add((page.pk, str(stored)))
         try:
-            variants.ask(page, stored)
+            asking.ask(page, stored)
         except (Problem, StorageUnavailable) as error:
             log.info("not warmed", extra={"reason": type(error).__name__})
             break  # busy or down: the reviewer's own request will say so
@@ -43,4 +43,4 @@ def warm(rx: str, *, following: str | None = None) -> int:
 
 def _wanted(pages: list[Page]) -> Iterator[tuple[Page, Stored]]:
     for preset in ("review", "thumb"):  # the viewer draws tiles only for who zooms in further than the first image goes
-        yield from ((page, variants.preset_of(page, preset)) for page in pages)
+        yield from ((page, asking.preset_of(page, preset)) for page in pages)

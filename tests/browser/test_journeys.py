@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
-from prescriptions import links
-from rxproject.demo import samples
-from rxproject.runstack.stack import Stack
+from prescriptions.variants import links
+from rxproject.local import samples
+from rxproject.local.stack.stack import Stack
 from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.people import (
     ALPRAZOLAM,

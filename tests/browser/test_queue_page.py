@@ -6,7 +6,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from rxproject.demo import samples
+from rxproject.local import samples
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
 from tests.conftest import Site
 

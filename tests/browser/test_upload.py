@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Page, Request, Route, expect
 
-from rxproject.demo import samples
+from rxproject.local import samples
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
 from tests.conftest import Site
-from tests.orders.pseudo import spoken, untranslated
+from tests.prescriptions.order_pages.pseudo import spoken, untranslated
 
 Files = dict[str, Path]
 _orders = iter(range(1, 1000))
@@ -337,12 +337,12 @@ def pseudo_language() -> Iterator[None]:
 def test_longer_words_break_no_layout(
     pseudo_language: None, servers: object, live_server: Any, open_page: OpenPage, files: Files, size: dict[str, int]
 ) -> None:
-    from prescriptions import orders
+    from prescriptions.intake import order_links
 
-    link = orders.mint(order_ref="A-1", client="shop", expires_in=600)
+    link = order_links.mint(order_ref="A-1", client="shop", expires_in=600)
     page = open_page(viewport=size)
     page.route("**/iiif/**", lambda route: route.abort())  # nobody is here to make them
-    page.goto(live_server.url + orders.page_path(link))
+    page.goto(live_server.url + order_links.page_path(link))
     choose(page, files, "blurred.jpg", "three.pdf", "scan.bmp")
     expect(page.locator(".advice:not([hidden])")).to_be_visible()
     check_layout(page)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import viewer_site
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible
 from tests.browser.viewer_site import RX, SIZES
-from transforms.presets import preset, tiles
+from transforms.request.presets import preset, tiles
 
 OSD = "**/openseadragon.min.js"
 # Two frames: one in which what was asked for is laid out, one in which it is drawn.

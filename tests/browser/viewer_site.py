@@ -12,8 +12,8 @@ from django.urls import path, re_path
 from PIL import Image, ImageDraw, ImageFont
 
 from transforms.geometry import Size
-from transforms.presets import preset
-from transforms.spec import Stored
+from transforms.request.presets import preset
+from transforms.request.spec import Stored
 
 RX: Final = "0123456789abcdef0123456789abcdef"
 SIZES: Final = {1: Size(2480, 3508), 2: Size(3600, 2400), 3: Size(5000, 7000)}

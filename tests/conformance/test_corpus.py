@@ -14,13 +14,13 @@ from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions import rendering
 from prescriptions.api import authentication
 from prescriptions.models import Document, Prescription, Variant, VariantState
+from prescriptions.variants import making
 from tests.conformance import hostile
 from tests.prescriptions.conftest import assert_problem, file
 from tests.transforms import bombs
-from tests.transforms.test_result_limit import NOISE, library_with_limit
+from tests.transforms.sandbox.test_result_limit import NOISE, library_with_limit
 from transforms import sandbox
 
 CORPUS: Final = Path(__file__).parents[3] / "shared" / "corpus"
@@ -63,7 +63,7 @@ class AtOnce:
     """A backend that makes the variant before it returns: nothing is left to wait for."""
 
     def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
-        rendering.make(variant_id, owner)
+        making.make(variant_id, owner)
 
 
 class Service:

@@ -11,7 +11,7 @@ import pytest
 from iiif_validator.validator import ValidationInfo
 from PIL import Image
 
-from rxproject.runstack.stack import Stack
+from rxproject.local.stack.stack import Stack
 from tests.conftest import Site
 
 VALIDATOR = Path(sys.executable).with_name("iiif-validate.py")

@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from rxproject.runstack.components import Component, Sizes, components
-from rxproject.runstack.keys import Keys
-from rxproject.runstack.ports import Ports
-from rxproject.runstack.roles import Environments, Role
-from rxproject.runstack.state import StateDir
+from rxproject.local.stack.components import Component, Sizes, components
+from rxproject.local.stack.keys import Keys
+from rxproject.local.stack.ports import Ports
+from rxproject.local.stack.roles import Environments, Role
+from rxproject.local.stack.state import StateDir
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from rxproject import settings
+from rxproject.buckets import ORIGINALS, REGION, VARIANTS, Identity
 from rxproject.edge import EDGE_NAMES, EDGE_SECRETS
-from rxproject.runstack import edge as runstack_edge
-from rxproject.runstack.buckets import ORIGINALS, REGION, VARIANTS
-from rxproject.runstack.keys import Identity
-from rxproject.runstack.roles import Role
+from rxproject.local.stack import edge as runstack_edge
+from rxproject.local.stack.roles import Role
 from tests.deploy.composefile import (
     DJANGO,
     ONLY_IN_CONTAINERS,

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from rxproject.buckets import ORIGINALS, VARIANTS, Identity, client, identities_file
 from rxproject.edge import render
-from rxproject.runstack import binaries, readiness
-from rxproject.runstack.buckets import ORIGINALS, VARIANTS, client, identities_file
-from rxproject.runstack.keys import Identity
-from rxproject.runstack.ports import Ports, pick
+from rxproject.local.stack import binaries, readiness
+from rxproject.local.stack.ports import Ports, pick
 from tests.deploy.composefile import ROOT, SERVICES, fill
 
 SCRIPTS = ROOT / "deploy" / "compose"

@@ -13,7 +13,7 @@ from threading import Event
 import httpx
 import pytest
 
-from rxproject.demo import samples
+from rxproject.local import samples
 from tests.conftest import Site
 from tests.faults.test_recovery import WaitUntil, state_of
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from rxproject.demo import samples
-from rxproject.runstack.stack import Stack
+from rxproject.local import samples
+from rxproject.local.stack.stack import Stack
 from tests.conftest import Site
 from tests.faults.test_recovery import WaitUntil, caught_rendering, state_of
 

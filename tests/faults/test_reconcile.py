@@ -14,11 +14,12 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions import claims, rendering, storage
-from prescriptions import reconcile as module
+from prescriptions.infra import storage
 from prescriptions.models import Document, Page, Prescription, Variant, new_identifier
-from prescriptions.reconcile import Report, reconcile
-from rxproject.runstack.stack import Stack
+from prescriptions.upkeep import reconcile as module
+from prescriptions.upkeep.reconcile import Report, reconcile
+from prescriptions.variants import claims, making
+from rxproject.local.stack.stack import Stack
 from tests.faults.test_recovery import WaitUntil
 from tests.prescriptions.conftest import another_client, claim, objects, page, upload  # noqa: F401
 from transforms.version import PIPELINE
@@ -65,7 +66,7 @@ def made(page: Page) -> list[Variant]:  # noqa: F811
     """Three variants, ready."""
     rows = [claim(page, spec) for spec in SPECS]
     for row in rows:
-        rendering.make(row.id, row.owner)
+        making.make(row.id, row.owner)
         row.refresh_from_db()
         assert row.state == "ready"
     return rows
@@ -156,7 +157,7 @@ def test_a_row_whose_object_expired_goes_and_comes_back_when_asked(made: list[Va
 
     assert set(Variant.objects.values_list("pk", flat=True)) == {row.pk for row in made[1:]}
     again = claim(made[0].page, made[0].stored)
-    rendering.make(again.id, again.owner)
+    making.make(again.id, again.owner)
     assert exists(made[0].key)
 
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 import redis
 
-from rxproject.demo import samples
-from rxproject.runstack import binaries, readiness
-from rxproject.runstack.edge import prepare_home
-from rxproject.runstack.ports import pick
+from rxproject.local import samples
+from rxproject.local.stack import binaries, readiness
+from rxproject.local.stack.edge import prepare_home
+from rxproject.local.stack.ports import pick
 from tests.conftest import Site
 from transforms.version import PIPELINE
 

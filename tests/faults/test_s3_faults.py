@@ -14,14 +14,15 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from prescriptions import claims, links, rendering, storage
-from prescriptions.breaker import Breaker
+from prescriptions.infra import storage
+from prescriptions.infra.breaker import Breaker
 from prescriptions.models import Page, Variant, new_identifier
-from rxproject.runstack.stack import Stack
+from prescriptions.variants import claims, links, making
+from rxproject.local.stack.stack import Stack
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.faults.test_recovery import WaitUntil
 from tests.prescriptions.conftest import assert_problem, claim, objects, page, upload  # noqa: F401
-from transforms.spec import Stored
+from transforms.request.spec import Stored
 
 TRIES = 4
 READ_SECONDS = 0.4
@@ -194,7 +195,7 @@ def test_a_truncated_original_is_never_rendered(page: Page, proxy: FaultProxy, s
     variant = claim(page)
     proxy.faults = [Fault(Kind.TRUNCATE, frozenset({"GET"}), path="rx-originals", after=page.document.size // 2)]
 
-    rendering.make(variant.id, variant.owner)
+    making.make(variant.id, variant.owner)
 
     # then nothing is stored, it is the machinery's fault, and the next try makes it
     variant.refresh_from_db()
@@ -202,7 +203,7 @@ def test_a_truncated_original_is_never_rendered(page: Page, proxy: FaultProxy, s
     assert objects(servers, "rx-variants", page.prescription_id) == []
     proxy.faults = []
     Variant.objects.update(state="queued", owner="next")
-    rendering.make(variant.id, "next")
+    making.make(variant.id, "next")
     variant.refresh_from_db()
     assert (variant.state, variant.attempts) == ("ready", 2)
 
@@ -216,7 +217,7 @@ def test_a_damaged_original_is_never_rendered(page: Page, proxy: FaultProxy, ser
     admin.put_object(Bucket="rx-originals", Key=key, Body=whole[:-9] + b"damaged!!")
     variant = claim(page)
 
-    rendering.make(variant.id, variant.owner)
+    making.make(variant.id, variant.owner)
 
     variant.refresh_from_db()
     assert (variant.state, variant.error_code) == ("retry", claims.TROUBLE)
@@ -234,7 +235,7 @@ def test_no_request_is_a_miss_because_s3_is_in_trouble(
     # given a variant that is there, and S3 in trouble
     stored = Stored.parse("full/150,200/0/default.webp")
     variant = claim(page, str(stored))
-    rendering.make(variant.id, variant.owner)
+    making.make(variant.id, variant.owner)
     Variant.objects.update(ready_at=timezone.now() - timedelta(minutes=1))  # of this moment, it would be believed
     before = Variant.objects.values().get()
     writes = proxy.count("PUT")

@@ -13,10 +13,10 @@ import httpx
 import psycopg
 import pytest
 
-from rxproject.demo import samples
-from rxproject.runstack.stack import Stack
+from rxproject.local import samples
+from rxproject.local.stack.stack import Stack
 from tests.conftest import PROJECT, Site
-from tests.review.test_postgresql import postgresql  # noqa: F401
+from tests.prescriptions.review.test_postgresql import postgresql  # noqa: F401
 
 CLIENTS = 200
 # PostgreSQL's own default is 100, and three are kept for its owner.
@@ -25,7 +25,7 @@ CONNECTIONS = 60
 
 def test_claims_are_the_same(postgresql: str) -> None:  # noqa: F811
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/prescriptions/test_claims.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/prescriptions/variants/test_claims.py"],
         cwd=PROJECT,
         env={**os.environ, "RX_DATABASE_URL": postgresql},
         capture_output=True,

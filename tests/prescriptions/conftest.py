@@ -16,13 +16,17 @@ from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions import claims, heartbeat, intake, storage, wakeups
 from prescriptions.api import authentication
-from prescriptions.breaker import Breaker
+from prescriptions.infra import redis_client, storage
+from prescriptions.infra.breaker import Breaker
+from prescriptions.intake import accepting
 from prescriptions.models import Document, Page, Prescription, Variant
-from prescriptions.views import health
-from rxproject.runstack.stack import Stack
-from transforms.spec import Stored
+from prescriptions.ops import health
+from prescriptions.variants import claims, waiting
+from rxproject.local.stack.stack import Stack
+from tests.prescriptions.customer import customer, link, originals  # noqa: F401
+from tests.prescriptions.staff import make, seeded, staff  # noqa: F401
+from transforms.request.spec import Stored
 
 # Nothing listens on the port for TCP multiplexers; connections to it are refused at once.
 CLOSED = "127.0.0.1:1"
@@ -47,7 +51,7 @@ def upload(servers: Stack, db: None) -> Upload:
     """Takes files in as the API does: rows here, originals in the stack's S3."""
 
     def take(*files: SimpleUploadedFile, client: str = "shop", **fields: str) -> Prescription:
-        return intake.accept(files or (file(),), client=client, **fields)
+        return accepting.accept(files or (file(),), client=client, **fields)
 
     return take
 
@@ -82,13 +86,13 @@ def claim(page: Page, stored: str = "full/150,200/0/default.webp", **fields: Any
 def bearer() -> Callable[..., dict[str, str]]:
     """Headers of a token's holder."""
 
-    def make(*scopes: str, client: str = "shop") -> dict[str, str]:
+    def headers(*scopes: str, client: str = "shop") -> dict[str, str]:
         _, text = authentication.create(
             name="test", client=client, scopes=list(scopes or ("rx:read", "rx:write", "orders:write"))
         )
         return {"Authorization": f"Bearer {text}"}
 
-    return make
+    return headers
 
 
 @pytest.fixture
@@ -114,8 +118,8 @@ def assert_problem(response: Any, status: int, code: str | None = None) -> dict[
 
 def _forget_connections() -> None:
     storage._client = None
-    heartbeat._made = None
-    wakeups._waiting = wakeups._Waiting()
+    redis_client._made = None
+    waiting._waiting = waiting._Waiting()
     health._last = None
 
 

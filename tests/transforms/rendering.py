@@ -7,9 +7,9 @@ from typing import Any
 from PIL import Image
 
 from transforms.geometry import Box
-from transforms.probe import probe
+from transforms.measure.probe import probe
 from transforms.render import Rendered, RenderJob, render
-from transforms.spec import Spec
+from transforms.request.spec import Spec
 
 # Collected files of other projects; not part of this one.
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"

@@ -14,8 +14,8 @@ import pytest
 from PIL import features
 
 from tests.transforms import fixtures
+from tests.transforms.pixels.test_images import photo
 from tests.transforms.rendering import pixels
-from tests.transforms.test_images import photo
 from transforms.geometry import Box
 from transforms.version import PIPELINE
 

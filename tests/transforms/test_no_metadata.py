@@ -14,8 +14,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.transforms import fixtures
+from tests.transforms.pdf.test_assemble import assembled
 from tests.transforms.rendering import variant
-from tests.transforms.test_assemble import assembled
 from transforms.formats import OutputFormat
 from transforms.geometry import Box
 

@@ -1,7 +1,7 @@
 """Where uploaded bytes meet a decoder: disposable processes without network, credentials or others' files.
 
 `default()` is the process's one sandbox. Nothing outside this package may call `transforms.render.render` or
-`transforms.probe.probe` on an upload.
+`transforms.measure.probe.probe` on an upload.
 """
 
 import os

@@ -9,9 +9,9 @@ from typing import Final, NoReturn
 
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
 from transforms.limits import LIMITS
-from transforms.probe import probe
+from transforms.measure.probe import probe
 from transforms.render import render
-from transforms.sandbox import confine, heap, wire, workout
+from transforms.sandbox import confine, heap, warm_up, wire
 from transforms.sandbox.preload import POPPLER_FOLDERS
 
 IDLE_SECONDS: Final = 3.0  # how long a child waits for its owner's next page
@@ -24,7 +24,7 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool) -> NoRetu
         os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
     heap.fault_in()
     confine.child(seccomp=seccomp, may_exec=may_exec)
-    workout.run(workout.SMALL + "default.jpg", workout.LARGE + "default.jpg")
+    warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")
     with socket.socket(fileno=channel) as parent:
         parent.send(b"%d" % os.getpid())
         owner: str | None = None
@@ -68,7 +68,10 @@ def _answer(request: wire.Request, source: int, result: int) -> bytes:
 
 
 def _assembled(job: wire.Assembly, source: int, result: int) -> bytes:
-    from transforms.assemble import assemble, parts  # the parent imports this module and has no use for a PDF library
+    from transforms.pdf.assemble import (  # the parent imports this module and has no use for a PDF library
+        assemble,
+        parts,
+    )
 
     with open(result, "wb", closefd=False) as out:
         assemble(tuple(parts(source, job.sizes)), out, a4=job.a4)

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
-from transforms.engines import ENGINES
 from transforms.errors import (
     RenderCrashed,
     RendererUnavailable,
@@ -24,12 +23,13 @@ from transforms.errors import (
 )
 from transforms.formats import SourceType
 from transforms.limits import LIMITS
-from transforms.probe import Probe
+from transforms.measure.probe import Probe
+from transforms.pdf.engines import ENGINES
 from transforms.render import Rendered, RenderJob
 from transforms.sandbox import wire
 from transforms.sandbox.confine import Confinement
-from transforms.sandbox.nursery import LIBRARY
 from transforms.sandbox.pool import Pool
+from transforms.sandbox.spares import LIBRARY
 from transforms.sandbox.worker import NeverStartedError, Worker
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Final
 
 from transforms.errors import RendererUnavailable
 from transforms.sandbox.child import IDLE_SECONDS
-from transforms.sandbox.nursery import Nursery
+from transforms.sandbox.spares import Nursery
 from transforms.sandbox.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -8,13 +8,13 @@ from typing import Final
 
 import pypdfium2
 
-from transforms import heif
-from transforms.sandbox import workout
+from transforms.pixels import heif
+from transforms.sandbox import warm_up
 
 # Loaded by `transforms` only when they are needed: here that is now, for all children at once. pyseccomp looks for
 # its C library with the help of ldconfig, which cannot be run later.
 _LAZY: Final = (
-    "transforms.assemble", "transforms.documents", "transforms.pdf_out", "transforms.poppler",
+    "transforms.pdf.assemble", "transforms.pdf.pages", "transforms.pdf.write", "transforms.pdf.poppler",
     "pdf2image", "pyseccomp", "pyvips",
 )  # fmt: skip
 _FORMS: Final = (
@@ -41,7 +41,7 @@ def engines() -> None:
         except (ImportError, RuntimeError, OSError):
             continue  # confine.py reports what follows from it, and the render that needs it fails by itself
     heif.register()
-    workout.run(*(workout.SMALL + form for form in _FORMS))
+    warm_up.run(*(warm_up.SMALL + form for form in _FORMS))
     blank = pypdfium2.PdfDocument.new()
     blank.new_page(200, 200).render(scale=0.1)
     blank.close()

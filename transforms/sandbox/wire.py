@@ -14,9 +14,9 @@ from transforms.errors import TransformError, from_code
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size
 from transforms.limits import LIMITS
-from transforms.probe import Probe
+from transforms.measure.probe import Probe
 from transforms.render import Rendered, RenderJob
-from transforms.spec import Stored
+from transforms.request.spec import Stored
 
 log = logging.getLogger(__name__)
 

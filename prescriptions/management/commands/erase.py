@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from prescriptions import erasure
+from prescriptions.infra.problems import Problem
+from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import Prescription
-from prescriptions.problems import Problem
-from prescriptions.storage import StorageUnavailable
+from prescriptions.upkeep import erasure
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from prescriptions.reconcile import reconcile
-from prescriptions.storage import StorageUnavailable
+from prescriptions.infra.storage import StorageUnavailable
+from prescriptions.upkeep.reconcile import reconcile
 
 
 class Command(BaseCommand):

@@ -1,0 +1,79 @@
+"""Sentences that scripts say, and what was typed, listed for somebody who cannot send it any more."""
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.admin.review_page.form_state import Typed
+
+_SAY: Final[dict[str, Promise]] = {
+    "yours": _("yours for %(time)s"),
+    "ending": _("Your claim ends in %(seconds)s seconds. Press Extend to keep it."),
+    "ended": _("Your claim has run out. What you typed is kept: claim it again to go on."),
+    "extended": _("Extended."),
+    "valid": _("Valid until %(day)s"),
+    "too_old": _("Valid until %(day)s: that is over."),
+    "missing": _("Missing:"),
+    "missing_pages": _("look at page %(pages)s"),
+    "missing_checklist": _("checklist %(done)s/%(points)s"),
+    "missing_date": _("date"),
+    "missing_prescriber": _("prescriber"),
+    "missing_registration": _("registration no."),
+    "missing_lines": _("a decision on every line"),
+    "missing_quantity": _("how many of a line"),
+    "missing_line_reason": _("reason of a line"),
+    "missing_reason": _("reason"),
+    "missing_question": _("the question"),
+    "missing_note": _("a note"),
+    "missing_outcome": _("Choose an outcome first."),
+    "full_lines": _("a line is not accepted: choose “Approve in part”"),
+    "some_lines": _("every line is accepted: choose “Approve”"),
+    "none_lines": _("no line is accepted: choose “Not accepted”"),
+    "sending": _("Sending …"),
+    "submit": _("Submit"),
+    "lost": _("The server does not answer. Nothing was saved yet; try again."),
+    "session": _("Your session has ended."),
+    "session_text": _("Sign in in another tab and go on here. What you typed is kept."),
+    "session_link": _("Sign in"),
+    "restored": _("What you had typed is back."),
+    "rotated": _("Page %(page)s turned. It stays like this for everybody."),
+    "not_rotated": _("The new rotation could not be saved."),
+    "redacted": _("Redaction of page %(page)s confirmed. Older versions of it are withdrawn."),
+    "redaction_now": _("Confirmed boxes on page %(page)s: %(count)s"),
+    "redaction_none": _("Nothing on page %(page)s is redacted."),
+    "boxes_drawn": _("Drawn: %(count)s"),
+    "leave": _("What you typed is not sent yet. Leave it?"),
+    "failed": _("Page %(page)s cannot be shown."),
+    "claim_again": _("Claim it again"),
+    "key_zoom_in": _("Zoom in"),
+    "key_zoom_out": _("Zoom out"),
+    "key_fit": _("Whole page"),
+    "key_width": _("Page width"),
+    "key_right": _("Turn right"),
+    "key_left": _("Turn left"),
+    "key_invert": _("Invert colours"),
+    "key_enhanced": _("Enhanced picture"),
+    "key_straighten": _("Straighten"),
+    "key_previous": _("Page before"),
+    "key_next": _("Next page"),
+}
+_LABELS: Final[dict[str, Promise]] = {
+    "prescribed_on": _("Prescribed on"),
+    "prescriber": _("Prescriber"),
+    "registration_number": _("Registration number"),
+    "customer_text": _("Note to the customer"),
+    "internal_note": _("Internal note"),
+    "override_reason": _("Approved although"),
+    "question": _("Question"),
+    "note": _("Note"),
+}
+
+
+def for_scripts() -> dict[str, str]:
+    return {key: str(text) for key, text in _SAY.items()}
+
+
+def left_over(typed: Typed) -> list[tuple[str, str]]:
+    """Label and text of everything typed that is longer than a choice."""
+    return [(str(label), typed.texts[name]) for name, label in _LABELS.items() if typed.texts.get(name)]

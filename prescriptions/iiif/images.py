@@ -1,0 +1,189 @@
+"""IIIF Image API 3.0: info.json, image requests, and /generate, the miss path of the same URLs.
+
+The edge answers stored forms from S3 before any of this runs. Never makes anything itself; see variants.py.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from prescriptions import audit
+from prescriptions.audit.actors import LINK
+from prescriptions.infra import problems, storage
+from prescriptions.models import Page, Prescription
+from prescriptions.variants import asking, delivery, links, redactions
+from prescriptions.variants.links import Link
+from transforms.keys import IDENTIFIER, variant_key
+from transforms.request import iiif
+from transforms.request.spec import Spec, Stored
+from transforms.version import PIPELINE
+
+View = Callable[..., HttpResponseBase]
+HOP = "hop=1"
+INFO_MEDIA_TYPE = f'application/ld+json;profile="{iiif.IMAGE_CONTEXT}"'
+_METHODS = "GET, HEAD, OPTIONS"
+# Of many who miss at once some come here when it has just been made: S3 need not be asked for each of them. Should the
+# object be gone already, they come back with a hop, and then it is.
+_JUST_MADE = timedelta(seconds=2)
+
+
+def public_resource(view: View) -> View:
+    """GET and HEAD with CORS for everybody, as IIIF viewers need; cookies play no part, the token is the right."""
+
+    @csrf_exempt
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
+        if request.method == "OPTIONS":
+            return HttpResponse(
+                status=204,
+                headers={**delivery.CORS, "Access-Control-Allow-Methods": _METHODS, "Access-Control-Max-Age": "86400"},
+            )
+        if request.method not in ("GET", "HEAD"):
+            raise problems.Problem(
+                405, "method-not-allowed", "Method not allowed", f"Allowed: {_METHODS}.", headers={"Allow": _METHODS}
+            )
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
+def open_page(token: str, identifier: str) -> tuple[Page, Link]:
+    """The page that a link opens. An impossible identifier is 404 before the token is looked at."""
+    match = IDENTIFIER.match(identifier)
+    if match is None:
+        raise problems.not_found()
+    link = links.verify(token, match["rx"])
+    if link is None:
+        raise problems.forbidden_link()
+    page = find_page(match["rx"], int(match["number"]))
+    if links.are_cut(page.prescription):
+        raise problems.forbidden_link()
+    return page, link
+
+
+def find_page(rx: str, number: int) -> Page:
+    """Raises Problem: 404 unknown, 410 erased."""
+    try:
+        page = Page.objects.select_related("prescription", "document").get(prescription_id=rx, number=number)
+    except Page.DoesNotExist:
+        if Prescription.objects.filter(pk=rx, erased_at__isnull=False).exists():
+            raise problems.erased() from None
+        raise problems.not_found() from None
+    if page.prescription.erased_at is not None:
+        raise problems.erased()
+    return page
+
+
+@public_resource
+def service(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
+    """The service's base address leads to its info.json (IIIF Image API 3.0 §2)."""
+    page, _link = open_page(token, identifier)
+    return delivery.redirect(303, f"{links.service_path(page.prescription_id, page.number, token)}/info.json")
+
+
+@public_resource
+def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
+    """info.json, as JSON-LD unless the client prefers plain JSON (IIIF Image API 3.0 §5.1)."""
+    page, link = open_page(token, identifier)
+    if link.scope == "r":
+        raise problems.forbidden_link()  # it tells the clear page's qualities
+    data = {"page": page.number, "until": link.expires}
+    audit.record_once(page.prescription_id, audit.Verb.PAGE_OPENED, actor=LINK, data=data)
+    path = links.service_path(page.prescription_id, page.number, token)
+    body = iiif.info_json(
+        service_id=request.build_absolute_uri(path),
+        page=asking.size_of(page),
+        part_of=request.build_absolute_uri(links.manifest_path(page.prescription_id, token)),
+    )
+    plain = request.get_preferred_type(["application/ld+json", "application/json"]) == "application/json"
+    left = max(0, min(link.expires - int(time.time()), delivery.MAX_AGE))
+    return HttpResponse(
+        json.dumps(body),
+        content_type="application/json" if plain else INFO_MEDIA_TYPE,
+        headers={
+            **delivery.CORS,
+            "Cache-Control": f"private, max-age={left}",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Vary": "Accept",
+        },
+    )
+
+
+@public_resource
+def image(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpResponseBase:
+    """Any spelling of an image request: to its stored form, or (without an edge) the stored variant itself."""
+    page, link = open_page(token, identifier)
+    stored = resolve(page, tail, link)
+    path = links.variant_path(page.prescription_id, page.number, stored, token)
+    if tail != str(stored):
+        return delivery.redirect(303, path)
+    try:
+        answer = _stream(request, page, stored, link)
+    except storage.ObjectMissing:
+        query = f"?{HOP}" if _hopped(request) else ""
+        return delivery.redirect(307, f"/generate{path}{query}")
+    asking.served(page, stored)
+    return answer
+
+
+@public_resource
+def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpResponseBase:
+    """The miss path: see to it that the variant exists, then send the client back to it.
+
+    Where the edge would not find it (another pipeline, or it came back here once already), the bytes are sent from
+    here: no loop is possible.
+    """
+    page, link = open_page(token, identifier)
+    stored = resolve(page, tail, link)
+    path = links.variant_path(page.prescription_id, page.number, stored, token)
+    if tail != str(stored):
+        return delivery.redirect(303, path)
+    started = time.perf_counter()
+    hopped = _hopped(request)
+    outcome = asking.obtain(page, stored, wait=settings.RX_WAIT, believe=timedelta(0) if hopped else _JUST_MADE)
+    if hopped or request.headers.get("X-Rx-Pipeline", PIPELINE) != PIPELINE:
+        try:
+            return _stream(request, page, stored, link, keep=False, how=outcome.how)
+        except storage.ObjectMissing:
+            raise problems.not_ready() from None
+    waited = (time.perf_counter() - started) * 1000
+    return delivery.redirect(
+        303, f"{path}?{HOP}", X_Variant=outcome.how, Server_Timing=f"{outcome.how};dur={waited:.1f}"
+    )
+
+
+def resolve(page: Page, tail: str, link: Link) -> Stored:
+    """The stored form of a request, if the link's scope allows it.
+
+    Raises SpecError (400, 501), RedactionMissing (404), Problem 403 (the link shows redacted pages only), 410 (an older
+    redaction).
+    """
+    spec = Spec.parse(tail)
+    if link.scope == "r" and spec.quality != "default" and not spec.quality.startswith("redacted"):
+        raise problems.forbidden_link()
+    return redactions.resolve(spec, page, oversize=asking.oversize(), only_redacted=link.scope == "r")
+
+
+def _hopped(request: HttpRequest) -> bool:
+    return request.GET.get("hop") == "1"
+
+
+def _stream(
+    request: HttpRequest, page: Page, stored: Stored, link: Link, *, keep: bool = True, how: str = "hit"
+) -> HttpResponseBase:
+    rx = page.prescription_id
+    return delivery.variant(
+        request,
+        variant_key(rx, page.number, PIPELINE, stored),
+        link=link,
+        service=request.build_absolute_uri(links.service_path(rx, page.number, link.token)),
+        keep=keep,
+        how=how,
+    )

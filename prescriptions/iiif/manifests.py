@@ -1,0 +1,94 @@
+"""IIIF Presentation 3.0: one canvas per page, thumbnails in stored sizes; and all pages as one PDF beside it."""
+
+import json
+import re
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from prescriptions import audit
+from prescriptions.audit.actors import LINK
+from prescriptions.iiif.images import public_resource
+from prescriptions.infra import problems
+from prescriptions.models import Prescription
+from prescriptions.variants import asking, delivery, links
+from prescriptions.variants import whole_pdf as whole_document
+from prescriptions.variants.links import Link
+from transforms.request import iiif
+
+MEDIA_TYPE = f'application/ld+json;profile="{iiif.PRESENTATION_CONTEXT}"'
+_RX = re.compile(r"[0-9a-f]{32}\Z")
+
+
+def _opened(token: str, rx: str) -> tuple[Prescription, Link]:
+    """The prescription that a link opens as a whole; one that shows redacted pages only does not."""
+    if not _RX.match(rx):
+        raise problems.not_found()
+    link = links.verify(token, rx)
+    if link is None or link.scope == "r":
+        raise problems.forbidden_link()
+    prescription = Prescription.objects.prefetch_related("pages", "documents").filter(pk=rx).first()
+    if prescription is None:
+        raise problems.not_found()
+    if prescription.erased_at is not None:
+        raise problems.erased()
+    if links.are_cut(prescription):
+        raise problems.forbidden_link()
+    return prescription, link
+
+
+@public_resource
+def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
+    """All pages as one PDF, for who may see them; `?fit=a4` puts them on sheets of A4."""
+    a4 = whole_document.fit(request.GET.get("fit"))
+    prescription, link = _opened(token, rx)
+    file = whole_document.whole(prescription, a4=a4, wait=settings.RX_WAIT)
+    audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=LINK, data={"a4": a4, "until": link.expires})
+    return delivery.document(file, rx=rx)
+
+
+@public_resource
+def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
+    """The whole prescription for a IIIF viewer."""
+    prescription, link = _opened(token, rx)
+    audit.record_once(rx, audit.Verb.MANIFEST_OPENED, actor=LINK, data={"until": link.expires})
+    canvases = [
+        iiif.Canvas(
+            number=page.number,
+            page=asking.size_of(page),
+            label=f"Page {page.number}",
+            service_id=request.build_absolute_uri(links.service_path(rx, page.number, token)),
+        )
+        for page in prescription.pages.all()
+    ]
+    body = iiif.manifest(
+        manifest_id=request.build_absolute_uri(links.manifest_path(rx, token)),
+        label=f"Prescription {rx[:8]}",
+        canvases=canvases,
+        rendering=_renderings(request, prescription, token),
+    )
+    return HttpResponse(
+        json.dumps(body),
+        content_type=MEDIA_TYPE,
+        headers={**delivery.CORS, "Cache-Control": "private, no-cache", "Referrer-Policy": "no-referrer"},
+    )
+
+
+def _renderings(request: HttpRequest, prescription: Prescription, token: str) -> list[iiif.Rendering]:
+    """The PDF shows no more than the link does. An original may hold more (place, device): it wants a sign-in."""
+    whole = iiif.Rendering(
+        url=request.build_absolute_uri(links.document_path(prescription.pk, token)),
+        label="All pages as PDF",
+        media_type="application/pdf",
+    )
+    originals = [
+        iiif.Rendering(
+            url=request.build_absolute_uri(
+                f"/api/v1/prescriptions/{prescription.pk}/original?document={original.position}"
+            ),
+            label=f"Original file {original.position} (sign-in needed)",
+            media_type=original.media_type,
+        )
+        for original in prescription.documents.all()
+    ]
+    return [whole, *originals]

@@ -1,0 +1,125 @@
+"""Request id, one log line per request, and the promise that no input ends in a bare 500."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import render
+
+from prescriptions.infra import logs, metrics, problems
+from prescriptions.infra.storage import StorageUnavailable
+from transforms.errors import TransformError
+
+log = logging.getLogger("rx.request")
+
+Handler = Callable[[HttpRequest], HttpResponse]
+# Tokens of links are capabilities: they never reach a log, wherever in a path (or a misspelt one) they stand.
+_TOKEN = re.compile(r"(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr]\.[\w-]{22}")
+
+
+class RequestLog:
+    """Adopts the edge's request id (or makes one), returns it, and writes one line per request."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        logs.set_request_id(request.headers.get("X-Request-ID", ""))
+        if not logs.request_id():
+            logs.set_request_id(secrets.token_hex(16))
+        response = self.get_response(request)
+        response.headers["X-Request-ID"] = logs.request_id()
+        metrics.http_answered(response.status_code)
+        match = request.resolver_match
+        log.info(
+            "request",
+            extra={
+                "method": request.method,
+                "path": _TOKEN.sub("-", request.path)[:300],
+                "route": match.route if match else "",
+                "status": response.status_code,
+                "ms": round((time.perf_counter() - started) * 1000, 1),
+            },
+        )
+        return response
+
+
+class ProblemAnswers:
+    """Turns what views raise into problem+json, and trouble of the machinery into 503 with Retry-After."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code in (400, 404, 405, 500) and problems.wants_problem(request) and not _is_json(response):
+            return _plain_problem(response)
+        return response
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
+        problem = problem_for(exc)
+        if problem is None:
+            if not isinstance(exc, Http404 | PermissionDenied):
+                log.error("unhandled", exc_info=exc)  # Django's own line would quote the path
+            return None
+        if problem.status >= 500 and not problems.wants_problem(request):
+            page = render(request, "500.html", status=problem.status)  # people get a page
+            for name, value in problem.all_headers().items():
+                page.headers[name] = value
+            return page
+        return problem.response()
+
+
+def problem_for(exc: Exception) -> problems.Problem | None:
+    """The public answer to an exception, or None where Django's own handling is right."""
+    match exc:
+        case problems.Problem():
+            return exc
+        case TransformError():
+            return problems.from_transform(exc)
+        case StorageUnavailable():
+            log.warning("storage unavailable", extra={"reason": str(exc)})
+            return problems.storage_down()
+        case OperationalError() | InterfaceError():
+            log.warning("database unavailable", extra={"reason": type(exc).__name__})
+            return problems.database_down()
+        case DatabaseError():
+            log.error("database refused", exc_info=exc)
+            return problems.Problem(400, "invalid", "The request is not valid", "A value is out of range.")
+        case TooManyFilesSent() | TooManyFieldsSent() | RequestDataTooBig():
+            return problems.Problem(413, "too-much", "Too much in one request", "Send fewer or smaller parts.")
+        case RecursionError():
+            return problems.Problem(400, "invalid", "The request is not valid", "It is nested too deeply.")
+        case SuspiciousOperation() | MultiPartParserError():
+            return problems.Problem(400, "invalid", "The request is not valid", "Its form data cannot be read.")
+    return None
+
+
+def _is_json(response: HttpResponse) -> bool:
+    return "json" in response.headers.get("Content-Type", "")
+
+
+def _plain_problem(response: HttpResponse) -> HttpResponse:
+    if response.status_code == 404:
+        return problems.not_found().response()
+    if response.status_code == 405:
+        allowed = response.headers.get("Allow", "")
+        return problems.Problem(
+            405, "method-not-allowed", "Method not allowed", f"Allowed: {allowed}.", headers={"Allow": allowed}
+        ).response()
+    if response.status_code == 500:
+        return problems.Problem(500, "internal", "Something went wrong", "It was noted. Try again later.").response()
+    return problems.Problem(400, "invalid", "The request is not valid").response()

@@ -1,0 +1,168 @@
+"""Errors as the outside sees them: RFC 9457 problem+json, `no-store`, never a stack trace, never patient data."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions as drf
+
+from prescriptions.infra import logs
+from transforms.errors import TransformError
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "/docs/problems#"
+
+
+class Problem(Exception):
+    """An answer that is an error: public status, slug, title and detail; `retry_after` in seconds where trying
+    again helps.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str = "",
+        *,
+        retry_after: int | None = None,
+        headers: dict[str, str] | None = None,
+        errors: list[dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.retry_after = retry_after
+        self.headers = headers or {}
+        self.errors = errors
+
+    def body(self) -> dict[str, Any]:
+        content: dict[str, Any] = {
+            "type": TYPE_PREFIX + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail or self.title,
+            "request_id": logs.request_id(),
+        }
+        if self.errors:
+            content["errors"] = self.errors
+        return content
+
+    def all_headers(self) -> dict[str, str]:
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **self.headers}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        return headers
+
+    def response(self) -> HttpResponse:
+        return HttpResponse(
+            json.dumps(self.body()), status=self.status, content_type=MEDIA_TYPE, headers=self.all_headers()
+        )
+
+
+# The answers that more than one place gives, word for word the same (no oracle for what exists).
+def not_found() -> Problem:
+    return Problem(404, "not-found", "Not found", "There is nothing at this address, or it is not yours to see.")
+
+
+def forbidden_link() -> Problem:
+    return Problem(403, "link-refused", "This link is not valid", "It is wrong or has expired. Ask for a fresh one.")
+
+
+def erased() -> Problem:
+    return Problem(410, "erased", "Erased", "This prescription was erased and cannot be brought back.")
+
+
+def links_cut() -> Problem:
+    return Problem(
+        409,
+        "links-cut",
+        "Its links were cut",
+        "It has to be kept, but is not shown until the last link to it has expired. Try again in some hours.",
+    )
+
+
+def storage_down() -> Problem:
+    return Problem(
+        503,
+        "storage-unavailable",
+        "Not available right now",
+        "The file storage does not answer. Try again.",
+        retry_after=5,
+    )
+
+
+def database_down() -> Problem:
+    return Problem(
+        503,
+        "database-unavailable",
+        "Not available right now",
+        "The database does not answer. Try again.",
+        retry_after=5,
+    )
+
+
+def not_ready(*, retry_after: int = 2) -> Problem:
+    return Problem(
+        503,
+        "not-ready",
+        "Not ready yet",
+        "The variant is being made. Ask again at the same address.",
+        retry_after=retry_after,
+    )
+
+
+def from_transform(error: TransformError) -> Problem:
+    """The public form of an error of the transforms library, whose titles and details are written for the public."""
+    retry_after = 5 if error.status == 503 else None
+    return Problem(error.status, error.code, error.title, error.detail, retry_after=retry_after)
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """DRF's hook: every API error in one shape, whatever the client accepts; None: the middleware does the rest."""
+    if isinstance(exc, Http404):
+        exc = not_found()
+    elif isinstance(exc, PermissionDenied):
+        exc = Problem(403, "forbidden", "Not allowed", str(exc))
+    elif isinstance(exc, TransformError):
+        exc = from_transform(exc)
+    elif isinstance(exc, drf.APIException):
+        exc = _from_drf(exc)
+    if not isinstance(exc, Problem):
+        return None
+    return exc.response()
+
+
+def _from_drf(exc: drf.APIException) -> Problem:
+    headers = {}
+    auth_header = getattr(exc, "auth_header", None)
+    if auth_header:
+        headers["WWW-Authenticate"] = auth_header
+    retry_after = getattr(exc, "wait", None)
+    if isinstance(exc, drf.ValidationError):
+        errors = [
+            {"pointer": f"/{field}", "detail": str(message)}
+            for field, messages in (exc.detail.items() if isinstance(exc.detail, dict) else [("", exc.detail)])
+            for message in (messages if isinstance(messages, list) else [messages])
+        ]
+        return Problem(400, "invalid", "The request is not valid", "Some fields are wrong; see errors.", errors=errors)
+    if isinstance(exc, drf.NotFound):
+        return not_found()
+    code = str(exc.get_codes()) if isinstance(exc.get_codes(), str) else exc.default_code
+    return Problem(
+        exc.status_code,
+        code.replace("_", "-"),
+        HTTPStatus(exc.status_code).phrase,  # DRF's own titles are templates: 'Method "{method}" not allowed'
+        str(exc.detail),
+        retry_after=None if retry_after is None else int(retry_after) + 1,
+        headers=headers,
+    )
+
+
+def wants_problem(request: HttpRequest) -> bool:
+    """Machines get problem+json; people with a browser get a page."""
+    return request.path.startswith(("/api/", "/iiif/", "/generate/", "/healthz", "/readyz", "/metrics"))

@@ -1,0 +1,301 @@
+"""S3: one cached client per process for what django-storages cannot do: conditional puts, metadata, versions.
+
+A 404 means "missing" and nothing else does: 403, 5xx, resets and time-outs are StorageUnavailable. Never decides who
+may see what.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from django.conf import settings
+from django.core.files.storage import storages
+
+from prescriptions.infra import metrics
+from prescriptions.infra.breaker import Breaker
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3.client import S3Client
+
+_CHUNK = 256 * 1024
+
+
+class StorageUnavailable(Exception):
+    """S3 did not do as asked, for a reason that says nothing about whether the object exists."""
+
+    code = "storage-unavailable"
+
+
+class ObjectMissing(Exception):
+    """S3 said 404: there is no such object."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a HEAD or a put tells: strong ETag with its quotes, length in bytes, our metadata."""
+
+    etag: str
+    size: int
+    media_type: str
+    metadata: Mapping[str, str]
+
+
+_lock = threading.Lock()
+_client: "tuple[int, S3Client] | None" = None
+
+
+def client() -> "S3Client":
+    """The process's S3 client. Made again after a fork: connections must not be shared between processes."""
+    global _client
+    if _client is None or _client[0] != os.getpid():
+        with _lock:
+            if _client is None or _client[0] != os.getpid():
+                made = boto3.session.Session().client(
+                    "s3",
+                    endpoint_url=settings.RX_S3_ENDPOINT or None,
+                    region_name=settings.RX_S3_REGION,
+                    aws_access_key_id=settings.RX_S3_ACCESS_KEY or None,
+                    aws_secret_access_key=settings.RX_S3_SECRET_KEY or None,
+                    config=settings.RX_S3_CLIENT_CONFIG,
+                )
+                _client = (os.getpid(), made)
+    return _client[1]
+
+
+_breaker = Breaker(service="s3")
+
+
+@contextlib.contextmanager
+def _sorted_errors(operation: str, key: str) -> Iterator[None]:
+    """Errors of one S3 call: missing, refused condition (raised as ClientError), unavailable; told to the breaker."""
+    if _breaker.refuses():
+        reason = f"{operation}: the breaker is open"
+        raise StorageUnavailable(reason)
+    started, failed = time.perf_counter(), True
+    try:
+        with _told_to_breaker(operation, key):
+            yield
+        failed = False
+    except (ObjectMissing, ClientError):
+        failed = False  # an answer all the same
+        raise
+    finally:
+        metrics.s3_called(operation, time.perf_counter() - started, failed=failed)
+
+
+@contextlib.contextmanager
+def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        (_breaker.failed if status >= 500 else _breaker.worked)()
+        code = error.response.get("Error", {}).get("Code", "")
+        # A bucket that is not there is a broken installation; it says nothing about its objects.
+        if status == 404 and code != "NoSuchBucket":
+            raise ObjectMissing(key) from None
+        if status in (409, 412):
+            raise
+        reason = f"{operation}: {status} {code}"
+        raise StorageUnavailable(reason) from None
+    except (BotoCoreError, HTTPClientError) as error:
+        _breaker.failed()
+        reason = f"{operation}: {type(error).__name__}"
+        raise StorageUnavailable(reason) from None
+    _breaker.worked()
+
+
+def _call(operation: str, **parameters: Any) -> Any:
+    """One S3 call by its name in boto3."""
+    with _sorted_errors(operation, parameters.get("Key", "")):
+        return getattr(client(), operation)(**parameters)
+
+
+def _describe(answer: Mapping[str, Any]) -> StoredObject:
+    return StoredObject(
+        etag=answer["ETag"],
+        size=answer["ContentLength"],
+        media_type=answer.get("ContentType", "application/octet-stream"),
+        metadata=answer.get("Metadata", {}),
+    )
+
+
+# --- variants ---------------------------------------------------------------------------------------------------
+
+
+def variant_exists(key: str) -> bool:
+    """Is the variant in S3? Through django-storages, the one call of its that costs a single HEAD."""
+    with _sorted_errors("exists", key):
+        return storages["variants"].exists(key)
+
+
+def head_variant(key: str) -> StoredObject:
+    """Raises ObjectMissing, StorageUnavailable."""
+    return _describe(_call("head_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key))
+
+
+def open_variant(key: str) -> tuple[StoredObject, Iterator[bytes]]:
+    """The object's description and its bytes in chunks, in one GET. Raises ObjectMissing, StorageUnavailable."""
+    answer = _call("get_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
+    return _describe(answer), _chunks(answer["Body"])
+
+
+def put_variant(key: str, data: bytes, *, media_type: str, metadata: Mapping[str, str], disposition: str = "") -> str:
+    """Store a variant unless one is there; returns the ETag of the object that is there afterwards.
+
+    `metadata` must hold "source" (SHA-256 of the original): an object that is there already counts as ours only if it
+    was made of the same source; else it is replaced. Raises StorageUnavailable.
+    """
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    parameters: dict[str, Any] = {
+        "Bucket": settings.RX_VARIANTS_BUCKET,
+        "Key": key,
+        "Body": data,
+        "ContentType": media_type,
+        "Metadata": dict(metadata),
+        "ChecksumSHA256": digest,
+        "IfNoneMatch": "*",
+    }
+    if disposition:
+        parameters["ContentDisposition"] = disposition
+    for _attempt in range(4):
+        try:
+            etag: str = _call("put_object", **parameters)["ETag"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 409:
+                continue  # two conditional puts met; AWS says: try again
+            try:
+                present = head_variant(key)
+            except ObjectMissing:
+                continue  # it went away between the two calls
+            if present.metadata.get("source") == metadata["source"]:
+                return present.etag
+            delete_variant(key)
+        else:
+            return etag
+    reason = "put_object: conditions kept failing"
+    raise StorageUnavailable(reason)
+
+
+def delete_variant(key: str) -> None:
+    _call("delete_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
+
+
+# --- originals --------------------------------------------------------------------------------------------------
+
+
+def put_original(key: str, data: bytes, *, media_type: str, sha256: str) -> None:
+    """Store an uploaded file under a fresh key. Raises StorageUnavailable."""
+    try:
+        _call(
+            "put_object",
+            Bucket=settings.RX_ORIGINALS_BUCKET,
+            Key=key,
+            Body=data,
+            ContentType=media_type,
+            Metadata={"sha256": sha256},
+            ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+            IfNoneMatch="*",
+        )
+    except ClientError as error:
+        # A retried put whose first answer was lost finds itself: the key is random, so it can be nobody else's.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
+            reason = "put_object: conflict"
+            raise StorageUnavailable(reason) from None
+
+
+def get_original(key: str, *, sha256: str) -> bytes:
+    """The uploaded bytes, proved whole by their digest. Raises ObjectMissing, StorageUnavailable."""
+    answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
+    try:
+        data: bytes = answer["Body"].read()
+    except (BotoCoreError, HTTPClientError) as error:
+        reason = f"get_object: {type(error).__name__}"
+        raise StorageUnavailable(reason) from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        reason = "get_object: the original's digest differs from its row"
+        raise StorageUnavailable(reason)
+    return data
+
+
+def open_original(key: str) -> tuple[StoredObject, Iterator[bytes]]:
+    """For downloads: description and chunks, in one GET. Raises ObjectMissing, StorageUnavailable."""
+    answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
+    return _describe(answer), _chunks(answer["Body"])
+
+
+def _chunks(body: "StreamingBody") -> Iterator[bytes]:
+    """Django closes what it streams: a client that went away must not keep a connection to S3."""
+    with contextlib.closing(body):
+        try:
+            yield from body.iter_chunks(_CHUNK)
+        except (BotoCoreError, HTTPClientError) as error:
+            reason = f"get_object: {type(error).__name__}"
+            raise StorageUnavailable(reason) from None
+
+
+# --- both -------------------------------------------------------------------------------------------------------
+
+
+def delete_everything(bucket: str, prefix: str) -> int:
+    """Delete all objects, versions and markers under a prefix; returns how many. Raises StorageUnavailable.
+
+    Deleting by key alone would leave every version of a versioned bucket behind.
+    """
+    deleted = 0
+    while True:
+        listing = _call("list_object_versions", Bucket=bucket, Prefix=prefix, MaxKeys=1000)
+        found = [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]
+        if not found:
+            return deleted
+        answer = _call(
+            "delete_objects",
+            Bucket=bucket,
+            Delete={"Objects": [{"Key": o["Key"], "VersionId": o["VersionId"]} for o in found], "Quiet": True},
+        )
+        if answer.get("Errors"):
+            reason = f"delete_objects: {answer['Errors'][0].get('Code', '')}"
+            raise StorageUnavailable(reason)
+        deleted += len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object of a listing."""
+
+    key: str
+    etag: str
+    size: int
+    modified: datetime
+
+
+def list_objects(bucket: str, prefix: str = "") -> Iterator[Listed]:
+    """All objects of a bucket, a thousand a call. Raises StorageUnavailable."""
+    token: dict[str, str] = {}
+    while True:
+        listing = _call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+        for item in listing.get("Contents", []):
+            yield Listed(item["Key"], item["ETag"], item["Size"], item["LastModified"])
+        if not listing.get("IsTruncated"):
+            return
+        token = {"ContinuationToken": listing["NextContinuationToken"]}
+
+
+def reachable() -> None:
+    """Raises StorageUnavailable unless both buckets answer with this process's identity."""
+    for bucket in (settings.RX_ORIGINALS_BUCKET, settings.RX_VARIANTS_BUCKET):
+        try:
+            _call("head_bucket", Bucket=bucket)
+        except ObjectMissing:
+            reason = f"bucket {bucket} does not exist"
+            raise StorageUnavailable(reason) from None

@@ -1,0 +1,1 @@
+"""Files come in here: checked, probed, stored, told about. Order links say who may send them."""

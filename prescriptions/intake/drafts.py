@@ -1,0 +1,247 @@
+"""Drafts: files that a customer sends one by one become one prescription when the order's page is submitted.
+
+Every file passes the checks of intake before it is kept. Nothing of a draft can be reviewed, listed or rendered by
+anybody but the holder of the order's link, and what is not submitted within a day is erased like a prescription.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from prescriptions.infra import metrics, storage
+from prescriptions.intake import accepting, consent, refusals
+from prescriptions.intake.order_links import OrderLink
+from prescriptions.intake.refusals import MAX_FILES, refused
+from prescriptions.models import Consent, Draft, DraftFile, Prescription, new_identifier
+from transforms import sandbox
+from transforms.errors import TransformError
+from transforms.formats import SourceType
+from transforms.geometry import Size
+from transforms.keys import original_key
+from transforms.limits import LIMITS
+from transforms.render import RenderJob
+from transforms.request.presets import preset
+
+log = logging.getLogger("rx.drafts")
+
+ABANDONED_AFTER = timedelta(days=1)
+
+
+def files_of(link: OrderLink) -> list[DraftFile]:
+    """What waits to be sent, in the chosen order."""
+    return list(DraftFile.objects.filter(draft__client=link.client, draft__order_ref=link.order_ref))
+
+
+def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
+    """Check one file and keep it. The same `key` with the same bytes gives the same row.
+
+    Raises Problem (409, 413, 415, 422) in the customer's words; then neither row nor object is left.
+    """
+    name, size = accepting.display_name(file.name or ""), file.size or 0
+    draft, _created = Draft.objects.get_or_create(client=link.client, order_ref=link.order_ref)
+    known = draft.files.filter(key=key).first() if key else None
+    if known is not None:
+        file.seek(0)
+        if hashlib.sha256(file.read()).hexdigest() != known.sha256:
+            raise refused("idempotency-key-reused", 422, file=name)
+        return known
+    with metrics.upload("order"):
+        if draft.files.count() >= MAX_FILES:
+            raise refused("too-many-files", 422, file=name)
+        try:
+            checked = accepting.check(file, draft.pk)
+        except TransformError as error:
+            raise refusals.of_transform(error, file=name, size=size) from None
+        accepting.keep(draft.pk, file, checked)
+        row = _insert_or_discard(draft.pk, checked, key or new_identifier())
+    log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
+    return row
+
+
+def reuse(link: OrderLink, earlier: Prescription) -> None:
+    """Put the files of an earlier prescription into the draft: copies, so that each order keeps and erases its own.
+
+    Raises Problem 409, 422, storage.ObjectMissing, storage.StorageUnavailable.
+    """
+    draft, _created = Draft.objects.get_or_create(client=link.client, order_ref=link.order_ref)
+    for document in earlier.documents.prefetch_related("pages"):
+        key = f"again-{document.pk}"
+        if draft.files.filter(key=key).exists():
+            continue
+        pages = tuple(Size(page.width, page.height) for page in document.pages.all())
+        copy = accepting.Checked(
+            new_identifier(), document.media_type, document.size, document.sha256, document.name, pages
+        )
+        data = storage.get_original(original_key(earlier.pk, document.pk), sha256=document.sha256)
+        target = original_key(draft.pk, copy.document_id)
+        storage.put_original(target, data, media_type=copy.media_type, sha256=copy.sha256)
+        _insert_or_discard(draft.pk, copy, key)
+
+
+def remove(link: OrderLink, file_id: str) -> None:
+    """Forget one file. The row goes first: what a submit took a moment ago must keep its original."""
+    row = _find(link, file_id)
+    if row is not None and DraftFile.objects.filter(pk=row.pk).delete()[0]:
+        _discard(row.draft_id, row.pk)
+
+
+def arrange(link: OrderLink, order: Sequence[str]) -> None:
+    """Put the files into this order of ids; those that are not named keep their places behind."""
+    with transaction.atomic():
+        draft = _locked(link)
+        if draft is not None:
+            _number(_sorted(list(draft.files.all()), order))
+            _touch(draft.pk)
+
+
+def move(link: OrderLink, file_id: str, step: int) -> None:
+    """Move one file up (-1) or down (+1)."""
+    ids = [row.pk for row in files_of(link)]
+    if file_id in ids:
+        here = ids.index(file_id)
+        there = min(max(here + step, 0), len(ids) - 1)
+        ids[here], ids[there] = ids[there], ids[here]
+        arrange(link, ids)
+
+
+def submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
+    """The draft becomes a prescription of exactly these files, its pages numbered in this order. None: nothing to send.
+
+    A file that is not named was not on the customer's screen (a cancelled upload, another device): it is discarded.
+    """
+    with transaction.atomic():
+        draft = _locked(link)
+        rows = {row.pk: row for row in draft.files.all()} if draft else {}
+        files = [rows.pop(file_id) for file_id in dict.fromkeys(order) if file_id in rows]
+        if draft is None or not files:
+            return None
+        draft_id = draft.pk
+        draft.delete()
+        prescription = accepting.write_rows(
+            draft_id,
+            [_checked(row) for row in files],
+            client=link.client,
+            order_ref=link.order_ref,
+            patient_ref=link.patient_ref,
+        )
+        Consent.objects.create(
+            prescription=prescription, version=consent.CURRENT, language=get_language() or settings.LANGUAGE_CODE
+        )
+    for unseen in rows:
+        _discard(draft_id, unseen)
+    log.info("received", extra={"rx": draft_id, "documents": len(files), "pages": sum(len(f.pages) for f in files)})
+    return prescription
+
+
+def thumbnail(link: OrderLink, file_id: str) -> bytes | None:
+    """The first page as a small WebP, made anew each time: nothing of a draft reaches the variants. None: not there.
+
+    Raises TransformError, storage.ObjectMissing, storage.StorageUnavailable.
+    """
+    row = _find(link, file_id)
+    if row is None:
+        return None
+    size = Size(*row.pages[0])
+    data = storage.get_original(original_key(row.draft_id, row.pk), sha256=row.sha256)
+    job = RenderJob(SourceType(row.media_type), 1, preset("thumb", size), size)
+    return sandbox.default().render(data, job, owner=row.draft_id).data
+
+
+def sweep(limit: int = 20) -> int:
+    """Turn abandoned drafts into tombstones, which the erasure empties and proves empty. Returns how many.
+
+    Needs the database only. A file that is on its way in finds the draft gone and is discarded.
+    """
+    before = timezone.now() - ABANDONED_AFTER
+    done = 0
+    for draft in Draft.objects.filter(touched_at__lt=before)[:limit]:
+        with transaction.atomic():
+            gone = Draft.objects.filter(pk=draft.pk, touched_at__lt=before).delete()[0]
+            if gone:
+                Prescription.objects.create(id=draft.pk, client=draft.client, erased_at=timezone.now())
+        if gone:
+            done += 1
+            log.info("draft abandoned", extra={"rx": draft.pk})
+    return done
+
+
+def _insert_or_discard(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
+    row = None
+    try:
+        row = _insert(draft_id, item, key)
+    finally:
+        if row is None or row.pk != item.document_id:
+            _discard(draft_id, item.document_id)
+    return row
+
+
+def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
+    """The new row, or the one that a parallel try with the same key has made. Raises Problem 409, 422."""
+    with transaction.atomic():
+        draft = Draft.objects.select_for_update().filter(pk=draft_id).first()
+        if draft is None:
+            raise refused("draft-closed", 409, file=item.name)
+        rows = list(draft.files.all())
+        same = next((row for row in rows if row.key == key), None)
+        if same is not None:
+            if same.sha256 != item.sha256:
+                raise refused("idempotency-key-reused", 422, file=item.name)
+            return same
+        if len(rows) >= MAX_FILES:
+            raise refused("too-many-files", 422, file=item.name)
+        if sum(len(row.pages) for row in rows) + len(item.pages) > LIMITS.pdf_pages:
+            raise refused("too-many-pages", 422, file=item.name)
+        _touch(draft_id)
+        return DraftFile.objects.create(
+            id=item.document_id,
+            draft=draft,
+            key=key,
+            position=max((row.position for row in rows), default=0) + 1,
+            media_type=item.media_type,
+            size=item.size,
+            sha256=item.sha256,
+            name=item.name,
+            pages=[[page.width, page.height] for page in item.pages],
+        )
+
+
+def _find(link: OrderLink, file_id: str) -> DraftFile | None:
+    return DraftFile.objects.filter(pk=file_id, draft__client=link.client, draft__order_ref=link.order_ref).first()
+
+
+def _locked(link: OrderLink) -> Draft | None:
+    return Draft.objects.select_for_update().filter(client=link.client, order_ref=link.order_ref).first()
+
+
+def _touch(draft_id: str) -> None:
+    Draft.objects.filter(pk=draft_id).update(touched_at=timezone.now())
+
+
+def _sorted(rows: list[DraftFile], order: Sequence[str]) -> list[DraftFile]:
+    places = {file_id: place for place, file_id in enumerate(order)}
+    return sorted(rows, key=lambda row: places.get(row.pk, len(places)))
+
+
+def _number(rows: list[DraftFile]) -> None:
+    for position, row in enumerate(rows, 1):
+        row.position = position
+    DraftFile.objects.bulk_update(rows, ["position"])
+
+
+def _checked(row: DraftFile) -> accepting.Checked:
+    pages = tuple(Size(*page) for page in row.pages)
+    return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages)
+
+
+def _discard(draft_id: str, file_id: str) -> None:
+    """Delete an original that no row names. What cannot be deleted is reported; the reconciler lists it, too."""
+    try:
+        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, original_key(draft_id, file_id))
+    except storage.StorageUnavailable:
+        log.error("an original without a row is left behind", extra={"rx": draft_id})

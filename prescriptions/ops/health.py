@@ -1,0 +1,87 @@
+"""Is this process alive (/healthz), and is everything there that requests need (/readyz)."""
+
+import time
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from prescriptions.infra import redis_client, storage
+
+# Probes come every few seconds from several places; what they cost must not add up.
+_KEEP_SECONDS = 1.0
+_last: tuple[float, dict[str, str]] | None = None
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """This process answers. Says nothing about anything else, so that a restart never follows another part's outage."""
+    return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the database, storage, broker and a worker answer; else 503 naming what is missing."""
+    missing = _missing()
+    if missing:
+        return JsonResponse(
+            {"status": "unavailable", "missing": missing},
+            status=503,
+            headers={"Cache-Control": "no-store", "Retry-After": "2"},
+        )
+    return JsonResponse({"status": "ready"}, headers={"Cache-Control": "no-store"})
+
+
+def _missing() -> dict[str, str]:
+    global _last
+    if _last is not None and time.monotonic() - _last[0] < _KEEP_SECONDS:
+        return _last[1]
+    missing = {}
+    for name, check in _CHECKS.items():
+        try:
+            problem = check()
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is what is missing
+            problem = type(error).__name__
+        if problem:
+            missing[name] = problem
+    _last = (time.monotonic(), missing)
+    return missing
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM prescriptions_variant LIMIT 1")
+    return ""
+
+
+def _storage() -> str:
+    try:
+        storage.reachable()
+    except storage.StorageUnavailable as error:
+        return str(error)
+    return ""
+
+
+def _broker() -> str:
+    try:
+        redis_client.connection().ping()
+    except redis.RedisError as error:
+        return type(error).__name__
+    return ""
+
+
+def _worker() -> str:
+    if settings.RX_BACKEND == "inline":
+        return ""
+    return "" if redis_client.seen() else "no worker has reported"
+
+
+_CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "storage": _storage,
+    "broker": _broker,
+    "worker": _worker,
+}

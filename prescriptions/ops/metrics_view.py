@@ -1,0 +1,21 @@
+"""/metrics, for Prometheus: to holders of a token with the scope `ops:read`. The edge never lets anybody through."""
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CONTENT_TYPE_LATEST
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from prescriptions.api.authentication import BearerAuthentication
+from prescriptions.api.negotiation import AnyMedia
+from prescriptions.ops import scrape
+
+
+class Metrics(APIView):
+    authentication_classes = (BearerAuthentication,)
+    content_negotiation_class = AnyMedia
+    scopes = {"GET": "ops:read"}  # noqa: RUF012
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(scrape.text(), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,92 @@
+"""The text of /metrics: what all processes counted, and what the database knows at this moment."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min, Q
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from prescriptions.infra.metrics.definitions import DIRECTORY, REGISTRY
+from prescriptions.models import Review, ReviewStatus, Variant, VariantState
+from prescriptions.variants import claims
+from transforms.version import PIPELINE
+
+# Beyond this the exact number of given-up variants makes no difference, and counting must stay cheap.
+_COUNTED = 10_000
+_WAITING = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.CLARIFICATION, ReviewStatus.SECOND_CHECK)
+
+
+class _Collector:
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self.collect = collect
+
+
+def text() -> bytes:
+    """In Prometheus' text format. Raises DatabaseError."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(_counted))
+    registry.register(_Collector(_database))
+    return generate_latest(registry)
+
+
+def _counted() -> Iterator[Metric]:
+    everybody: Any = REGISTRY
+    if DIRECTORY is not None:
+        everybody = MultiProcessCollector(None, str(DIRECTORY))  # type: ignore[no-untyped-call]
+    for metric in everybody.collect():
+        yield _breakers(metric) if metric.name == "rx_breaker_open_until" else metric
+
+
+def _breakers(until: Metric) -> Metric:
+    shown = GaugeMetricFamily("rx_breaker_open", "1 while some process leaves the service alone.", labels=("service",))
+    for sample in until.samples:
+        shown.add_metric([sample.labels["service"]], 1 if sample.value > time.time() else 0)
+    return shown
+
+
+def _database() -> Iterator[Metric]:
+    now = timezone.now()
+    yield _open_variants()
+    yield _dead_variants()
+    yield from _reviews(now)
+    build = GaugeMetricFamily("rx_build_info", "Always 1; the label is what this release makes.", labels=("pipeline",))
+    build.add_metric([PIPELINE], 1)
+    yield build
+
+
+def _open_variants() -> Metric:
+    """At most RX_QUEUE_LIMIT in each lane."""
+    shown = GaugeMetricFamily("rx_variants_open", "Variants asked for and not made yet.", labels=("lane", "state"))
+    rows = Variant.objects.filter(state__in=claims.OPEN).order_by().values_list("lane", "state")
+    found = {(lane, state): number for lane, state, number in rows.annotate(number=Count("pk"))}
+    for lane in claims.LANES:
+        for state in claims.OPEN:
+            shown.add_metric([lane, state.value], found.get((lane, state.value), 0))
+    return shown
+
+
+def _dead_variants() -> Metric:
+    shown = GaugeMetricFamily("rx_variants_dead", f"Variants that were given up; counted up to {_COUNTED}.")
+    dead = Variant.objects.filter(state=VariantState.DEAD).order_by().values("pk")[:_COUNTED]
+    shown.add_metric([], dead.count())
+    return shown
+
+
+def _reviews(now: datetime) -> Iterator[Metric]:
+    depth = GaugeMetricFamily("rx_reviews", "Reviews without a decision.", labels=("status",))
+    oldest = GaugeMetricFamily("rx_review_oldest_seconds", "How long the first in the queue has waited; 0 if nobody.")
+    overdue = GaugeMetricFamily("rx_reviews_overdue", "Reviews in the queue past the time promised to the customer.")
+    rows = Review.objects.filter(status__in=_WAITING).order_by().values("status")
+    late = Count("pk", filter=Q(due_at__lt=now))
+    found = {row["status"]: row for row in rows.annotate(number=Count("pk"), first=Min("queued_at"), late=late)}
+    for status in _WAITING:
+        depth.add_metric([status.value], found.get(status.value, {"number": 0})["number"])
+    queued = found.get(ReviewStatus.QUEUED.value)
+    oldest.add_metric([], max(0.0, (now - queued["first"]).total_seconds()) if queued else 0)
+    overdue.add_metric([], queued["late"] if queued else 0)
+    return iter((depth, oldest, overdue))

@@ -1,0 +1,51 @@
+"""Who may see an order's pages: the holder of a signed order link, and nobody else (404)."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.utils.http import http_date
+from django.views import View
+
+from prescriptions.intake import order_links
+from prescriptions.intake.order_links import OrderLink
+
+
+class OrderView(View):
+    """Base of everything under an order: `self.link` is the verified link, `self.base` the order's page."""
+
+    bare = False  # True: under /upload/, the same pages without an order's address
+    link: OrderLink
+    base: str
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        order_ref = str(kwargs.pop("order_ref", ""))
+        signed = request.GET.get("link")
+        link = order_links.verify(signed if signed is not None else request.COOKIES.get(order_links.COOKIE, ""))
+        if link is None or (not self.bare and link.order_ref != order_ref):
+            raise Http404
+        self.base = "/upload/" if self.bare else f"/orders/{order_ref}/prescription"
+        if signed is not None:
+            return self._open(request, link)
+        self.link = link
+        response = super().dispatch(request, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    def under(self, name: str) -> str:
+        """Address of one of the page's companions: "files" or "status"."""
+        return f"{self.base.rstrip('/')}/{name}"
+
+    def _open(self, request: HttpRequest, link: OrderLink) -> HttpResponse:
+        """Take the link out of the address bar: an address is copied, kept in histories and sent as a referrer."""
+        response = HttpResponseRedirect(request.path, status=303)
+        response.headers["Cache-Control"] = "no-store"
+        response.set_cookie(
+            order_links.COOKIE,
+            link.signed,
+            expires=http_date(link.expires),
+            path=self.base.rpartition("/")[0] + "/",
+            secure=request.is_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
+        return response

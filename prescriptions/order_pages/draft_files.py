@@ -1,0 +1,40 @@
+"""Files of a draft, one by one: what upload.js sends and what it shows. Nothing of a draft is anybody else's to see."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from prescriptions.infra.problems import Problem
+from prescriptions.intake import drafts
+from prescriptions.order_pages.access import OrderView
+
+
+class DraftFiles(OrderView):
+    """`POST` one file: checked, kept and described. The Idempotency-Key makes a repeated POST harmless."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        file = request.FILES.get("file")
+        try:
+            if file is None:
+                raise Problem(400, "invalid", "The request is not valid", gettext("Choose a file."))
+            row = drafts.add(self.link, file, key=request.headers.get("Idempotency-Key", "")[:100])
+        except Problem as problem:
+            return problem.response()
+        return render(
+            request, "prescriptions/upload_file.html", {"file": row, "files_path": self.under("files")}, status=201
+        )
+
+
+class DraftThumbnail(OrderView):
+    """The first page of a file that is not sent yet, for its owner's eyes."""
+
+    def get(self, _request: HttpRequest, file_id: str) -> HttpResponse:
+        picture = drafts.thumbnail(self.link, file_id)
+        if picture is None:
+            raise Http404
+        headers = {
+            "Cache-Control": "private, max-age=3600, immutable",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        return HttpResponse(picture, content_type="image/webp", headers=headers)

@@ -1,0 +1,237 @@
+"""Where a prescription stands, in the customer's words: one headline, what it means, and the one thing to do.
+
+Reads the review's rows and never writes them; what only pharmacists may know stays out of here.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.intake.order_links import OrderLink
+from prescriptions.models import (
+    ClarificationMessage,
+    CustomerAction,
+    MessageAuthor,
+    OrderLine,
+    Prescription,
+    ReasonCode,
+    Review,
+    ReviewStatus,
+)
+from prescriptions.review.publication import publicly_decided, published
+
+
+class Stage(StrEnum):
+    """What customers see of the review's states."""
+
+    RECEIVED = "received"
+    IN_REVIEW = "in-review"
+    NEEDS_ANSWER = "needs-answer"
+    APPROVED = "approved"
+    PARTLY_APPROVED = "partly-approved"
+    NOT_ACCEPTED = "not-accepted"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How a stage looks: chip, tone, icon and words. `done` steps of three: received, checked, decided."""
+
+    chip: Promise
+    tone: str
+    icon: str
+    headline: Promise
+    text: Promise
+    done: int
+
+
+FACES: Final[dict[Stage, Face]] = {
+    Stage.RECEIVED: Face(
+        _("Received"),
+        "info",
+        "clock",
+        _("We have your prescription"),
+        _("A pharmacist will check it soon. You can close this page and come back with the same link."),
+        1,
+    ),
+    Stage.IN_REVIEW: Face(
+        _("In review"),
+        "info",
+        "clock",
+        _("A pharmacist is checking your prescription"),
+        _("This page shows the answer as soon as there is one. You can close it and come back with the same link."),
+        1,
+    ),
+    Stage.NEEDS_ANSWER: Face(
+        _("Needs your answer"),
+        "warn",
+        "question",
+        _("Our pharmacist has a question"),
+        _("Your order waits until you have answered."),
+        1,
+    ),
+    Stage.APPROVED: Face(
+        _("Approved"),
+        "good",
+        "check",
+        _("Your prescription is approved"),
+        _("There is nothing more to do. Your order goes on."),
+        3,
+    ),
+    Stage.PARTLY_APPROVED: Face(
+        _("Partly approved"),
+        "warn",
+        "check",
+        _("A part of your order is approved"),
+        _("What is approved goes on. Below is what is not, and why."),
+        3,
+    ),
+    Stage.NOT_ACCEPTED: Face(
+        _("Not accepted"),
+        "bad",
+        "cross",
+        _("We could not accept this prescription"),
+        _("Your order waits. Here is how to put it right."),
+        3,
+    ),
+    Stage.EXPIRED: Face(
+        _("Expired"),
+        "warn",
+        "clock",
+        _("This prescription is no longer valid"),
+        _("Ask your doctor for a new one and send it here."),
+        3,
+    ),
+    Stage.WITHDRAWN: Face(
+        _("Withdrawn"),
+        "info",
+        "cross",
+        _("You withdrew this prescription"),
+        _("You can send another one whenever you like."),
+        3,
+    ),
+}
+
+_STAGES: Final[dict[str, Stage]] = {
+    ReviewStatus.QUEUED: Stage.IN_REVIEW,
+    ReviewStatus.IN_REVIEW: Stage.IN_REVIEW,
+    ReviewStatus.SECOND_CHECK: Stage.IN_REVIEW,
+    ReviewStatus.CLARIFICATION: Stage.NEEDS_ANSWER,
+    ReviewStatus.APPROVED: Stage.APPROVED,
+    ReviewStatus.PARTIALLY_APPROVED: Stage.PARTLY_APPROVED,
+    ReviewStatus.REJECTED: Stage.NOT_ACCEPTED,
+    ReviewStatus.EXPIRED: Stage.EXPIRED,
+    ReviewStatus.WITHDRAWN: Stage.WITHDRAWN,
+}
+# Stages that only the customer can end: these offer to send again.
+_SEND_AGAIN: Final = (Stage.NOT_ACCEPTED, Stage.EXPIRED, Stage.WITHDRAWN)
+_BUTTONS: Final[dict[str, Promise]] = {
+    CustomerAction.REUPLOAD: _("Send it again"),
+    CustomerAction.CONTACT_DOCTOR: _("Send the corrected prescription"),
+    CustomerAction.CONSULT_DOCTOR: _("Send a new prescription"),
+}
+_DECIDED: Final = (ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything that a status card shows."""
+
+    prescription: Prescription
+    stage: Stage
+    reason: ReasonCode | None = None
+    reason_page: int | None = None
+    note: str = ""
+    question: ClarificationMessage | None = None
+    lines: tuple[OrderLine, ...] = ()
+    valid_until: date | None = None
+    version: int = 0
+
+    @property
+    def face(self) -> Face:
+        return FACES[self.stage]
+
+    @property
+    def waiting(self) -> bool:
+        """Can news come without the customer doing anything?"""
+        return self.stage in (Stage.RECEIVED, Stage.IN_REVIEW)
+
+    @property
+    def may_withdraw(self) -> bool:
+        """Nobody has started on it yet."""
+        review: Review | None = getattr(self.prescription, "review", None)
+        return review is not None and review.status in (ReviewStatus.QUEUED, ReviewStatus.CLARIFICATION)
+
+    @property
+    def button(self) -> Promise | None:
+        """Label of the button that leads to a new upload; None where sending again helps nobody."""
+        if self.stage not in _SEND_AGAIN:
+            return None
+        return _BUTTONS.get(self.reason.action if self.reason else "", _("Send another prescription"))
+
+
+def of_order(link: OrderLink) -> list[Progress]:
+    """All prescriptions of an order, the newest first."""
+    rows = (
+        _visible()
+        .filter(client=link.client, order_ref=link.order_ref)
+        .select_related("review", "review__reason")
+        .prefetch_related("pages", "order_lines__reason", "review__messages")
+    )
+    return [_progress(row) for row in rows]
+
+
+def reusable(link: OrderLink) -> list[Prescription]:
+    """Approved and still valid prescriptions of the same patient at the same client, from other orders, newest first.
+
+    Without a patient in the link there are none: an order does not say whose it is.
+    """
+    if not link.patient_ref:
+        return []
+    rows = _visible().filter(
+        publicly_decided(),
+        client=link.client,
+        patient_ref=link.patient_ref,
+        review__status__in=_DECIDED,
+        review__valid_until__gte=timezone.localdate(),
+    )
+    return list(rows.exclude(order_ref=link.order_ref).select_related("review")[:3])
+
+
+def _visible() -> QuerySet[Prescription]:
+    return Prescription.objects.filter(Q(erased_at=None) & Q(links_cut_at=None))
+
+
+def _progress(row: Prescription) -> Progress:
+    review: Review | None = getattr(row, "review", None)
+    if review is None:
+        return Progress(row, Stage.RECEIVED)
+    stage = _STAGES.get(review.status, Stage.RECEIVED) if published(review) else Stage.IN_REVIEW
+    return Progress(
+        row,
+        stage,
+        reason=review.reason if stage in (Stage.NOT_ACCEPTED, Stage.PARTLY_APPROVED) else None,
+        reason_page=review.reason_page,
+        # Notes are written while the review is under way; they are the customer's only with the decision.
+        note=review.customer_text if stage in (Stage.APPROVED, Stage.PARTLY_APPROVED, Stage.NOT_ACCEPTED) else "",
+        question=next(
+            (
+                message
+                for message in review.messages.all()
+                if message.author == MessageAuthor.STAFF and message.expires_at and not message.answered_at
+            ),
+            None,
+        )
+        if stage is Stage.NEEDS_ANSWER
+        else None,
+        lines=tuple(row.order_lines.all()) if stage in (Stage.APPROVED, Stage.PARTLY_APPROVED) else (),
+        valid_until=review.valid_until if stage in (Stage.APPROVED, Stage.PARTLY_APPROVED) else None,
+        version=review.version,
+    )

@@ -1,0 +1,102 @@
+"""How the prescriptions of an order fare: cards for the page and for polling, the customer's answers, withdrawals."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from prescriptions.audit import actors
+from prescriptions.infra.problems import Problem
+from prescriptions.intake import drafts
+from prescriptions.models import Page
+from prescriptions.order_pages import progress
+from prescriptions.order_pages.access import OrderView
+from prescriptions.order_pages.progress import Progress
+from prescriptions.review import clarifications
+from prescriptions.variants import asking, delivery, links
+from transforms.request.presets import preset
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page's thumbnail and preview, ready for a template."""
+
+    page: Page
+    thumb: str
+    width: int
+    height: int
+    preview: str
+
+
+class OrderStatus(OrderView):
+    """The status cards alone, for polling: 304 while nothing has changed."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        sent = progress.of_order(self.link)
+        context = _context(self, sent)
+        response = render(request, "prescriptions/status_cards.html", context)
+        # Of what is shown, and of nothing behind it: that something happened is not to be told before what.
+        shown = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", response.content)
+        etag = f'"{hashlib.sha256(shown).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        if delivery.unchanged(request, etag):
+            return HttpResponse(status=304, headers=headers)
+        for name, value in headers.items():
+            response.headers[name] = value
+        return response
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """`answer:{rx}` to the pharmacist's question, or `withdraw:{rx}`."""
+        action, _colon, rx = request.POST.get("action", "").partition(":")
+        sent = progress.of_order(self.link)
+        if rx not in {item.prescription.pk for item in sent} or action not in ("answer", "withdraw"):
+            raise Http404
+        try:
+            if action == "answer":
+                clarifications.answer(rx, request.POST.get("answer", ""), actor=actors.CUSTOMER)
+            else:
+                clarifications.withdraw(rx, actor=actors.CUSTOMER)
+        except Problem as problem:
+            # A conflict is worded for staff: who did what, and outcomes that nobody else may know yet.
+            complaint = problem.detail if problem.status == 422 else _("This has changed meanwhile. See below.")
+            page = show(self, request, progress.of_order(self.link), complaint=complaint)
+            page.status_code = problem.status
+            return page
+        return HttpResponseRedirect(self.base, status=303)
+
+
+def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complaint: str = "") -> HttpResponse:
+    """The whole status page."""
+    context = {
+        **_context(view, sent),
+        "unsent": len(drafts.files_of(view.link)),
+        "again": any(item.button for item in sent[:1]),  # then its card has the button
+        "complaint": complaint,
+    }
+    return render(request, "prescriptions/status.html", context)
+
+
+def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
+    return {
+        "link": view.link,
+        "base": view.base,
+        "status_path": view.under("status"),
+        "cards": [(item, [_picture(page) for page in item.prescription.pages.all()]) for item in sent],
+    }
+
+
+def _picture(page: Page) -> Picture:
+    token, size = links.mint(page.prescription_id), asking.size_of(page)
+    thumb, preview = preset("thumb", size), preset("preview", size)
+    rx = page.prescription_id
+    return Picture(
+        page,
+        links.variant_path(rx, page.number, thumb, token),
+        thumb.size.width,
+        thumb.size.height,
+        links.variant_path(rx, page.number, preview, token),
+    )

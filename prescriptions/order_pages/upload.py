@@ -1,0 +1,137 @@
+"""The customer's page of an order: choose and send a prescription. Plain forms do everything; upload.js only makes it
+smoother."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from prescriptions.infra.problems import Problem
+from prescriptions.intake import drafts, refusals
+from prescriptions.order_pages import progress
+from prescriptions.order_pages import status as order_status
+from prescriptions.order_pages.access import OrderView
+from prescriptions.order_pages.forms import ACCEPT, SubmitForm
+from transforms.limits import LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One line of the error summary and the field that it leads to."""
+
+    field: str
+    text: str
+
+
+class OrderPage(OrderView):
+    """The upload page as long as nothing was sent, or with `?send`; the status page after that."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        sent = progress.of_order(self.link)
+        if sent and "send" not in request.GET:
+            return order_status.show(self, request, sent)
+        return self._upload(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        action, _, target = request.POST.get("action", "send").partition(":")
+        handle = self._ACTIONS.get(action)
+        if handle is not None:
+            handle(self, request, target)
+            if action == "order":  # upload.js reports what it has already done on the page
+                return HttpResponse(status=204)
+            return HttpResponseRedirect(f"{self.base}?send#files", status=303)
+        return self._take(request, send=action == "send")
+
+    def _take(self, request: HttpRequest, *, send: bool) -> HttpResponse:
+        """Files that pass are kept even if others do not, so that nothing has to be chosen twice."""
+        form = SubmitForm(request.POST, request.FILES)
+        agreed = form.is_valid()
+        complaints, order = [], request.POST.getlist("order")
+        status = 400
+        for file in form.cleaned_data["files"]:
+            try:
+                order.append(drafts.add(self.link, file).pk)
+            except Problem as problem:
+                complaints.append(Complaint("files", problem.detail))
+                status = problem.status
+        if not send and not complaints:
+            return HttpResponseRedirect(f"{self.base}?send#files", status=303)
+        if send:
+            if not complaints and not order:
+                complaints.append(Complaint("choose", gettext("Choose at least one photo, scan or PDF.")))
+            complaints += [Complaint("consent", str(text)) for text in form.errors.get("consent", [])]
+            if not complaints:
+                drafts.submit(self.link, order)
+                return HttpResponseRedirect(self.base, status=303)
+        return self._upload(request, complaints, agreed=agreed, status=status)
+
+    def _upload(
+        self,
+        request: HttpRequest,
+        complaints: Sequence[Complaint] = (),
+        *,
+        agreed: bool = False,
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {
+            "link": self.link,
+            "base": self.base,
+            "complaints": complaints,
+            "consent_error": next((c.text for c in complaints if c.field == "consent"), ""),
+            "agreed": agreed,
+            "consent": SubmitForm.base_fields["consent"].label,
+            "files": drafts.files_of(self.link),
+            "reusable": progress.reusable(self.link),
+            "sent": bool(progress.of_order(self.link)),
+            "accept": ACCEPT,
+            "formats": refusals.FORMATS,
+            "limits": refusals.BYTES,
+            "files_path": self.under("files"),
+            "rules": _rules(self.under("files")),
+        }
+        return render(request, "prescriptions/upload.html", context, status=status)
+
+    def _reuse(self, _request: HttpRequest, target: str) -> None:
+        earlier = next((row for row in progress.reusable(self.link) if row.pk == target), None)
+        if earlier is None:
+            raise Http404
+        drafts.reuse(self.link, earlier)
+
+    _ACTIONS: dict[str, Callable[["OrderPage", HttpRequest, str], None]] = {  # noqa: RUF012 - a table, never changed
+        "up": lambda self, _request, target: drafts.move(self.link, target, -1),
+        "down": lambda self, _request, target: drafts.move(self.link, target, +1),
+        "remove": lambda self, _request, target: drafts.remove(self.link, target),
+        "order": lambda self, request, _target: drafts.arrange(self.link, request.POST.getlist("order")),
+        "reuse": _reuse,
+    }
+
+
+def _rules(files_path: str) -> dict[str, Any]:
+    """Limits and sentences for upload.js: it says beforehand, in the same words, what the server would say."""
+    return {
+        "files": files_path,
+        "accept": ACCEPT.split(","),
+        "most": refusals.MAX_FILES,
+        "image": LIMITS.image_bytes,
+        "pdf": LIMITS.pdf_bytes,
+        "say": {
+            "type": refusals.template("unsupported-media-type"),
+            "size": refusals.template("source-too-large"),
+            "empty": refusals.template("source-empty"),
+            "many": refusals.template("too-many-files"),
+            "twice": gettext("%(file)s is already in the list."),
+            "small": gettext("Looks small: the text may be too fine to read. Retake it closer, or keep it."),
+            "dark": gettext("Looks dark. Retake it in better light, or keep it."),
+            "blurry": gettext("Looks blurred. Hold still and retake it, or keep it."),
+            "added": gettext("%(file)s was added."),
+            "removed": gettext("%(file)s was removed."),
+            "moved": gettext("%(file)s is now number %(place)s."),
+            "lost": gettext("%(file)s did not get through. Check your connection and try again."),
+            "later": gettext("Your files are still on their way. They will be sent for review as soon as they arrive."),
+            "cancel": gettext("Cancel %(file)s"),
+            "problem": gettext("One file needs your attention before you can send."),
+        },
+    }

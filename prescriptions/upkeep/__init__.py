@@ -1,0 +1,1 @@
+"""What keeps the house in order: erasure, reconciling rows with objects, reviews that time has overtaken."""

@@ -1,0 +1,161 @@
+"""Reconciliation of rows and objects, both ways. Trusts neither; deletes only what can be made again.
+
+Idempotent and safe in parallel: each step is a conditional UPDATE or a delete of one key. Originals are reported, and
+deleted only when an operator says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from prescriptions.infra import storage
+from prescriptions.infra.problems import Problem
+from prescriptions.models import Document, DraftFile, Prescription, Variant, VariantState
+from prescriptions.variants import asking, claims, sweep
+from transforms.keys import original_key
+
+# A put comes before its row says ready: younger objects without rows may be about to get one.
+GRACE = timedelta(hours=1)
+_BATCH = 500
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found, and (unless it was a dry run) made good. Originals are listed by key."""
+
+    taken_up: int = 0
+    rows_without_objects: int = 0
+    damaged_objects: int = 0
+    objects_without_rows: int = 0
+    leftovers_of_erased: int = 0
+    originals_without_rows: list[str] = field(default_factory=list)
+    rows_without_originals: list[str] = field(default_factory=list)
+    originals_deleted: int = 0
+
+
+def reconcile(*, dry_run: bool = False, delete_originals_older_than: timedelta | None = None) -> Report:
+    """One pass over both buckets and all rows. Raises storage.StorageUnavailable."""
+    report = Report()
+    report.taken_up = len(claims.due(_BATCH)) if dry_run else sweep.sweep()
+    _variants(report, dry_run=dry_run)
+    _originals(report, dry_run=dry_run, older_than=delete_originals_older_than)
+    return report
+
+
+def _variants(report: Report, *, dry_run: bool) -> None:
+    started = timezone.now()
+    seen: set[str] = set()
+    for batch in _batches(storage.list_objects(settings.RX_VARIANTS_BUCKET)):
+        rows = _rows_of([listed.key for listed in batch])
+        for listed in batch:
+            row = rows.get(listed.key)
+            if row is None:
+                _stray(report, listed, dry_run=dry_run)
+                continue
+            seen.add(row.pk)
+            if row.state == VariantState.READY and (row.etag, row.size) != (listed.etag, listed.size):
+                if not _is_damaged(row):
+                    continue
+                report.damaged_objects += 1
+                if not dry_run:
+                    _remake(row)
+    for row in Variant.objects.filter(state=VariantState.READY, ready_at__lt=started).iterator(_BATCH):
+        if row.pk in seen:
+            continue
+        report.rows_without_objects += 1
+        if not dry_run:
+            # Its object has expired, as most do: it is made again when somebody asks, and not before.
+            Variant.objects.filter(pk=row.pk, state=VariantState.READY, ready_at=row.ready_at).delete()
+
+
+def _stray(report: Report, listed: storage.Listed, *, dry_run: bool) -> None:
+    erased = _erased(listed.key)
+    if not erased and timezone.now() - listed.modified < GRACE:
+        return
+    report.leftovers_of_erased += erased
+    report.objects_without_rows += not erased
+    if not dry_run:
+        storage.delete_variant(listed.key)
+
+
+def _erased(key: str) -> bool:
+    """Does the key lie under a tombstone? That is an operator's word: nothing there may stay."""
+    return Prescription.objects.filter(pk=key.partition("/")[0], erased_at__isnull=False).exists()
+
+
+def _is_damaged(row: Variant) -> bool:
+    """The listing may be older than what another reconciler has made good meanwhile."""
+    try:
+        found = storage.head_variant(row.key)
+    except storage.ObjectMissing:
+        return False
+    return (row.etag, row.size) != (found.etag, found.size)
+
+
+def _remake(row: Variant) -> None:
+    """Claimed, then deleted, then made: who does not hold the claim could delete what the holder has just put."""
+    if not claims.take_over(row, lost_object=True):
+        return
+    try:
+        storage.delete_variant(row.key)
+    except storage.StorageUnavailable:
+        claims.leave(row)  # a maker would find the damaged object and take it for its own
+        raise
+    try:
+        asking.dispatch(row)
+    except Problem:
+        return  # the broker is away; the sweep finds the claim
+
+
+def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -> None:
+    seen: set[str] = set()
+    for batch in _batches(storage.list_objects(settings.RX_ORIGINALS_BUCKET)):
+        known = _known([listed.key.rpartition("/")[2] for listed in batch])
+        for listed in batch:
+            document = listed.key.rpartition("/")[2]
+            if document in known:
+                seen.add(document)
+                continue
+            if _erased(listed.key):
+                report.leftovers_of_erased += 1
+                if not dry_run:
+                    storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
+                continue
+            report.originals_without_rows.append(listed.key)
+            old = older_than is not None and timezone.now() - listed.modified > max(older_than, GRACE)
+            if old and not dry_run and not _known([document]):
+                report.originals_deleted += storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
+    settled = Document.objects.filter(prescription__erased_at=None, prescription__created_at__lt=timezone.now() - GRACE)
+    report.rows_without_originals = [
+        original_key(document.prescription_id, document.pk)
+        for document in settled.iterator(_BATCH)
+        if document.pk not in seen
+    ]
+
+
+def _known(documents: list[str]) -> set[str]:
+    """Those of these ids that have a row: sent documents, and files of drafts that may still be sent."""
+    rows = (kind.objects.filter(pk__in=documents).values_list("pk", flat=True) for kind in (Document, DraftFile))
+    return set().union(*rows)
+
+
+def _rows_of(keys: list[str]) -> dict[str, Variant]:
+    """Rows by the keys of their objects; one query for a batch."""
+    stored = {key.split("/", 3)[-1] for key in keys}
+    prescriptions = {key.partition("/")[0] for key in keys}
+    rows = Variant.objects.filter(page__prescription__in=prescriptions, stored__in=stored).select_related("page")
+    return {row.key: row for row in rows}
+
+
+def _batches(listing: Iterator[storage.Listed]) -> Iterator[list[storage.Listed]]:
+    batch: list[storage.Listed] = []
+    for listed in listing:
+        batch.append(listed)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

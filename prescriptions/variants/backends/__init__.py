@@ -1,0 +1,44 @@
+"""Backends: how a claimed miss gets made. RX_BACKEND names one, by short name or dotted path, like EMAIL_BACKEND.
+
+RX_FALLBACK_BACKEND takes over what the first one could not do for trouble of its own.
+"""
+
+import os
+from functools import lru_cache
+from typing import Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+SHORT_NAMES = {
+    "celery": "prescriptions.variants.backends.celery_queue.CeleryBackend",
+    "inline": "prescriptions.variants.backends.inline.InlineBackend",
+    "lambda": "prescriptions.variants.backends.api_gateway.LambdaBackend",
+}
+
+
+class BackendUnavailable(Exception):
+    """Nobody could be told of the claim."""
+
+
+class Backend(Protocol):
+    """Takes a claim to wherever it is made. Returns at once; the row and a wake-up tell the outcome."""
+
+    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
+        """Raises BackendUnavailable."""
+
+
+def current() -> Backend:
+    """The backend that RX_BACKEND names, one per process."""
+    return named(settings.RX_BACKEND)
+
+
+def named(name: str) -> Backend:
+    """A backend by short name or dotted path, one per process. Raises ImportError."""
+    return _load(name, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _load(name: str, _pid: int) -> Backend:
+    backend: Backend = import_string(SHORT_NAMES.get(name, name))()
+    return backend

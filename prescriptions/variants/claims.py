@@ -1,0 +1,239 @@
+"""Claims: who makes a variant, until when. Every step is one conditional UPDATE, so it is the same on SQLite and
+PostgreSQL.
+
+No database transaction is held while anything is made, and nothing here talks to S3 or Redis.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from prescriptions.infra import logs
+from prescriptions.infra.problems import erased
+from prescriptions.models import Page, Variant, VariantState, new_identifier
+from transforms.request.spec import Stored
+from transforms.version import PIPELINE
+
+# Budgets nest: sandbox wall 15 s < task limit 28 s < lease 30 s. A lease that ran out means that nobody works on it.
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 3
+# After which trouble (not a bad file) is tried again, in seconds, by the number of attempts so far.
+BACKOFF = (1, 4, 16)
+# A variant that was given up for trouble of the machinery may be asked for again after this.
+TROUBLE_PAUSE = timedelta(seconds=60)
+TROUBLE = "backend-unavailable"
+
+LANES = ("images", "documents")
+
+OPEN = (VariantState.QUEUED, VariantState.RENDERING, VariantState.RETRY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was stored: bytes and pixels of the variant, its ETag in S3, what it cost where somebody bills us."""
+
+    size: int
+    width: int
+    height: int
+    etag: str
+    cost_usd: float | None = None
+
+
+def lane_of(page: Page) -> str:
+    """Documents can take a hundred times longer than photos; each kind waits for its own."""
+    return LANES[page.document.media_type == "application/pdf"]
+
+
+def _claimable(now: datetime) -> Q:
+    over = Q(lease_until__lte=now)
+    return (Q(state__in=OPEN) & over) | (Q(state=VariantState.DEAD, error_code=TROUBLE) & over)
+
+
+def _not_erased() -> Exists:
+    """Never a join: it would move all conditions into a subquery, which PostgreSQL does not look at again after it has
+    waited for the row, and a claim would have two winners."""
+    return Exists(Page.objects.filter(pk=OuterRef("page"), prescription__erased_at=None))
+
+
+def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bool]:
+    """The row of a variant and whether this call created it (and so holds the claim)."""
+    fresh = Variant(
+        page=page,
+        stored=str(stored),
+        pipeline=PIPELINE,
+        owner=new_identifier(),
+        lease_until=timezone.now() + LEASE,
+        advertised=advertised,
+        lane=lane_of(page),
+        backend=settings.RX_BACKEND[:16],
+        request_id=logs.request_id(),
+    )
+    try:
+        Variant.objects.bulk_create([fresh], ignore_conflicts=True)
+    except IntegrityError:
+        raise erased() from None  # its page went this moment
+    row = Variant.objects.get(page=page, stored=fresh.stored, pipeline=PIPELINE)
+    row.page = page
+    return row, row.id == fresh.id
+
+
+def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
+    """Claim a row whose lease ran out, whose retry is due, or (`lost_object`) whose object is gone from S3.
+
+    True when this call won. A row that used up its attempts is buried instead (state dead).
+    """
+    now = timezone.now()
+    if lost_object:
+        condition = Q(state=VariantState.READY, etag=variant.etag, ready_at=variant.ready_at)
+        attempts = 0
+    elif variant.state == VariantState.DEAD:
+        condition, attempts = _claimable(now), 0
+    elif variant.attempts >= MAX_ATTEMPTS:
+        _bury(variant, now)
+        return False
+    else:
+        condition, attempts = _claimable(now) & Q(attempts=variant.attempts), variant.attempts
+    owner = new_identifier()
+    won = Variant.objects.filter(condition, _not_erased(), pk=variant.pk).update(
+        state=VariantState.QUEUED,
+        owner=owner,
+        lease_until=now + LEASE,
+        attempts=attempts,
+        backend=settings.RX_BACKEND[:16],
+        error_code="",
+        error_detail="",
+        request_id=logs.request_id(),
+    )
+    _reload(variant)
+    return bool(won)
+
+
+def _bury(variant: Variant, now: datetime) -> None:
+    """Three workers died on it: the file is to blame until a person says otherwise."""
+    Variant.objects.filter(_claimable(now), pk=variant.pk, attempts__gte=MAX_ATTEMPTS).update(
+        state=VariantState.DEAD,
+        owner="",
+        error_code=variant.error_code or "render-crashed",
+        error_detail=variant.error_detail or "The renderer stopped each time it was tried.",
+    )
+    _reload(variant)
+
+
+def _reload(variant: Variant) -> None:
+    """Keeps the page at hand. An erasure may have deleted both rows: then `variant` stays as it was, and the next look
+    finds nothing.
+    """
+    page = variant.page
+    with contextlib.suppress(Variant.DoesNotExist):
+        variant.refresh_from_db()
+    variant.page = page
+
+
+def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant | None:
+    """A worker starts on a claim: attempts + 1, a fresh lease. None when the message is stale.
+
+    `redelivered`: the broker gave the message again because the worker that had it died, so its lease is void.
+    """
+    states = [VariantState.QUEUED, VariantState.RENDERING] if redelivered else [VariantState.QUEUED]
+    started = Variant.objects.filter(
+        _not_erased(), pk=variant_id, owner=owner, state__in=states, attempts__lt=MAX_ATTEMPTS
+    ).update(state=VariantState.RENDERING, attempts=F("attempts") + 1, lease_until=timezone.now() + LEASE)
+    if not started:
+        return None
+    return Variant.objects.select_related("page__prescription", "page__document").get(pk=variant_id)
+
+
+def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[str, float]) -> bool:
+    """The object is in S3: the row says so. False when the claim was lost; the object is there all the same."""
+    return bool(
+        _held(variant).update(
+            state=VariantState.READY,
+            size=made.size,
+            width=made.width,
+            height=made.height,
+            etag=made.etag,
+            cost_usd=made.cost_usd,
+            milliseconds=milliseconds,
+            timings=timings,
+            ready_at=timezone.now(),
+            error_code="",
+            error_detail="",
+        )
+    )
+
+
+def renew(variant: Variant) -> bool:
+    """A fresh lease for work that goes on. False when the claim was lost meanwhile."""
+    return bool(_held(variant).update(lease_until=timezone.now() + LEASE))
+
+
+def hand_over(variant: Variant, *, backend: str) -> bool:
+    """Another backend takes the same claim; what the first one could not do does not count as an attempt."""
+    return bool(
+        _held(variant).update(
+            state=VariantState.QUEUED,
+            attempts=F("attempts") - 1,
+            backend=backend[:16],
+            lease_until=timezone.now() + LEASE,
+        )
+    )
+
+
+def fail(variant: Variant, *, code: str, detail: str) -> None:
+    """The source cannot be rendered, now or ever: shared with everybody who waits or asks later (422)."""
+    _close(variant, VariantState.FAILED, code, detail, timezone.now())
+
+
+def postpone(variant: Variant, *, code: str, detail: str) -> None:
+    """Something went wrong that may go right next time: retry with backoff, dead after MAX_ATTEMPTS."""
+    now = timezone.now()
+    if variant.attempts >= MAX_ATTEMPTS:
+        _close(variant, VariantState.DEAD, code, detail, now + TROUBLE_PAUSE)
+    else:
+        _close(variant, VariantState.RETRY, code, detail, now + timedelta(seconds=BACKOFF[variant.attempts - 1]))
+
+
+def release(variant: Variant) -> None:
+    """Nobody could be told of the claim: let the next request or sweep have it at once. No attempt was used up."""
+    Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.QUEUED).update(
+        lease_until=timezone.now()
+    )
+
+
+def leave(variant: Variant) -> None:
+    """Undo `take_over(lost_object=True)`: the object is there after all, and the row says ready as before."""
+    Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.QUEUED).update(
+        state=VariantState.READY, owner=""
+    )
+
+
+def _close(variant: Variant, state: VariantState, code: str, detail: str, until: datetime) -> None:
+    _held(variant).update(state=state, owner="", error_code=code[:48], error_detail=detail[:255], lease_until=until)
+
+
+def _held(variant: Variant) -> QuerySet[Variant]:
+    """The row, as long as the claim that `variant` was loaded with still stands."""
+    return Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.RENDERING)
+
+
+def revive(variant: Variant) -> bool:
+    """An operator asks for another try of a dead or failed variant (admin action): due at once, attempts from zero."""
+    return bool(
+        Variant.objects.filter(pk=variant.pk, state__in=[VariantState.DEAD, VariantState.FAILED]).update(
+            state=VariantState.RETRY, attempts=0, owner="", lease_until=timezone.now()
+        )
+    )
+
+
+def due(limit: int) -> list[Variant]:
+    """Rows that nobody works on although somebody asked: expired leases and due retries, oldest first."""
+    return list(
+        Variant.objects.filter(_not_erased(), state__in=OPEN, lease_until__lte=timezone.now())
+        .select_related("page")
+        .order_by("lease_until")[:limit]
+    )

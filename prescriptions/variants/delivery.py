@@ -1,0 +1,112 @@
+"""How bytes of variants and originals leave Django: headers decided here once, the same as the edge sends.
+
+Used where no edge is in front, where edge and Django disagree about the pipeline, and for originals. Never decides
+rights.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
+from django.utils.http import content_disposition_header, parse_etags
+from rest_framework.request import Request
+
+from prescriptions.infra import storage
+from prescriptions.variants.links import Link
+from transforms.request import iiif
+
+MAX_AGE = 86_400
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Link, ETag, X-Variant, Retry-After"}
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def redirect(status: int, location: str, **headers: str) -> HttpResponse:
+    """A redirect that nothing may keep: a stored 301 would pin a browser to the detour for ever."""
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HttpResponse(status=status, headers={"Location": location, **NO_STORE, **CORS, **extra})
+
+
+def unchanged(request: HttpRequest | Request, etag: str) -> bool:
+    """Does the client have this already? Compared weakly, for proxies make ETags weak (RFC 9110 §13.1.2)."""
+    known = [known.removeprefix("W/") for known in parse_etags(request.headers.get("If-None-Match", ""))]
+    return known == ["*"] or etag in known
+
+
+def variant(
+    request: HttpRequest, key: str, *, link: Link, service: str, keep: bool = True, how: str = "hit"
+) -> HttpResponseBase:
+    """The stored variant's bytes. `keep=False` for detours: the same URL will be answered by the edge next time.
+
+    Raises storage.ObjectMissing, storage.StorageUnavailable.
+    """
+    chunks: Iterator[bytes] = iter(())
+    conditional = keep and "If-None-Match" in request.headers
+    if request.method == "HEAD" or conditional:
+        described = storage.head_variant(key)
+    else:
+        described, chunks = storage.open_variant(key)
+    left = max(0, min(link.expires - int(time.time()), MAX_AGE))
+    pdf = described.media_type == "application/pdf"
+    headers = {
+        "ETag": described.etag,
+        "Cache-Control": f"private, max-age={left}, immutable" if keep else "no-store",
+        "X-Content-Type-Options": "nosniff",
+        # Browsers' PDF viewers do not start in a sandbox; a PDF is an attachment instead.
+        "Content-Security-Policy": "default-src 'none'" if pdf else "default-src 'none'; sandbox",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Link": iiif.link_headers(service_id=service, canonical=described.metadata.get("canonical", "")),
+        "X-Variant": how,
+        **CORS,
+    }
+    if conditional:
+        if unchanged(request, described.etag):
+            return HttpResponseNotModified(headers=headers)
+        if request.method == "GET":
+            described, chunks = storage.open_variant(key)
+            headers["ETag"] = described.etag
+    if pdf:
+        headers["Content-Disposition"] = 'attachment; filename="prescription.pdf"'
+    headers["Content-Length"] = str(described.size)
+    return StreamingHttpResponse(chunks, content_type=described.media_type, headers=headers)
+
+
+def document(file: BinaryIO, *, rx: str) -> HttpResponseBase:
+    """All pages of a prescription in one PDF, from an open file that is closed when it was sent."""
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=f"prescription-{rx[:8]}.pdf",
+        content_type="application/pdf",
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+def original(key: str, *, name: str, media_type: str) -> HttpResponseBase:
+    """An uploaded file, as an attachment only: its bytes are a stranger's."""
+    described, chunks = storage.open_original(key)
+    return StreamingHttpResponse(
+        chunks,
+        content_type=media_type,
+        headers={
+            "Content-Length": str(described.size),
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "private, no-store",
+        },
+    )

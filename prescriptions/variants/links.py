@@ -1,0 +1,126 @@
+"""Links: capability tokens in the path, minted and verified here and by the edge's njs alike.
+
+`token = {kid}.{exp}.{scope}.{mac}`, where mac is the first 16 bytes of HMAC-SHA256 over
+"rx-link-v1\\n{kid}\\n{exp}\\n{scope}\\n{rx}". The shared test vectors are in tests/vectors/links.json.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from prescriptions.models import Prescription
+from transforms.request.spec import Stored
+
+Scope = Literal["f", "r"]
+_TOKEN = re.compile(r"([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{22})\Z")
+# Expiry is rounded up to this many seconds, so that a page rendered twice carries the same URLs and browsers
+# re-use them.
+ROUNDING = 15 * 60
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A verified token: what it allows and until when (unix seconds)."""
+
+    token: str
+    scope: Scope
+    expires: int
+
+
+def keyring(text: str | None = None) -> dict[str, bytes]:
+    """`kid -> key` from RX_LINK_KEYS ("k1:<hex>,k0:<hex>"); the first one signs, all verify."""
+    ring: dict[str, bytes] = {}
+    for entry in (settings.RX_LINK_KEYS if text is None else text).split(","):
+        kid, separator, secret = entry.strip().partition(":")
+        if not separator:
+            continue
+        if not re.fullmatch(r"[a-z0-9]{1,8}", kid) or len(secret) < 32 or not re.fullmatch(r"(?:[0-9a-f]{2})+", secret):
+            message = (
+                "RX_LINK_KEYS must be 'kid:hex,...' with kids of 1-8 lower-case letters or digits and 16+ byte keys"
+            )
+            raise ImproperlyConfigured(message)
+        if kid in ring:
+            message = f"RX_LINK_KEYS names the kid {kid!r} twice; the edge and Django would use different keys"
+            raise ImproperlyConfigured(message)
+        ring[kid] = bytes.fromhex(secret)
+    if not ring:
+        message = "RX_LINK_KEYS is empty; set it to 'k1:' and 64 hex digits (for instance from `openssl rand -hex 32`)"
+        raise ImproperlyConfigured(message)
+    return ring
+
+
+def mint(rx: str, *, scope: Scope = "f", ttl: int | None = None, now: float | None = None) -> str:
+    """A token for one prescription, valid for at least `ttl` seconds (RX_LINK_TTL by default)."""
+    kid, key = next(iter(keyring().items()))
+    moment = time.time() if now is None else now
+    expires = -(-int(moment + (settings.RX_LINK_TTL if ttl is None else ttl)) // ROUNDING) * ROUNDING
+    exp = _base36(expires)
+    return f"{kid}.{exp}.{scope}.{_mac(key, kid, exp, scope, rx)}"
+
+
+def verify(token: str, rx: str, *, now: float | None = None) -> Link | None:
+    """The link that a token stands for, or None when it is malformed, forged, expired or for another prescription."""
+    match = _TOKEN.match(token)
+    if match is None:
+        return None
+    kid, exp, scope, mac = match.groups()
+    key = keyring().get(kid)
+    if key is None or not hmac.compare_digest(mac, _mac(key, kid, exp, scope, rx)):
+        return None
+    expires = int(exp, 36)
+    if expires <= (time.time() if now is None else now):
+        return None
+    return Link(token, "f" if scope == "f" else "r", expires)
+
+
+def are_cut(prescription: Prescription) -> bool:
+    """After a cut nothing is served until the last link minted before it has expired; the edge cannot tell them
+    apart.
+    """
+    cut = prescription.links_cut_at
+    if cut is None:
+        return False
+    return timezone.now() < cut + timedelta(seconds=settings.RX_LINK_TTL + ROUNDING)
+
+
+def service_path(rx: str, number: int, token: str) -> str:
+    """Path of a page's IIIF image service (the `id` of its info.json, less scheme and host)."""
+    return f"/iiif/3/{token}/{rx}_{number}"
+
+
+def variant_path(rx: str, number: int, stored: Stored | str, token: str) -> str:
+    """Path of a stored variant, as the edge serves it."""
+    return f"{service_path(rx, number, token)}/{stored}"
+
+
+def manifest_path(rx: str, token: str) -> str:
+    """Path of the prescription's IIIF Presentation manifest."""
+    return f"/iiif/presentation/3/{token}/{rx}/manifest"
+
+
+def document_path(rx: str, token: str) -> str:
+    """Path of all pages as one PDF, for who holds a link: manifests point to it."""
+    return f"/iiif/presentation/3/{token}/{rx}/document.pdf"
+
+
+def _mac(key: bytes, kid: str, exp: str, scope: str, rx: str) -> str:
+    message = f"rx-link-v1\n{kid}\n{exp}\n{scope}\n{rx}".encode()
+    return base64.urlsafe_b64encode(hmac.digest(key, message, hashlib.sha256)[:16]).rstrip(b"=").decode()
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"

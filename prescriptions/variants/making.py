@@ -1,0 +1,173 @@
+"""Make one claimed variant: original from S3, render in the sandbox, put-if-absent, row ready, waiters woken.
+
+Runs wherever the backend runs it (Celery worker, this process). The only place that writes the outcome of a claim.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.utils import timezone
+
+from prescriptions.infra import logs, metrics, storage
+from prescriptions.models import Prescription, Variant
+from prescriptions.variants import backends, claims, links, redactions, waiting
+from prescriptions.variants.backends import BackendUnavailable
+from transforms import sandbox
+from transforms.errors import TransformError
+from transforms.formats import OutputFormat, SourceType
+from transforms.geometry import Size
+from transforms.keys import original_key, variant_key
+from transforms.render import Rendered, RenderJob
+from transforms.request.spec import Stored
+
+log = logging.getLogger("rx.render")
+
+
+Maker = Callable[[Variant, dict[str, float]], claims.Made]
+
+
+def make(variant_id: str, owner: str, *, redelivered: bool = False, maker: Maker | None = None) -> None:
+    """Make the variant if the claim still stands. Never raises for a bad file or for trouble: the row tells both.
+
+    `maker` does the work and raises TransformError, StorageUnavailable, ObjectMissing or BackendUnavailable; by default
+    it is `in_sandbox`.
+    """
+    variant = claims.begin(variant_id, owner, redelivered=redelivered)
+    if variant is None:
+        log.info("stale message", extra={"variant": variant_id})
+        return
+    logs.set_request_id(variant.request_id)
+    timings = {"queue": (timezone.now() - variant.created_at).total_seconds() * 1000 if variant.attempts == 1 else 0.0}
+    if variant.attempts == 1:
+        metrics.variant_begun(variant.lane, timings["queue"] / 1000)
+    started = time.perf_counter()
+    outcome = _outcome(variant, maker or in_sandbox, timings, started)
+    waiting.publish(variant.id)
+    log.info(
+        "variant",
+        extra={
+            "variant": variant.id,
+            "stored": variant.stored,
+            "outcome": outcome,
+            "attempt": variant.attempts,
+            "backend": variant.backend,
+            "ms": round((time.perf_counter() - started) * 1000, 1),
+            "timings": {name: round(ms, 1) for name, ms in timings.items()},
+        },
+    )
+
+
+def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started: float) -> str:
+    """Do the work and write how it ended; returns that in a word for the log."""
+    try:
+        made = maker(variant, timings)
+    except TransformError as error:
+        metrics.variant_failed(error.code)
+        if error.permanent:
+            claims.fail(variant, code=error.code, detail=error.detail)
+        else:
+            claims.postpone(variant, code=_trouble(error), detail=error.detail)
+        return error.code
+    except storage.ObjectMissing:
+        metrics.variant_failed("original-missing")
+        claims.postpone(variant, code=claims.TROUBLE, detail="The original is missing in the storage.")
+        return "original missing"
+    except storage.StorageUnavailable as error:
+        metrics.variant_failed(error.code)
+        claims.postpone(variant, code=claims.TROUBLE, detail="The file storage did not answer.")
+        return str(error)
+    except BackendUnavailable as error:
+        metrics.variant_failed(claims.TROUBLE)
+        if _fall_back(variant):
+            return f"handed over: {error}"
+        claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
+        return str(error)
+    prescription = Prescription.objects.filter(pk=variant.page.prescription_id, erased_at=None).first()
+    if prescription is None:
+        # The tombstone was set between the last look and the put: nothing may come back.
+        try:
+            storage.delete_variant(variant.key)
+        except storage.StorageUnavailable:
+            return "erased; the sweep deletes what was stored"
+        return "erased"
+    if links.are_cut(prescription) or redactions.is_superseded(variant.page, variant.stored):
+        # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
+        storage.delete_variant(variant.key)
+        Variant.objects.filter(pk=variant.pk).delete()
+        return "superseded"
+    milliseconds = (time.perf_counter() - started) * 1000
+    metrics.variant_made(variant.backend, variant.stored, milliseconds / 1000)
+    held = claims.finish(
+        variant,
+        made,
+        milliseconds=round(milliseconds, 1),
+        timings={name: round(ms, 2) for name, ms in timings.items()},
+    )
+    return "ready" if held else "ready, by another claim"
+
+
+def _fall_back(variant: Variant) -> bool:
+    """Give the claim to RX_FALLBACK_BACKEND, unless that is who could not do it."""
+    name = settings.RX_FALLBACK_BACKEND
+    if not name or variant.backend == name[:16] or not claims.hand_over(variant, backend=name):
+        return False
+    try:
+        backends.named(name).dispatch(variant.id, variant.owner, lane=variant.lane)
+    except BackendUnavailable:
+        claims.release(variant)
+    return True
+
+
+def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
+    """Render in a disposable child of this process and put the result."""
+    started = time.perf_counter()
+    page, document = variant.page, variant.page.document
+    rx = page.prescription_id
+    stored = Stored.parse(variant.stored)
+    source = storage.get_original(original_key(rx, document.id), sha256=document.sha256)
+    fetched = time.perf_counter()
+    timings["fetch"] = (fetched - started) * 1000
+    size = Size(page.width, page.height)
+    job = RenderJob(
+        media_type=SourceType(document.media_type),
+        page=page.index,
+        stored=stored,
+        page_size=size,
+        redactions=redactions.boxes_of(page, stored),
+    )
+    rendered = sandbox.default().render(source, job, owner=rx)
+    put_from = time.perf_counter()
+    timings["render"] = (put_from - fetched) * 1000
+    timings.update({f"render.{name}": ms for name, ms in rendered.timings.items()})
+    if _erased(rx):
+        raise storage.StorageUnavailable("erased while it was made")
+    etag = _put(variant, rx, rendered, stored, size, document.sha256)
+    timings["put"] = (time.perf_counter() - put_from) * 1000
+    return claims.Made(size=len(rendered.data), width=rendered.width, height=rendered.height, etag=etag)
+
+
+def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Size, source_sha256: str) -> str:
+    """Everything that the edge cannot compute travels as metadata of the object."""
+    return storage.put_variant(
+        variant_key(rx, variant.page.number, variant.pipeline, stored),
+        rendered.data,
+        media_type=rendered.media_type,
+        metadata={
+            "stored": str(stored),
+            "pipeline": variant.pipeline,
+            "source": source_sha256,
+            "canonical": stored.canonical(size),
+        },
+        disposition='attachment; filename="prescription.pdf"' if stored.format is OutputFormat.PDF else "",
+    )
+
+
+def _erased(rx: str) -> bool:
+    return not Prescription.objects.filter(pk=rx, erased_at__isnull=True).exists()
+
+
+def _trouble(error: TransformError) -> str:
+    """A renderer that cannot start is the machine's fault, not the file's."""
+    return claims.TROUBLE if error.status == 503 else error.code

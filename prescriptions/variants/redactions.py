@@ -1,0 +1,164 @@
+"""Redactions: which boxes of a page are burnt out of what redacted links show, and what happens to older versions.
+
+A digest of the boxes names the variants, so a new redaction is a new address; the objects of older ones are deleted.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from prescriptions import audit
+from prescriptions.audit.actors import Actor
+from prescriptions.infra import storage
+from prescriptions.infra.problems import Problem, erased, not_found
+from prescriptions.models import Page, Redaction, Variant
+from transforms import redaction
+from transforms.errors import RedactionMissing
+from transforms.geometry import Box, Size
+from transforms.request.size import Oversize
+from transforms.request.spec import Spec, Stored
+
+log = logging.getLogger("rx.redactions")
+
+MAX_BOXES = 50
+_PREFIX = redaction.PREFIX
+_BATCH = 50
+
+
+def confirm(rx: str, number: int, boxes: Sequence[Sequence[int]], *, actor: Actor) -> Redaction:
+    """Burn these boxes ([x, y, width, height], upright pixels of the page) out of the page from now on.
+
+    Links that may show only the redacted page lead to the new version at once. Raises Problem: 403, 404, 410, 422.
+    """
+    if not actor.may("redact_page"):
+        raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
+    page = Page.objects.select_related("prescription").filter(prescription_id=rx, number=number).first()
+    if page is None:
+        raise not_found()
+    if page.prescription.erased_at is not None:
+        raise erased()
+    checked = _check(boxes, page)
+    digest, now = digest_of(page, checked), timezone.now()
+    with transaction.atomic():
+        Page.objects.select_for_update().get(pk=page.pk)  # one confirmation of a page at a time
+        current = Redaction.objects.filter(page=page, superseded_at=None).first()
+        if current is not None and current.digest == digest:
+            return current
+        Redaction.objects.filter(page=page, superseded_at=None).update(superseded_at=now)
+        made = Redaction.objects.create(
+            page=page, boxes=checked, digest=digest, confirmed_by=actor.user, confirmed_at=now
+        )
+        # Rows left over from the last time these very boxes counted.
+        Variant.objects.filter(page=page, stored__contains=f"/{_PREFIX}{digest}.").delete()
+        data = {"page": number, "digest": digest, "boxes": len(checked)}
+        audit.record(rx, audit.Verb.REDACTED, actor=actor, data=data)
+        transaction.on_commit(lambda: clear_superseded(page), robust=True)
+    return made
+
+
+def digest_of(page: Page, boxes: Sequence[Sequence[int]]) -> str:
+    """8 hex digits over page and boxes; their order does not matter."""
+    return redaction.digest(page.identifier, [Box(*box) for box in boxes])
+
+
+def current_digest(page: Page) -> str | None:
+    """The digest that counts now; None where nobody has confirmed a redaction."""
+    return Redaction.objects.filter(page=page, superseded_at=None).values_list("digest", flat=True).first()
+
+
+def resolve(spec: Spec, page: Page, *, oversize: Oversize, only_redacted: bool = False) -> Stored:
+    """The stored form of a request, with `redacted` as the digest that counts.
+
+    `only_redacted`: `default` means the redacted page, too (links of scope `r`). Raises SpecError, RedactionMissing
+    (404: the clear page is no substitute), Problem 410 for the digest of an older redaction.
+    """
+    size = Size(page.width, page.height)
+    if only_redacted and spec.quality == "default":
+        spec = replace(spec, quality="redacted")
+    if not spec.quality.startswith("redacted"):
+        return spec.resolve(size, oversize=oversize)
+    digest = current_digest(page)
+    stored = spec.resolve(size, oversize=oversize, redaction=digest)
+    asked = stored.quality.removeprefix(_PREFIX)
+    if asked == digest:
+        return stored
+    if Redaction.objects.filter(page=page, digest=asked).exists():
+        raise Problem(
+            410,
+            "redaction-superseded",
+            "This redaction was replaced",
+            "Ask for the quality `redacted`: it leads to the current one.",
+        )
+    raise RedactionMissing
+
+
+def boxes_of(page: Page, stored: Stored) -> tuple[Box, ...]:
+    """What the renderer must burn out; empty for clear qualities. Raises RedactionMissing unless it still counts."""
+    if not stored.quality.startswith(_PREFIX):
+        return ()
+    digest = stored.quality.removeprefix(_PREFIX)
+    row = Redaction.objects.filter(page=page, digest=digest, superseded_at=None).first()
+    if row is None:
+        raise RedactionMissing
+    return tuple(Box(*box) for box in row.boxes)
+
+
+def is_superseded(page: Page, stored: str) -> bool:
+    """Was this stored form redacted in a way that no longer counts? Asked after a put that took a while."""
+    _path, separator, file = stored.rpartition(f"/{_PREFIX}")
+    return bool(separator) and file.split(".")[0] != current_digest(page)
+
+
+def clear_superseded(page: Page) -> bool:
+    """Delete the objects and rows of all redactions of this page that no longer count; True when none is left."""
+    current = current_digest(page)
+    due = Redaction.objects.filter(page=page, superseded_at__isnull=False, cleared_at=None)
+    try:
+        for row in due:
+            if row.digest != current:
+                _delete_variants(page, row.digest)
+            Redaction.objects.filter(pk=row.pk).update(cleared_at=timezone.now())
+    except storage.StorageUnavailable:
+        log.warning("superseded redactions are still stored", extra={"rx": page.prescription_id, "page": page.number})
+        return False  # the sweep will come back
+    return True
+
+
+def sweep() -> int:
+    """Finish what `clear_superseded` could not; returns how many pages are clear now. For the beat."""
+    pages = Page.objects.filter(redactions__superseded_at__isnull=False, redactions__cleared_at=None)
+    return sum(clear_superseded(page) for page in pages.select_related("prescription").distinct()[:_BATCH])
+
+
+def _delete_variants(page: Page, digest: str) -> None:
+    for variant in Variant.objects.filter(page=page, stored__contains=f"/{_PREFIX}{digest}."):
+        variant.page = page
+        storage.delete_variant(variant.key)
+        variant.delete()
+
+
+def _check(boxes: Sequence[Sequence[int]], page: Page) -> list[list[int]]:
+    """Boxes inside the page, none of them empty, each once."""
+    checked = []
+    for box in boxes if isinstance(boxes, list | tuple) else ():
+        whole = isinstance(box, list | tuple) and len(box) == 4 and all(type(value) is int for value in box)
+        if not whole:
+            raise _invalid(_("Each box is [x, y, width, height] in whole pixels."))
+        x, y, width, height = box
+        if x < 0 or y < 0 or width < 1 or height < 1 or x + width > page.width or y + height > page.height:
+            size = {"width": page.width, "height": page.height}
+            raise _invalid(_("A box must lie inside the page of %(width)d x %(height)d pixels.") % size)
+        checked.append([x, y, width, height])
+    unique = sorted({tuple(box) for box in checked})
+    if not 1 <= len(unique) <= MAX_BOXES:
+        raise _invalid(_("Draw 1 to %(most)d boxes.") % {"most": MAX_BOXES})
+    return [list(box) for box in unique]
+
+
+def _invalid(detail: str) -> Problem:
+    errors = [{"pointer": "/boxes", "detail": detail}]
+    return Problem(422, "invalid", _("The request is not valid"), detail, errors=errors)

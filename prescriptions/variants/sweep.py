@@ -1,0 +1,35 @@
+"""The sweep: claims that nobody works on any more are taken up again.
+
+It trusts the database alone, so a lost Redis loses nothing.
+"""
+
+import logging
+
+from prescriptions.infra import logs
+from prescriptions.infra.problems import Problem
+from prescriptions.variants import asking, claims
+
+log = logging.getLogger("rx.sweep")
+
+# Enough to keep the workers busy until the next sweep, few enough not to flood the broker.
+BATCH = 100
+
+
+def sweep() -> int:
+    """Take over expired leases and due retries and dispatch them; returns how many.
+
+    Safe to run anywhere, any number at once.
+    """
+    taken = 0
+    for variant in claims.due(BATCH):
+        logs.set_request_id(variant.request_id)
+        if not claims.take_over(variant):
+            continue
+        try:
+            asking.dispatch(variant)
+        except Problem:
+            break  # the broker is away; the claims are released and the next sweep finds them
+        taken += 1
+    if taken:
+        log.info("taken up again", extra={"count": taken})
+    return taken

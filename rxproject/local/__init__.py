@@ -1,0 +1,1 @@
+"""One machine only, never in the image: the whole stack on loopback, a local API Gateway, the demo and its samples."""

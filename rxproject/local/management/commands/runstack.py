@@ -1,0 +1,63 @@
+"""`manage.py runstack`: the whole stack on this machine, until Ctrl-C."""
+
+import json
+import os
+import signal
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from rxproject.local.stack import Stack, StackError, Stopped
+from rxproject.local.stack.banner import banner
+
+DEFAULT_PORT = 8000
+
+
+class Command(BaseCommand):
+    help = "Start S3, Valkey, the site, the worker and nginx on loopback, and keep them running."
+    requires_system_checks = ()  # they would ask servers that are not up yet
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="load sample prescriptions and users")
+        parser.add_argument("--no-edge", action="store_true", help="without nginx: gunicorn at the front door")
+        parser.add_argument("--port", type=int, help=f"the front door (default: RX_PORT or {DEFAULT_PORT})")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        started = time.monotonic()
+        stack = Stack(
+            state_dir=Path(settings.STATE_DIR),
+            port=options["port"] if options["port"] is not None else _port_from_environment(),
+            edge=not options["no_edge"],
+            demo=options["demo"],
+            say=self._say,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: stack.request_stop())
+        try:
+            self._say("Starting ...")
+            with stack:
+                demo = json.loads(stack.state.demo.read_text()) if options["demo"] else None
+                self._say(banner(stack, seconds=time.monotonic() - started, demo=demo))
+                stack.run()
+                self._say("Stopping ...")
+        except Stopped:
+            self._say("Stopped before everything was up.")
+        except StackError as error:
+            raise CommandError(str(error), returncode=error.exit_code) from error
+        self._say("Stopped.")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _port_from_environment() -> int:
+    text = os.environ.get("RX_PORT") or str(DEFAULT_PORT)
+    if not text.isdigit():
+        raise CommandError(f"RX_PORT must be a number from 1 to 65535, not {text!r}.", returncode=2)
+    return int(text)

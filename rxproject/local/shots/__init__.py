@@ -1,0 +1,1 @@
+"""Pictures of the real pages for the docs."""

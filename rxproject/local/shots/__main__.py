@@ -1,0 +1,8 @@
+"""`python -m rxproject.local.shots`; see scenes.py."""
+
+import sys
+
+from rxproject.local.shots.scenes import main
+
+if __name__ == "__main__":
+    sys.exit(main())

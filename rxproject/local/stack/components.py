@@ -1,0 +1,273 @@
+"""What the stack consists of: each server with its command, its probe and what it needs first."""
+
+import os
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rxproject.buckets import Identity, identities_file
+from rxproject.local.stack import binaries, readiness
+from rxproject.local.stack.edge import prepare_home
+from rxproject.local.stack.ports import LOOPBACK
+from rxproject.local.stack.process import Command
+from rxproject.local.stack.roles import Environments, Role, shell
+from rxproject.local.stack.state import write_private
+
+PROJECT = Path(__file__).resolve().parents[3]
+WORKER_NODE = "worker@runstack"
+BEAT_NODE = "beat@runstack"
+# `control` has the sweeps, the others a lane each (see CELERY_TASK_ROUTES).
+_QUEUES = "images,documents"
+# Sweeps, erasure, reconciliation: they never wait behind a render, and may do what a renderer must not.
+_HOUSEKEEPING = "control"
+# Seconds to finish open requests; whatever is cut off is asked for again.
+_GRACE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Processes and threads, for a small machine. A waiter on /generate costs a thread and little else."""
+
+    web_processes: int = 2
+    web_threads: int = 4
+    generate_processes: int = 2
+    generate_threads: int = 112
+    worker_processes: int = 0  # 0: one for each core
+    worker_pool: str = "prefork"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One server. `command` is called right before the start and may write the server's files."""
+
+    name: str
+    command: Callable[[], Command]
+    ready: readiness.Probe
+    after: tuple[str, ...] = ()
+    task: bool = False  # runs to its end once, instead of staying
+
+
+def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> dict[str, Component]:
+    """All components by name; those that others need come first."""
+    build = _Builder(env=env, edge=edge, sizes=sizes, lock_fd=lock_fd)
+    every = [build.s3(), build.redis(), build.migrate(), build.web(), build.worker(), build.beat()]
+    if env.uses_lambda:
+        every.append(build.gateway())
+    if edge:
+        every += [build.generate(), build.edge_server()]
+    return {component.name: component for component in every}
+
+
+def demo_command(env: Environments, output: Path) -> Command:
+    """Loads the sample prescriptions as the web role; writes what demo.json says to `output`."""
+    argv = (sys.executable, "manage.py", "demo_load", "--output", str(output))
+    return Command(name="demo", argv=argv, env=env.of(Role.WEB), cwd=PROJECT, log=env.state.log("demo"))
+
+
+def require_binaries(names: Collection[str]) -> None:
+    """Raise StackError when a program that one of these components needs is missing."""
+    for name, find in (("s3", binaries.weed), ("redis", binaries.valkey), ("edge", binaries.nginx)):
+        if name in names:
+            find()
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    env: Environments
+    edge: bool
+    sizes: Sizes
+    lock_fd: int
+
+    def _command(self, name: str, argv: list[str], env: dict[str, str], cwd: Path = PROJECT) -> Command:
+        return Command(
+            name=name,
+            argv=tuple(argv),
+            env=env,
+            cwd=cwd,
+            log=self.env.state.log(name),
+            keep_fds=(self.lock_fd,) if self.lock_fd >= 0 else (),
+        )
+
+    def _python(self, name: str, module: str, args: list[str], role: Role) -> Command:
+        return self._command(name, [sys.executable, "-m", module, *args], self.env.of(role))
+
+    def s3(self) -> Component:
+        first, keys = self.env.ports.s3, self.env.keys
+
+        def command() -> Command:
+            config = self.env.state.run / "s3.json"
+            write_private(config, identities_file(keys.s3))
+            (self.env.state.s3 / "mini.options").unlink(missing_ok=True)  # the last run's ports
+            flags = {
+                "dir": self.env.state.s3,
+                "ip": LOOPBACK,
+                "ip.bind": LOOPBACK,
+                "s3.config": config,
+                "s3.port": first,
+                "master.port": first + 1,
+                "volume.port": first + 2,
+                "filer.port": first + 3,
+                "admin.port": first + 4,
+                "admin.ui": "false",
+                "webdav": "false",
+                "s3.port.iceberg": 0,
+                "s3.port.lance": 0,
+                "master.telemetry": "false",  # on by default
+                "s3.autoCreateBucket": "false",
+            }
+            argv = [
+                binaries.weed(),
+                "-logtostderr=true",
+                "mini",
+                *(f"-{name}={value}" for name, value in flags.items()),
+            ]
+            # The filer and the volumes have HTTP ports too, which would answer anybody on this machine.
+            tokens = {
+                "WEED_JWT_SIGNING_KEY": keys.volume_write,
+                "WEED_JWT_FILER_SIGNING_KEY": keys.filer_write,
+                "WEED_JWT_FILER_SIGNING_READ_KEY": keys.filer_read,
+            }
+            return self._command("s3", argv, {**shell(), **tokens}, cwd=self.env.state.run)
+
+        secret = keys.s3[Identity.BOOTSTRAP.value]
+        return Component("s3", command, lambda: readiness.s3_is_writable(first, secret))
+
+    def redis(self) -> Component:
+        port, password = self.env.ports.redis, self.env.keys.redis_password
+
+        def command() -> Command:
+            config = self.env.state.run / "redis.conf"  # not argv, which every user of the machine can read
+            write_private(
+                config,
+                f"bind {LOOPBACK}\nport {port}\nrequirepass {password}\nprotected-mode yes\ndaemonize no\n"
+                # Messages are hints and the rows are the truth: nothing is kept over a restart.
+                f'save ""\nappendonly no\ndir {self.env.state.run}\n',
+            )
+            return self._command("redis", [binaries.valkey(), str(config)], shell(), cwd=self.env.state.run)
+
+        return Component("redis", command, lambda: readiness.redis_answers(port, password))
+
+    def migrate(self) -> Component:
+        def command() -> Command:
+            # The checks ask servers that may not be up yet.
+            argv = [sys.executable, "manage.py", "migrate", "--noinput", "--skip-checks"]
+            return self._command("migrate", argv, self.env.of(Role.WEB))
+
+        return Component("migrate", command, lambda: True, task=True)
+
+    def web(self) -> Component:
+        port = self.env.ports.web if self.edge else self.env.ports.front
+        # Without the edge this one has the waiters of /generate too.
+        threads = self.sizes.web_threads if self.edge else self.sizes.web_threads + self.sizes.generate_threads
+        return self._gunicorn("web", Role.WEB, port, self.sizes.web_processes, threads)
+
+    def generate(self) -> Component:
+        return self._gunicorn(
+            "generate",
+            Role.GENERATE,
+            self.env.ports.generate,
+            self.sizes.generate_processes,
+            self.sizes.generate_threads,
+        )
+
+    def _gunicorn(self, name: str, role: Role, port: int, processes: int, threads: int) -> Component:
+        args = [
+            "rxproject.wsgi:application",
+            f"--bind={LOOPBACK}:{port}",
+            f"--name={name}",
+            "--worker-class=gthread",
+            f"--workers={processes}",
+            f"--threads={threads}",
+            "--preload",  # one import of Django instead of one for each process
+            "--timeout=60",
+            f"--graceful-timeout={_GRACE - 2}",
+            f"--worker-tmp-dir={self.env.state.run}",
+            "--no-control-socket",
+            "--log-level=warning",
+            "--logger-class=rxproject.gunicorn_logger.Masked",
+            "--limit-request-line=8190",  # as much as the edge lets through
+        ]
+        return Component(
+            name,
+            lambda: self._python(name, "gunicorn", args, role),
+            lambda: readiness.http_answers(port, "/healthz"),
+            after=("s3", "redis", "migrate"),
+        )
+
+    def worker(self) -> Component:
+        processes = self.sizes.worker_processes or os.cpu_count() or 1
+        args = [
+            "--app=rxproject",
+            "worker",
+            f"--hostname={WORKER_NODE}",
+            f"--queues={_QUEUES}",
+            f"--pool={self.sizes.worker_pool}",
+            f"--concurrency={processes}",
+            "-Ofair",
+            "--prefetch-multiplier=1",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=INFO",
+        ]
+        return Component(
+            "worker",
+            lambda: self._python("worker", "celery", args, Role.WORKER),
+            lambda: readiness.worker_answers(self.env.redis_url, WORKER_NODE),
+            after=("s3", "redis", "migrate"),
+        )
+
+    def beat(self) -> Component:
+        schedule = self.env.state.run / "beat-schedule"
+
+        def command() -> Command:
+            for old in schedule.parent.glob(f"{schedule.name}*"):  # dbm adds suffixes of its own
+                old.unlink()
+            args = [
+                "--app=rxproject",
+                "worker",
+                "--beat",
+                f"--schedule={schedule}",
+                f"--hostname={BEAT_NODE}",
+                f"--queues={_HOUSEKEEPING}",
+                "--pool=prefork",
+                "--concurrency=1",
+                "--prefetch-multiplier=1",
+                "--without-gossip",
+                "--without-mingle",
+                "--loglevel=INFO",
+            ]
+            return self._python("beat", "celery", args, Role.BEAT)
+
+        return Component(
+            "beat",
+            command,
+            lambda: readiness.worker_answers(self.env.redis_url, BEAT_NODE),
+            after=("s3", "redis", "migrate"),
+        )
+
+    def gateway(self) -> Component:
+        port = self.env.ports.gateway
+
+        def command() -> Command:
+            argv = [sys.executable, "-m", "rxproject.local.gateway"]
+            return self._command("gateway", argv, self.env.gateway())
+
+        # Unsigned callers are refused: that it answers at all is what counts.
+        return Component("gateway", command, lambda: readiness.http_status(port, "/") == 403, after=("s3",))
+
+    def edge_server(self) -> Component:
+        def command() -> Command:
+            home = self.env.state.tmpfs()
+            env = self.env.edge(home)
+            config = prepare_home(home, env, self.env.state)
+            # Root would be changed to `nobody`, who may not enter the state directory.
+            directives = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
+            argv = [binaries.nginx(), f"-p{home}", f"-c{config}", "-estderr", f"-g{directives}"]
+            return self._command("edge", argv, env, cwd=home)
+
+        port = self.env.ports.front
+        # Whether Django answers behind it is asked at the end, of /readyz.
+        probe = partial(readiness.http_answers, port, "/edge-healthz")
+        return Component("edge", command, probe, after=("web", "generate"))

@@ -1,0 +1,83 @@
+"""Starts components as soon as what they need is ready. Only the probes run in threads."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from rxproject.local.stack.components import Component
+from rxproject.local.stack.errors import StackError
+from rxproject.local.stack.process import Child, Command, stop_all
+from rxproject.local.stack.supervisor import Supervisor, tail
+
+START_SECONDS = 120.0
+_TICK = 0.02
+_PROBE_PAUSE = 0.05
+
+
+def launch(wanted: Sequence[Component], supervisor: Supervisor, *, tick: Callable[[], None]) -> None:
+    """Return once all are ready. `tick` is called all the time and may raise to give up."""
+    names = {component.name for component in wanted}
+    waiting, ready = list(wanted), set[str]()
+    tasks: dict[str, Child] = {}
+    probes: dict[str, Future[None]] = {}
+    give_up = threading.Event()
+    deadline = time.monotonic() + START_SECONDS
+    with ThreadPoolExecutor(max_workers=max(1, len(wanted)), thread_name_prefix="runstack-probe") as pool:
+        try:
+            while ready < names:
+                for component in [one for one in waiting if names.intersection(one.after) <= ready]:
+                    waiting.remove(component)
+                    if component.task:
+                        tasks[component.name] = Child(component.command())
+                    else:
+                        supervisor.start(component.command())
+                        probes[component.name] = pool.submit(_await_ready, component, give_up)
+                tick()
+                supervisor.check()
+                for name in [name for name, probe in probes.items() if probe.done()]:
+                    probes.pop(name).result()
+                    ready.add(name)
+                for name in [name for name, task in tasks.items() if not task.is_running()]:
+                    _require_success(tasks.pop(name))
+                    ready.add(name)
+                if time.monotonic() > deadline:
+                    raise _too_slow([one for one in wanted if one.name not in ready], supervisor, tasks)
+                time.sleep(_TICK)
+        finally:
+            give_up.set()  # or leaving the pool would wait for the probes
+            stop_all(list(tasks.values()), grace=0.0)
+
+
+def run_task(command: Command, *, tick: Callable[[], None]) -> None:
+    """Run one command to its end. Raises StackError with the end of its log when it fails."""
+    task = Child(command)
+    try:
+        while task.is_running():
+            tick()
+            time.sleep(_TICK)
+    finally:
+        status = task.reap()
+    if status:
+        raise _failed(command, status)
+
+
+def _await_ready(component: Component, give_up: threading.Event) -> None:
+    while not give_up.is_set() and not component.ready():
+        give_up.wait(_PROBE_PAUSE)
+
+
+def _require_success(task: Child) -> None:
+    if status := task.reap():
+        raise _failed(task.command, status)
+
+
+def _failed(command: Command, status: int) -> StackError:
+    return StackError(f"{command.name} failed (exit {status}). The end of {command.log}:\n{tail(command.log)}")
+
+
+def _too_slow(late: Collection[Component], supervisor: Supervisor, tasks: dict[str, Child]) -> StackError:
+    running = [one.name for one in late if one.name in tasks or supervisor.child(one.name)]
+    child = tasks.get(running[0]) or supervisor.child(running[0]) if running else None
+    ending = f" The end of {child.command.log}:\n{tail(child.command.log)}" if child else ""
+    return StackError(f"Not ready within {START_SECONDS:g} s: {', '.join(one.name for one in late)}.{ending}")

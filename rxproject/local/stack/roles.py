@@ -1,0 +1,180 @@
+"""The environment of each role: what it needs to know, and nothing that another role's key could open."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import botocore
+
+from rxproject.buckets import ORIGINALS, REGION, VARIANTS, Identity
+from rxproject.local.stack.keys import Keys
+from rxproject.local.stack.ports import LOOPBACK, Ports
+from rxproject.local.stack.state import StateDir
+from transforms.version import PIPELINE
+
+
+class Role(StrEnum):
+    """Who a process is. The first four run Django; the edge is nginx."""
+
+    WEB = "web"
+    GENERATE = "generate"
+    WORKER = "worker"
+    BEAT = "beat"
+    EDGE = "edge"
+
+
+_IDENTITIES = {
+    Role.WEB: Identity.WEB,
+    Role.GENERATE: Identity.WEB,
+    Role.WORKER: Identity.RENDERER,
+    Role.BEAT: Identity.WEB,  # erases originals, which no renderer may
+}
+_SIGNERS = (Role.WEB, Role.GENERATE)
+# Who hands misses to the backend: requests (the queue of reviews warms from web), and beat's sweep. A worker only makes
+# what it was handed: the process next to the decoders could not call the gateway.
+_DISPATCHERS = (Role.WEB, Role.GENERATE, Role.BEAT)
+# What any program may need from the shell that called runstack. Everything else stays behind.
+_FROM_SHELL = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+# RX_ settings of the caller reach the Django roles, except those that runstack decides or keeps apart.
+_DECIDED_HERE = frozenset({
+    "RX_SECRET_KEY", "RX_LINK_KEYS", "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE",
+    "RX_METRICS_DIR",
+    "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
+    "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET",
+    "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """Makes the environment of any role. `overrides` reach the Django roles and win over everything."""
+
+    state: StateDir
+    keys: Keys
+    ports: Ports
+    overrides: Mapping[str, str]
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.front}"
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://:{self.keys.redis_password}@{LOOPBACK}:{self.ports.redis}/0"
+
+    @property
+    def s3_endpoint(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.s3}"
+
+    def of(self, role: Role) -> dict[str, str]:
+        """The whole environment of a Django role."""
+        if role is Role.EDGE:
+            raise ValueError("the edge needs a home: use edge()")
+        return {
+            **shell(),
+            **self._callers_settings(),
+            **self._common(role),
+            **self._private(role),
+            **self.overrides,
+        }
+
+    def edge(self, home: Path) -> dict[str, str]:
+        """The whole environment of nginx, which lives in `home`. Its template is filled in from it, too."""
+        return {
+            **shell(),
+            "RX_EDGE_LISTEN": f"{LOOPBACK}:{self.ports.front}",
+            "RX_EDGE_S3_HOST": f"{LOOPBACK}:{self.ports.s3}",
+            "RX_EDGE_ACCESS_KEY": Identity.EDGE.value,
+            "RX_EDGE_SECRET_KEY": self.keys.s3[Identity.EDGE.value],
+            "RX_EDGE_WEB": f"{LOOPBACK}:{self.ports.web}",
+            "RX_EDGE_GENERATE": f"{LOOPBACK}:{self.ports.generate}",
+            "RX_EDGE_RUN_DIR": str(home),
+            "RX_EDGE_TMPFS_DIR": str(home),
+            "RX_EDGE_JS_DIR": str(home / "js"),
+            "RX_EDGE_S3_SCHEME": "http",
+            "RX_EDGE_CA_FILE": str(Path(botocore.__file__).with_name("cacert.pem")),  # read even without TLS
+            "RX_EDGE_RESOLVER": LOOPBACK,  # never asked: all upstreams are addresses
+            "RX_EDGE_TRUSTED_PROXY": "unix:",  # nobody on TCP
+            "RX_BASE_URL": self.of(Role.WEB)["RX_BASE_URL"],
+            "RX_PIPELINE": PIPELINE,
+            "RX_LINK_KEYS": self.overrides.get("RX_LINK_KEYS", self.keys.link_keys),
+            "RX_S3_REGION": REGION,
+            "RX_VARIANTS_BUCKET": VARIANTS,
+        }
+
+    @property
+    def uses_lambda(self) -> bool:
+        """Does RX_BACKEND or RX_FALLBACK_BACKEND ask for the gateway?"""
+        settings = {**self._callers_settings(), **self.overrides}
+        return "lambda" in (settings.get("RX_BACKEND"), settings.get("RX_FALLBACK_BACKEND"))
+
+    def gateway(self) -> dict[str, str]:
+        """The whole environment of the local API Gateway; the function it drives is told the RX_LAMBDA_ part alone."""
+        function = {
+            "AWS_ACCESS_KEY_ID": Identity.RENDERER.value,
+            "AWS_SECRET_ACCESS_KEY": self.keys.s3[Identity.RENDERER.value],
+            "AWS_REGION": REGION,
+            "RX_S3_ENDPOINT": self.s3_endpoint,
+            "RX_ORIGINALS_BUCKET": ORIGINALS,
+            "RX_VARIANTS_BUCKET": VARIANTS,
+        }
+        return {
+            **shell(),
+            "PYTHONUNBUFFERED": "1",
+            "RX_GATEWAY_LISTEN": f"{LOOPBACK}:{self.ports.gateway}",
+            "RX_GATEWAY_REGION": REGION,
+            **self._gateway_keys(),
+            **{f"RX_LAMBDA_{name}": value for name, value in function.items()},
+        }
+
+    def _gateway_keys(self) -> dict[str, str]:
+        return {"RX_GATEWAY_ACCESS_KEY": "generate", "RX_GATEWAY_SECRET_KEY": self.keys.gateway}
+
+    def _callers_settings(self) -> dict[str, str]:
+        mine = {
+            "RX_BASE_URL": self.base_url,
+            "RX_DATABASE_URL": f"sqlite:///{self.state.database}",
+        }
+        callers = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("RX_") and not name.startswith("RX_EDGE_") and name not in _DECIDED_HERE
+        }
+        hosts = [callers.get("RX_ALLOWED_HOSTS", ""), LOOPBACK, "localhost"]  # the probes ask for 127.0.0.1
+        return {**mine, **callers, "RX_ALLOWED_HOSTS": ",".join(host for host in hosts if host)}
+
+    def _common(self, role: Role) -> dict[str, str]:
+        return {
+            "DJANGO_SETTINGS_MODULE": "rxproject.settings",
+            "PYTHONUNBUFFERED": "1",  # a log line must be in the file before its process dies
+            "RX_ROLE": role.value,
+            "RX_STATE_DIR": str(self.state.root),
+            "RX_METRICS_DIR": str(self.state.metrics),
+            "RX_PORT": str(self.ports.front),
+            "RX_REDIS_URL": self.redis_url,
+            "RX_S3_ENDPOINT": self.s3_endpoint,
+            "RX_S3_REGION": REGION,
+            "RX_ORIGINALS_BUCKET": ORIGINALS,
+            "RX_VARIANTS_BUCKET": VARIANTS,
+        }
+
+    def _private(self, role: Role) -> dict[str, str]:
+        signs = role in _SIGNERS
+        private = {"RX_SECRET_KEY": self.keys.web_secret if signs else self.keys.worker_secret}
+        if signs:
+            private["RX_LINK_KEYS"] = self.keys.link_keys
+        if self.uses_lambda:
+            private["RX_GATEWAY_URL"] = f"http://{LOOPBACK}:{self.ports.gateway}/render"
+            if role in _DISPATCHERS:
+                private.update(self._gateway_keys())
+        if identity := _IDENTITIES[role]:
+            private["RX_S3_ACCESS_KEY"] = identity.value
+            private["RX_S3_SECRET_KEY"] = self.keys.s3[identity.value]
+        return private
+
+
+def shell() -> dict[str, str]:
+    """The part of the caller's environment that every server gets."""
+    return {name: os.environ[name] for name in _FROM_SHELL if name in os.environ}

@@ -1,0 +1,382 @@
+"""The deployed side, as far as text can prove it: every grant is on the list, every bucket is closed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from transforms.limits import LIMITS
+
+ROOT = Path(__file__).parents[2]
+PATH = ROOT / "deploy/lambda/template.yaml"
+BUCKETS = ("Originals", "Variants", "AccessLogs")
+
+# Role: what it may do, on what. Nothing that is not here may be in the template.
+GRANTS = {
+    "RenderPolicy": {
+        ("s3:GetObject", "${Originals.Arn}/*"),
+        ("s3:GetObject", "${Variants.Arn}/*"),
+        ("s3:PutObject", "${Variants.Arn}/*"),
+        ("s3:ListBucket", "Variants.Arn"),
+        ("kms:Decrypt", "Key.Arn"),
+        ("kms:GenerateDataKey", "Key.Arn"),
+    },
+    "RendererRole": {
+        ("logs:CreateLogStream", "RendererLogs.Arn"),
+        ("logs:PutLogEvents", "RendererLogs.Arn"),
+        ("sqs:SendMessage", "DeadLetters.Arn"),
+    },
+    "EdgeRole": {
+        ("s3:GetObject", "${Variants.Arn}/*"),
+        ("s3:ListBucket", "Variants.Arn"),
+        ("kms:Decrypt", "Key.Arn"),
+    },
+    "WorkerRole": {("s3:DeleteObject", "${Variants.Arn}/*")},
+    "WebRole": set(),
+    "WebPolicy": {
+        (
+            "execute-api:Invoke",
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/render",
+        ),
+        *(
+            (f"s3:{action}", f"${{{bucket}.Arn}}/*")
+            for bucket in ("Originals", "Variants")
+            for action in ("GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion")
+        ),
+        *(
+            (f"s3:{action}", f"{bucket}.Arn")
+            for bucket in ("Originals", "Variants")
+            for action in ("ListBucket", "ListBucketVersions")
+        ),
+        ("kms:Decrypt", "Key.Arn"),
+        ("kms:GenerateDataKey", "Key.Arn"),
+    },
+    "ApiGatewayLogRole": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml_parse(PATH.read_text())
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Any]:
+    """What SAM makes of it: the resources that CloudFormation gets."""
+    source = yaml_parse(PATH.read_text())
+    source["Resources"]["Renderer"]["Properties"]["CodeUri"] = "s3://bucket/key"
+
+    class NoManagedPolicies:
+        def load(self) -> dict[str, str]:
+            return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        made: dict[str, Any] = transform(source, {"PythonRuntime": "python3.11"}, NoManagedPolicies())
+    resources: dict[str, Any] = made["Resources"]
+    return resources
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def flat(value: Any) -> str:
+    """An intrinsic function as the text that its short form has in the file."""
+    if isinstance(value, dict):
+        ((name, argument),) = value.items()
+        return ".".join(argument) if name == "Fn::GetAtt" else str(argument)
+    return str(value)
+
+
+def statements(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(effect, action, resource) for each pair that a policy names."""
+    for statement in document["Statement"]:
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                yield statement["Effect"], action, flat(resource)
+
+
+# --- roles ----------------------------------------------------------------------------------------------------------
+
+
+def granted(resources: dict[str, Any]) -> dict[str, set[tuple[str, str]]]:
+    found: dict[str, set[tuple[str, str]]] = {}
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
+        found[name] = {(action, on) for document in documents for _, action, on in statements(document)}
+    for name, policy in of_type(resources, "AWS::IAM::ManagedPolicy").items():
+        found[name] = {(action, on) for _, action, on in statements(policy["PolicyDocument"])}
+    return found
+
+
+def test_every_grant_is_on_the_list(resources: dict[str, Any]) -> None:
+    assert granted(resources) == GRANTS
+    assert not of_type(resources, "AWS::IAM::Policy")
+
+
+def test_no_grant_has_a_wildcard_where_it_matters(resources: dict[str, Any]) -> None:
+    for grants in granted(resources).values():
+        for action, on in grants:
+            assert "*" not in action
+            assert on != "*"
+
+
+def test_policies_are_attached_to_the_roles_they_are_for(resources: dict[str, Any]) -> None:
+    roles = of_type(resources, "AWS::IAM::Role")
+
+    attached = {name: [flat(arn) for arn in role.get("ManagedPolicyArns", [])] for name, role in roles.items()}
+    assert attached.pop("ApiGatewayLogRole") == [
+        "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    ]
+    assert attached == {
+        "RendererRole": ["RenderPolicy"],
+        "WorkerRole": ["RenderPolicy"],
+        "EdgeRole": [],
+        "WebRole": [],
+    }
+    assert resources["WebPolicy"]["Properties"]["Roles"] == [{"Ref": "WebRole"}]
+
+
+def test_the_edge_can_tell_a_missing_variant_from_a_forbidden_one(resources: dict[str, Any]) -> None:
+    edge = granted(resources)["EdgeRole"]
+
+    assert {("s3:GetObject", "${Variants.Arn}/*"), ("s3:ListBucket", "Variants.Arn")} <= edge
+    assert not [on for _, on in edge if "Originals" in on]
+
+
+def test_each_role_is_assumed_by_its_service_alone(resources: dict[str, Any]) -> None:
+    assumed = {}
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+        assumed[name] = flat(statement["Principal"]["Service"])
+
+    assert assumed == {
+        "RendererRole": "lambda.amazonaws.com",
+        "EdgeRole": "ComputeService",
+        "WebRole": "ComputeService",
+        "WorkerRole": "ComputeService",
+        "ApiGatewayLogRole": "apigateway.amazonaws.com",
+    }
+
+
+# --- buckets --------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_no_other_buckets(resources: dict[str, Any]) -> None:
+    assert set(of_type(resources, "AWS::S3::Bucket")) == set(BUCKETS)
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_is_private_owned_and_encrypted(resources: dict[str, Any], name: str) -> None:
+    bucket = resources[name]["Properties"]
+
+    block = bucket["PublicAccessBlockConfiguration"]
+    assert block == dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+    )
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert "AccessControl" not in bucket
+    assert "WebsiteConfiguration" not in bucket
+    assert "CorsConfiguration" not in bucket
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    expected = (
+        {"SSEAlgorithm": "AES256"}
+        if name == "AccessLogs"
+        else {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": ["Key", "Arn"]}}
+    )
+    assert rule["ServerSideEncryptionByDefault"] == expected
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_refuses_everybody_without_tls(resources: dict[str, Any], name: str) -> None:
+    policy = resources[f"{name}Policy"]["Properties"]
+
+    (deny,) = [found for found in policy["PolicyDocument"]["Statement"] if found.get("Sid") == "TlsOnly"]
+    assert policy["Bucket"] == {"Ref": name}
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:*")
+    assert [flat(on) for on in deny["Resource"]] == [f"{name}.Arn", f"${{{name}.Arn}}/*"]
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_bucket_policies_allow_nobody_but_the_log_delivery(resources: dict[str, Any]) -> None:
+    allows = [
+        (name, statement["Principal"], statement["Action"], statement["Condition"])
+        for name, policy in of_type(resources, "AWS::S3::BucketPolicy").items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+
+    assert allows == [
+        (
+            "AccessLogsPolicy",
+            {"Service": "logging.s3.amazonaws.com"},
+            "s3:PutObject",
+            {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["Originals", "Variants"])
+def test_old_tls_and_old_signatures_are_refused(resources: dict[str, Any], name: str) -> None:
+    document = resources[f"{name}Policy"]["Properties"]["PolicyDocument"]
+
+    conditions = {found["Sid"]: found["Condition"] for found in document["Statement"] if found["Effect"] == "Deny"}
+    assert conditions["ModernTlsOnly"] == {"NumericLessThan": {"s3:TlsVersion": "1.2"}}
+    assert conditions["FreshSignaturesOnly"] == {"NumericGreaterThan": {"s3:signatureAge": "900000"}}
+
+
+def test_originals_are_versioned_and_kept(resources: dict[str, Any]) -> None:
+    originals = resources["Originals"]
+    (rule,) = originals["Properties"]["LifecycleConfiguration"]["Rules"]
+
+    assert (originals["DeletionPolicy"], originals["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert originals["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "NoncurrentDays"}}
+    assert "ExpirationInDays" not in rule
+
+
+def test_variants_expire_and_leave_no_versions(template: dict[str, Any]) -> None:
+    variants = template["Resources"]["Variants"]["Properties"]
+    (rule,) = variants["LifecycleConfiguration"]["Rules"]
+
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", {"Ref": "VariantDays"})
+    assert template["Parameters"]["VariantDays"]["Default"] == 90
+    assert "VersioningConfiguration" not in variants
+
+
+@pytest.mark.parametrize("name", ["Originals", "Variants"])
+def test_access_to_objects_is_logged(resources: dict[str, Any], name: str) -> None:
+    assert resources[name]["Properties"]["LoggingConfiguration"] == {
+        "DestinationBucketName": {"Ref": "AccessLogs"},
+        "LogFilePrefix": f"{name.lower()}/",
+    }
+
+
+def test_the_key_is_used_through_roles_and_rotated(resources: dict[str, Any]) -> None:
+    key = resources["Key"]["Properties"]
+
+    assert key["EnableKeyRotation"] is True
+    principals = [flat(next(iter(found["Principal"].values()))) for found in key["KeyPolicy"]["Statement"]]
+    assert principals == [
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:root",
+        "logs.${AWS::Region}.amazonaws.com",
+        "cloudwatch.amazonaws.com",
+    ]
+    assert all("Condition" in found for found in key["KeyPolicy"]["Statement"][1:])
+
+
+# --- function and API ----------------------------------------------------------------------------------------------
+
+
+def test_the_function_is_bounded(resources: dict[str, Any]) -> None:
+    function = resources["Renderer"]["Properties"]
+
+    assert function["Handler"] == "transforms.function.handler.handler"
+    assert function["Architectures"] == ["arm64"]
+    assert LIMITS.child_wall_seconds < function["Timeout"] == 20 < 29
+    assert function["MemorySize"] * 2**20 >= 2 * LIMITS.child_memory_bytes
+    assert function["ReservedConcurrentExecutions"] == {"Ref": "Concurrency"}
+    assert function["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    assert function["Role"] == {"Fn::GetAtt": ["RendererRole", "Arn"]}
+    assert "FunctionUrlConfig" not in function
+    assert set(function["Environment"]["Variables"]) == {"RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET"}
+
+
+def test_the_one_way_in_is_a_signed_post(translated: dict[str, Any]) -> None:
+    body = translated["Api"]["Properties"]["Body"]
+
+    (path, methods), *others = body["paths"].items()
+    assert (path, list(methods), others) == ("/render", ["post"], [])
+    assert methods["post"]["security"] == [{"AWS_IAM": []}]
+    scheme = body["components"]["securitySchemes"]["AWS_IAM"]
+    assert scheme["x-amazon-apigateway-authtype"] == "awsSigv4"
+    assert methods["post"]["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
+    assert "credentials" not in methods["post"]["x-amazon-apigateway-integration"]
+    permissions = of_type(translated, "AWS::Lambda::Permission")
+    assert [found["Principal"] for found in permissions.values()] == ["apigateway.amazonaws.com"]
+    assert all("SourceArn" in found for found in permissions.values())
+
+
+def test_the_api_answers_the_web_servers_alone(translated: dict[str, Any]) -> None:
+    allow, deny, private = translated["Api"]["Properties"]["Body"]["x-amazon-apigateway-policy"]["Statement"]
+    web = {"Fn::GetAtt": ["WebRole", "Arn"]}
+
+    assert (allow["Effect"], allow["Principal"]) == ("Allow", {"AWS": web})
+    assert allow["Resource"] == ["execute-api:/*/POST/render"]
+    assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", ["execute-api:/*"])
+    assert deny["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": web}}
+    condition, outside, _ = private["Fn::If"]
+    assert (condition, outside["Effect"]) == ("HasVpcEndpoint", "Deny")
+    assert "aws:SourceVpce" in outside["Condition"]["StringNotEquals"]
+
+
+def test_the_stage_is_throttled_and_logged_without_bodies(translated: dict[str, Any]) -> None:
+    (stage,) = of_type(translated, "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    log_format = json.loads(stage["AccessLogSetting"]["Format"])
+
+    assert settings["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "Concurrency"}
+    assert settings["DataTraceEnabled"] is False
+    assert stage["AccessLogSetting"]["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
+    assert {"requestId", "caller", "status"} <= log_format.keys()
+
+
+def test_logs_and_dead_letters_are_encrypted_and_kept_a_year(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    for group in of_type(resources, "AWS::Logs::LogGroup").values():
+        assert group == {"RetentionInDays": {"Ref": "LogDays"}, "KmsKeyId": {"Fn::GetAtt": ["Key", "Arn"]}}
+    assert min(template["Parameters"]["LogDays"]["AllowedValues"]) >= 365
+    assert resources["DeadLetters"]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_every_alarm_tells_somebody(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+
+    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()} == {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "Duration"),
+        ("AWS/ApiGateway", "5XXError"),
+        ("AWS/ApiGateway", "4XXError"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    }
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"]
+
+
+def test_no_yaml_that_cloudformation_does_not_read() -> None:
+    events = [type(event).__name__ for event in yaml.parse(PATH.read_text())]
+
+    assert "AliasEvent" not in events
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    linter = Path(sys.executable).with_name("cfn-lint")
+    command = [linter, "--include-checks", "W", "I", "--non-zero-exit-code", "informational", PATH]
+
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stdout) == (0, "")

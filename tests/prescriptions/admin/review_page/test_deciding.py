@@ -1,0 +1,235 @@
+"""Decisions on the review page: refusals that keep what was typed and write nothing, second checks, reopening."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from prescriptions.audit.actors import staff as actor_of
+from prescriptions.models import (
+    ClarificationMessage,
+    OrderLine,
+    Review,
+)
+from prescriptions.review import clarifications, decisions, queue
+from tests.prescriptions.admin.review_page.test_page import (
+    FETCH,
+    S,
+    Staff,
+    address,
+    events,
+    form,
+    held,
+    recorder,
+    signed_in,
+    text_of,
+)
+from tests.prescriptions.review.test_decisions import approval
+from tests.prescriptions.staff import Make
+
+__all__ = ["held", "recorder"]
+
+
+# --- Deciding -------------------------------------------------------------------------------------------------
+def test_an_approval_leads_to_the_next_item_which_is_claimed(held: Review, make: Make, staff: Staff) -> None:
+    following = make()
+
+    answer = signed_in(staff["pharmacist"]).post(address(held, "decide"), form(held, next="1"))
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{address(following)}?decided={held.pk}")
+    held.refresh_from_db()
+    following.refresh_from_db()
+    assert (held.status, held.reviewer) == (S.APPROVED, staff["pharmacist"])
+    assert following.claimed_by == staff["pharmacist"]
+    assert events(held)[-2:] == ["page.opened", "page.opened"], "what was seen without scripts is in the trail"
+
+
+def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review, make: Make, staff: Staff) -> None:
+    following, client = make(), signed_in(staff["pharmacist"])
+
+    answer = client.post(address(held, "decide"), form(held), **FETCH)
+
+    assert answer.json() == {"location": "/admin/prescriptions/review/"}
+    following.refresh_from_db()
+    assert following.status == S.QUEUED
+    review = queue.claim(following.pk, staff["pharmacist"])
+    assert 'name="next" value="1">' in text_of(client.get(address(review)))
+
+
+SOME = {"outcome": "partially_approved"}
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "outcome": ({"outcome": ""}, "outcome"),
+    "date": ({"prescribed_on": "2999-01-01"}, "prescribed_on"),
+    "prescriber": ({"prescriber": ""}, "prescriber"),
+    "checklist": ({"checklist": ["date"]}, "checklist"),
+    "pages": ({"pages_seen": "1"}, "strip"),
+    "reason": ({"outcome": "rejected"}, "reason"),
+    "reason page": ({"outcome": "rejected", "reason": "page_missing", "reason_page": "7"}, "reason_page"),
+    "note": ({"outcome": "rejected", "reason": "other"}, "internal_note"),
+    "lines": ({"outcome": "partially_approved", "line-1-decision": "accepted"}, "lines"),
+    "less": (
+        {"outcome": "partially_approved", "line-2-decision": "reduced", "line-2-quantity": "30"},
+        "line-2-quantity",
+    ),
+    "line reason": ({"outcome": "partially_approved", "line-2-decision": "refused"}, "line-2-reason"),
+    "question": ({"outcome": "clarification", "question": " "}, "question"),
+    "long": ({"customer_text": "x" * 1001}, "customer_text"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_linked_what_was_typed_is_kept_and_nothing_is_written(
+    held: Review, staff: Staff, case: str
+) -> None:
+    extra, field = WRONG[case]
+    sent = form(held, **{"internal_note": "", "override_reason": "", "registration_number": "<KMC> 7", **extra})
+    before = events(held)
+
+    answer = signed_in(staff["pharmacist"]).post(address(held, "decide"), sent)
+
+    body = text_of(answer)
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in body
+    assert f'id="{field}"' in body
+    assert 'value="&lt;KMC&gt; 7"' in body
+    if sent["prescriber"]:
+        assert 'value="Dr A. Rao"' in body
+    assert body.count('name="checklist"') == 5
+    assert body.count("checked><span>") >= len(sent["checklist"])
+    held.refresh_from_db()
+    assert (held.status, held.version, held.prescriber) == (S.IN_REVIEW, 2, "")
+    assert [verb for verb in events(held) if verb != "link.minted"] == before
+
+
+def test_an_old_version_is_a_409_that_keeps_what_was_typed(held: Review, staff: Staff) -> None:
+    queue.release(held.pk, staff["pharmacist"])
+    queue.claim(held.pk, staff["other"])
+    decisions.decide(held.pk, approval(), actor=actor_of(staff["other"]), version=4)
+    typed = form(held, outcome="rejected", reason="image_blurry", internal_note="Called twice.")
+
+    answer = signed_in(staff["pharmacist"]).post(address(held, "decide"), typed)
+
+    body = text_of(answer)
+    assert answer.status_code == 409
+    assert "other changed it at" in body
+    assert "What you had typed" in body
+    assert "Called twice." in body
+    held.refresh_from_db()
+    assert (held.status, held.reviewer, held.internal_note) == (S.APPROVED, staff["other"], "")
+
+
+def test_a_lease_that_ran_out_is_a_409_with_the_form_and_a_way_back(held: Review, staff: Staff) -> None:
+    Review.objects.filter(pk=held.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
+    client = signed_in(staff["pharmacist"])
+
+    refused = client.post(address(held, "decide"), form(held, customer_text="Take care."))
+
+    body = text_of(refused)
+    assert refused.status_code == 409
+    assert "Take care.</textarea>" in body
+    assert f'formaction="{address(held, "claim")}"' in body
+    again = client.post(address(held, "claim"), form(held, customer_text="Take care."))
+    assert "Take care.</textarea>" in text_of(again)
+    held.refresh_from_db()
+    assert held.held_by(staff["pharmacist"].pk)
+
+
+def test_a_question_with_its_page(held: Review, staff: Staff) -> None:
+    sent = {"version": held.version, "question": "Which strength?", "reason_page": "2"}
+
+    answer = signed_in(staff["pharmacist"]).post(address(held, "ask"), sent)
+
+    assert answer.status_code == 303
+    message = ClarificationMessage.objects.get(review=held)
+    assert (message.text, message.page, message.user) == ("Which strength?", 2, staff["pharmacist"])
+    held.refresh_from_db()
+    assert held.status == S.CLARIFICATION
+
+
+def test_the_thread_is_on_the_page(held: Review, staff: Staff) -> None:
+    clarifications.ask(held.pk, "Which strength?", actor=actor_of(staff["pharmacist"]), version=2)
+
+    page = text_of(signed_in(staff["auditor"]).get(address(held)))
+
+    assert "Which strength?" in page
+    assert "waits for the customer" in page
+
+
+def test_fifty_lines_can_be_decided(make: Make, staff: Staff, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 250  # see rxproject/settings.py
+    review = queue.claim(make(pages=3, lines=50).pk, staff["pharmacist"])
+    lines = {f"line-{n}-{part}": value for n in range(1, 51) for part, value in LINE[n % 2].items()}
+
+    answer = signed_in(staff["pharmacist"]).post(
+        address(review, "decide"), form(review, outcome="partially_approved", **lines)
+    )
+
+    assert answer.status_code == 303
+    assert OrderLine.objects.filter(prescription=review.pk, decision="refused").count() == 25
+
+
+LINE = (
+    {"decision": "accepted", "quantity": "", "reason": ""},
+    {"decision": "refused", "quantity": "", "reason": "item_not_on_prescription"},
+)
+
+
+# --- The second check, and reopening --------------------------------------------------------------------------
+@pytest.fixture
+def second(make: Make, staff: Staff) -> Review:
+    review = queue.claim(make(pages=1, lines=1, schedule="X").pk, staff["senior"])
+    note = approval(internal_note="Looks fine.")
+    return decisions.decide(review.pk, note, actor=actor_of(staff["senior"]), version=2)
+
+
+def test_the_second_person_sees_the_first_decision_and_agrees(second: Review, staff: Staff) -> None:
+    client = signed_in(staff["senior2"])
+    page = text_of(client.get(address(second)))
+    assert "Looks fine." in page
+    assert "I agree" in page
+    assert 'name="prescriber"' not in page
+
+    answer = client.post(address(second, "decide"), {"version": second.version, "outcome": "confirmed"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/prescriptions/review/")
+    second.refresh_from_db()
+    assert (second.status, second.second_checker) == (S.APPROVED, staff["senior2"])
+
+
+def test_the_second_person_disagrees_only_with_a_note(second: Review, staff: Staff) -> None:
+    client = signed_in(staff["senior2"])
+
+    empty = client.post(address(second, "disagree"), {"version": second.version, "note": ""})
+    answer = client.post(address(second, "disagree"), {"version": second.version, "note": "Date is wrong."})
+
+    assert empty.status_code == 422
+    assert 'href="#note"' in text_of(empty)
+    assert answer.status_code == 303
+    second.refresh_from_db()
+    assert (second.status, second.internal_note) == (S.QUEUED, "Date is wrong.")
+    assert "Date is wrong." in text_of(client.get(address(second))), "whoever takes it next reads it"
+
+
+def test_the_same_person_is_told_why_not(second: Review, staff: Staff) -> None:
+    client = signed_in(staff["senior"])
+    assert "The second check needs another person." in text_of(client.get(address(second)))
+
+    answer = client.post(address(second, "confirm"), {"version": second.version})
+
+    assert answer.status_code == 403
+    second.refresh_from_db()
+    assert (second.status, second.second_checker) == (S.SECOND_CHECK, None)
+
+
+def test_seniors_reopen_with_a_reason(held: Review, staff: Staff) -> None:
+    decided = decisions.decide(held.pk, approval(), actor=actor_of(staff["pharmacist"]), version=2)
+    client = signed_in(staff["senior"])
+    assert "Reopen" not in text_of(signed_in(staff["pharmacist"]).get(address(held)))
+
+    empty = client.post(address(held, "reopen"), {"version": decided.version})
+    answer = client.post(address(held, "reopen"), {"version": decided.version, "note": "Doctor called back."})
+
+    assert (empty.status_code, answer.status_code) == (422, 303)
+    held.refresh_from_db()
+    assert (held.status, held.internal_note) == (S.QUEUED, "Doctor called back.")

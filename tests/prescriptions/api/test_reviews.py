@@ -1,0 +1,185 @@
+"""Reviewing by API: tokens bound to people, versions, and the status that clients see."""
+
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from prescriptions.api.authentication import create
+from prescriptions.models import AuditEvent, Review, ReviewStatus
+from tests.prescriptions.review.test_decisions import approval
+from tests.prescriptions.staff import Make
+
+JSON = "application/json"
+
+
+class Caller:
+    """A REST client with one token."""
+
+    def __init__(self, token: str) -> None:
+        self.http = Client(headers={"Authorization": f"Bearer {token}"})
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.http.post(f"/api/v1/{path}", body or {}, content_type=JSON, headers=headers)
+
+    def get(self, path: str) -> Any:
+        return self.http.get(f"/api/v1/{path}")
+
+
+@pytest.fixture
+def caller(staff: dict[str, Any]) -> Caller:
+    """Reviews as the pharmacist."""
+    scopes = ["rx:read", "rx:write", "rx:review"]
+    return Caller(create(name="t", client="shop", scopes=scopes, user=staff["pharmacist"])[1])
+
+
+def test_claim_look_and_decide(make: Make, caller: Caller, staff: dict[str, Any]) -> None:
+    review = make(lines=1)
+
+    claimed = caller.post("reviews/next")
+    seen = caller.get(f"prescriptions/{review.pk}/decision")
+    decided = caller.post(f"prescriptions/{review.pk}/decision", approval(version=seen.json()["version"]))
+
+    assert (claimed.status_code, claimed.json()["id"]) == (200, review.pk)
+    assert seen["ETag"] == '"2"'
+    assert (decided.status_code, decided.json()["status"]) == (200, "approved")
+    assert decided.json()["reviewer"] == "pharmacist"
+    assert decided.json()["lines"][0]["decision"] == "accepted"
+    assert caller.post("reviews/next").status_code == 204
+
+
+def test_old_versions_are_409_or_412_and_no_version_is_428(make: Make, caller: Caller) -> None:
+    review = make()
+    path = f"prescriptions/{review.pk}/decision"
+    caller.post(f"prescriptions/{review.pk}/claim")
+
+    answers = [
+        caller.post(path, approval()),
+        caller.post(path, approval(version=1)),
+        caller.post(path, approval(), **{"If-Match": '"1"'}),
+        caller.post(path, approval(), **{"If-Match": "*"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [428, 409, 412, 428]
+    review.refresh_from_db()
+    assert (review.status, review.version) == (ReviewStatus.IN_REVIEW, 2)
+    assert caller.post(path, approval(), **{"If-Match": '"2"'}).status_code == 200
+
+
+def test_a_token_without_a_person_reviews_nothing(make: Make, staff: dict[str, Any]) -> None:
+    review = make()
+    nobody = Caller(create(name="n", client="shop", scopes=["rx:review"])[1])
+    reader = Caller(create(name="r", client="shop", scopes=["rx:read"], user=staff["pharmacist"])[1])
+    auditor = Caller(create(name="a", client="shop", scopes=["rx:review"], user=staff["auditor"])[1])
+    stranger = Caller(create(name="s", client="else", scopes=["rx:review"], user=staff["pharmacist"])[1])
+
+    statuses = {
+        name: [
+            who.post("reviews/next").status_code,
+            who.post(f"prescriptions/{review.pk}/claim").status_code,
+            who.get(f"prescriptions/{review.pk}/decision").status_code,
+        ]
+        for name, who in {"nobody": nobody, "reader": reader, "auditor": auditor, "stranger": stranger}.items()
+    }
+
+    assert statuses == {
+        "nobody": [403, 403, 403],
+        "reader": [403, 403, 403],
+        "auditor": [403, 403, 200],
+        "stranger": [204, 404, 404],
+    }
+    assert AuditEvent.objects.filter(rx=review.pk).count() == 1
+
+
+def test_what_is_incomplete_is_named_field_by_field(make: Make, caller: Caller) -> None:
+    review = make()
+    caller.post(f"prescriptions/{review.pk}/claim")
+
+    answer = caller.post(f"prescriptions/{review.pk}/decision", {"outcome": "rejected", "version": 2})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"pointer": "/reason", "detail": "Say why it is not accepted."}]
+
+
+def test_clients_see_status_reason_and_what_to_do(make: Make, caller: Caller) -> None:
+    review = make()
+    first = caller.get(f"prescriptions/{review.pk}").json()
+    caller.post(f"prescriptions/{review.pk}/claim")
+    sent = {
+        "outcome": "rejected",
+        "version": 2,
+        "reason": "image_blurry",
+        "reason_page": 1,
+        "customer_text": "Daylight helps.",
+        "internal_note": "third time",
+    }
+    caller.post(f"prescriptions/{review.pk}/decision", sent)
+
+    answer = caller.get(f"prescriptions/{review.pk}")
+    body = answer.json()
+
+    assert (first["status"], first["reason"], first["customer_action"]) == ("queued", None, "none")
+    assert (body["status"], body["customer_action"]) == ("rejected", "reupload")
+    assert body["reason"]["code"] == "image_blurry"
+    assert (body["reason"]["page"], body["reason"]["note"]) == (1, "Daylight helps.")
+    assert "third time" not in answer.content.decode()
+
+
+def test_a_question_by_api_is_the_customers_to_answer(make: Make, caller: Caller) -> None:
+    review = make()
+    caller.post(f"prescriptions/{review.pk}/claim")
+
+    asked = caller.post(
+        f"prescriptions/{review.pk}/decision", {"outcome": "clarification", "version": 2, "question": "Which?"}
+    )
+
+    assert (asked.status_code, asked.json()["messages"][0]["text"]) == (200, "Which?")
+    assert caller.get(f"prescriptions/{review.pk}").json()["customer_action"] == "answer"
+
+
+def test_order_lines_stand_once_somebody_has_started(make: Make, caller: Caller) -> None:
+    review = make()
+    path = f"/api/v1/prescriptions/{review.pk}/order-lines"
+    lines = [{"name": "Metformin", "strength": "500 mg", "schedule": "H", "quantity_ordered": 60}]
+
+    written = caller.http.put(path, lines, content_type=JSON)
+    caller.post(f"prescriptions/{review.pk}/claim")
+    late = caller.http.put(path, [], content_type=JSON)
+
+    assert (written.status_code, late.status_code) == (200, 409)
+    assert [row["name"] for row in caller.http.get(path).json()] == ["Metformin"]
+
+
+def test_the_command_binds_reviewing_tokens_to_people(staff: dict[str, Any], capsys: Any) -> None:
+    with pytest.raises(CommandError, match="needs --user"):
+        call_command("rxtoken", "create", "--name", "x", "--scopes", "rx:review")
+    with pytest.raises(CommandError, match="not an active member"):
+        call_command("rxtoken", "create", "--name", "x", "--scopes", "rx:review", "--user", "nobody")
+
+    call_command("rxtoken", "create", "--name", "x", "--scopes", "rx:review", "--user", "pharmacist")
+
+    assert Caller(capsys.readouterr().out.strip()).post("reviews/next").status_code == 204
+
+
+def test_a_list_costs_the_same_however_long_it_is(make: Make, caller: Caller, django_assert_num_queries: Any) -> None:
+    make()
+    caller.get("prescriptions")
+    with_one = _queries(caller)
+    for _ in range(30):
+        make()
+    caller.get("prescriptions")
+
+    assert _queries(caller) == with_one
+    assert Review.objects.count() == 31
+
+
+def _queries(caller: Caller) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert caller.get("prescriptions").status_code == 200
+    return len(queries)

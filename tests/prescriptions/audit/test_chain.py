@@ -1,0 +1,173 @@
+"""The audit trail: nobody edits or deletes it, and if somebody does, it shows."""
+
+from datetime import timedelta
+from importlib import import_module
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from prescriptions import audit
+from prescriptions.audit.actors import CUSTOMER, LINK, SYSTEM, staff
+from prescriptions.audit.chain import Fault
+from prescriptions.models import AppendOnly, AuditAnchor, AuditEvent, new_identifier
+
+pytestmark = pytest.mark.django_db
+TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescriptions_auditanchorhead")
+
+
+@pytest.fixture
+def rx(empty_trail: None) -> str:
+    """A chain of four events, the only one."""
+    rx = new_identifier()
+    for number in range(1, 5):
+        audit.record(rx, audit.Verb.PAGE_OPENED, actor=CUSTOMER, data={"page": number})
+    return rx
+
+
+@pytest.fixture
+def burglar() -> Any:
+    """Somebody with the database's own rights, who took the seals off."""
+    editor = type("Editor", (), {"connection": connection})()
+    with connection.cursor() as cursor:
+        editor.execute = cursor.execute
+        import_module("prescriptions.migrations.0003_audit_append_only").unseal(None, editor)
+        yield cursor
+
+
+def test_events_follow_each_other_in_a_chain(rx: str) -> None:
+    events = list(AuditEvent.objects.filter(rx=rx))
+
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert [event.prev_hash for event in events] == ["", *(event.hash for event in events[:-1])]
+    assert audit.verify(rx) == []
+    assert audit.verify() == []
+
+
+def test_the_model_refuses_to_change_or_delete(rx: str) -> None:
+    event = AuditEvent.objects.filter(rx=rx).first()
+    assert event is not None
+
+    for forbidden in (
+        event.save,
+        event.delete,
+        AuditEvent.objects.filter(rx=rx).delete,
+        lambda: AuditEvent.objects.filter(rx=rx).update(verb="x"),
+        lambda: AuditEvent.objects.bulk_update([event], ["verb"]),
+    ):
+        with pytest.raises(AppendOnly):
+            forbidden()
+
+    assert AuditEvent.objects.filter(rx=rx).count() == 4
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id + 1", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", TABLES)
+def test_the_database_refuses_it_too(rx: str, table: str, statement: str) -> None:
+    audit.anchor()
+
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.format(table))
+
+    assert audit.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE prescriptions_auditevent SET verb = 'claim' WHERE rx = %s AND seq = 2", (2, "changed")),
+        ("UPDATE prescriptions_auditevent SET data = '{}' WHERE rx = %s AND seq = 1", (1, "changed")),
+        ("UPDATE prescriptions_auditevent SET actor_name = 'x' WHERE rx = %s AND seq = 4", (4, "changed")),
+        ("UPDATE prescriptions_auditevent SET at = '2020-01-01' WHERE rx = %s AND seq = 3", (3, "changed")),
+        ("DELETE FROM prescriptions_auditevent WHERE rx = %s AND seq = 2", (2, "missing")),
+        ("DELETE FROM prescriptions_auditevent WHERE rx = %s AND seq = 1", (1, "missing")),
+        ("DELETE FROM prescriptions_auditevent WHERE rx = %s AND seq = 4", (4, "anchored, but gone")),
+    ],
+)
+def test_what_was_changed_or_deleted_is_found(rx: str, burglar: Any, statement: str, fault: tuple[int, str]) -> None:
+    audit.anchor()
+
+    burglar.execute(statement, [rx])
+
+    assert Fault(rx, *fault) in audit.verify(rx)
+    assert Fault(rx, *fault) in audit.verify()
+
+
+def test_a_chain_that_was_rewritten_throughout_differs_from_its_anchor(rx: str, burglar: Any) -> None:
+    audit.anchor()
+    burglar.execute("DELETE FROM prescriptions_auditevent WHERE rx = %s", [rx])
+    for _ in range(4):
+        audit.record(rx, "review.approve", actor=SYSTEM)
+
+    assert audit.verify(rx) == [Fault(rx, 4, "differs from its anchor")]
+
+
+def test_anchors_hold_each_other(rx: str, burglar: Any) -> None:
+    first = audit.anchor()
+    audit.record(rx, audit.Verb.DOWNLOADED, actor=LINK)
+    second = audit.anchor()
+    assert first is not None
+    assert second is not None
+    assert (first.chains, second.chains, second.prev_digest) == (1, 1, first.digest)
+    assert audit.anchor() is None, "nothing happened since"
+
+    burglar.execute("DELETE FROM prescriptions_auditanchorhead WHERE anchor_id = %s", [first.pk])
+    burglar.execute("DELETE FROM prescriptions_auditanchor WHERE id = %s", [first.pk])
+
+    assert audit.verify() == [Fault("", second.pk, "an anchor is missing before this one")]
+
+
+def test_the_command_tells_and_fails(rx: str, burglar: Any) -> None:
+    said = StringIO()
+    call_command("rxaudit", "anchor", stdout=said)
+    digest = AuditAnchor.objects.get().digest
+    assert said.getvalue().startswith(digest)
+    call_command("rxaudit", "verify", "--anchor", digest, stdout=said)
+    assert "whole: 4 events" in said.getvalue()
+
+    burglar.execute("UPDATE prescriptions_auditevent SET verb = 'x' WHERE rx = %s AND seq = 2", [rx])
+
+    complaint = StringIO()
+    with pytest.raises(CommandError, match="1 faults"):
+        call_command("rxaudit", "verify", stderr=complaint)
+    assert f"{rx} 2: changed" in complaint.getvalue()
+    with pytest.raises(CommandError):
+        call_command("rxaudit", "verify", "--anchor", "0" * 64, stderr=complaint)
+
+
+def test_the_same_links_are_recorded_once_for_all_chains_at_once(
+    rx: str, django_assert_num_queries: Any, staff: dict[str, Any]
+) -> None:
+    tokens = {new_identifier(): f"k1.{'abc'}.f.mac" for _ in range(50)}
+    pharmacist, other = (as_actor(staff[name]) for name in ("pharmacist", "other"))
+
+    audit.links_minted(tokens, actor=pharmacist)
+    with django_assert_num_queries(1):
+        audit.links_minted(tokens, actor=pharmacist)
+    audit.links_minted(tokens, actor=other)
+
+    assert AuditEvent.objects.filter(rx__in=tokens, verb="link.minted").count() == 100
+
+
+def as_actor(user: Any) -> Any:
+    return staff(user)
+
+
+def test_many_chains_verify_in_a_constant_number_of_queries(django_assert_max_num_queries: Any) -> None:
+    for _ in range(30):
+        audit.record(new_identifier(), "received", actor=SYSTEM)
+    audit.anchor()
+
+    with django_assert_max_num_queries(4):
+        assert audit.verify() == []
+
+
+def test_time_stands_in_the_chain_to_the_microsecond_in_any_zone(rx: str) -> None:
+    with timezone.override("Asia/Kolkata"):
+        assert audit.verify(rx) == []
+    event = AuditEvent.objects.filter(rx=rx).first()
+    assert event is not None
+    assert abs(event.at - timezone.now()) < timedelta(minutes=1)

@@ -1,0 +1,54 @@
+"""An order's customer: a signed link, files, and a browser without JavaScript."""
+
+import io
+from collections.abc import Callable
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from prescriptions.intake import order_links
+from prescriptions.intake.order_links import OrderLink
+from rxproject.local.stack.stack import Stack
+
+
+def picture(shade: str = "navy", form: str = "PNG") -> bytes:
+    """A small page; another shade is another file."""
+    image = Image.new("RGB", (300, 400), "white")
+    image.paste(shade, (40, 40, 200, 120))
+    out = io.BytesIO()
+    image.save(out, form)
+    return out.getvalue()
+
+
+def file(name: str = "page.png", data: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, picture() if data is None else data)
+
+
+@pytest.fixture
+def link(servers: Stack, db: None) -> OrderLink:
+    # Other tests, with real transactions, empty every table afterwards: the seeded ones too.
+    import_module("prescriptions.migrations.0004_reasons").seed(apps, None)
+    return order_links.mint(order_ref="A-1", client="shop", expires_in=600, patient_ref="P-1")
+
+
+@pytest.fixture
+def customer(link: OrderLink) -> Client:
+    """Has opened the link of order A-1."""
+    client = Client(raise_request_exception=False)
+    assert client.get(order_links.page_path(link)).status_code == 303
+    return client
+
+
+@pytest.fixture
+def originals(servers: Stack) -> Callable[[str], list[str]]:
+    """Every version of every original under a prefix, asked of S3 itself."""
+
+    def listing(prefix: str) -> list[str]:
+        answer = servers.s3_client("bootstrap").list_object_versions(Bucket="rx-originals", Prefix=prefix)
+        return sorted(item["Key"] for item in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])])
+
+    return listing

@@ -1,0 +1,74 @@
+"""docs/reference/metrics.md lists every metric with its labels and no other; every alert is about one of them."""
+
+import re
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from prescriptions.infra import metrics
+from prescriptions.infra.metrics import definitions
+from prescriptions.ops import scrape
+from tests.conftest import PROJECT
+from transforms.sandbox.confine import Confinement
+
+REFERENCE = (PROJECT / "docs" / "reference" / "metrics.md").read_text()
+RUNBOOK = (PROJECT / "docs" / "how-to" / "runbook.md").read_text()
+ROWS = re.findall(r"^\| `(rx_\w+)` \| ([^|]*)\| (.+) \|$", REFERENCE, re.MULTILINE)
+DOCUMENTED = {name: set(re.findall(r"(?:^|; )`(\w+)`", labels)) for name, labels, _ in ROWS}
+
+
+def counted() -> dict[str, set[str]]:
+    found = {}
+    for metric in vars(definitions).values():
+        if hasattr(metric, "_labelnames"):
+            name = metric._name + ("_total" if metric._type == "counter" else "")
+            found[name] = set(metric._labelnames)
+    found["rx_breaker_open"] = found.pop("rx_breaker_open_until")  # see scrape
+    return found
+
+
+def read() -> dict[str, set[str]]:
+    """Those of the database, whose rows are always shown."""
+    return {family.name: set(family.samples[0].labels) for family in scrape._database()}
+
+
+@pytest.mark.django_db
+def test_every_metric_is_described_and_nothing_else_is() -> None:
+    assert len(DOCUMENTED) == len(ROWS)
+    assert counted() | read() == DOCUMENTED
+
+
+def test_the_words_are_those_that_are_counted() -> None:
+    def words(name: str) -> str:
+        return next(f"{labels} {text}" for found, labels, text in ROWS if found == name)
+
+    for name, allowed in {
+        "rx_http_requests_total": metrics.ROLES,
+        "rx_variant_queue_seconds": metrics.LANES,
+        "rx_variant_generation_seconds": metrics.BACKENDS,
+        "rx_renderer_capability": Confinement.__dataclass_fields__,
+    }.items():
+        assert [word for word in allowed if word not in words(name)] == [], name
+
+
+def test_every_alert_is_about_a_metric_that_exists() -> None:
+    alerts = RUNBOOK.partition("## Alerts")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\brx_[a-z0-9_]+", alerts))
+    parts = {f"{name}{suffix}" for name in DOCUMENTED for suffix in ("", "_bucket", "_count")}
+
+    assert sorted(named - parts) == []
+    assert sorted(name for name in DOCUMENTED if name not in alerts and name not in NO_ALERT) == []
+
+
+# Numbers to look at, not to be woken by.
+NO_ALERT = {"rx_s3_request_seconds", "rx_reviews"}
+
+
+@pytest.mark.django_db
+def test_prometheus_can_read_it() -> None:
+    metrics.http_answered(200)
+
+    families = {family.name: family for family in text_string_to_metric_families(scrape.text().decode())}
+
+    assert families["rx_http_requests"].type == "counter"
+    assert all(family.documentation for family in families.values())

@@ -1,0 +1,206 @@
+"""S3 as the app sees it: put-if-absent, and never taking trouble for absence. Everything here is the real server."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+
+import pytest
+from pytest_django import Settings
+
+from prescriptions.infra import storage
+from prescriptions.models import new_identifier
+from rxproject.local.stack.stack import Stack
+from tests.prescriptions.conftest import CLOSED, another_client, objects
+
+pytestmark = pytest.mark.usefixtures("servers")
+META = {"stored": "full/1,1/0/default.jpg", "pipeline": "p1", "source": "a" * 64, "canonical": "full/max/0/default.jpg"}
+
+
+@pytest.fixture
+def key() -> str:
+    return f"{new_identifier()}/1/p1/full/1,1/0/default.jpg"
+
+
+def put(key: str, data: bytes = b"picture", **changes: str) -> str:
+    return storage.put_variant(key, data, media_type="image/jpeg", metadata={**META, **changes})
+
+
+def test_a_put_tells_the_etag_and_keeps_what_the_edge_cannot_compute(key: str) -> None:
+    etag = put(key)
+
+    described = storage.head_variant(key)
+    assert (described.etag, described.size, described.media_type) == (etag, 7, "image/jpeg")
+    assert etag.startswith('"')
+    assert dict(described.metadata) == META
+    opened, chunks = storage.open_variant(key)
+    assert (opened, b"".join(chunks)) == (described, b"picture")
+
+
+def test_the_second_put_of_the_same_source_succeeds_and_changes_nothing(key: str, servers: Stack) -> None:
+    first = put(key)
+
+    again = put(key, b"the same page, rendered by somebody else")
+
+    assert again == first
+    assert b"".join(storage.open_variant(key)[1]) == b"picture"
+    assert len(objects(servers, "rx-variants", key)) == 1
+
+
+def test_an_object_of_another_source_is_replaced(key: str, servers: Stack) -> None:
+    first = put(key, source="b" * 64)
+
+    second = put(key, b"the right page")
+
+    assert second != first
+    described, chunks = storage.open_variant(key)
+    assert (described.etag, b"".join(chunks)) == (second, b"the right page")
+    assert described.metadata["source"] == META["source"]
+    assert len(objects(servers, "rx-variants", key)) == 1
+
+
+def test_a_pdf_is_stored_as_an_attachment(key: str, servers: Stack) -> None:
+    storage.put_variant(
+        key, b"%PDF", media_type="application/pdf", metadata=META, disposition='attachment; filename="x"'
+    )
+
+    head = servers.s3_client("bootstrap").head_object(Bucket="rx-variants", Key=key)
+    assert (head["ContentType"], head["ContentDisposition"]) == ("application/pdf", 'attachment; filename="x"')
+
+
+def test_a_key_without_an_object_is_missing(key: str) -> None:
+    with pytest.raises(storage.ObjectMissing):
+        storage.head_variant(key)
+    with pytest.raises(storage.ObjectMissing):
+        storage.open_variant(key)
+    assert storage.variant_exists(key) is False
+    put(key)
+    assert storage.variant_exists(key) is True
+    storage.delete_variant(key)
+    storage.delete_variant(key)  # of what is gone already: fine
+    assert storage.variant_exists(key) is False
+
+
+CALLS: dict[str, Callable[[str], object]] = {
+    "head_variant": storage.head_variant,
+    "open_variant": storage.open_variant,
+    "put_variant": put,
+    "delete_variant": storage.delete_variant,
+    "get_original": lambda key: storage.get_original(key, sha256="0" * 64),
+    "open_original": storage.open_original,
+    "put_original": lambda key: storage.put_original(key, b"", media_type="image/png", sha256="0" * 64),
+    "delete_everything": lambda key: storage.delete_everything("rx-variants", key),
+    "reachable": lambda key: storage.reachable(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_closed_port_is_never_a_missing_object(call: Callable[[str], object], key: str, no_s3: None) -> None:
+    with pytest.raises(storage.StorageUnavailable, match="EndpointConnectionError"):
+        call(key)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_refusal_is_never_a_missing_object(call: Callable[[str], object], key: str, wrong_secret: None) -> None:
+    with pytest.raises(storage.StorageUnavailable, match="403"):
+        call(key)
+
+
+@pytest.fixture
+def bootstrap(servers: Stack, settings: Settings) -> Iterator[None]:
+    """Rights to everything: who may not list buckets gets 403 for one that does not exist."""
+    settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers._environments.keys.s3["bootstrap"]
+    with another_client("bootstrap"):
+        yield
+
+
+@pytest.mark.parametrize("call", [name for name in CALLS if name not in ("head_variant", "reachable")])
+def test_a_bucket_that_is_not_there_is_never_a_missing_object(
+    call: str, key: str, settings: Settings, bootstrap: None
+) -> None:
+    settings.RX_VARIANTS_BUCKET = settings.RX_ORIGINALS_BUCKET = "rx-nowhere"
+    calls = {**CALLS, "delete_everything": lambda key: storage.delete_everything("rx-nowhere", key)}
+
+    with pytest.raises(storage.StorageUnavailable):
+        calls[call](key)
+
+
+def test_reachable_names_the_bucket_that_is_not_there(settings: Settings, bootstrap: None) -> None:
+    storage.reachable()
+
+    settings.RX_VARIANTS_BUCKET = "rx-nowhere"
+
+    with pytest.raises(storage.StorageUnavailable, match="rx-nowhere"):
+        storage.reachable()
+
+
+@pytest.fixture
+def storages_elsewhere(settings: Settings) -> Iterator[Callable[..., None]]:
+    def point(**options: str) -> None:
+        changed = deepcopy(settings.STORAGES)
+        changed["variants"]["OPTIONS"].update(options)
+        settings.STORAGES = changed
+
+    return point
+
+
+def test_django_storages_answers_are_sorted_alike(key: str, storages_elsewhere: Callable[..., None]) -> None:
+    storages_elsewhere(secret_key="wrong")
+    with pytest.raises(storage.StorageUnavailable, match="403"):
+        storage.variant_exists(key)
+
+
+def test_django_storages_knows_a_closed_port(key: str, storages_elsewhere: Callable[..., None]) -> None:
+    storages_elsewhere(endpoint_url=f"http://{CLOSED}")
+    with pytest.raises(storage.StorageUnavailable, match="EndpointConnectionError"):
+        storage.variant_exists(key)
+
+
+def test_an_original_comes_back_whole_or_not_at_all() -> None:
+    data = b"an original"
+    digest = hashlib.sha256(data).hexdigest()
+    key = f"{new_identifier()}/{new_identifier()}"
+
+    storage.put_original(key, data, media_type="image/jpeg", sha256=digest)
+    storage.put_original(key, data, media_type="image/jpeg", sha256=digest)  # the SDK's own retry
+
+    assert storage.get_original(key, sha256=digest) == data
+    with pytest.raises(storage.StorageUnavailable, match="digest"):
+        storage.get_original(key, sha256="0" * 64)
+    described, chunks = storage.open_original(key)
+    assert (described.size, described.metadata["sha256"], b"".join(chunks)) == (len(data), digest, data)
+
+
+def test_a_put_whose_bytes_got_damaged_leaves_nothing(servers: Stack) -> None:
+    key = f"{new_identifier()}/{new_identifier()}"
+
+    with pytest.raises(storage.StorageUnavailable):
+        storage.put_original(key, b"damaged", media_type="image/jpeg", sha256="0" * 64)
+
+    assert objects(servers, "rx-originals", key) == []
+
+
+def test_deleting_everything_takes_all_versions_and_nothing_else(servers: Stack) -> None:
+    # given an original with two versions and a delete marker, and a neighbour
+    admin, rx, neighbour = servers.s3_client("bootstrap"), new_identifier(), new_identifier()
+    for body in (b"1", b"2"):
+        admin.put_object(Bucket="rx-originals", Key=f"{rx}/a", Body=body)
+    admin.delete_object(Bucket="rx-originals", Key=f"{rx}/a")
+    admin.put_object(Bucket="rx-originals", Key=f"{rx}/b", Body=b"3")
+    admin.put_object(Bucket="rx-originals", Key=f"{neighbour}/a", Body=b"4")
+
+    deleted = storage.delete_everything("rx-originals", f"{rx}/")
+
+    assert deleted == 4
+    assert objects(servers, "rx-originals", rx) == []
+    assert len(objects(servers, "rx-originals", neighbour)) == 1
+    assert storage.delete_everything("rx-originals", f"{rx}/") == 0
+
+
+def test_a_fork_gets_a_client_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with another_client("a parent's"):
+        mine = storage.client()
+        assert storage.client() is mine
+
+        monkeypatch.setattr("os.getpid", lambda: 1)
+
+        assert storage.client() is not mine

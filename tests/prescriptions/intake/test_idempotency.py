@@ -1,0 +1,89 @@
+"""Idempotency-Key: a client may repeat an upload whose answer it did not get."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from prescriptions.infra.problems import Problem
+from prescriptions.intake import accepting
+from prescriptions.models import IdempotencyKey, Prescription
+from rxproject.local.stack.stack import Stack
+from tests.prescriptions.conftest import Upload, file, objects, picture
+
+
+def test_a_repeated_upload_gives_the_same_prescription(upload: Upload, servers: Stack) -> None:
+    first = upload(file("a.jpg"), order_ref="O-1", idempotency_key="k")
+
+    again = upload(file("another name.jpg"), order_ref="O-1", idempotency_key="k")
+
+    assert again.id == first.id
+    assert Prescription.objects.count() == 1
+    assert len(objects(servers, prefix=first.id)) == 1
+
+
+@pytest.mark.parametrize("change", [{"order_ref": "O-2"}, {"patient_ref": "P-2"}, {"data": picture(31, 41)}])
+def test_the_key_of_another_upload_is_refused(change: dict[str, str | bytes], upload: Upload) -> None:
+    upload(file(), order_ref="O-1", idempotency_key="k")
+    data = change.pop("data", None)
+
+    with pytest.raises(Problem) as refused:
+        upload(file(data=data), **{"order_ref": "O-1", "idempotency_key": "k", **change})  # type: ignore[arg-type]
+
+    assert (refused.value.status, refused.value.code) == (422, "idempotency-key-reused")
+    assert Prescription.objects.count() == 1
+
+
+def test_clients_do_not_share_keys(upload: Upload) -> None:
+    first = upload(client="shop", idempotency_key="k")
+
+    assert upload(client="clinic", idempotency_key="k").id != first.id
+
+
+def test_the_same_upload_in_progress_is_a_conflict(upload: Upload) -> None:
+    # given an upload that holds the key and has not ended
+    fingerprint = accepting._fingerprint([file()], "", "")
+    IdempotencyKey.objects.create(client="shop", key="k", fingerprint=fingerprint)
+
+    with pytest.raises(Problem) as refused:
+        upload(idempotency_key="k")
+
+    assert (refused.value.status, refused.value.code, refused.value.retry_after) == (409, "in-progress", 2)
+    assert Prescription.objects.count() == 0
+
+
+def test_an_upload_that_never_ended_frees_its_key(upload: Upload) -> None:
+    IdempotencyKey.objects.create(
+        client="shop", key="k", fingerprint="0" * 64, created_at=timezone.now() - timedelta(minutes=3)
+    )
+
+    prescription = upload(idempotency_key="k")
+
+    assert IdempotencyKey.objects.get().prescription == prescription
+
+
+def test_a_refused_upload_frees_its_key(upload: Upload) -> None:
+    with pytest.raises(Problem):
+        upload(file(data=b"text"), idempotency_key="k")
+
+    assert upload(file(), idempotency_key="k").pages.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_at_once_make_one_prescription(upload: Upload) -> None:
+    def one(_: int) -> str:
+        try:
+            return upload(idempotency_key="k").id
+        except Problem as problem:
+            return problem.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(one, range(8)))
+
+    prescription = Prescription.objects.get()
+    assert set(answers) <= {prescription.id, "in-progress"}
+    assert prescription.id in answers

@@ -1,0 +1,94 @@
+"""Health: alive is alive; ready names what is missing."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from pytest_django import Settings
+
+from prescriptions.infra import redis_client
+from prescriptions.ops import health
+
+pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    health._last = None
+    yield
+    health._last = None
+
+
+def missing(http: Client) -> set[str]:
+    response = http.get("/readyz")
+    assert (response.status_code, response["Retry-After"], response["Cache-Control"]) == (503, "2", "no-store")
+    body = response.json()
+    assert body["status"] == "unavailable"
+    return set(body["missing"])
+
+
+def test_ready_when_all_is_there(http: Client) -> None:
+    response = http.get("/readyz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+
+def test_storage_is_named(http: Client, no_s3: None) -> None:
+    assert missing(http) == {"storage"}
+
+
+def test_storage_that_refuses_us_is_named(http: Client, wrong_secret: None) -> None:
+    assert missing(http) == {"storage"}
+
+
+def test_the_broker_is_named(http: Client, no_redis: None) -> None:
+    assert missing(http) == {"broker"}
+
+
+def test_the_database_is_named(http: Client) -> None:
+    def refuse(execute, sql, params, many, context):
+        raise OperationalError("gone")
+
+    with connection.execute_wrapper(refuse):
+        assert missing(http) == {"database"}
+
+
+def test_a_missing_worker_is_named(http: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RX_BACKEND = "celery"
+    monkeypatch.setattr(redis_client, "_KEY", "rx:nobody-beats-here")
+
+    assert missing(http) == {"worker"}
+
+
+def test_all_that_is_missing_is_named_at_once(http: Client, settings: Settings, no_redis: None, no_s3: None) -> None:
+    settings.RX_BACKEND = "celery"
+
+    assert missing(http) == {"storage", "broker", "worker"}
+
+
+def test_alive_says_nothing_about_anything_else(http: Client, no_redis: None, no_s3: None) -> None:
+    response = http.get("/healthz")
+
+    assert (response.status_code, response.json(), response["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
+
+
+def test_probes_that_come_often_cost_once(http: Client) -> None:
+    http.get("/readyz")
+
+    def refuse(execute, sql, params, many, context):
+        raise AssertionError(sql)
+
+    with connection.execute_wrapper(refuse):
+        assert http.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_only_looking(path: str, http: Client) -> None:
+    client = Client()
+
+    assert client.head(path).status_code == 200
+    for method in ("post", "put", "delete"):
+        response = getattr(client, method)(path)
+        assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
+        assert response["Allow"] == "GET, HEAD"

@@ -1,0 +1,376 @@
+"""The order's pages over HTTP, without JavaScript: who gets in, what a form does, how a prescription fares."""
+
+import re
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from prescriptions.intake import drafts, order_links
+from prescriptions.intake.order_links import OrderLink
+from prescriptions.models import (
+    ClarificationMessage,
+    Consent,
+    Document,
+    Draft,
+    DraftFile,
+    OrderLine,
+    Prescription,
+    Review,
+)
+from rxproject.local import samples
+from tests.prescriptions.customer import file, picture
+
+PAGE = "/orders/A-1/prescription"
+
+
+def sent(link: OrderLink, **review: object) -> Prescription:
+    """A prescription that was sent, its review as a test needs it."""
+    prescription = drafts.submit(link, [drafts.add(link, file()).pk])
+    assert prescription is not None
+    Review.objects.filter(pk=prescription.pk).update(**review)
+    return prescription
+
+
+def text(content: bytes) -> str:
+    """What a reader sees, roughly."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", content.decode()))
+
+
+# --- Who gets in ---
+
+
+@pytest.mark.parametrize("path", [PAGE, f"{PAGE}/status", f"{PAGE}/files/{'0' * 32}", "/upload/", "/upload/status"])
+@pytest.mark.parametrize("cookie", ["", "forged"])
+def test_without_a_link_there_is_nothing(link: OrderLink, path: str, cookie: str) -> None:
+    client = Client()
+    client.cookies[order_links.COOKIE] = cookie
+
+    assert client.get(path).status_code == 404
+    assert client.get(path, {"link": cookie}).status_code == 404
+
+
+@pytest.mark.parametrize("path", [PAGE, f"{PAGE}/status", f"{PAGE}/files/{'0' * 32}"])
+def test_another_orders_link_opens_nothing(link: OrderLink, path: str) -> None:
+    client = Client()
+    client.cookies[order_links.COOKIE] = order_links.mint(order_ref="A-2", client="shop", expires_in=600).signed
+
+    assert client.get(path).status_code == 404
+
+
+def test_strangers_cannot_post(link: OrderLink) -> None:
+    client = Client()
+    for path, data in (
+        (PAGE, {"action": "send", "files": file(), "consent": "on"}),
+        (f"{PAGE}/files", {"file": file()}),
+        (f"{PAGE}/status", {"action": "withdraw:x"}),
+    ):
+        assert client.post(path, data).status_code == 404
+    assert (Draft.objects.count(), Prescription.objects.count()) == (0, 0)
+
+
+def test_a_post_without_csrf_token_writes_nothing(link: OrderLink) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get(order_links.page_path(link))
+
+    assert client.post(f"{PAGE}/files", {"file": file()}).status_code == 403
+    assert Draft.objects.count() == 0
+
+
+def test_opening_a_link_moves_it_into_a_cookie_of_this_order_alone(link: OrderLink) -> None:
+    client = Client()
+    response = client.get(order_links.page_path(link))
+
+    assert (response.status_code, response.headers["location"]) == (303, PAGE)
+    cookie = response.cookies[order_links.COOKIE]
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/orders/A-1/", True, "Lax")
+    page = client.get(PAGE)
+    assert page.headers["cache-control"] == "private, no-store"
+    assert page.headers["referrer-policy"] == "same-origin"  # else browsers send "Origin: null" with the form
+
+
+def test_an_expired_link_is_nothing(link: OrderLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+    client.get(order_links.page_path(link))
+    monkeypatch.setattr(order_links.time, "time", lambda: link.expires + 1)
+
+    assert client.get(PAGE).status_code == 404
+
+
+# --- Sending ---
+
+
+def test_one_form_sends_everything(customer: Client) -> None:
+    response = customer.post(PAGE, {"files": [file("a.png"), file("b.png", picture("red"))], "consent": "on"})
+
+    assert (response.status_code, response.headers["location"]) == (303, PAGE)
+    prescription = Prescription.objects.get()
+    assert [d.name for d in prescription.documents.all()] == ["a.png", "b.png"]
+    assert Consent.objects.get(prescription=prescription).version == "2026-11"
+    status = customer.get(PAGE)
+    assert "A pharmacist is checking your prescription" in text(status.content)
+
+
+def test_good_files_are_kept_when_others_are_refused(customer: Client, link: OrderLink) -> None:
+    # when a good and a bad file are sent together
+    response = customer.post(PAGE, {"files": [file("a.png"), file("scan.bmp", b"BM" + b"0" * 99)], "consent": "on"})
+
+    # then the answer names the bad one and how to go on, and the good one waits in the list
+    assert response.status_code == 415
+    page = text(response.content)
+    assert "Not sent yet" in page
+    assert "scan.bmp is not a file we can read. It must be one of: JPEG, PNG, WebP, HEIC, PDF. Take a photo" in page
+    assert [row.name for row in drafts.files_of(link)] == ["a.png"]
+    assert b'id="consent" value="on" required checked' in response.content
+    assert Prescription.objects.count() == 0
+
+
+def test_consent_is_asked_for_and_the_files_stay(customer: Client, link: OrderLink) -> None:
+    response = customer.post(PAGE, {"files": file("a.png")})
+
+    assert response.status_code == 400
+    assert b'href="#consent"' in response.content
+    assert b'aria-describedby="consent-error"' in response.content
+    assert [row.name for row in drafts.files_of(link)] == ["a.png"]
+    [row] = drafts.files_of(link)
+    assert customer.post(PAGE, {"consent": "on", "order": row.pk}).status_code == 303
+    assert Document.objects.get().pk == row.pk
+
+
+def test_nothing_chosen_is_said_kindly(customer: Client) -> None:
+    response = customer.post(PAGE, {"consent": "on"})
+
+    assert response.status_code == 400
+    assert "Choose at least one photo, scan or PDF." in text(response.content)
+    assert (Draft.objects.count(), Prescription.objects.count()) == (0, 0)
+
+
+def test_the_list_is_arranged_by_plain_buttons(customer: Client, link: OrderLink) -> None:
+    assert customer.post(PAGE, {"action": "add", "files": [file("a.png"), file("b.png")]}).status_code == 303
+    first, second = drafts.files_of(link)
+
+    assert customer.post(PAGE, {"action": f"down:{first.pk}"}).headers["location"] == f"{PAGE}?send#files"
+    assert [row.pk for row in drafts.files_of(link)] == [second.pk, first.pk]
+    customer.post(PAGE, {"action": f"remove:{second.pk}"})
+    assert [row.pk for row in drafts.files_of(link)] == [first.pk]
+
+
+def test_the_bare_form_is_the_same_page(link: OrderLink) -> None:
+    client = Client()
+    opened = client.get(order_links.upload_path(link))
+    assert (opened.status_code, opened.headers["location"]) == (303, "/upload/")
+
+    assert client.post("/upload/", {"files": file(), "consent": "on"}).headers["location"] == "/upload/"
+    assert Prescription.objects.get().order_ref == "A-1"
+    assert client.get("/upload/status").status_code == 200
+
+
+# --- One by one, as upload.js does ---
+
+
+def test_a_file_is_answered_with_its_row(customer: Client, link: OrderLink) -> None:
+    first = customer.post(f"{PAGE}/files", {"file": file("<b>.png")}, headers={"Idempotency-Key": "k"})
+    again = customer.post(f"{PAGE}/files", {"file": file("<b>.png")}, headers={"Idempotency-Key": "k"})
+
+    [row] = drafts.files_of(link)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert f'data-id="{row.pk}"'.encode() in first.content
+    assert b"&lt;b&gt;.png" in first.content
+    assert b"<b>.png" not in first.content
+
+
+def test_a_refused_file_is_problem_json_in_the_customers_words(customer: Client, link: OrderLink) -> None:
+    response = customer.post(f"{PAGE}/files", {"file": file("x.bmp", b"BM" + b"0" * 99)})
+
+    assert (response.status_code, response.headers["content-type"]) == (415, "application/problem+json")
+    assert response.json()["detail"].startswith("x.bmp is not a file we can read.")
+    assert drafts.files_of(link) == []
+
+
+def test_a_thumbnail_is_private_and_inert(customer: Client, link: OrderLink) -> None:
+    row = drafts.add(link, file("page.heic", samples.photo_heic()))
+
+    response = customer.get(f"{PAGE}/files/{row.pk}")
+
+    assert response.status_code == 200
+    assert response.content[8:12] == b"WEBP"
+    assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert response.headers["cache-control"].startswith("private")
+
+
+# --- How it fares ---
+
+
+@pytest.mark.parametrize(
+    ("status", "chip", "headline"),
+    [
+        ("queued", "In review", "A pharmacist is checking your prescription"),
+        ("in_review", "In review", "A pharmacist is checking your prescription"),
+        ("second_check", "In review", "A pharmacist is checking your prescription"),
+        ("approved", "Approved", "Your prescription is approved"),
+        ("partially_approved", "Partly approved", "A part of your order is approved"),
+        ("rejected", "Not accepted", "We could not accept this prescription"),
+        ("expired", "Expired", "This prescription is no longer valid"),
+        ("withdrawn", "Withdrawn", "You withdrew this prescription"),
+    ],
+)
+def test_every_state_has_its_words(customer: Client, link: OrderLink, status: str, chip: str, headline: str) -> None:
+    sent(link, status=status)
+
+    page = text(customer.get(PAGE).content)
+
+    assert chip in page
+    assert headline in page
+
+
+def test_not_accepted_says_why_and_has_one_button(customer: Client, link: OrderLink) -> None:
+    sent(link, status="rejected", reason_id="image_blurry", reason_page=1, customer_text="The dose cannot be read.")
+
+    response = customer.get(PAGE)
+
+    page = text(response.content)
+    assert "The picture is blurred" in page
+    assert "(page 1)" in page
+    assert "Take a new photo: hold still" in page
+    assert "The dose cannot be read." in page
+    assert response.content.count(b"rx-button-primary") == 1
+    assert response.content.count(f'href="{PAGE}?send"'.encode()) == 1
+    assert "Send it again" in page
+
+
+def test_internal_words_and_unfinished_notes_stay_inside(customer: Client, link: OrderLink) -> None:
+    sent(link, status="in_review", customer_text="half a senten", internal_note="looks forged", reason_id="expired")
+
+    page = text(customer.get(PAGE).content)
+
+    for secret in ("half a senten", "looks forged", "has expired"):
+        assert secret not in page
+
+
+def test_partly_approved_shows_each_line(customer: Client, link: OrderLink) -> None:
+    prescription = sent(link, status="partially_approved", valid_until="2099-01-31")
+    lines = [("Telmisartan", "accepted", None), ("Metformin", "reduced", 30), ("Codeine", "refused", None)]
+    for position, (name, decision, allowed) in enumerate(lines, 1):
+        OrderLine.objects.create(
+            prescription=prescription,
+            position=position,
+            name=name,
+            quantity_ordered=60,
+            quantity_allowed=allowed,
+            decision=decision,
+        )
+
+    page = text(customer.get(PAGE).content)
+
+    assert "Telmisartan Approved" in page
+    assert "Metformin 30 of 60" in page
+    assert "Codeine Not approved" in page
+    assert "until Jan. 31, 2099" in page
+
+
+def test_a_question_is_answered_once(customer: Client, link: OrderLink) -> None:
+    # given a pharmacist's question
+    prescription = sent(link, status="clarification")
+    ClarificationMessage.objects.create(
+        review_id=prescription.pk,
+        author="staff",
+        text="Which strength?",
+        page=1,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    assert "Which strength?" in text(customer.get(PAGE).content)
+
+    # when nothing, and then something, is answered
+    empty = customer.post(f"{PAGE}/status", {"action": f"answer:{prescription.pk}", "answer": " "})
+    full = customer.post(f"{PAGE}/status", {"action": f"answer:{prescription.pk}", "answer": "40 mg"})
+    again = customer.post(f"{PAGE}/status", {"action": f"answer:{prescription.pk}", "answer": "80 mg"})
+
+    # then it is back in the queue, with one answer
+    assert (empty.status_code, full.status_code, again.status_code) == (422, 303, 409)
+    assert Review.objects.get(pk=prescription.pk).status == "queued"
+    answers = ClarificationMessage.objects.filter(author="customer").values_list("text", flat=True)
+    assert list(answers) == ["40 mg"]
+
+
+def test_it_can_be_taken_back_until_somebody_looks(customer: Client, link: OrderLink) -> None:
+    prescription = sent(link)
+
+    assert customer.post(f"{PAGE}/status", {"action": f"withdraw:{prescription.pk}"}).status_code == 303
+    assert Review.objects.get(pk=prescription.pk).status == "withdrawn"
+    Review.objects.filter(pk=prescription.pk).update(status="in_review")
+    assert customer.post(f"{PAGE}/status", {"action": f"withdraw:{prescription.pk}"}).status_code == 409
+    assert b"withdraw:" not in customer.get(PAGE).content
+
+
+def test_another_orders_prescription_cannot_be_answered(customer: Client) -> None:
+    foreign = sent(order_links.mint(order_ref="A-2", client="shop", expires_in=600))
+
+    response = customer.post(f"{PAGE}/status", {"action": f"withdraw:{foreign.pk}"})
+
+    assert response.status_code == 404
+    assert Review.objects.get(pk=foreign.pk).status == "queued"
+
+
+def test_polling_costs_304_until_something_changes(customer: Client, link: OrderLink) -> None:
+    prescription = sent(link)
+    first = customer.get(f"{PAGE}/status")
+
+    same = customer.get(f"{PAGE}/status", headers={"If-None-Match": first.headers["etag"]})
+    Review.objects.filter(pk=prescription.pk).update(status="approved", version=2)
+    fresh = customer.get(f"{PAGE}/status", headers={"If-None-Match": first.headers["etag"]})
+
+    assert (first.status_code, same.status_code, same.content, fresh.status_code) == (200, 304, b"", 200)
+    assert "Your prescription is approved" in text(fresh.content)
+
+
+# --- Using an earlier one again ---
+
+
+@pytest.mark.parametrize(
+    ("change", "offered"),
+    [
+        ({}, True),
+        ({"status": "partially_approved"}, True),
+        ({"status": "rejected"}, False),
+        ({"valid_until": "2001-01-01"}, False),
+        ({"valid_until": None}, False),
+    ],
+)
+def test_an_earlier_prescription_of_the_patient_is_offered_while_valid(
+    customer: Client, link: OrderLink, change: dict[str, object], offered: bool
+) -> None:
+    before = order_links.mint(order_ref="A-0", client="shop", expires_in=600, patient_ref="P-1")
+    earlier = sent(before, **{"status": "approved", "valid_until": "2099-01-01", **change})
+
+    assert (b"Use it again" in customer.get(PAGE).content) is offered
+    response = customer.post(PAGE, {"action": f"reuse:{earlier.pk}"})
+
+    assert response.status_code == (303 if offered else 404)
+    assert len(drafts.files_of(link)) == offered
+
+
+@pytest.mark.parametrize(
+    ("order_ref", "client", "patient_ref"),
+    [("A-0", "shop", "P-2"), ("A-0", "rival", "P-1"), ("A-0", "shop", "")],
+)
+def test_other_peoples_prescriptions_are_never_offered(
+    customer: Client, order_ref: str, client: str, patient_ref: str
+) -> None:
+    theirs = order_links.mint(order_ref=order_ref, client=client, expires_in=600, patient_ref=patient_ref)
+    foreign = sent(theirs, status="approved", valid_until="2099-01-01")
+
+    assert b"Use it again" not in customer.get(PAGE).content
+    assert customer.post(PAGE, {"action": f"reuse:{foreign.pk}"}).status_code == 404
+    assert DraftFile.objects.count() == 0
+
+
+def test_everything_a_page_loads_is_ours(customer: Client) -> None:
+    content = customer.get(PAGE).content.decode()
+
+    for address in re.findall(r'(?:src|href|action)="([^"]+)"', content):
+        assert urlsplit(address).netloc == "", address
+    assert " style=" not in content
+    assert not re.search(r"<script(?![^>]*(?:src=|application/json))", content)
+    assert not re.search(r"\son[a-z]+=", content)

@@ -1,0 +1,154 @@
+"""The work queue: order, leases, skips, races."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from prescriptions.infra.problems import Problem
+from prescriptions.models import AuditEvent, Review, ReviewStatus
+from prescriptions.review import queue
+from tests.prescriptions.staff import Make, make_review, person, seed
+
+
+def ago(**units: int) -> Any:
+    return timezone.now() - timedelta(**units)
+
+
+def test_the_highest_priority_goes_first_and_then_the_longest_wait(make: Make, staff: dict[str, Any]) -> None:
+    young = make(queued_at=ago(minutes=1))
+    old = make(queued_at=ago(minutes=30))
+    urgent = make(queued_at=ago(seconds=1), priority=5)
+
+    order = [queue.claim_next(staff["pharmacist"]) for _ in range(4)]
+
+    assert [review and review.pk for review in order] == [urgent.pk, old.pk, young.pk, None]
+
+
+def test_a_claim_lasts_ten_minutes_and_names_who_holds_it(make: Make, staff: dict[str, Any]) -> None:
+    make()
+
+    claimed = queue.claim_next(staff["pharmacist"])
+
+    assert claimed is not None
+    assert claimed.status == ReviewStatus.IN_REVIEW
+    assert claimed.claimed_by == staff["pharmacist"]
+    assert claimed.claimed_until is not None
+    assert timedelta(minutes=9, seconds=50) < claimed.claimed_until - timezone.now() <= timedelta(minutes=10)
+    assert claimed.version == 2
+
+
+def test_an_expired_lease_puts_the_item_back_into_its_old_place(make: Make, staff: dict[str, Any]) -> None:
+    first = make(queued_at=ago(minutes=30))
+    make(queued_at=ago(minutes=1))
+    queue.claim(first.pk, staff["pharmacist"])
+    Review.objects.filter(pk=first.pk).update(claimed_until=ago(seconds=1))
+
+    claimed = queue.claim_next(staff["other"])
+
+    assert claimed is not None
+    assert claimed.pk == first.pk
+    assert claimed.claimed_by == staff["other"]
+    assert list(AuditEvent.objects.filter(rx=first.pk).values_list("verb", flat=True)) == [
+        "received",
+        "review.claim",
+        "review.lapse",
+        "review.claim",
+    ]
+
+
+def test_a_heartbeat_renews_the_lease_and_nobody_elses(make: Make, staff: dict[str, Any]) -> None:
+    review = make()
+    queue.claim(review.pk, staff["pharmacist"])
+    Review.objects.filter(pk=review.pk).update(claimed_until=ago(seconds=1))
+
+    renewed = queue.heartbeat(review.pk, staff["pharmacist"])
+    with pytest.raises(Problem) as refused:
+        queue.heartbeat(review.pk, staff["other"])
+
+    assert renewed.claimed_until is not None
+    assert renewed.claimed_until > timezone.now() + timedelta(minutes=9)
+    assert renewed.version == 2, "a heartbeat is no change that a decision could collide with"
+    assert (refused.value.status, refused.value.code) == (409, "not-yours")
+    assert "pharmacist" in refused.value.detail
+
+
+def test_what_was_skipped_is_not_offered_again_to_the_same_person_for_a_while(
+    make: Make, staff: dict[str, Any]
+) -> None:
+    review = make()
+    queue.claim(review.pk, staff["pharmacist"])
+
+    queue.skip(review.pk, staff["pharmacist"], version=2)
+
+    assert queue.claim_next(staff["pharmacist"]) is None
+    claimed = queue.claim_next(staff["other"])
+    assert claimed is not None
+    assert claimed.pk == review.pk
+
+
+def test_seniors_take_back_what_others_hold_and_pharmacists_do_not(make: Make, staff: dict[str, Any]) -> None:
+    review = make()
+    queue.claim(review.pk, staff["pharmacist"])
+
+    with pytest.raises(Problem) as refused:
+        queue.release(review.pk, staff["other"])
+    assert refused.value.status == 409
+    assert queue.release(review.pk, staff["senior"]).status == ReviewStatus.QUEUED
+
+
+@pytest.mark.parametrize("group", ["auditor", "ops"])
+def test_auditors_and_operators_claim_nothing(make: Make, staff: dict[str, Any], group: str) -> None:
+    review = make()
+
+    with pytest.raises(Problem) as refused:
+        queue.claim_next(staff[group])
+
+    review.refresh_from_db()
+    assert refused.value.status == 403
+    assert (review.status, review.version) == (ReviewStatus.QUEUED, 1)
+    assert AuditEvent.objects.filter(rx=review.pk).count() == 1
+
+
+@pytest.mark.parametrize("waiting", [1, 200])
+def test_claiming_costs_the_same_however_many_wait(
+    make: Make, staff: dict[str, Any], waiting: int, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(waiting):
+        make()
+
+    with django_assert_max_num_queries(16):
+        assert queue.claim_next(staff["pharmacist"]) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sixteen_people_press_the_button_at_once_and_each_gets_an_item_of_their_own(settings: Any) -> None:
+    settings.RX_BACKEND = "tests.prescriptions.admin.review_page.recorder.Recorder"
+    seed()
+    people = [person(f"p{n}", "pharmacist") for n in range(16)]
+    items = {make_review().pk for _ in range(12)}
+    start, got = threading.Barrier(16), []
+
+    def press(user: Any) -> None:
+        try:
+            start.wait(timeout=30)
+            review = queue.claim_next(user)
+            got.append(review and (review.pk, review.claimed_by_id))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press, args=(user,)) for user in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert len(got) == 16, "nobody failed"
+    claimed = [item for item in got if item]
+    assert {rx for rx, _user in claimed} == items
+    assert len(claimed) == 12
+    assert got.count(None) == 4
+    assert len({user for _rx, user in claimed}) == 12

@@ -1,0 +1,104 @@
+"""Calls to the gateway: signed, named after the request that asked, and tried again where that can help."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from prescriptions.models import Page
+from prescriptions.variants.backends import BackendUnavailable
+from prescriptions.variants.backends.api_gateway import LambdaBackend
+from tests.prescriptions.conftest import claim
+
+MADE = {"bytes": 7, "width": 150, "height": 200, "etag": '"e"', "ms": {"total": 12.5}}
+
+
+@dataclass
+class Gateway:
+    """Answers one status after the other, the last one for ever, and remembers what it was sent."""
+
+    statuses: list[int] = field(default_factory=list)
+    seen: list[dict[str, str]] = field(default_factory=list)
+
+    def answer(self, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        self.seen.append(headers)
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return status, MADE if status == 200 else {"message": "Internal server error"}
+
+
+@pytest.fixture
+def gateway(settings: Settings) -> Iterator[Gateway]:
+    gateway = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, content = gateway.answer({name.lower(): value for name, value in self.headers.items()})
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        settings.RX_GATEWAY_URL = f"http://127.0.0.1:{server.server_port}/render"
+        settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY = "key", "secret"
+        yield gateway
+        server.shutdown()
+
+
+@pytest.mark.django_db
+def test_the_request_that_asked_goes_along_and_is_signed(gateway: Gateway, row: Page) -> None:
+    gateway.statuses = [200]
+
+    LambdaBackend()._call(claim(row, request_id="edge-7"), {})
+
+    (seen,) = gateway.seen
+    assert seen["x-request-id"] == "edge-7"
+    assert "SignedHeaders=content-type;host;x-amz-date;x-request-id," in seen["authorization"]
+
+
+@pytest.mark.django_db
+def test_work_that_nobody_asked_for_has_no_request_id(gateway: Gateway, row: Page) -> None:
+    gateway.statuses = [200]
+
+    LambdaBackend()._call(claim(row, request_id=""), {})
+
+    assert "x-request-id" not in gateway.seen[0]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_trouble_of_the_gateway_is_tried_again(gateway: Gateway, row: Page, status: int) -> None:
+    gateway.statuses = [status, 200]
+
+    made = LambdaBackend()._call(claim(row), {})
+
+    assert (made.size, made.width, made.height, made.etag) == (7, 150, 200, '"e"')
+    assert len(gateway.seen) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [500, 503])
+def test_trouble_that_stays_is_the_next_backends_and_opens_the_breaker(
+    gateway: Gateway, row: Page, status: int
+) -> None:
+    gateway.statuses = [status]
+    backend = LambdaBackend()
+
+    with pytest.raises(BackendUnavailable, match=str(status)):
+        backend._call(claim(row), {})
+    with pytest.raises(BackendUnavailable, match="breaker"):
+        backend._call(claim(row, "full/75,100/0/default.webp"), {})
+
+    # five failures in a row; the sixth call was not made
+    assert len(gateway.seen) == 5

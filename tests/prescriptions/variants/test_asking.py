@@ -1,0 +1,193 @@
+"""Finding a variant or seeing to it that it is made once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import BoundedSemaphore
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from prescriptions.infra import storage
+from prescriptions.infra.problems import Problem
+from prescriptions.models import Page, Prescription, Variant
+from prescriptions.variants import asking, claims
+from rxproject.local.stack.stack import Stack
+from tests.prescriptions.conftest import claim, objects
+from transforms.limits import LIMITS
+from transforms.request.presets import preset
+from transforms.request.spec import Stored
+
+pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db(transaction=True)]
+SMALL = Stored.parse("full/150,200/0/default.webp")
+ODD = Stored.parse("full/33,44/90/gray.png")
+
+
+def refusal(page: Page, stored: Stored = SMALL, wait: float = 0) -> Problem:
+    with pytest.raises(Problem) as refused:
+        asking.obtain(page, stored, wait=wait)
+    return refused.value
+
+
+def test_a_miss_is_generated_and_then_a_hit(page: Page) -> None:
+    first = asking.obtain(page, SMALL, wait=50)
+    second = asking.obtain(page, SMALL, wait=0)
+
+    assert (first.how, second.how) == ("generated", "hit")
+    assert first.variant.pk == second.variant.pk
+    assert (second.variant.state, second.variant.attempts, second.variant.backend) == ("ready", 1, "inline")
+    assert storage.head_variant(second.variant.key).etag == second.variant.etag
+
+
+def test_twelve_at_once_make_one(page: Page, servers: Stack) -> None:
+    def one(_: int) -> str:
+        try:
+            return asking.obtain(page, SMALL, wait=50).how
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        how = list(pool.map(one, range(12)))
+
+    assert how.count("generated") == 1
+    assert Variant.objects.get().attempts == 1
+    assert len(objects(servers, "rx-variants", page.prescription_id)) == 1
+
+
+def test_an_object_that_went_missing_is_made_again(page: Page) -> None:
+    made = asking.obtain(page, SMALL, wait=50).variant
+    storage.delete_variant(made.key)
+
+    again = asking.obtain(page, SMALL, wait=50)
+
+    assert (again.how, again.variant.pk, again.variant.attempts) == ("generated", made.pk, 1)
+    assert storage.variant_exists(made.key)
+
+
+def test_storage_that_does_not_answer_is_not_a_lost_object(row: Page, no_s3: None) -> None:
+    claim(row, str(SMALL), state="ready", etag='"1"', ready_at=timezone.now())
+
+    with pytest.raises(storage.StorageUnavailable):
+        asking.ask(row, SMALL)
+
+    assert Variant.objects.get().state == "ready"
+
+
+def test_waiting_ends_and_the_claim_stays(row: Page) -> None:
+    variant = claim(row, str(SMALL))
+
+    problem = refusal(row)
+
+    assert (problem.status, problem.code, problem.retry_after) == (503, "not-ready", 2)
+    assert Variant.objects.get().owner == variant.owner
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "status", "retry_after"),
+    [
+        ("failed", "source-damaged", 422, None),
+        ("failed", "source-locked", 422, None),
+        ("failed", "page-missing", 404, None),
+        ("dead", "render-timeout", 422, None),
+        ("dead", "nobody-knows-this", 422, None),
+        ("dead", claims.TROUBLE, 503, 60),
+    ],
+)
+def test_a_failure_is_told_to_everybody_and_makes_nothing(
+    row: Page, state: str, code: str, status: int, retry_after: int | None
+) -> None:
+    later = timezone.now() + timedelta(minutes=1)
+    claim(row, str(SMALL), state=state, error_code=code, attempts=3, lease_until=later)
+
+    problem = refusal(row)
+
+    assert (problem.status, problem.retry_after) == (status, retry_after)
+    assert Variant.objects.get().attempts == 3
+
+
+def test_the_third_death_is_told_to_who_asks_next(row: Page) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    claim(row, str(SMALL), state="rendering", attempts=3, lease_until=past)
+
+    assert (refusal(row).status, Variant.objects.get().state) == (422, "dead")
+
+
+def test_a_waiter_of_something_erased_is_told(row: Page) -> None:
+    variant = claim(row, str(SMALL))
+    outcome = asking.ask(row, SMALL)
+    Prescription.objects.all().delete()
+
+    with pytest.raises(Problem) as refused:
+        asking._await(outcome.variant, deadline=0)
+
+    assert (refused.value.status, variant.pk) == (410, outcome.variant.pk)
+
+
+def test_waiters_are_bounded(row: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim(row, str(SMALL))
+    full = BoundedSemaphore(1)
+    full.acquire()
+    monkeypatch.setattr(asking, "_waiters", full)
+
+    problem = refusal(row, wait=50)
+
+    assert (problem.status, problem.retry_after) == (503, 5)
+
+
+def test_who_waited_makes_room_again(row: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim(row, str(SMALL))
+    monkeypatch.setattr(asking, "_waiters", BoundedSemaphore(1))
+
+    assert [refusal(row).retry_after for _ in range(3)] == [2, 2, 2]
+
+
+def fill_quota(page: Page) -> None:
+    Variant.objects.bulk_create(
+        Variant(page=page, stored=f"full/{n},{n}/0/default.png", pipeline="p1", state="ready")
+        for n in range(LIMITS.stored_variants)
+    )
+
+
+def test_the_201st_variant_of_a_page_is_refused(page: Page, servers: Stack) -> None:
+    fill_quota(page)
+
+    problem = refusal(page, ODD)
+
+    assert (problem.status, problem.code, problem.retry_after) == (429, "too-many-variants", 3600)
+    assert Variant.objects.count() == LIMITS.stored_variants
+    assert objects(servers, "rx-variants", page.prescription_id) == []
+
+
+def test_presets_never_count_against_the_quota(page: Page) -> None:
+    fill_quota(page)
+
+    assert asking.obtain(page, preset("thumb", asking.size_of(page)), wait=50).how == "generated"
+
+
+def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settings: Settings) -> None:
+    made = asking.obtain(page, SMALL, wait=50).variant
+    settings.RX_QUEUE_LIMIT = 1
+    claim(page, "full/10,10/0/default.png")
+
+    problem = refusal(page, ODD)
+
+    assert (problem.status, problem.code, problem.retry_after) == (429, "queue-full", 5)
+    assert Variant.objects.count() == 2
+    assert asking.obtain(page, SMALL, wait=0).variant.pk == made.pk
+
+
+def test_a_backend_that_cannot_be_told_costs_no_attempt(row: Page, settings: Settings) -> None:
+    settings.RX_BACKEND = "tests.prescriptions.variants.test_asking.Nobody"
+
+    problem = refusal(row)
+
+    assert (problem.status, problem.retry_after) == (503, 5)
+    assert [(variant.pk, variant.attempts) for variant in claims.due(10)] == [(Variant.objects.get().pk, 0)]
+
+
+class Nobody:
+    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
+        from prescriptions.variants.backends import BackendUnavailable
+
+        raise BackendUnavailable

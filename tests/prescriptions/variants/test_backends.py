@@ -1,0 +1,91 @@
+"""Backends: named by settings, telling the truth about whether anybody was told."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from celery import Celery
+from kombu import pools
+from pytest_django import Settings
+
+from prescriptions.models import Page, Variant, new_identifier
+from prescriptions.variants import backends
+from prescriptions.variants.backends import BackendUnavailable
+from prescriptions.variants.backends.celery_queue import CeleryBackend
+from prescriptions.variants.backends.inline import InlineBackend
+from rxproject.celery import app
+from tests.conftest import Site
+from tests.prescriptions.conftest import CLOSED, claim
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("celery", CeleryBackend),
+        ("inline", InlineBackend),
+        ("prescriptions.variants.backends.inline.InlineBackend", InlineBackend),
+    ],
+)
+def test_a_backend_is_named_short_or_by_path(name: str, kind: type, settings: Settings) -> None:
+    settings.RX_BACKEND = name
+
+    assert isinstance(backends.current(), kind)
+    assert backends.current() is backends.current()
+
+
+def test_a_backend_that_does_not_exist(settings: Settings) -> None:
+    settings.RX_BACKEND = "prescriptions.variants.backends.Nonsense"
+
+    with pytest.raises(ImportError, match="Nonsense"):
+        backends.current()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inline_makes_it_in_this_process(page: Page, wait_until: Callable[[Callable[[], bool]], None]) -> None:
+    variant = claim(page)
+
+    backends.named("inline").dispatch(variant.id, variant.owner, lane="images")
+
+    wait_until(lambda: Variant.objects.get().state == "ready")
+
+
+@pytest.fixture
+def broker() -> Iterator[Callable[[str], None]]:
+    """Points the Celery app at another broker."""
+    before = app.conf.broker_url
+
+    def point(url: str) -> None:
+        pools.reset()
+        app.amqp._producer_pool = None
+        app._pool = None
+        app.conf.broker_url = app.conf.broker_write_url = app.conf.broker_read_url = url
+
+    yield point
+    point(before)
+
+
+@pytest.mark.parametrize("lane", ["images", "documents"])
+def test_celery_tells_a_worker_and_the_message_holds_ids_only(
+    lane: str, site: Site, broker: Callable[[str], None], wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    broker(site.stack.env_for("web")["RX_REDIS_URL"])
+    variant_id = new_identifier()
+
+    backends.named("celery").dispatch(variant_id, "nobody", lane=lane)
+
+    # then the stack's worker got it, and found no such claim in its database
+    wait_until(lambda: any(line.get("variant") == variant_id for line in site.log("worker")))
+    told = [line["message"] for line in site.log("worker") if line.get("variant") == variant_id]
+    assert told == ["stale message"]
+
+
+def test_celery_without_a_broker_says_so(broker: Callable[[str], None]) -> None:
+    broker(f"redis://{CLOSED}/0")
+
+    with pytest.raises(BackendUnavailable):
+        backends.named("celery").dispatch(new_identifier(), "nobody", lane="images")
+
+
+def test_the_app_takes_json_only() -> None:
+    assert isinstance(app, Celery)
+    assert (app.conf.task_serializer, app.conf.accept_content) == ("json", ["json"])
+    assert (app.conf.task_acks_late, app.conf.task_ignore_result) == (True, True)

@@ -1,0 +1,372 @@
+"""What a renderer can do once a hostile file has taken it over: nearly nothing, and nothing unnoticed.
+
+The children run a copy of the library with one line more: an upload that begins with HOSTILE is executed. Everything
+else is the real thing: zygote, limits, filters and channels.
+"""
+
+import ast
+import io
+import os
+import shutil
+import signal
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.transforms import fixtures
+from tests.transforms.rendering import shows
+from tests.transforms.sandbox.test_sandbox import JOB, PHOTO, ROOT, children_of, eventually, is_running, zygote_of
+from transforms.errors import (
+    RenderCrashed,
+    RendererUnavailable,
+    RenderMemory,
+    RenderTimeout,
+    SourceDamaged,
+    TransformError,
+)
+from transforms.formats import SourceType
+from transforms.render import RenderJob
+from transforms.request.spec import Stored
+from transforms.sandbox import Sandbox, worker
+
+TAKEN_OVER = """
+
+_render = render
+
+
+def render(data, job, **options):
+    if not data.startswith(b"HOSTILE"):
+        return _render(data, job, **options)
+    scope = {}
+    exec(data[7:], scope)
+    return scope["rendered"]
+"""
+RENDERED = "from transforms.render import Rendered\nrendered = Rendered(%s, %s, %s, %s, {'open': 1.0})"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library")
+    shutil.copytree(ROOT / "transforms", folder / "transforms", ignore=shutil.ignore_patterns("__pycache__"))
+    with (folder / "transforms/render.py").open("a") as file:
+        file.write(TAKEN_OVER)
+    limits = folder / "transforms/limits.py"
+    limits.write_text(limits.read_text().replace("child_cpu_seconds: int = 10", "child_cpu_seconds: int = 1"))
+    return folder
+
+
+@pytest.fixture
+def box(library: Path) -> Iterator[Sandbox]:
+    made = Sandbox(library=library)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared_box(library: Path) -> Iterator[Sandbox]:
+    made = Sandbox(library=library)
+    yield made
+    made.close()
+
+
+def attack(box: Sandbox, program: str, job: RenderJob = JOB) -> str:
+    """What the program says: the detail of the error it is made to raise at its end."""
+    code = (
+        "try:\n"
+        + textwrap.indent(textwrap.dedent(program), "    ")
+        + "\nexcept OSError as error:\n    said = error.strerror"
+        + "\nfrom transforms.errors import SourceDamaged\nraise SourceDamaged(str(said))"
+    )
+    with pytest.raises(SourceDamaged) as raised:
+        box.render(b"HOSTILE" + code.encode(), job, owner="villain")
+    return raised.value.detail
+
+
+def waits_in(pid: int) -> str:
+    number = Path(f"/proc/{pid}/syscall").read_text().split()[0]
+    return "clock_nanosleep" if number in ("230", "115") else ""  # x86-64, aarch64
+
+
+def explode(box: Sandbox, program: str) -> TransformError:
+    with pytest.raises(TransformError) as raised:
+        box.render(b"HOSTILE" + textwrap.dedent(program).encode(), JOB, owner="villain")
+    return raised.value
+
+
+REFUSED = ("Operation not permitted", "Permission denied", "Function not implemented")
+SYSCALL = "import ctypes, os; c = ctypes.CDLL(None, use_errno=True); said = os.strerror(ctypes.get_errno()) if "
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import socket; said = socket.socket()",
+        "import socket; said = socket.socketpair()",
+        "import os; said = os.fork()",
+        "import os; said = os.execv('/bin/true', ['true'])",
+        "import os; said = os.posix_spawn('/bin/true', ['true'], {})",
+        "import os; said = os.kill(os.getppid(), 0)",
+        "import os; said = os.kill(1, 0)",
+        "import os, signal; said = signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
+        "said = open('/etc/passwd').read()",
+        "import os; said = open(f'/proc/{os.getppid()}/environ').read()",
+        "said = open('/proc/self/environ').read()",
+        "import os; said = os.listdir('/')",
+        "import os; said = os.listdir('/tmp')",
+        "said = open('/tmp/taken-over', 'w')",
+        "import os; said = os.open('/tmp', os.O_TMPFILE | os.O_RDWR)",
+        "import os; said = os.open('/dev/null', os.O_WRONLY)",
+        "import os; said = os.unlink('/tmp/anything')",
+        SYSCALL + "c.setrlimit(4, (ctypes.c_ulong * 2)(0, 0)) == -1 else 'done'",
+        "import resource as r; said = r.prlimit(0, r.RLIMIT_NOFILE, (9, 9))",
+        "import os; said = os.setuid(65534)",
+        "import os; said = os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))",
+        SYSCALL + "c.ptrace(16, os.getppid(), 0, 0) == -1 else 'done'",
+        SYSCALL + "c.prctl(1, 0, 0, 0, 0) == -1 else 'done'",  # PR_SET_PDEATHSIG
+        SYSCALL + "c.prctl(4, 1, 0, 0, 0) == -1 else 'done'",  # PR_SET_DUMPABLE
+        SYSCALL + "c.syscall(157, ctypes.c_long((1 << 32) | 1), 0, 0, 0, 0) == -1 else 'done'"
+        if os.uname().machine == "x86_64"
+        else SYSCALL + "c.syscall(167, ctypes.c_long((1 << 32) | 1), 0, 0, 0, 0) == -1 else 'done'",
+        SYSCALL + "c.unshare(0x10000000) == -1 else 'done'",
+        SYSCALL + "c.shmget(0, 4096, 0o1600) == -1 else 'done'",
+    ],
+)
+def test_a_taken_over_renderer_is_refused(shared_box: Sandbox, program: str) -> None:
+    if missing := shared_box.capabilities().missing:
+        pytest.skip(f"this machine does not allow {', '.join(missing)}")
+
+    assert attack(shared_box, program).startswith(REFUSED)
+    assert not Path("/tmp/taken-over").exists()  # noqa: S108
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import subprocess; said = subprocess.run(['/bin/sh', '-c', 'id'])",
+        "import subprocess, sys; said = subprocess.run([sys.executable, '-V'])",
+        "import socket; said = socket.socket()",
+        "said = open('/etc/passwd').read()",
+        "import os; said = os.kill(os.getppid(), 0)",
+    ],
+)
+def test_a_child_that_may_run_poppler_may_run_nothing_else(library: Path, program: str) -> None:
+    box = Sandbox(library=library, pdf_engines=("poppler",))
+    try:
+        if not box.capabilities().poppler:
+            pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+        job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+
+        assert attack(box, program, job=job).startswith(REFUSED)
+    finally:
+        box.close()
+
+
+@pytest.fixture
+def poppler_box(library: Path) -> Iterator[Sandbox]:
+    box = Sandbox(library=library, pdf_engines=("poppler",))
+    if not box.capabilities().poppler:
+        box.close()
+        pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+    yield box
+    box.close()
+
+
+def test_poppler_draws_what_it_is_handed(poppler_box: Sandbox) -> None:
+    data = fixtures.vector_pdf()
+    (page,) = poppler_box.probe(data, owner="a").pages
+    job = RenderJob(SourceType.PDF, 1, Stored.parse(f"full/{page}/0/default.png"), page)
+
+    picture = poppler_box.render(data, job, owner="a")
+
+    assert shows(Image.open(io.BytesIO(picture.data)), fixtures.CORNERS)
+
+
+def test_poppler_itself_reads_nothing_else_and_writes_nothing(poppler_box: Sandbox, tmp_path: Path) -> None:
+    # given the PDF of somebody else, which anybody else on this machine may read, and a place that anybody may write to
+    other, out = tmp_path / "other.pdf", tmp_path / "out"
+    other.write_bytes(fixtures.vector_pdf())
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o777)
+    job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+    program = f"""
+        import os, subprocess
+        def run(source, *target):
+            done = subprocess.run(["/usr/bin/pdftoppm", "-r", "9", source, *target], stdin=given, capture_output=True)
+            return done.returncode, len(done.stdout)
+        given = os.memfd_create("given")
+        os.write(given, {other.read_bytes()!r})
+        os.lseek(given, 0, os.SEEK_SET)
+        own = run("/dev/stdin")
+        said = own, run({str(other)!r}), run("/etc/passwd"), run("/dev/stdin", {str(out)!r})
+    """
+
+    # when pdftoppm is started by a renderer that was taken over
+    (own_code, own_size), *others = ast.literal_eval(attack(poppler_box, program, job=job))
+
+    # then it draws what it was handed, and that is all
+    assert (own_code, own_size > 100) == (0, True)
+    assert all(code != 0 and size == 0 for code, size in others[:2]), others
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_what_poppler_is_started_from_has_no_network(poppler_box: Sandbox) -> None:
+    # A filter is inherited by every program that is executed under it, and cannot be taken off (seccomp(2)).
+    job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+    for family in ("AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"):
+        program = f"import socket; said = socket.socket(socket.{family})"
+        assert attack(poppler_box, program, job=job).startswith(REFUSED)
+
+
+def test_it_finds_no_secret(shared_box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RX_S3_SECRET_KEY", "secret")
+
+    assert attack(shared_box, "import os; said = sorted(os.environ)") == "['LANG']"
+
+
+def test_it_holds_its_own_descriptors_only(shared_box: Sandbox) -> None:
+    program = """
+        import os
+        said = 0
+        for number in range(64):
+            try:
+                os.fstat(number)
+                said += 1
+            except OSError:
+                pass
+    """
+    # Standard input, output, errors; its channel; the source and the result of the job.
+    assert attack(shared_box, program) == "6"
+
+
+def test_every_child_carries_what_the_machine_promises(shared_box: Sandbox) -> None:
+    promised = shared_box.capabilities()
+    shared_box.render(PHOTO, JOB, owner="a")
+    (child,) = children_of(shared_box, "a")
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
+
+    assert (status["NoNewPrivs"] == "1") is promised.no_new_privileges
+    assert (int(status["CapEff"], 16) == 0) is promised.capabilities_dropped
+    assert (status["Seccomp"].strip() == "2") is promised.seccomp
+
+
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        ("import os; os.abort()", RenderCrashed),
+        ("import ctypes; ctypes.string_at(0)", RenderCrashed),
+        ("import os; os._exit(0)", RenderCrashed),
+        ("raise SystemExit", RenderCrashed),
+        ("raise ZeroDivisionError('Jane Doe')", RenderCrashed),
+        ("bytearray(2 << 30)", RenderMemory),
+        ("import os; held = bytearray(b'x') * (600 << 20); os.abort()", RenderMemory),
+        ("while True: pass", RenderTimeout),
+        ("import os; os.close(3); os.closerange(4, 64); os._exit(1)", RenderCrashed),
+    ],
+)
+def test_the_way_a_child_ends_tells_what_went_wrong(
+    box: Sandbox, caplog: pytest.LogCaptureFixture, program: str, error: type[TransformError]
+) -> None:
+    raised = explode(box, program)
+
+    assert type(raised) is error
+    assert raised.detail == error.title
+    assert "Jane Doe" not in caplog.text
+    assert ("ZeroDivisionError at <module>:1" in caplog.text) is ("Zero" in program)
+    assert children_of(box, "villain") == []
+    assert box.render(PHOTO, JOB, owner="villain").width == 160
+
+
+def test_a_child_that_refuses_to_end_is_killed(box: Sandbox) -> None:
+    box.warm()
+    (child,) = children_of(box, None)
+
+    assert type(explode(box, "import os, time; os.closerange(3, 64); time.sleep(60)")) is RenderCrashed
+    assert eventually(lambda: not is_running(child))
+
+
+def test_a_child_that_hangs_is_killed(library: Path) -> None:
+    box = Sandbox(library=library, wall_seconds=4)
+    box.warm()
+    (child,) = children_of(box, None)
+
+    assert type(explode(box, "import time; time.sleep(60)")) is RenderTimeout
+    assert eventually(lambda: not is_running(child))
+    box.close()
+
+
+def test_no_child_in_time_is_not_the_files_fault(library: Path) -> None:
+    box = Sandbox(library=library, wall_seconds=0)
+    box.capabilities()
+
+    assert type(explode(box, "import time; time.sleep(60)")) is RendererUnavailable
+    box.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RENDERED % ("b'<script>'", "'image/jpeg'", 160, 120),
+        RENDERED % (r"b'\xff\xd8\xff'", "'text/html'", 160, 120),
+        RENDERED % (r"b'\xff\xd8\xff'", "'image/jpeg'", 161, 120),
+        RENDERED % (r"b'\xff\xd8\xff'", "'image/jpeg'", "True", 120),
+        RENDERED % (r"b'\xff\xd8\xff'", "'image/jpeg'", "'160'", 120),
+        RENDERED % (r"b'\xff\xd8\xff'", "'image/jpeg'", "[]", 120),
+        RENDERED % ("b''", "'image/jpeg'", 160, 120),
+        "import os\nfor n in range(3, 9):\n try: os.write(n, b'\\x80\\x04N.')\n except OSError: pass\nos._exit(0)",
+        "import os\nfor n in range(3, 9):\n try: os.write(n, b'[' * 60000)\n except OSError: pass\nos._exit(0)",
+        """import os\nfor n in range(3, 9):\n try: os.write(n, b'{"code": 7}')\n except OSError: pass\nos._exit(0)""",
+    ],
+)
+def test_a_lie_is_not_believed(box: Sandbox, caplog: pytest.LogCaptureFixture, answer: str) -> None:
+    assert type(explode(box, answer)) is RenderCrashed
+    assert "not acceptable" in caplog.text
+    assert children_of(box, "villain") == []
+
+
+def test_a_result_beyond_the_limit_is_not_even_read(box: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    assert type(explode(box, RENDERED % ("bytes(65 << 20)", "'image/jpeg'", 160, 120))) is RenderCrashed
+    assert "larger than any variant" in caplog.text
+
+
+def test_words_for_people_are_one_short_line(box: Sandbox) -> None:
+    detail = attack(box, r"said = 'a\r\nb\0\x1b' + 'c' * 1000")
+
+    assert detail == "ab" + "c" * 294  # 300 characters, four of them not printable
+
+
+@pytest.mark.parametrize("who", ["child", "zygote"])
+def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> None:
+    errors: list[TransformError] = []
+    thread = threading.Thread(target=lambda: errors.append(explode(box, "import time; time.sleep(60)")))
+    thread.start()
+    assert eventually(lambda: children_of(box, "villain") != [])
+    zygote, (child,) = zygote_of(box), children_of(box, "villain")
+
+    # As soon as it has begun: before that, another child would get the job, and rightly.
+    assert eventually(lambda: "clock_nanosleep" in waits_in(child))
+    os.kill(child if who == "child" else zygote, signal.SIGKILL)
+    thread.join(60)
+
+    assert [type(error) for error in errors] == [RenderCrashed]
+    assert box.render(PHOTO, JOB, owner="a").width == 160
+    assert (zygote_of(box) == zygote) is (who == "child")
+
+
+@pytest.mark.parametrize(
+    ("status", "peak_kb", "error"),
+    [
+        (signal.SIGABRT, 900_000, RenderMemory),
+        (signal.SIGKILL, 900_000, RenderMemory),
+        (signal.SIGABRT, 90_000, RenderCrashed),
+        (signal.SIGSEGV, 90_000, RenderCrashed),
+        (signal.SIGPROF, 900_000, RenderTimeout),
+        (signal.SIGXCPU, 90_000, RenderTimeout),
+        (1 << 8, 900_000, RenderCrashed),
+    ],
+)
+def test_verdicts(status: int, peak_kb: int, error: type[TransformError]) -> None:
+    assert type(worker.verdict(status, peak_kb)) is error

@@ -1,0 +1,52 @@
+"""Thousands of renders leave nothing behind: no process, no descriptor, no memory."""
+
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.transforms.sandbox.test_sandbox import JOB, PHOTO, eventually, is_running, open_descriptors, zygote_of
+from transforms.errors import SourceDamaged
+from transforms.sandbox import Sandbox
+
+# `make soak` asks for ten thousand.
+RENDERS = int(os.environ.get("RX_SOAK", "1000"))
+PER_OWNER = 10
+
+
+def resident_kb(pid: int | str) -> int:
+    (line,) = (row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS"))
+    return int(line.split()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_thousands_of_renders_leave_nothing_behind() -> None:
+    box = Sandbox()
+
+    def work(first: int, last: int) -> None:
+        for number in range(first, last):
+            owner = str(number // PER_OWNER)
+            assert box.render(PHOTO, JOB, owner=owner).width == 160
+            if number % 50 == 0:
+                with pytest.raises(SourceDamaged):
+                    box.probe(PHOTO[:900], owner=owner)
+
+    work(0, RENDERS // 10)
+    zygote, descriptors = zygote_of(box), open_descriptors()
+    gc.collect()
+    ours, its = resident_kb("self"), resident_kb(zygote)
+
+    work(RENDERS // 10, RENDERS)
+
+    assert zygote_of(box) == zygote
+    assert open_descriptors() <= descriptors
+    gc.collect()
+    if ours < 400_000:  # a process that other tests have filled says nothing about what we leave in it
+        assert resident_kb("self") - ours < 8_000
+    assert resident_kb(zygote) - its < 4_000
+    processes = [pid for pid, _ in box.processes()]
+    assert len(processes) <= 6  # the zygote, a spare, four that wait for their owners
+    box.close()
+    assert eventually(lambda: not any(is_running(pid) for pid in processes))

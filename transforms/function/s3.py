@@ -1,0 +1,296 @@
+"""The S3 calls that a renderer needs, on kept-alive connections of the standard library.
+
+A 404 means "missing" and nothing else does. A client belongs to one thread; it never lists and never deletes.
+"""
+
+import base64
+import hashlib
+import http.client
+import os
+import random
+import select
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from transforms.function import sigv4
+from transforms.function.sigv4 import Credentials
+
+CONNECT_SECONDS: Final = 2.0
+READ_SECONDS: Final = 10.0
+TRIES: Final = 4
+# Doubled for each try, with full jitter: many renderers must not come back in step.
+_BACKOFF_SECONDS: Final = 0.1
+_LEAST_SECONDS: Final = 0.2  # a try with less time than this left only costs the server
+_CHUNK: Final = 256 * 1024
+_BUSY: Final = frozenset({408, 425, 429})  # and every 5xx
+_META: Final = "x-amz-meta-"
+
+
+class S3Error(Exception):
+    """Base of the three below. The text names a call and a status, never a key."""
+
+
+class S3Missing(S3Error):
+    """S3 said 404: there is no such object."""
+
+
+class S3TooLarge(S3Error):
+    """The object has more bytes than the caller accepts; none of them was read."""
+
+
+class S3Unavailable(S3Error):
+    """S3 did not do as asked, for a reason that says nothing about whether the object exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """What a HEAD tells: strong ETag with its quotes, length in bytes, our metadata."""
+
+    etag: str
+    size: int
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The object that is there after a put; `created` is False where an equal one was there before."""
+
+    etag: str
+    size: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+@dataclass(slots=True)
+class S3Client:
+    """`endpoint` empty means AWS. `deadline`, a time.monotonic() value, bounds all tries of all calls."""
+
+    credentials: Credentials
+    region: str
+    endpoint: str = ""
+    deadline: float | None = None
+    _connections: dict[str, http.client.HTTPConnection] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "S3Client":
+        """The identity that Lambda gives to a function, in the names that Lambda gives it."""
+        key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+        return cls(
+            credentials=Credentials(key, secret, environ.get("AWS_SESSION_TOKEN", "")),
+            region=environ["AWS_REGION"],
+            endpoint=environ.get("RX_S3_ENDPOINT", ""),
+        )
+
+    def close(self) -> None:
+        for host in list(self._connections):
+            self._drop(host)
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def get(self, bucket: str, key: str, *, sha256: str, limit: int) -> bytes:
+        """The object's bytes, proved whole by their digest. Raises S3Missing, S3TooLarge, S3Unavailable."""
+        return self._request("GET", bucket, key, limit=limit, sha256=sha256).body
+
+    def head(self, bucket: str, key: str) -> S3Object:
+        """Raises S3Missing, S3Unavailable."""
+        headers = {name.lower(): value for name, value in self._request("HEAD", bucket, key).headers.items()}
+        metadata = {name[len(_META) :]: text for name, text in headers.items() if name.startswith(_META)}
+        return S3Object(headers.get("etag", ""), int(headers.get("content-length", 0)), metadata)
+
+    def put_once(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        *,
+        media_type: str,
+        metadata: Mapping[str, str],
+        disposition: str = "",
+    ) -> Put:
+        """Store an object unless one made of the same source is there; one of another source is replaced.
+
+        `metadata` (ASCII) must hold "source". Replacing is one put that names the ETag it replaces: there is
+        always an object, nobody else's newer one is lost, and the role needs no right to delete.
+        Raises S3Unavailable.
+        """
+        headers = {
+            "content-type": media_type,
+            "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(data).digest()).decode(),
+            **{_META + name: value for name, value in metadata.items()},
+        }
+        if disposition:
+            headers["content-disposition"] = disposition
+        condition = {"if-none-match": "*"}
+        for attempt in range(TRIES):
+            answer = self._request("PUT", bucket, key, body=data, headers={**headers, **condition})
+            if answer.status < 300:
+                return Put(answer.headers.get("ETag", ""), len(data), created=True)
+            condition = {"if-none-match": "*"}
+            if answer.status == 409:  # two conditional puts met; AWS says: try again
+                self._wait(attempt)
+                continue
+            try:  # 412; or 404 for an If-Match whose object went away
+                present = self.head(bucket, key)
+            except S3Missing:
+                continue
+            if present.metadata.get("source") == metadata["source"]:
+                return Put(present.etag, present.size, created=False)
+            condition = {"if-match": present.etag}
+        raise S3Unavailable("PUT: the conditions kept failing")
+
+    # --- one request ----------------------------------------------------------------------------------------
+
+    def _request(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        sha256: str = "",
+    ) -> _Answer:
+        """A 2xx answer (for a PUT also 404, 409 or 412) within TRIES tries; raises as the callers say."""
+        host, path = self._locate(bucket, key)
+        digest = hashlib.sha256(body).hexdigest()
+        trouble = ""
+        for attempt in range(TRIES):
+            if attempt:
+                self._wait(attempt)
+            signed = sigv4.sign(  # again for each try: the clock is part of it
+                credentials=self.credentials,
+                region=self.region,
+                service="s3",
+                method=method,
+                host=host,
+                path=path,
+                headers=headers,
+                payload_sha256=digest,
+            )
+            try:
+                answer = self._send(method, host, path, body, signed, limit)
+            except (OSError, http.client.HTTPException) as error:
+                trouble = type(error).__name__
+                continue
+            if answer.status < 300:
+                if not sha256 or hashlib.sha256(answer.body).hexdigest() == sha256:
+                    return answer
+                trouble = "the bytes differ from their digest"
+                continue
+            if b"<Code>NoSuchBucket</Code>" not in answer.body:
+                if method == "PUT" and answer.status in (404, 409, 412):
+                    return answer
+                if answer.status == 404:
+                    raise S3Missing(f"{method}: 404")
+            trouble = str(answer.status)
+            if not _may_pass(answer):
+                break
+        raise S3Unavailable(f"{method}: {trouble}")
+
+    def _send(
+        self, method: str, host: str, path: str, body: bytes, headers: Mapping[str, str], limit: int | None
+    ) -> _Answer:
+        try:
+            connection = self._connection(host)
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            if method == "PUT":
+                connection.putheader("content-length", str(len(body)))
+            connection.endheaders(body or None)
+            response = connection.getresponse()
+            length = response.length or 0
+            if limit is not None and response.status < 300 and length > limit:
+                raise S3TooLarge(f"{method}: {length} bytes")  # hanging up is cheaper than reading it
+            chunks = []
+            while chunk := response.read(_CHUNK):
+                chunks.append(chunk)
+                self._remaining()
+            read = b"".join(chunks)
+            if len(read) < length:  # read(n), unlike read(), is silent about a short body
+                raise http.client.IncompleteRead(b"", length - len(read))
+        except BaseException:
+            self._drop(host)  # nobody knows what is still to come on it
+            raise
+        if response.will_close:
+            self._drop(host)
+        return _Answer(response.status, response.headers, read)
+
+    def _locate(self, bucket: str, key: str) -> tuple[str, str]:
+        """Host (with port) and encoded path. Own endpoints know buckets by path, AWS by host name."""
+        name = quote(key, safe="/-_.~")
+        if self.endpoint:
+            return urlsplit(self.endpoint).netloc, f"/{bucket}/{name}"
+        return f"{bucket}.s3.{self.region}.amazonaws.com", f"/{name}"
+
+    # --- connections and time -------------------------------------------------------------------------------
+
+    def _connection(self, host: str) -> http.client.HTTPConnection:
+        connection = self._connections.get(host)
+        if connection is not None and _is_stale(connection):
+            self._drop(host)
+            connection = None
+        if connection is None:
+            connection = self._connect(host, min(CONNECT_SECONDS, self._remaining()))
+            self._connections[host] = connection
+        connection.sock.settimeout(min(READ_SECONDS, self._remaining()))
+        return connection
+
+    def _connect(self, host: str, timeout: float) -> http.client.HTTPConnection:
+        connection = (
+            http.client.HTTPConnection(host, timeout=timeout)
+            if self.endpoint.startswith("http://")
+            else http.client.HTTPSConnection(host, timeout=timeout, context=_tls())
+        )
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _drop(self, host: str) -> None:
+        connection = self._connections.pop(host, None)
+        if connection is not None:
+            connection.close()
+
+    def _remaining(self) -> float:
+        """Seconds left, `inf` without a deadline. Raises S3Unavailable where they are too few."""
+        if self.deadline is None:
+            return float("inf")
+        left = self.deadline - time.monotonic()
+        if left < _LEAST_SECONDS:
+            raise S3Unavailable("no time left")
+        return left
+
+    def _wait(self, attempt: int) -> None:
+        pause = random.uniform(0, _BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - jitter, not a secret
+        time.sleep(min(pause, self._remaining()))
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Verifies certificates and host names. One for all connections: reading the authorities takes long."""
+    return ssl.create_default_context()
+
+
+def _may_pass(answer: _Answer) -> bool:
+    # S3 reports an upload that stalled as a 400 with this code.
+    return answer.status >= 500 or answer.status in _BUSY or b"<Code>RequestTimeout</Code>" in answer.body
+
+
+def _is_stale(connection: http.client.HTTPConnection) -> bool:
+    """An idle connection has nothing to read but its end. Lambda freezes processes between events."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))

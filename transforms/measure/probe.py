@@ -1,0 +1,58 @@
+"""Looks at an upload once, at intake: what it is, how many pages, how large, and whether every byte decodes.
+
+Runs only inside the sandbox. Must never accept a file that a later render would refuse.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import ImageFile, JpegImagePlugin, PngImagePlugin
+
+from transforms.errors import SourceTooLarge
+from transforms.formats import SNIFF_BYTES, SourceType, sniff
+from transforms.geometry import Size
+from transforms.limits import LIMITS, MIB
+from transforms.pdf import pages as documents
+from transforms.pixels import images, plan
+
+_SMALLEST: Final = 8  # libjpeg reads every coded byte even at 1/8, in a sixty-fourth of the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the file is and the upright size of every page, in pixels."""
+
+    media_type: SourceType
+    pages: tuple[Size, ...]
+
+
+def probe(data: bytes) -> Probe:
+    """What `data` is.
+
+    Raises SourceEmpty, UnsupportedMedia, SourceTooLarge, TooManyPixels, TooManyPages, SourceLocked, SourceDamaged.
+    """
+    kind = sniff(data[:SNIFF_BYTES])
+    allowed = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
+    if len(data) > allowed:
+        raise SourceTooLarge(f"The file is too large: at most {allowed // MIB} MiB are accepted.")
+    if kind is SourceType.PDF:
+        return Probe(kind, documents.page_sizes(data))
+    return Probe(kind, (_image_size(data, kind),))
+
+
+def _image_size(data: bytes, kind: SourceType) -> Size:
+    image = images.open_image(data, kind)
+    stored = images.size_of(image)
+    with images.decoding(kind):
+        if isinstance(image, PngImagePlugin.PngImageFile):
+            image.verify()  # the checksums, which decoding skips; it uses the file up
+            image = images.open_image(data, kind)
+        turned = plan.swaps_sides(images.orientation(image))
+        _decode(image)
+    return Size(stored.height, stored.width) if turned else stored
+
+
+def _decode(image: ImageFile.ImageFile) -> None:
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        image.draft(image.mode, (max(1, image.width // _SMALLEST), max(1, image.height // _SMALLEST)))
+    image.load()

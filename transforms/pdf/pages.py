@@ -1,0 +1,183 @@
+"""PDF pages: their sizes and their pixels, one page at a time, drawn straight at the asked size.
+
+PDFium first; pdf2image (poppler's pdftoppm) where PDFium refuses. Never renders a page nobody asked for.
+"""
+
+import ctypes
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any, Final
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image
+
+from transforms.clock import Clock
+from transforms.errors import (
+    PageMissing,
+    RenderMemory,
+    SourceDamaged,
+    SourceLocked,
+    TooManyPages,
+    TransformError,
+)
+from transforms.geometry import Box, Size, fit, half_up
+from transforms.limits import LIMITS
+from transforms.pdf import poppler
+from transforms.pdf.engines import ENGINES, PDFIUM, POPPLER
+
+_POINTS_PER_INCH: Final = 72
+_PATIENCE: Final = LIMITS.child_wall_seconds
+_LOCK: Final = threading.Lock()  # PDFium is not thread-safe
+
+
+@contextmanager
+def document(data: bytes) -> Iterator[Any]:
+    """The opened PDF with its form fields ready to be drawn. Holds PDFium's lock.
+
+    Raises SourceLocked, SourceDamaged, TooManyPages.
+    """
+    with _LOCK, _mapped():
+        opened = _open(data)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def _open(data: bytes) -> Any:
+    try:
+        opened = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+            raise SourceLocked from error
+        raise
+    try:
+        # Values typed into a form are drawn by the form environment. It would also run the document's scripts, but
+        # the library is built without a JavaScript engine (a test holds it to that).
+        opened.init_forms()
+        pages = len(opened)
+        if pages < 1:
+            raise SourceDamaged("The PDF has no pages.")
+        if pages > LIMITS.pdf_pages:
+            raise TooManyPages(f"The PDF has more than {LIMITS.pdf_pages} pages. Send the pages that matter.")
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except TransformError:
+        raise
+    except MemoryError as error:
+        raise RenderMemory from error
+    except Exception as error:
+        raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.") from error
+
+
+def nominal_size(width: float, height: float) -> Size:
+    """The pixels of a page of so many points: 300 dpi, fewer where that would be more than 25 megapixels."""
+    dots = Fraction(LIMITS.pdf_dpi, _POINTS_PER_INCH)
+    # Whole thousandths of a point: boxes are stored as 32-bit floats, whose noise must not decide a pixel.
+    sides = (Fraction(round(side * 1000), 1000) * dots for side in (width, height))
+    exact = Size(*(max(1, half_up(side)) for side in sides))
+    return fit(exact, Size(LIMITS.source_side, LIMITS.source_side), area=LIMITS.pdf_pixels)
+
+
+def page_sizes(data: bytes) -> tuple[Size, ...]:
+    """Upright sizes of all pages; proves that each can be loaded and that the first can be drawn."""
+    with document(data) as opened:
+        sizes = []
+        for index in range(len(opened)):
+            page = opened[index]
+            sizes.append(nominal_size(*page.get_size()))
+            if index == 0:
+                _draw(page, Box(0, 0, sizes[0].width, sizes[0].height), sizes[0], fit(sizes[0], Size(64, 64)))
+            page.close()
+        return tuple(sizes)
+
+
+def draw_page(
+    data: bytes,
+    number: int,
+    *,
+    page: Size,
+    region: Box,
+    size: Size,
+    engines: tuple[str, ...] = ENGINES,
+    clock: Clock,
+) -> Image.Image:
+    """`region` (in pixels of `page`, the nominal size) of page `number` (from 1) at `size`, RGB on white.
+
+    Tries `engines` in turn. Raises PageMissing, SourceDamaged, SourceLocked.
+    """
+    failure: SourceDamaged | None = None
+    for engine in engines:
+        try:
+            return _ENGINES[engine](data, number, page, region, size, clock)
+        except SourceDamaged as error:
+            failure = failure or error  # the first engine knows best what is wrong
+            clock.lap("decode")
+    raise failure or SourceDamaged("No PDF engine is configured.")
+
+
+def _pdfium(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock) -> Image.Image:
+    with document(data) as opened:
+        if not 1 <= number <= len(opened):
+            raise PageMissing
+        loaded = opened[number - 1]
+        clock.lap("open")
+        return _draw(loaded, region, page, size)
+
+
+def _draw(loaded: Any, region: Box, page: Size, size: Size) -> Image.Image:
+    """Lays the whole page over a bitmap of the asked size, shifted by whole pixels so that the region falls on it.
+
+    PDFium can shift by fractions too, but not the values of forms.
+    """
+    across, down = Fraction(size.width, region.width), Fraction(size.height, region.height)
+    flags = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER
+    left, top = -half_up(region.x * across), -half_up(region.y * down)
+    placed = (left, top, half_up(page.width * across), half_up(page.height * down), 0, flags)
+    stride = size.width * 4
+    pixels = ctypes.create_string_buffer(stride * size.height)
+    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, pdfium.FPDFBitmap_BGRx, pixels, stride)
+    if not bitmap:
+        raise RenderMemory
+    try:
+        pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, size.width, size.height, 0xFFFFFFFF)
+        pdfium.FPDF_RenderPageBitmap(bitmap, loaded, *placed)
+        if loaded.formenv:
+            pdfium.FPDF_FFLDraw(loaded.formenv, bitmap, loaded, *placed)
+    finally:
+        pdfium.FPDFBitmap_Destroy(bitmap)
+    return Image.frombytes("RGB", (size.width, size.height), memoryview(pixels), "raw", "RGBX")
+
+
+def _poppler(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock) -> Image.Image:
+    if not poppler.available():
+        raise SourceDamaged("No other PDF engine is installed.")
+    return poppler.draw(data, number, page=page, region=region, size=size, seconds=clock.remaining(_PATIENCE))
+
+
+_ENGINES: Final[dict[str, Callable[..., Image.Image]]] = {PDFIUM: _pdfium, POPPLER: _poppler}
+
+
+def flattened(data: bytes, number: int) -> bytes:
+    """The document with the annotations and form values of page `number` (from 1) made part of that page."""
+    with document(data) as opened:
+        if not 1 <= number <= len(opened):
+            raise PageMissing
+        page = opened[number - 1]
+        if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_FAIL:
+            raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.")
+        out = io.BytesIO()
+        opened.save(out, flags=pdfium.FPDF_REMOVE_SECURITY)
+        return out.getvalue()

@@ -1,0 +1,97 @@
+"""Opens uploads: allow-listed decoders, header checks before any pixel, every decoder error one of ours.
+
+Must never let Pillow guess a format, load all its plugins, or return half a picture.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+# Imported by name: Image.open() would load every plugin to look for one that is not registered yet.
+from PIL import AvifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
+
+from transforms.errors import RenderMemory, SourceDamaged, TooManyPixels, TransformError
+from transforms.formats import SourceType
+from transforms.geometry import Size
+from transforms.limits import LIMITS
+
+# "MPO" must not be listed: Pillow raises KeyError for it. Multi-picture JPEGs open as JPEG, first picture.
+_PILLOW: Final = {
+    SourceType.JPEG: "JPEG",
+    SourceType.PNG: "PNG",
+    SourceType.WEBP: "WEBP",
+    SourceType.AVIF: "AVIF",
+    SourceType.HEIF: "HEIF",
+}
+_LABELS: Final = {**_PILLOW, SourceType.WEBP: "WebP", SourceType.HEIF: "HEIC"}
+_ORIENTATION_TAG: Final = 0x0112
+
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+Image.MAX_IMAGE_PIXELS = LIMITS.source_pixels
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a renderer may not start threads, and one job gets one core
+# Pillow warns about odd metadata in pictures that decode well. Pixel limits do not rely on its warnings.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@contextmanager
+def decoding(kind: SourceType) -> Iterator[None]:
+    """Turns what a decoder throws into one of our errors. Decoders' own words stay out: they quote the file."""
+    try:
+        yield
+    except TransformError:
+        raise
+    except MemoryError as error:
+        raise RenderMemory from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels() from error
+    except Exception as error:
+        label = _LABELS[kind]
+        raise SourceDamaged(f"The {label} file is damaged or incomplete. Send it again, or another copy.") from error
+
+
+def open_image(data: bytes, kind: SourceType) -> ImageFile.ImageFile:
+    """The image with its header read and its size checked, not decoded.
+
+    Raises TooManyPixels or SourceDamaged.
+    """
+    if kind is SourceType.HEIF:
+        from transforms.pixels import heif
+
+        heif.register()
+    with decoding(kind):
+        image = Image.open(io.BytesIO(data), formats=(_PILLOW[kind],))
+        width, height = image.size
+        if width < 1 or height < 1:
+            raise SourceDamaged("The image has no pixels.")
+        if width * height > LIMITS.source_pixels or max(width, height) > LIMITS.source_side:
+            raise _too_many_pixels()
+    return image
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; damaged or absurd metadata counts as upright. Decodes a PNG.
+
+    Raises what the decoder raises: call it inside `decoding`.
+    """
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        image.load()  # its EXIF may come behind the pixels
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001  # a broken EXIF block must not cost the patient a readable picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def size_of(image: Image.Image) -> Size:
+    """Pixels as stored, before orientation."""
+    return Size(*image.size)
+
+
+def _too_many_pixels() -> TooManyPixels:
+    megapixels, side = LIMITS.source_pixels // 1_000_000, LIMITS.source_side
+    return TooManyPixels(
+        f"The image is too large: at most {megapixels} megapixels and {side} pixels a side are accepted. "
+        "Take the photo at a lower resolution."
+    )

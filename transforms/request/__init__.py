@@ -1,0 +1,1 @@
+"""What is asked for, without a pixel: the IIIF grammar, sizes and regions, presets, info.json."""
