@@ -20,7 +20,7 @@ import io, sys
 sys.path.insert(0, sys.argv[1])
 import transforms.function.handler
 from PIL import Image
-from transforms import heif
+from transforms.pixels import heif
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Size
 from transforms.render import RenderJob, render

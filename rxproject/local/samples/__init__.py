@@ -10,8 +10,7 @@ from typing import Literal
 import pillow_heif
 from PIL import Image, ImageChops
 
-from rxproject.local.samples import camera, paper
-from rxproject.local.samples.content import NOTICE, Prescription, content
+from rxproject.local.samples import camera, content, paper
 from rxproject.local.samples.ink import MM_PER_INCH, PixelBrush, VectorBrush
 
 SCAN_DPI = 300
@@ -37,7 +36,7 @@ def phone_photo(
         raise ValueError(f"orientation is {orientation}; EXIF knows 1 to 8, a phone held upright writes 6")
     photo = _photo(seed, megapixels, issued)
     stored = camera.stored_pixels(camera.spoil(photo, fault) if fault else photo, orientation)
-    exif, comment = camera.phone_exif(orientation), f"{NOTICE}; strip this comment".encode()
+    exif, comment = camera.phone_exif(orientation), f"{content.NOTICE}; strip this comment".encode()
     return _encoded(stored, "JPEG", quality=92, exif=exif, comment=comment)
 
 
@@ -49,7 +48,7 @@ def a4_scan(
     issued: date | None = None,
 ) -> bytes:
     """An A4 page from a flatbed at 300 dpi, 2480 x 3508, JPEG or PNG; the stamp is blue unless `grey`."""
-    image = camera.scan(_page(content(seed, issued=issued), SCAN_DPI), random.Random(seed))  # noqa: S311 - noise, not secrets
+    image = camera.scan(_page(content.content(seed, issued=issued), SCAN_DPI), random.Random(seed))  # noqa: S311 - noise, not secrets
     return _encoded(image.convert("L") if grey else image, image_format, quality=88, dpi=(SCAN_DPI, SCAN_DPI))
 
 
@@ -60,9 +59,9 @@ def three_page_pdf(seed: int = 1) -> bytes:
 
 def printed_pdf(seed: int = 1, *, medicines: int = PDF_MEDICINES, issued: date | None = None) -> bytes:
     """A4 pages of vector text, as many as the medicines need."""
-    prescription = content(seed, medicines=medicines, issued=issued)
+    prescription = content.content(seed, medicines=medicines, issued=issued)
     brush = VectorBrush()
-    brush.pdf.set_title(f"{NOTICE}: {prescription.reference}")
+    brush.pdf.set_title(f"{content.NOTICE}: {prescription.reference}")
     brush.pdf.set_author(prescription.doctor)
     brush.pdf.set_creation_date(datetime.combine(prescription.issued, time(9, 30), UTC))
     for number in range(1, paper.sheets(prescription) + 1):
@@ -100,11 +99,11 @@ def _photo(seed: int, megapixels: float, issued: date | None = None) -> Image.Im
     zoom = 2 if megapixels < 3 else 1
     dpi = PRINT_DETAIL * zoom * height / (paper.HEIGHT / MM_PER_INCH)
     rng = random.Random(seed)  # noqa: S311 - noise, not secrets
-    photo = camera.photograph(_page(content(seed, issued=issued), dpi), rng, (zoom * width, zoom * height))
+    photo = camera.photograph(_page(content.content(seed, issued=issued), dpi), rng, (zoom * width, zoom * height))
     return photo.reduce(zoom) if zoom > 1 else photo
 
 
-def _page(prescription: Prescription, dpi: float) -> Image.Image:
+def _page(prescription: content.Prescription, dpi: float) -> Image.Image:
     """The first sheet as pixels; stamp and signature let the print shine through, as ink does."""
     printed, written = PixelBrush(dpi), PixelBrush(dpi)
     paper.draw_print(printed, prescription, 1)
@@ -115,7 +114,7 @@ def _page(prescription: Prescription, dpi: float) -> Image.Image:
 def _small(seed: int, height: int, issued: date | None = None) -> Image.Image:
     if not 1 <= height <= LARGEST_SMALL:
         raise ValueError(f"height is {height}; 1 to {LARGEST_SMALL} pixels are allowed, a4_scan() is larger")
-    page = _page(content(seed, issued=issued), SCAN_DPI * 2 / 3)
+    page = _page(content.content(seed, issued=issued), SCAN_DPI * 2 / 3)
     return page.resize((max(1, round(page.width * height / page.height)), height), Image.Resampling.LANCZOS)
 
 

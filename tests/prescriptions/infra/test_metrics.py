@@ -49,7 +49,7 @@ def run(directory: Path, script: str) -> subprocess.CompletedProcess[str]:
         [
             sys.executable,
             "-c",
-            f"import django; django.setup()\nimport os\nfrom prescriptions import metrics\n{script}",
+            f"import django; django.setup()\nimport os\nfrom prescriptions.infra import metrics\n{script}",
         ],
         cwd=PROJECT,
         env={
@@ -67,7 +67,7 @@ def run(directory: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 SHOW = """
-from prescriptions.infra.metrics import scrape
+from prescriptions.ops import scrape
 print(*(int(s.value) for m in scrape._counted() for s in m.samples))
 """
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts, order_links
+from prescriptions.intake import accepting, drafts, order_links
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import Consent, Document, Draft, DraftFile, Page, Prescription, Review
 from prescriptions.upkeep import erasure
@@ -205,13 +205,13 @@ def test_a_file_that_comes_too_late_is_discarded(
 ) -> None:
     # given a second file on its way when the draft is sent
     [first] = add(link, "red")
-    keep = drafts.intake.keep
+    keep = accepting.keep
 
     def slow(*arguments: object) -> None:
         keep(*arguments)  # type: ignore[arg-type]
         drafts.submit(link, [first.pk])
 
-    monkeypatch.setattr(drafts.intake, "keep", slow)
+    monkeypatch.setattr(accepting, "keep", slow)
 
     # when it arrives
     with pytest.raises(Problem) as refused:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import PROJECT
 
-ALIKE = ("test_queue.py", "test_audit.py", "test_transitions.py")
+ALIKE = ("test_queue.py", "../audit/test_chain.py", "test_transitions.py")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def postgresql() -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_postgresql_keeps_the_same_promises(postgresql: str) -> None:
-    tests = [f"tests/review/{name}" for name in ALIKE]
+    tests = [f"tests/prescriptions/review/{name}" for name in ALIKE]
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],

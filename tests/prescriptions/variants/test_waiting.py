@@ -138,12 +138,12 @@ def test_publishing_without_redis_raises_nothing(no_redis: None) -> None:
 def test_a_fork_starts_anew() -> None:
     script = (
         "import os, sys, django; django.setup()\n"
-        "from prescriptions import wakeups\n"
-        "with wakeups.Registration('a'): pass\n"
-        "before = wakeups._waiting\n"
+        "from prescriptions.variants import waiting\n"
+        "with waiting.Registration('a'): pass\n"
+        "before = waiting._waiting\n"
         "if (pid := os.fork()) == 0:\n"
-        "    with wakeups.Registration('b'):\n"
-        "        ok = wakeups._waiting is not before and wakeups._waiting.listener.is_alive()\n"
+        "    with waiting.Registration('b'):\n"
+        "        ok = waiting._waiting is not before and waiting._waiting.listener.is_alive()\n"
         "    os._exit(0 if ok else 1)\n"
         "os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )

@@ -12,6 +12,7 @@ import pytest
 from PIL import ExifTags, Image, ImageChops, ImageOps, ImageStat
 
 from rxproject.local import samples
+from rxproject.local.samples import __main__ as writer
 from rxproject.local.samples import camera, content, ink, paper
 
 # In a photo of seed 1 this share of width and height lies on the clinic's round teal badge, top left.
@@ -207,7 +208,7 @@ def test_what_cannot_be_made_is_refused_with_the_range(call: Callable[[], object
 def test_the_writer_makes_one_file_of_each_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outdir = tmp_path / "new" / "folder"
 
-    assert samples.main([str(outdir), "--seed", "2"]) == 0
+    assert writer.main([str(outdir), "--seed", "2"]) == 0
 
     heads = {file.name: file.read_bytes()[:12] for file in outdir.iterdir()}
     assert sorted(heads) == [
