@@ -22,6 +22,8 @@ from rxproject.local import samples
 from transforms import sandbox
 from transforms.formats import SourceType
 from transforms.geometry import Size
+from transforms.keys import variant_key
+from transforms.objects import NewObject
 from transforms.render import RenderJob
 from transforms.request.spec import Stored
 
@@ -61,7 +63,8 @@ def alone(running: Service, body: dict[str, Any], stored: str) -> float:
     data = storage.get_original(original["Key"], sha256=_sha256)
     rendered = box.render(data, job, owner=rx)
     storage.put_variant(
-        f"{rx}/1/bench/{stored}", rendered.data, media_type=rendered.media_type, metadata={"source": _sha256}
+        variant_key(rx, 1, "bench", stored),
+        NewObject(data=rendered.data, media_type=rendered.media_type, metadata={"source": _sha256}),
     )
     return (time.perf_counter() - began) * 1000
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -22,32 +22,17 @@ from django.core.files.storage import storages
 
 from prescriptions.infra import metrics
 from prescriptions.infra.breaker import Breaker
+from transforms.objects import NewObject, ObjectStore, PreconditionFailed, Put, PutConflict, StoredObject, put_once
+
+# Part of this module for whoever calls it.
+from transforms.objects import ObjectMissing as ObjectMissing
+from transforms.objects import StorageUnavailable as StorageUnavailable
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
 
 _CHUNK = 256 * 1024
-
-
-class StorageUnavailable(Exception):
-    """S3 did not do as asked, for a reason that says nothing about whether the object exists."""
-
-    code = "storage-unavailable"
-
-
-class ObjectMissing(Exception):
-    """S3 said 404: there is no such object."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """What a HEAD or a put tells: strong ETag with its quotes, length in bytes, our metadata."""
-
-    etag: str
-    size: int
-    media_type: str
-    metadata: Mapping[str, str]
 
 
 _lock = threading.Lock()
@@ -130,6 +115,36 @@ def _describe(answer: Mapping[str, Any]) -> StoredObject:
     )
 
 
+class _Conditional:
+    """The process's client as `put_once` asks for it."""
+
+    def head(self, bucket: str, key: str) -> StoredObject:
+        return _describe(_call("head_object", Bucket=bucket, Key=key))
+
+    def put(self, bucket: str, key: str, new: NewObject, *, replacing: str = "") -> str:
+        try:
+            etag: str = _call(
+                "put_object",
+                Bucket=bucket,
+                Key=key,
+                Body=new.data,
+                ContentType=new.media_type,
+                Metadata=dict(new.metadata),
+                ChecksumSHA256=base64.b64encode(hashlib.sha256(new.data).digest()).decode(),
+                **({"ContentDisposition": new.disposition} if new.disposition else {}),
+                **({"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}),
+            )["ETag"]
+        except ObjectMissing:
+            raise PreconditionFailed from None
+        except ClientError as error:
+            conflict = error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+            raise (PutConflict if conflict else PreconditionFailed) from None
+        return etag
+
+
+_CONDITIONAL: Final[ObjectStore] = _Conditional()
+
+
 # --- variants ---------------------------------------------------------------------------------------------------
 
 
@@ -140,8 +155,8 @@ def variant_exists(key: str) -> bool:
 
 
 def head_variant(key: str) -> StoredObject:
-    """Raises ObjectMissing, StorageUnavailable."""
-    return _describe(_call("head_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key))
+    """The object's description. Raises ObjectMissing, StorageUnavailable."""
+    return _CONDITIONAL.head(settings.RX_VARIANTS_BUCKET, key)
 
 
 def open_variant(key: str) -> tuple[StoredObject, Iterator[bytes]]:
@@ -150,41 +165,9 @@ def open_variant(key: str) -> tuple[StoredObject, Iterator[bytes]]:
     return _describe(answer), _chunks(answer["Body"])
 
 
-def put_variant(key: str, data: bytes, *, media_type: str, metadata: Mapping[str, str], disposition: str = "") -> str:
-    """Store a variant unless one is there; returns the ETag of the object that is there afterwards.
-
-    `metadata` must hold "source" (SHA-256 of the original): an object that is there already counts as ours only if it
-    was made of the same source; else it is replaced. Raises StorageUnavailable.
-    """
-    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
-    parameters: dict[str, Any] = {
-        "Bucket": settings.RX_VARIANTS_BUCKET,
-        "Key": key,
-        "Body": data,
-        "ContentType": media_type,
-        "Metadata": dict(metadata),
-        "ChecksumSHA256": digest,
-        "IfNoneMatch": "*",
-    }
-    if disposition:
-        parameters["ContentDisposition"] = disposition
-    for _attempt in range(4):
-        try:
-            etag: str = _call("put_object", **parameters)["ETag"]
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 409:
-                continue  # two conditional puts met; AWS says: try again
-            try:
-                present = head_variant(key)
-            except ObjectMissing:
-                continue  # it went away between the two calls
-            if present.metadata.get("source") == metadata["source"]:
-                return present.etag
-            delete_variant(key)
-        else:
-            return etag
-    reason = "put_object: conditions kept failing"
-    raise StorageUnavailable(reason)
+def put_variant(key: str, new: NewObject) -> Put:
+    """Store a variant once, see `put_once`. Raises StorageUnavailable."""
+    return put_once(_CONDITIONAL, settings.RX_VARIANTS_BUCKET, key, new)
 
 
 def delete_variant(key: str) -> None:

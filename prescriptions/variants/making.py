@@ -19,6 +19,7 @@ from transforms.errors import TransformError
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Size
 from transforms.keys import original_key, variant_key
+from transforms.objects import NewObject
 from transforms.render import Rendered, RenderJob
 from transforms.request.spec import Stored
 
@@ -150,9 +151,8 @@ def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
 
 def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Size, source_sha256: str) -> str:
     """Everything that the edge cannot compute travels as metadata of the object."""
-    return storage.put_variant(
-        variant_key(rx, variant.page.number, variant.pipeline, stored),
-        rendered.data,
+    new = NewObject(
+        data=rendered.data,
         media_type=rendered.media_type,
         metadata={
             "stored": str(stored),
@@ -162,6 +162,7 @@ def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Si
         },
         disposition='attachment; filename="prescription.pdf"' if stored.format is OutputFormat.PDF else "",
     )
+    return storage.put_variant(variant_key(rx, variant.page.number, variant.pipeline, stored), new).etag
 
 
 def _erased(rx: str) -> bool:

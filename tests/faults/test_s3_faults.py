@@ -22,6 +22,7 @@ from rxproject.local.stack.stack import Stack
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.faults.test_recovery import WaitUntil
 from tests.prescriptions.conftest import assert_problem, claim, objects, page, upload  # noqa: F401
+from transforms.objects import NewObject
 from transforms.request.spec import Stored
 
 TRIES = 4
@@ -48,7 +49,7 @@ def proxy(servers: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 
 def put(key: str, data: bytes = DATA) -> str:
-    return storage.put_variant(key, data, media_type="image/jpeg", metadata=META)
+    return storage.put_variant(key, NewObject(data=data, media_type="image/jpeg", metadata=META)).etag
 
 
 def read(key: str) -> bytes:

@@ -17,8 +17,9 @@ from transforms import version
 from transforms.errors import RenderMemory, SourceTooLarge, TransformError
 from transforms.formats import OutputFormat, SourceType
 from transforms.function.event import RenderCall
-from transforms.function.s3 import Put, S3Client, S3Missing, S3TooLarge, S3Unavailable
+from transforms.function.s3 import ObjectTooLarge, S3Client
 from transforms.limits import LIMITS
+from transforms.objects import NewObject, ObjectMissing, Put, StorageUnavailable, put_once
 from transforms.render import Rendered, render
 
 # Left of Lambda's time when S3 is given up: the caller then gets a reason instead of a 502.
@@ -101,10 +102,8 @@ def _make(call: RenderCall, s3: S3Client, timings: "_Timings", seconds: float) -
             deadline=min(time.monotonic() + LIMITS.child_wall_seconds, end - PUT_SECONDS),
         )
         timings.lap("render", rendered.timings)
-        put = s3.put_once(
-            os.environ["RX_VARIANTS_BUCKET"],
-            call.target,
-            rendered.data,
+        new = NewObject(
+            data=rendered.data,
             media_type=rendered.media_type,
             metadata={
                 "stored": str(call.job.stored),
@@ -114,12 +113,13 @@ def _make(call: RenderCall, s3: S3Client, timings: "_Timings", seconds: float) -
             },
             disposition=_DISPOSITION.get(call.job.stored.format, ""),
         )
+        put = put_once(s3, os.environ["RX_VARIANTS_BUCKET"], call.target, new)
         timings.lap("put")
-    except S3Missing:
+    except ObjectMissing:
         raise SourceMissing from None
-    except S3TooLarge:
+    except ObjectTooLarge:
         raise SourceTooLarge from None
-    except S3Unavailable as error:
+    except StorageUnavailable as error:
         log.warning("s3: %s", error)
         raise StorageTrouble from None
     return rendered, put

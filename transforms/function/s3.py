@@ -20,50 +20,27 @@ from urllib.parse import quote, urlsplit
 
 from transforms.function import sigv4
 from transforms.function.sigv4 import Credentials
+from transforms.objects import (
+    NewObject,
+    ObjectMissing,
+    PreconditionFailed,
+    PutConflict,
+    StorageUnavailable,
+    StoredObject,
+)
 
 CONNECT_SECONDS: Final = 2.0
 READ_SECONDS: Final = 10.0
 TRIES: Final = 4
-# Doubled for each try, with full jitter: many renderers must not come back in step.
-_BACKOFF_SECONDS: Final = 0.1
+BACKOFF_SECONDS: Final = 0.1
 _LEAST_SECONDS: Final = 0.2  # a try with less time than this left only costs the server
 _CHUNK: Final = 256 * 1024
 _BUSY: Final = frozenset({408, 425, 429})  # and every 5xx
 _META: Final = "x-amz-meta-"
 
 
-class S3Error(Exception):
-    """Base of the three below. The text names a call and a status, never a key."""
-
-
-class S3Missing(S3Error):
-    """S3 said 404: there is no such object."""
-
-
-class S3TooLarge(S3Error):
+class ObjectTooLarge(Exception):
     """The object has more bytes than the caller accepts; none of them was read."""
-
-
-class S3Unavailable(S3Error):
-    """S3 did not do as asked, for a reason that says nothing about whether the object exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class S3Object:
-    """What a HEAD tells: strong ETag with its quotes, length in bytes, our metadata."""
-
-    etag: str
-    size: int
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """The object that is there after a put; `created` is False where an equal one was there before."""
-
-    etag: str
-    size: int
-    created: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +52,17 @@ class _Answer:
 
 @dataclass(slots=True)
 class S3Client:
-    """`endpoint` empty means AWS. `deadline`, a time.monotonic() value, bounds all tries of all calls."""
+    """`endpoint` empty means AWS. `deadline`, a time.monotonic() value, bounds all tries of all calls.
+
+    Before a second try it waits up to twice `backoff_seconds`, before a third up to four times: with full jitter, for
+    many renderers must not come back in step.
+    """
 
     credentials: Credentials
     region: str
     endpoint: str = ""
     deadline: float | None = None
+    backoff_seconds: float = BACKOFF_SECONDS
     _connections: dict[str, http.client.HTTPConnection] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -94,61 +76,47 @@ class S3Client:
         )
 
     def close(self) -> None:
+        """Closes all connections; the next call opens new ones."""
         for host in list(self._connections):
             self._drop(host)
 
     # --- calls ----------------------------------------------------------------------------------------------
 
     def get(self, bucket: str, key: str, *, sha256: str, limit: int) -> bytes:
-        """The object's bytes, proved whole by their digest. Raises S3Missing, S3TooLarge, S3Unavailable."""
+        """The object's bytes, at most `limit`, proved whole by their digest (SHA-256, hex).
+
+        Raises ObjectMissing, ObjectTooLarge, StorageUnavailable.
+        """
         return self._request("GET", bucket, key, limit=limit, sha256=sha256).body
 
-    def head(self, bucket: str, key: str) -> S3Object:
-        """Raises S3Missing, S3Unavailable."""
+    def head(self, bucket: str, key: str) -> StoredObject:
+        """What is there. Raises ObjectMissing, StorageUnavailable."""
         headers = {name.lower(): value for name, value in self._request("HEAD", bucket, key).headers.items()}
-        metadata = {name[len(_META) :]: text for name, text in headers.items() if name.startswith(_META)}
-        return S3Object(headers.get("etag", ""), int(headers.get("content-length", 0)), metadata)
+        return StoredObject(
+            etag=headers.get("etag", ""),
+            size=int(headers.get("content-length", 0)),
+            media_type=headers.get("content-type", "application/octet-stream"),
+            metadata={name[len(_META) :]: text for name, text in headers.items() if name.startswith(_META)},
+        )
 
-    def put_once(
-        self,
-        bucket: str,
-        key: str,
-        data: bytes,
-        *,
-        media_type: str,
-        metadata: Mapping[str, str],
-        disposition: str = "",
-    ) -> Put:
-        """Store an object unless one made of the same source is there; one of another source is replaced.
+    def put(self, bucket: str, key: str, new: NewObject, *, replacing: str = "") -> str:
+        """Store `new` if no object is there or, with `replacing`, if the one with this ETag is; the new ETag.
 
-        `metadata` (ASCII) must hold "source". Replacing is one put that names the ETag it replaces: there is
-        always an object, nobody else's newer one is lost, and the role needs no right to delete.
-        Raises S3Unavailable.
+        Raises PutConflict, PreconditionFailed, StorageUnavailable.
         """
         headers = {
-            "content-type": media_type,
-            "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(data).digest()).decode(),
-            **{_META + name: value for name, value in metadata.items()},
+            "content-type": new.media_type,
+            "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(new.data).digest()).decode(),
+            **{_META + name: value for name, value in new.metadata.items()},
+            **({"content-disposition": new.disposition} if new.disposition else {}),
+            **({"if-match": replacing} if replacing else {"if-none-match": "*"}),
         }
-        if disposition:
-            headers["content-disposition"] = disposition
-        condition = {"if-none-match": "*"}
-        for attempt in range(TRIES):
-            answer = self._request("PUT", bucket, key, body=data, headers={**headers, **condition})
-            if answer.status < 300:
-                return Put(answer.headers.get("ETag", ""), len(data), created=True)
-            condition = {"if-none-match": "*"}
-            if answer.status == 409:  # two conditional puts met; AWS says: try again
-                self._wait(attempt)
-                continue
-            try:  # 412; or 404 for an If-Match whose object went away
-                present = self.head(bucket, key)
-            except S3Missing:
-                continue
-            if present.metadata.get("source") == metadata["source"]:
-                return Put(present.etag, present.size, created=False)
-            condition = {"if-match": present.etag}
-        raise S3Unavailable("PUT: the conditions kept failing")
+        answer = self._request("PUT", bucket, key, body=new.data, headers=headers)
+        if answer.status == 409:
+            raise PutConflict
+        if answer.status in (404, 412):
+            raise PreconditionFailed
+        return answer.headers.get("ETag", "")
 
     # --- one request ----------------------------------------------------------------------------------------
 
@@ -164,7 +132,7 @@ class S3Client:
         sha256: str = "",
     ) -> _Answer:
         """A 2xx answer (for a PUT also 404, 409 or 412) within TRIES tries; raises as the callers say."""
-        host, path = self._locate(bucket, key)
+        host, path = self.locate(bucket, key)
         digest = hashlib.sha256(body).hexdigest()
         trouble = ""
         for attempt in range(TRIES):
@@ -194,11 +162,11 @@ class S3Client:
                 if method == "PUT" and answer.status in (404, 409, 412):
                     return answer
                 if answer.status == 404:
-                    raise S3Missing(f"{method}: 404")
+                    raise ObjectMissing(f"{method}: 404")
             trouble = str(answer.status)
             if not _may_pass(answer):
                 break
-        raise S3Unavailable(f"{method}: {trouble}")
+        raise StorageUnavailable(f"{method}: {trouble}")
 
     def _send(
         self, method: str, host: str, path: str, body: bytes, headers: Mapping[str, str], limit: int | None
@@ -214,7 +182,7 @@ class S3Client:
             response = connection.getresponse()
             length = response.length or 0
             if limit is not None and response.status < 300 and length > limit:
-                raise S3TooLarge(f"{method}: {length} bytes")  # hanging up is cheaper than reading it
+                raise ObjectTooLarge(f"{method}: {length} bytes")  # hanging up is cheaper than reading it
             chunks = []
             while chunk := response.read(_CHUNK):
                 chunks.append(chunk)
@@ -229,7 +197,7 @@ class S3Client:
             self._drop(host)
         return _Answer(response.status, response.headers, read)
 
-    def _locate(self, bucket: str, key: str) -> tuple[str, str]:
+    def locate(self, bucket: str, key: str) -> tuple[str, str]:
         """Host (with port) and encoded path. Own endpoints know buckets by path, AWS by host name."""
         name = quote(key, safe="/-_.~")
         if self.endpoint:
@@ -253,7 +221,7 @@ class S3Client:
         connection = (
             http.client.HTTPConnection(host, timeout=timeout)
             if self.endpoint.startswith("http://")
-            else http.client.HTTPSConnection(host, timeout=timeout, context=_tls())
+            else http.client.HTTPSConnection(host, timeout=timeout, context=tls_context())
         )
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -265,21 +233,21 @@ class S3Client:
             connection.close()
 
     def _remaining(self) -> float:
-        """Seconds left, `inf` without a deadline. Raises S3Unavailable where they are too few."""
+        """Seconds left, `inf` without a deadline. Raises StorageUnavailable where they are too few."""
         if self.deadline is None:
             return float("inf")
         left = self.deadline - time.monotonic()
         if left < _LEAST_SECONDS:
-            raise S3Unavailable("no time left")
+            raise StorageUnavailable("no time left")
         return left
 
     def _wait(self, attempt: int) -> None:
-        pause = random.uniform(0, _BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - jitter, not a secret
+        pause = random.uniform(0, self.backoff_seconds * 2**attempt)  # noqa: S311 - jitter, not a secret
         time.sleep(min(pause, self._remaining()))
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Verifies certificates and host names. One for all connections: reading the authorities takes long."""
     return ssl.create_default_context()
 

@@ -15,6 +15,7 @@ from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import asking, links
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import assert_problem, claim, objects
+from transforms.objects import NewObject
 from transforms.request.spec import Stored
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
@@ -32,7 +33,7 @@ def stored_variant(page: Page, tail: str = SMALL, data: bytes = b"picture", medi
     """A variant that is in S3 and in the rows."""
     variant = claim(page, tail, state="ready", attempts=1)
     metadata = {"source": "0" * 64, "canonical": tail}
-    variant.etag = storage.put_variant(variant.key, data, media_type=media_type, metadata=metadata)
+    variant.etag = storage.put_variant(variant.key, NewObject(data=data, media_type=media_type, metadata=metadata)).etag
     variant.save()
     return variant
 

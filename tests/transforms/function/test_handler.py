@@ -281,7 +281,7 @@ def test_an_original_that_is_not_there(storage: Storage) -> None:
 
 
 def test_an_original_that_is_not_the_one_meant(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transforms.function.s3._BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(function._s3(), "backoff_seconds", 0.001)
     storage.original(jpeg())
 
     assert refusal(invoke(call("b" * 64))) == (503, "storage-unavailable")
