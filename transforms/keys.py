@@ -1,20 +1,95 @@
-"""Object keys.
+"""Object keys and page identifiers: built here, read here, nowhere else.
 
-Pure functions of ids and the stored form: nothing a person typed, nothing volatile (design: Identifiers, keys).
+Pure functions of ids and the stored form: nothing a person typed, nothing volatile. A key that is not exactly of the
+form is none: readers answer None.
 """
 
 import re
+from dataclasses import dataclass
+from typing import Final
 
 from transforms.request.spec import Stored
 
-IDENTIFIER = re.compile(r"(?P<rx>[0-9a-f]{32})_(?P<number>[1-9][0-9]{0,2})\Z")
+# For whoever has to recognise them inside something longer, such as an address.
+ID: Final = r"[0-9a-f]{32}"  # of a prescription, document, variant
+PAGE_NUMBER: Final = r"[1-9][0-9]{0,2}"  # counts from 1 over all documents of a prescription
+
+_PREFIX: Final = re.compile(rf"({ID})/")
+_ORIGINAL: Final = re.compile(rf"({ID})/({ID})")
+_VARIANT: Final = re.compile(rf"({ID})/({PAGE_NUMBER})/(p[1-9][0-9]{{0,3}})/(.+)")
+_PAGE: Final = re.compile(rf"({ID})_({PAGE_NUMBER})")
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalKey:
+    """Ids of prescription and document."""
+
+    rx: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantKey:
+    """Id of the prescription, page number in it, pipeline version; `stored` is not yet proved to be a stored form."""
+
+    rx: str
+    number: int
+    pipeline: str
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageIdentifier:
+    """Id of the prescription and page number in it."""
+
+    rx: str
+    number: int
+
+
+def is_id(text: str) -> bool:
+    """Does it have the form of an id?"""
+    return re.fullmatch(ID, text) is not None
+
+
+def prefix(rx: str) -> str:
+    """What all keys of a prescription begin with, in both buckets."""
+    return f"{rx}/"
 
 
 def original_key(rx: str, document_id: str) -> str:
     """Key of an uploaded file in the originals bucket."""
-    return f"{rx}/{document_id}"
+    return f"{prefix(rx)}{document_id}"
 
 
 def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str) -> str:
     """Key of a derived file in the variants bucket; the edge builds the same from the URL by position."""
-    return f"{rx}/{number}/{pipeline}/{stored}"
+    return f"{prefix(rx)}{number}/{pipeline}/{stored}"
+
+
+def page_identifier(rx: str, number: int) -> str:
+    """The `identifier` of a page in addresses (IIIF Image API 3.0 §2.1)."""
+    return f"{rx}_{number}"
+
+
+def prescription_of(key: str) -> str | None:
+    """The prescription that a key of either bucket lies under, whatever comes after it."""
+    found = _PREFIX.match(key)
+    return found[1] if found else None
+
+
+def parse_original_key(key: str) -> OriginalKey | None:
+    """The parts of what `original_key` builds."""
+    found = _ORIGINAL.fullmatch(key)
+    return OriginalKey(found[1], found[2]) if found else None
+
+
+def parse_variant_key(key: str) -> VariantKey | None:
+    """The parts of what `variant_key` builds."""
+    found = _VARIANT.fullmatch(key)
+    return VariantKey(found[1], int(found[2]), found[3], found[4]) if found else None
+
+
+def parse_page_identifier(text: str) -> PageIdentifier | None:
+    """The parts of what `page_identifier` builds."""
+    found = _PAGE.fullmatch(text)
+    return PageIdentifier(found[1], int(found[2])) if found else None

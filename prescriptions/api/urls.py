@@ -5,8 +5,9 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from prescriptions.api import orders, prescriptions, reviews, schema, variants
+from transforms.keys import ID, PAGE_NUMBER
 
-_RX = r"(?P<rx>[0-9a-f]{32})"
+_RX = rf"(?P<rx>{ID})"
 
 urlpatterns = [
     path("prescriptions", prescriptions.PrescriptionList.as_view(), name="prescriptions"),
@@ -18,11 +19,11 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/order-lines$", reviews.OrderLines.as_view(), name="order-lines"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),
     re_path(
-        rf"^prescriptions/{_RX}/pages/(?P<number>[1-9][0-9]{{0,2}})/variants/(?P<spec>.+)$",
+        rf"^prescriptions/{_RX}/pages/(?P<number>{PAGE_NUMBER})/variants/(?P<spec>.+)$",
         variants.PageVariant.as_view(),
         name="variant",
     ),
-    re_path(r"^jobs/(?P<job>[0-9a-f]{32})$", variants.Job.as_view(), name="job"),
+    re_path(rf"^jobs/(?P<job>{ID})$", variants.Job.as_view(), name="job"),
     path("order-links", orders.OrderLinks.as_view(), name="order-links"),
     path("schema", schema.Schema.as_view(), name="schema"),
     # Swagger UI styles its icons inline; nothing that a stranger wrote is shown on this page.

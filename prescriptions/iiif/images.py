@@ -19,7 +19,7 @@ from prescriptions.infra import problems, storage
 from prescriptions.models import Page, Prescription
 from prescriptions.variants import asking, delivery, links, redactions
 from prescriptions.variants.links import Link
-from transforms.keys import IDENTIFIER, variant_key
+from transforms.keys import parse_page_identifier, variant_key
 from transforms.request import iiif
 from transforms.request.spec import Spec, Stored
 from transforms.version import PIPELINE
@@ -55,13 +55,13 @@ def public_resource(view: View) -> View:
 
 def open_page(token: str, identifier: str) -> tuple[Page, Link]:
     """The page that a link opens. An impossible identifier is 404 before the token is looked at."""
-    match = IDENTIFIER.match(identifier)
-    if match is None:
+    named = parse_page_identifier(identifier)
+    if named is None:
         raise problems.not_found()
-    link = links.verify(token, match["rx"])
+    link = links.verify(token, named.rx)
     if link is None:
         raise problems.forbidden_link()
-    page = find_page(match["rx"], int(match["number"]))
+    page = find_page(named.rx, named.number)
     if links.are_cut(page.prescription):
         raise problems.forbidden_link()
     return page, link

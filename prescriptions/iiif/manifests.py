@@ -1,7 +1,6 @@
 """IIIF Presentation 3.0: one canvas per page, thumbnails in stored sizes; and all pages as one PDF beside it."""
 
 import json
-import re
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -14,15 +13,15 @@ from prescriptions.models import Prescription
 from prescriptions.variants import asking, delivery, links
 from prescriptions.variants import whole_pdf as whole_document
 from prescriptions.variants.links import Link
+from transforms.keys import is_id
 from transforms.request import iiif
 
 MEDIA_TYPE = f'application/ld+json;profile="{iiif.PRESENTATION_CONTEXT}"'
-_RX = re.compile(r"[0-9a-f]{32}\Z")
 
 
 def _opened(token: str, rx: str) -> tuple[Prescription, Link]:
     """The prescription that a link opens as a whole; one that shows redacted pages only does not."""
-    if not _RX.match(rx):
+    if not is_id(rx):
         raise problems.not_found()
     link = links.verify(token, rx)
     if link is None or link.scope == "r":

@@ -26,7 +26,7 @@ from transforms import sandbox
 from transforms.errors import SourceTooLarge, TooManyPages, TransformError
 from transforms.formats import SourceType, sniff
 from transforms.geometry import Size
-from transforms.keys import original_key
+from transforms.keys import original_key, prefix
 from transforms.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _take_back(rx: str) -> None:
     from django.conf import settings
 
     try:
-        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, f"{rx}/")
+        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, prefix(rx))
     except storage.StorageUnavailable:
         log.error("originals without rows are left behind", extra={"rx": rx})
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.models.identifiers import new_identifier
+from transforms.keys import page_identifier
 
 
 class Prescription(models.Model):
@@ -91,7 +92,7 @@ class Page(models.Model):
     @property
     def identifier(self) -> str:
         """The IIIF identifier, `{rx}_{n}`."""
-        return f"{self.prescription_id}_{self.number}"
+        return page_identifier(self.prescription_id, self.number)
 
 
 class IdempotencyKey(models.Model):

@@ -19,6 +19,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.review import opening
 from prescriptions.variants import claims
+from transforms.keys import prefix
 
 log = logging.getLogger("rx.erasure")
 
@@ -63,7 +64,7 @@ def purge(rx: str) -> bool:
     Raises storage.StorageUnavailable; the sweep will come back.
     """
     deleted = sum(
-        storage.delete_everything(bucket, f"{rx}/")
+        storage.delete_everything(bucket, prefix(rx))
         for bucket in (settings.RX_VARIANTS_BUCKET, settings.RX_ORIGINALS_BUCKET)
     )
     Variant.objects.filter(page__prescription=rx).delete()
@@ -89,5 +90,5 @@ def _not_kept(today: date) -> Q:
 
 def _forget_variants(rx: str) -> None:
     """What the edge could still serve to an old link; it will be made again for who may see it."""
-    storage.delete_everything(settings.RX_VARIANTS_BUCKET, f"{rx}/")
+    storage.delete_everything(settings.RX_VARIANTS_BUCKET, prefix(rx))
     Variant.objects.filter(page__prescription=rx).delete()

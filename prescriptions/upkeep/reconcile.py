@@ -15,7 +15,7 @@ from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Document, DraftFile, Prescription, Variant, VariantState
 from prescriptions.variants import asking, claims, sweep
-from transforms.keys import original_key
+from transforms.keys import original_key, parse_original_key, parse_variant_key, prescription_of
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
 GRACE = timedelta(hours=1)
@@ -83,7 +83,7 @@ def _stray(report: Report, listed: storage.Listed, *, dry_run: bool) -> None:
 
 def _erased(key: str) -> bool:
     """Does the key lie under a tombstone? That is an operator's word: nothing there may stay."""
-    return Prescription.objects.filter(pk=key.partition("/")[0], erased_at__isnull=False).exists()
+    return Prescription.objects.filter(pk=prescription_of(key), erased_at__isnull=False).exists()
 
 
 def _is_damaged(row: Variant) -> bool:
@@ -113,9 +113,9 @@ def _remake(row: Variant) -> None:
 def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -> None:
     seen: set[str] = set()
     for batch in _batches(storage.list_objects(settings.RX_ORIGINALS_BUCKET)):
-        known = _known([listed.key.rpartition("/")[2] for listed in batch])
+        known = _known([_document_of(listed.key) for listed in batch])
         for listed in batch:
-            document = listed.key.rpartition("/")[2]
+            document = _document_of(listed.key)
             if document in known:
                 seen.add(document)
                 continue
@@ -136,6 +136,12 @@ def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -
     ]
 
 
+def _document_of(key: str) -> str:
+    """The id of the document whose original it is; empty, which nobody's is, for any other key."""
+    found = parse_original_key(key)
+    return found.document if found else ""
+
+
 def _known(documents: list[str]) -> set[str]:
     """Those of these ids that have a row: sent documents, and files of drafts that may still be sent."""
     rows = (kind.objects.filter(pk__in=documents).values_list("pk", flat=True) for kind in (Document, DraftFile))
@@ -144,8 +150,8 @@ def _known(documents: list[str]) -> set[str]:
 
 def _rows_of(keys: list[str]) -> dict[str, Variant]:
     """Rows by the keys of their objects; one query for a batch."""
-    stored = {key.split("/", 3)[-1] for key in keys}
-    prescriptions = {key.partition("/")[0] for key in keys}
+    found = [parsed for parsed in map(parse_variant_key, keys) if parsed]
+    stored, prescriptions = {key.stored for key in found}, {key.rx for key in found}
     rows = Variant.objects.filter(page__prescription__in=prescriptions, stored__in=stored).select_related("page")
     return {row.key: row for row in rows}
 

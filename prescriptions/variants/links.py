@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from prescriptions.models import Prescription
+from transforms.keys import page_identifier
 from transforms.request.spec import Stored
 
 Scope = Literal["f", "r"]
@@ -95,7 +96,7 @@ def are_cut(prescription: Prescription) -> bool:
 
 def service_path(rx: str, number: int, token: str) -> str:
     """Path of a page's IIIF image service (the `id` of its info.json, less scheme and host)."""
-    return f"/iiif/3/{token}/{rx}_{number}"
+    return f"/iiif/3/{token}/{page_identifier(rx, number)}"
 
 
 def variant_path(rx: str, number: int, stored: Stored | str, token: str) -> str:

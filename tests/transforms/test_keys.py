@@ -1,31 +1,59 @@
 """Keys and identifiers: nothing that a person typed, and one spelling of each."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prescriptions.models import REFERENCE, new_identifier
-from transforms.keys import IDENTIFIER, original_key, variant_key
+from transforms.keys import (
+    OriginalKey,
+    PageIdentifier,
+    VariantKey,
+    is_id,
+    original_key,
+    page_identifier,
+    parse_original_key,
+    parse_page_identifier,
+    parse_variant_key,
+    prefix,
+    prescription_of,
+    variant_key,
+)
 from transforms.request.spec import Stored
 
 RX = "5f1c3a9e7b2d4860a1c2e3f405162738"
+DOCUMENT = "d" * 32
+TAIL = "0,0,50,60/50,60/90/gray.jpg"
+IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
+NUMBERS = st.integers(1, 999)
 
 
 def test_a_variants_key_is_its_url_with_the_pipeline_in_it() -> None:
-    stored = "0,0,50,60/50,60/90/gray.jpg"
-
-    assert variant_key(RX, 12, "p1", Stored.parse(stored)) == f"{RX}/12/p1/{stored}"
-    assert variant_key(RX, 12, "p1", stored) == f"{RX}/12/p1/{stored}"
+    assert variant_key(RX, 12, "p1", Stored.parse(TAIL)) == f"{RX}/12/p1/{TAIL}"
+    assert variant_key(RX, 12, "p1", TAIL) == f"{RX}/12/p1/{TAIL}"
 
 
 def test_an_originals_key_is_two_ids() -> None:
-    assert original_key(RX, "d" * 32) == f"{RX}/{'d' * 32}"
+    assert original_key(RX, DOCUMENT) == f"{RX}/{DOCUMENT}"
 
 
-@pytest.mark.parametrize(("text", "number"), [(f"{RX}_1", "1"), (f"{RX}_10", "10"), (f"{RX}_999", "999")])
-def test_page_identifiers(text: str, number: str) -> None:
-    match = IDENTIFIER.match(text)
+@given(rx=IDS, document=IDS, number=NUMBERS, pipeline=st.integers(1, 9999))
+def test_what_was_built_is_read(rx: str, document: str, number: int, pipeline: int) -> None:
+    original, page = original_key(rx, document), page_identifier(rx, number)
+    variant = variant_key(rx, number, f"p{pipeline}", TAIL)
 
-    assert match is not None
-    assert match.groupdict() == {"rx": RX, "number": number}
+    assert parse_original_key(original) == OriginalKey(rx, document)
+    assert parse_variant_key(variant) == VariantKey(rx, number, f"p{pipeline}", TAIL)
+    assert parse_page_identifier(page) == PageIdentifier(rx, number)
+    assert original.startswith(prefix(rx))
+    assert variant.startswith(prefix(rx))
+    assert prescription_of(original) == prescription_of(variant) == rx
+    assert is_id(rx)
+
+
+@pytest.mark.parametrize(("text", "number"), [(f"{RX}_1", 1), (f"{RX}_10", 10), (f"{RX}_999", 999)])
+def test_page_identifiers(text: str, number: int) -> None:
+    assert parse_page_identifier(text) == PageIdentifier(RX, number)
 
 
 @pytest.mark.parametrize(
@@ -50,14 +78,68 @@ def test_page_identifiers(text: str, number: str) -> None:
     ],
 )
 def test_what_is_no_page_identifier(text: str) -> None:
-    assert IDENTIFIER.match(text) is None
+    assert parse_page_identifier(text) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "probe",
+        RX,
+        f"{RX}/",
+        f"{RX}/{DOCUMENT}/",
+        f"{RX}/{DOCUMENT}/x",
+        f"{RX}/{DOCUMENT}\n",
+        f"{RX}/{DOCUMENT[1:]}",
+        f"{RX.upper()}/{DOCUMENT}",
+        f"/{RX}/{DOCUMENT}",
+        f"{RX}/../{DOCUMENT}",
+    ],
+)
+def test_what_is_no_originals_key(key: str) -> None:
+    assert parse_original_key(key) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "probe",
+        f"{RX}/{DOCUMENT}",
+        f"{RX}/1/p1/",
+        f"{RX}/0/p1/{TAIL}",
+        f"{RX}/01/p1/{TAIL}",
+        f"{RX}/1000/p1/{TAIL}",
+        f"{RX}/1/{TAIL}",
+        f"{RX}/1/p0/{TAIL}",
+        f"{RX}/1/p10000/{TAIL}",
+        f"{RX}/1/bench/{TAIL}",
+        f"{RX}/1/p1/{TAIL}\n",
+        f"{RX[1:]}/1/p1/{TAIL}",
+    ],
+)
+def test_what_is_no_variants_key(key: str) -> None:
+    assert parse_variant_key(key) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "rx"), [(f"{RX}/", RX), (f"{RX}/a/b", RX), (RX, None), ("probe", None), (f"x{RX}/", None)]
+)
+def test_a_key_lies_under_a_prescription_whatever_comes_after(key: str, rx: str | None) -> None:
+    assert prescription_of(key) == rx
+
+
+@pytest.mark.parametrize("text", ["", RX[1:], f"{RX}0", RX.upper(), f"{RX}\n", f" {RX}", "g" * 32])
+def test_what_is_no_id(text: str) -> None:
+    assert not is_id(text)
 
 
 def test_ids_are_random() -> None:
     made = {new_identifier() for _ in range(1000)}
 
     assert len(made) == 1000
-    assert all(len(one) == 32 and set(one) <= set("0123456789abcdef") for one in made)
+    assert all(map(is_id, made))
 
 
 @pytest.mark.parametrize("text", ["A", "ORDER-7", "a.b_c-d", "9" * 64])

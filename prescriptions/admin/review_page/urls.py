@@ -8,12 +8,13 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path, register_converter
 
 from prescriptions.admin.review_page import actions, deciding, page
+from transforms.keys import ID
 
 
 class _Identifier:
     """A prescription's id; anything else belongs to the admin's own addresses."""
 
-    regex = "[0-9a-f]{32}"
+    regex = ID
 
     def to_python(self, value: str) -> str:
         return value
