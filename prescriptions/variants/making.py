@@ -6,6 +6,7 @@ Runs wherever the backend runs it (Celery worker, this process). The only place 
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,16 +17,15 @@ from prescriptions.variants import backends, claims, links, redactions, waiting
 from prescriptions.variants.backends import BackendUnavailable
 from transforms import sandbox
 from transforms.errors import TransformError
-from transforms.formats import OutputFormat, SourceType
+from transforms.formats import SourceType
 from transforms.geometry import Size
-from transforms.keys import original_key, variant_key
-from transforms.objects import NewObject
-from transforms.render import Rendered, RenderJob
+from transforms.make import VariantTask, make_variant
+from transforms.render import RenderJob
 from transforms.request.spec import Stored
 
 log = logging.getLogger("rx.render")
 
-
+# Makes a claimed variant; its timings (milliseconds by phase) are logged whatever comes out.
 Maker = Callable[[Variant, dict[str, float]], claims.Made]
 
 
@@ -121,52 +121,41 @@ def _fall_back(variant: Variant) -> bool:
     return True
 
 
+def task_of(variant: Variant) -> VariantTask:
+    """What is to be made, as every renderer is told. Raises RedactionMissing where its redaction no longer counts."""
+    page, document, stored = variant.page, variant.page.document, Stored.parse(variant.stored)
+    return VariantTask(
+        rx=page.prescription_id,
+        document=document.id,
+        sha256=document.sha256,
+        number=page.number,
+        pipeline=variant.pipeline,
+        job=RenderJob(
+            media_type=SourceType(document.media_type),
+            page=page.index,
+            stored=stored,
+            page_size=Size(page.width, page.height),
+            redactions=redactions.boxes_of(page, stored),
+        ),
+    )
+
+
 def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
-    """Render in a disposable child of this process and put the result."""
-    started = time.perf_counter()
-    page, document = variant.page, variant.page.document
-    rx = page.prescription_id
-    stored = Stored.parse(variant.stored)
-    source = storage.get_original(original_key(rx, document.id), sha256=document.sha256)
-    fetched = time.perf_counter()
-    timings["fetch"] = (fetched - started) * 1000
-    size = Size(page.width, page.height)
-    job = RenderJob(
-        media_type=SourceType(document.media_type),
-        page=page.index,
-        stored=stored,
-        page_size=size,
-        redactions=redactions.boxes_of(page, stored),
+    """Render in a disposable child of this process and put the result. Raises as a `Maker` does."""
+    task = task_of(variant)
+
+    def unless_erased() -> None:
+        if not Prescription.objects.filter(pk=task.rx, erased_at__isnull=True).exists():
+            raise storage.StorageUnavailable("erased while it was made")
+
+    made = make_variant(
+        task,
+        storage=storage,
+        render=partial(sandbox.default().render, owner=task.rx),
+        timings=timings,
+        before_put=unless_erased,
     )
-    rendered = sandbox.default().render(source, job, owner=rx)
-    put_from = time.perf_counter()
-    timings["render"] = (put_from - fetched) * 1000
-    timings.update({f"render.{name}": ms for name, ms in rendered.timings.items()})
-    if _erased(rx):
-        raise storage.StorageUnavailable("erased while it was made")
-    etag = _put(variant, rx, rendered, stored, size, document.sha256)
-    timings["put"] = (time.perf_counter() - put_from) * 1000
-    return claims.Made(size=len(rendered.data), width=rendered.width, height=rendered.height, etag=etag)
-
-
-def _put(variant: Variant, rx: str, rendered: Rendered, stored: Stored, size: Size, source_sha256: str) -> str:
-    """Everything that the edge cannot compute travels as metadata of the object."""
-    new = NewObject(
-        data=rendered.data,
-        media_type=rendered.media_type,
-        metadata={
-            "stored": str(stored),
-            "pipeline": variant.pipeline,
-            "source": source_sha256,
-            "canonical": stored.canonical(size),
-        },
-        disposition='attachment; filename="prescription.pdf"' if stored.format is OutputFormat.PDF else "",
-    )
-    return storage.put_variant(variant_key(rx, variant.page.number, variant.pipeline, stored), new).etag
-
-
-def _erased(rx: str) -> bool:
-    return not Prescription.objects.filter(pk=rx, erased_at__isnull=True).exists()
+    return claims.Made(size=made.size, width=made.width, height=made.height, etag=made.etag)
 
 
 def _trouble(error: TransformError) -> str:

@@ -1,21 +1,22 @@
-"""What a renderer in Lambda is asked: a call's JSON body, checked field by field before anything is fetched.
+"""The messages between whoever wants a variant and the renderer in Lambda: the one module that writes and reads them.
 
-The caller is signed, and trusted to ask, not to be right: only keys of one prescription can be named.
+The caller is signed, and trusted to ask, not to be right: every field is checked before anything is fetched, and only
+keys of one prescription can be named.
 """
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, TypeVar
 
 from transforms import redaction, version
 from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Box, Size
+from transforms.keys import page_identifier, parse_original_key, parse_variant_key
 from transforms.limits import LIMITS
+from transforms.make import MadeVariant, VariantTask
 from transforms.pixels.qualities import is_redacted
 from transforms.render import RenderJob
 from transforms.request.spec import Stored
@@ -31,13 +32,10 @@ _FIELDS: Final[Mapping[str, type]] = {
     "canonical": str,
     "redactions": list,
 }
-_SOURCE: Final = re.compile(r"(?P<rx>[0-9a-f]{32})/[0-9a-f]{32}")
-_TARGET: Final = re.compile(
-    r"(?P<rx>[0-9a-f]{32})/(?P<number>[1-9][0-9]{0,2})/(?P<pipeline>p[1-9][0-9]{0,3})/(?P<stored>.+)"
-)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SIDE: Final = 65_535  # beyond any page this service knows; keeps the arithmetic small
 _REDACTIONS: Final = 500
+_Found = TypeVar("_Found")
 
 
 class EventRefused(TransformError):
@@ -57,52 +55,57 @@ class PipelineDiffers(TransformError):
     permanent: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
-class RenderCall:
-    """Keys of the original and of the variant, the original's SHA-256 (hex), and what to make."""
+# --- what is asked ----------------------------------------------------------------------------------------------------
 
-    source: str
-    source_sha256: str
-    target: str
-    job: RenderJob
 
-    @property
-    def canonical(self) -> str:
-        """The canonical tail, which the edge cannot compute and reads from the object's metadata."""
-        return self.job.stored.canonical(self.job.page_size)
+def to_body(task: VariantTask) -> bytes:
+    """The JSON body of the call that asks for a variant."""
+    job = task.job
+    fields = {
+        "source": task.source,
+        "source_sha256": task.sha256,
+        "target": task.target,
+        "media_type": job.media_type,
+        "page": job.page,
+        "page_width": job.page_size.width,
+        "page_height": job.page_size.height,
+        "canonical": task.canonical,
+        "redactions": [[box.x, box.y, box.width, box.height] for box in job.redactions],
+    }
+    return json.dumps(fields).encode()
 
-    @classmethod
-    def from_proxy_event(cls, event: Mapping[str, Any]) -> Self:
-        """From a REST API's proxy integration. Raises EventRefused, PipelineDiffers, SpecError."""
-        fields = _fields(event)
-        source = _match(_SOURCE, fields, "source")
-        target = _match(_TARGET, fields, "target")
-        _match(_SHA256, fields, "source_sha256")
-        if source["rx"] != target["rx"]:
-            raise EventRefused("target must be of the same prescription as source.")
-        if target["pipeline"] != version.PIPELINE:
-            raise PipelineDiffers(f"target has {target['pipeline']}; this renderer makes {version.PIPELINE}.")
-        page = Size(_number(fields, "page_width", 1, _SIDE), _number(fields, "page_height", 1, _SIDE))
-        stored = Stored.parse(target["stored"])
-        stored.fits(page)
-        job = RenderJob(
+
+def from_event(event: Mapping[str, Any]) -> VariantTask:
+    """The task in a proxy event of API Gateway (REST). Raises EventRefused, PipelineDiffers, SpecError."""
+    fields = _fields(event)
+    source = _formed(parse_original_key(fields["source"]), "source")
+    target = _formed(parse_variant_key(fields["target"]), "target")
+    _formed(_SHA256.fullmatch(fields["source_sha256"]), "source_sha256")
+    if source.rx != target.rx:
+        raise EventRefused("target must be of the same prescription as source.")
+    if target.pipeline != version.PIPELINE:
+        raise PipelineDiffers(f"target has {target.pipeline}; this renderer makes {version.PIPELINE}.")
+    page = Size(_number(fields, "page_width", 1, _SIDE), _number(fields, "page_height", 1, _SIDE))
+    stored = Stored.parse(target.stored)
+    stored.fits(page)
+    task = VariantTask(
+        rx=source.rx,
+        document=source.document,
+        sha256=fields["source_sha256"],
+        number=target.number,
+        pipeline=target.pipeline,
+        job=RenderJob(
             media_type=_media_type(fields["media_type"]),
             page=_number(fields, "page", 1, LIMITS.pdf_pages),
             stored=stored,
             page_size=page,
             redactions=_redactions(fields["redactions"], page),
-        )
-        call = cls(fields["source"], fields["source_sha256"], fields["target"], job)
-        if fields["canonical"] != call.canonical:
-            raise EventRefused(f"canonical must be {call.canonical}.")
-        if is_redacted(stored.quality) != bool(job.redactions):
-            raise EventRefused("redactions are for a redacted quality, which must have at least one.")
-        if job.redactions:
-            # Under another name the key would promise to hide what these boxes do not, for as long as it is stored.
-            named = redaction.PREFIX + redaction.digest(f"{target['rx']}_{target['number']}", job.redactions)
-            if stored.quality != named:
-                raise EventRefused(f"The quality of these redactions is {named}.")
-        return call
+        ),
+    )
+    if fields["canonical"] != task.canonical:
+        raise EventRefused(f"canonical must be {task.canonical}.")
+    _check_redactions(task)
+    return task
 
 
 def _fields(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def _fields(event: Mapping[str, Any]) -> dict[str, Any]:
         body = event.get("body") or ""
         text = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body
         fields = json.loads(text)
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise EventRefused("The body must be JSON.") from None
     if not isinstance(fields, dict) or fields.keys() != _FIELDS.keys():
         raise EventRefused(f"The body must be an object with exactly {', '.join(_FIELDS)}.")
@@ -120,8 +123,7 @@ def _fields(event: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _match(pattern: re.Pattern[str], fields: Mapping[str, str], name: str) -> re.Match[str]:
-    found = pattern.fullmatch(fields[name])
+def _formed(found: _Found | None, name: str) -> _Found:
     if found is None:
         raise EventRefused(f"{name} does not have the form of one.")
     return found
@@ -154,3 +156,46 @@ def _redaction(item: Any, page: Size) -> Box:
             return box
     # A box that is not wholly on the page was drawn on another one: the variant would show what it hides.
     raise EventRefused("Each redaction must be [x, y, width, height] in whole pixels, inside the page.")
+
+
+def _check_redactions(task: VariantTask) -> None:
+    """Under another name the key would promise to hide what these boxes do not, for as long as it is stored."""
+    quality, boxes = task.job.stored.quality, task.job.redactions
+    if is_redacted(quality) != bool(boxes):
+        raise EventRefused("redactions are for a redacted quality, which must have at least one.")
+    if not boxes:
+        return
+    named = redaction.PREFIX + redaction.digest(page_identifier(task.rx, task.number), boxes)
+    if quality != named:
+        raise EventRefused(f"The quality of these redactions is {named}.")
+
+
+# --- what is answered -------------------------------------------------------------------------------------------------
+
+
+def to_answer(task: VariantTask, made: MadeVariant, ms: Mapping[str, float]) -> dict[str, Any]:
+    """The JSON object of a 200: about the variant, never its bytes. `ms` holds milliseconds by phase."""
+    return {
+        "key": task.target,
+        "bytes": made.size,
+        "width": made.width,
+        "height": made.height,
+        "etag": made.etag,
+        "created": made.created,
+        "ms": ms,
+    }
+
+
+def from_answer(answer: Any) -> tuple[MadeVariant, dict[str, float]]:
+    """What was made, and milliseconds by phase, from the JSON of a 200. Raises ValueError for any other JSON."""
+    try:
+        made = MadeVariant(
+            size=int(answer["bytes"]),
+            width=int(answer["width"]),
+            height=int(answer["height"]),
+            etag=str(answer["etag"]),
+            created=bool(answer["created"]),
+        )
+        return made, {phase: float(ms) for phase, ms in answer["ms"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise ValueError("the answer does not say what was made") from None

@@ -8,9 +8,11 @@ import json
 import logging
 import random
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -22,12 +24,11 @@ from django.db import connection
 from prescriptions.infra import storage
 from prescriptions.infra.breaker import Breaker
 from prescriptions.models import Variant
-from prescriptions.variants import claims, making, redactions
+from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.claims import Made
-from transforms.errors import RenderCrashed, from_code
-from transforms.geometry import Size
-from transforms.keys import original_key, variant_key
+from transforms.errors import RenderCrashed, TransformError, from_code
+from transforms.function.event import from_answer, to_body
 from transforms.request.spec import Stored
 
 log = logging.getLogger("rx.gateway")
@@ -35,6 +36,7 @@ log = logging.getLogger("rx.gateway")
 # The function ends itself after 20 s and the lease is 30 s: whoever has not answered by now will not.
 _TIMEOUT = urllib3.Timeout(connect=2, read=25)
 _TRIES = 3
+_BACKOFF_SECONDS = 0.4  # doubled for each try, with full jitter
 # Refused before anything was done, or (500) trouble of the gateway's own: asking again costs nothing but the time, for
 # a put of the same variant is the same object.
 _TRY_AGAIN = frozenset({429, 500, 503})
@@ -46,7 +48,7 @@ _USD_PER_GB_SECOND = 0.0000166667
 class LambdaBackend:
     """Calls the gateway from a pool of its own; more calls than threads wait in line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, backoff_seconds: float = _BACKOFF_SECONDS) -> None:
         if not settings.RX_GATEWAY_URL:
             message = "RX_BACKEND=lambda needs RX_GATEWAY_URL, the address of the API's /render"
             raise ImproperlyConfigured(message)
@@ -54,24 +56,29 @@ class LambdaBackend:
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="lambda")
         self._http = urllib3.PoolManager(maxsize=size, block=True, retries=False, timeout=_TIMEOUT)
         self._breaker = Breaker(service="gateway")
+        self._backoff_seconds = backoff_seconds
 
     def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
+        """Takes its place in the line; the lanes share it, for Lambda has room for all of them."""
         self._pool.submit(self._make, variant_id, owner)
 
     def _make(self, variant_id: str, owner: str) -> None:
         try:
-            making.make(variant_id, owner, maker=self._call)
+            making.make(variant_id, owner, maker=self.call)
         finally:
             connection.close()
 
-    def _call(self, variant: Variant, timings: dict[str, float]) -> Made:
-        """One variant by Lambda. Raises TransformError (the file's fault) or BackendUnavailable (trouble)."""
-        body = json.dumps(_request(variant)).encode()
+    def call(self, variant: Variant, timings: dict[str, float]) -> Made:
+        """One variant by Lambda; `timings` gets its milliseconds as lambda.<phase>.
+
+        Raises TransformError (the file's fault), BackendUnavailable (trouble), StorageUnavailable.
+        """
+        body = to_body(making.task_of(variant))
         for attempt in range(_TRIES):
             if self._breaker.refuses():
                 raise BackendUnavailable("the breaker is open")
             if attempt:
-                time.sleep(random.uniform(0.05, 0.4 * 2**attempt))  # noqa: S311 - jitter
+                time.sleep(random.uniform(0, self._backoff_seconds * 2**attempt))  # noqa: S311 - jitter
                 claims.renew(variant)
             try:
                 answer = self._http.request(
@@ -100,43 +107,26 @@ class LambdaBackend:
             # The function died on it, as a renderer's child would have done.
             raise RenderCrashed
         try:
-            content: dict[str, Any] = json.loads(answer.data)
+            content = json.loads(answer.data)
+            made, ms = from_answer(content) if answer.status == 200 else (None, {})
         except ValueError:
             self._breaker.failed()
-            raise BackendUnavailable(f"{answer.status} without JSON") from None
-        if answer.status == 200:
-            self._breaker.worked()
-            timings.update({f"lambda.{name}": ms for name, ms in _flat(content["ms"]).items()})
-            return Made(
-                size=content["bytes"],
-                width=content["width"],
-                height=content["height"],
-                etag=content["etag"],
-                cost_usd=_cost(timings),
-            )
-        code = str(content.get("code", ""))
-        if answer.status in (403, 409) or answer.status >= 500 or code in ("source-missing", "bad-event"):
-            # Keys, releases or roles do not fit together: an operator's matter, not the file's.
-            log.error("refused", extra={"status": answer.status, "code": code})
-            raise BackendUnavailable(f"{answer.status} {code}")
+            raise BackendUnavailable(f"{answer.status} without JSON of ours") from None
+        if made is None:
+            raise self._refusal(answer.status, content)
         self._breaker.worked()
-        raise from_code(code, str(content.get("detail", "")))
+        timings.update({f"lambda.{phase}": took for phase, took in ms.items()})
+        return Made(size=made.size, width=made.width, height=made.height, etag=made.etag, cost_usd=_cost(timings))
 
-
-def _request(variant: Variant) -> dict[str, Any]:
-    page, document = variant.page, variant.page.document
-    rx, stored = page.prescription_id, Stored.parse(variant.stored)
-    return {
-        "source": original_key(rx, document.id),
-        "source_sha256": document.sha256,
-        "target": variant_key(rx, page.number, variant.pipeline, stored),
-        "media_type": document.media_type,
-        "page": page.index,
-        "page_width": page.width,
-        "page_height": page.height,
-        "canonical": stored.canonical(Size(page.width, page.height)),
-        "redactions": [[box.x, box.y, box.width, box.height] for box in redactions.boxes_of(page, stored)],
-    }
+    def _refusal(self, status: int, problem: Mapping[str, Any]) -> TransformError | BackendUnavailable:
+        """What a problem of the function (RFC 9457), or a refusal of the gateway itself, means here."""
+        code = str(problem.get("code", ""))
+        if status in (403, 409) or status >= 500 or code in ("source-missing", "bad-event"):
+            # Keys, releases or roles do not fit together: an operator's matter, not the file's.
+            log.error("refused", extra={"status": status, "code": code})
+            return BackendUnavailable(f"{status} {code}")
+        self._breaker.worked()
+        return from_code(code, str(problem.get("detail", "")))
 
 
 def _signed(body: bytes, request_id: str) -> dict[str, str]:
@@ -150,8 +140,6 @@ def _signed(body: bytes, request_id: str) -> dict[str, str]:
 def _credentials() -> Credentials | ReadOnlyCredentials:
     if settings.RX_GATEWAY_ACCESS_KEY:
         return Credentials(settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY)
-    import boto3
-
     found = boto3.session.Session().get_credentials()  # a role's, which rotate
     if found is None:
         raise BackendUnavailable("no AWS credentials")
@@ -169,10 +157,7 @@ def _made_meanwhile(variant: Variant, reason: str) -> Made:
     return Made(size=found.size, width=size.width, height=size.height, etag=found.etag, cost_usd=None)
 
 
-def _flat(ms: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in ms.items() if isinstance(value, int | float)}
-
-
-def _cost(timings: dict[str, float]) -> float:
+def _cost(timings: Mapping[str, float]) -> float:
+    """US dollars for one call, at list prices."""
     billed = timings.get("lambda.total", 0.0) / 1000
     return _USD_PER_CALL + billed * settings.RX_LAMBDA_MEMORY_MB / 1024 * _USD_PER_GB_SECOND

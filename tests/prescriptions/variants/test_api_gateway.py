@@ -15,7 +15,7 @@ from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.backends.api_gateway import LambdaBackend
 from tests.prescriptions.conftest import claim
 
-MADE = {"bytes": 7, "width": 150, "height": 200, "etag": '"e"', "ms": {"total": 12.5}}
+MADE = {"bytes": 7, "width": 150, "height": 200, "etag": '"e"', "created": True, "ms": {"total": 12.5}}
 
 
 @dataclass
@@ -60,7 +60,7 @@ def gateway(settings: Settings) -> Iterator[Gateway]:
 def test_the_request_that_asked_goes_along_and_is_signed(gateway: Gateway, row: Page) -> None:
     gateway.statuses = [200]
 
-    LambdaBackend()._call(claim(row, request_id="edge-7"), {})
+    LambdaBackend().call(claim(row, request_id="edge-7"), {})
 
     (seen,) = gateway.seen
     assert seen["x-request-id"] == "edge-7"
@@ -71,7 +71,7 @@ def test_the_request_that_asked_goes_along_and_is_signed(gateway: Gateway, row: 
 def test_work_that_nobody_asked_for_has_no_request_id(gateway: Gateway, row: Page) -> None:
     gateway.statuses = [200]
 
-    LambdaBackend()._call(claim(row, request_id=""), {})
+    LambdaBackend().call(claim(row, request_id=""), {})
 
     assert "x-request-id" not in gateway.seen[0]
 
@@ -81,7 +81,7 @@ def test_work_that_nobody_asked_for_has_no_request_id(gateway: Gateway, row: Pag
 def test_trouble_of_the_gateway_is_tried_again(gateway: Gateway, row: Page, status: int) -> None:
     gateway.statuses = [status, 200]
 
-    made = LambdaBackend()._call(claim(row), {})
+    made = LambdaBackend(backoff_seconds=0.01).call(claim(row), {})
 
     assert (made.size, made.width, made.height, made.etag) == (7, 150, 200, '"e"')
     assert len(gateway.seen) == 2
@@ -93,12 +93,12 @@ def test_trouble_that_stays_is_the_next_backends_and_opens_the_breaker(
     gateway: Gateway, row: Page, status: int
 ) -> None:
     gateway.statuses = [status]
-    backend = LambdaBackend()
+    backend = LambdaBackend(backoff_seconds=0.01)
 
     with pytest.raises(BackendUnavailable, match=str(status)):
-        backend._call(claim(row), {})
+        backend.call(claim(row), {})
     with pytest.raises(BackendUnavailable, match="breaker"):
-        backend._call(claim(row, "full/75,100/0/default.webp"), {})
+        backend.call(claim(row, "full/75,100/0/default.webp"), {})
 
     # five failures in a row; the sixth call was not made
     assert len(gateway.seen) == 5

@@ -1,5 +1,6 @@
 """Making one claimed variant: the real sandbox, the real S3, and what the row says afterwards."""
 
+import contextlib
 import io
 from typing import Any
 
@@ -14,6 +15,8 @@ from prescriptions.variants import claims, making
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import claim, objects
 from transforms.errors import RendererUnavailable, RenderTimeout, SourceDamaged
+from transforms.function import handler
+from transforms.function.event import to_body
 from transforms.keys import original_key
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db(transaction=True)]
@@ -53,6 +56,46 @@ def test_the_whole_page_has_max_as_its_canonical_size(page: Page) -> None:
     described = storage.head_variant(variant.key)
     assert described.media_type == "application/pdf"
     assert described.metadata["canonical"] == "full/max/0/default.pdf"
+
+
+@pytest.mark.parametrize("form", ["webp", "pdf"])
+def test_lambda_stores_the_same_object(form: str, page: Page, servers: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given what a worker stored, and the environment of a function
+    variant = claim(page, f"full/300,400/0/default.{form}")
+    making.make(variant.id, variant.owner)
+    by_worker = object_of(servers, variant)
+    env = servers.env_for("worker")
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": env["RX_S3_ACCESS_KEY"],
+        "AWS_SECRET_ACCESS_KEY": env["RX_S3_SECRET_KEY"],
+        "AWS_REGION": env["RX_S3_REGION"],
+        "RX_S3_ENDPOINT": env["RX_S3_ENDPOINT"],
+    }.items():
+        monkeypatch.setenv(name, value)
+    storage.delete_variant(variant.key)
+
+    # when the function is asked for it
+    with contextlib.closing(handler.s3_client()):
+        answer = handler.handler({"body": to_body(making.task_of(variant)).decode()}, Context())
+    handler.s3_client.cache_clear()
+
+    # then it is the same to the byte
+    assert answer["statusCode"] == 200
+    assert object_of(servers, variant) == by_worker
+
+
+class Context:
+    aws_request_id = "aws-request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+def object_of(servers: Stack, variant: Variant) -> dict[str, Any]:
+    """Everything that S3 tells of it and keeps."""
+    told = servers.s3_client("bootstrap").get_object(Bucket="rx-variants", Key=variant.key, ChecksumMode="ENABLED")
+    names = ("ETag", "ContentLength", "ContentType", "ContentDisposition", "CacheControl", "ChecksumSHA256", "Metadata")
+    return {"data": told["Body"].read(), **{name: told.get(name) for name in names}}
 
 
 def test_a_stale_owner_makes_nothing(page: Page, servers: Stack) -> None:

@@ -46,10 +46,10 @@ class Context:
 def _environment(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in storage.function_env.items():
         monkeypatch.setenv(name, value)
-    function._s3.cache_clear()
+    function.s3_client.cache_clear()
     yield
-    function._s3().close()
-    function._s3.cache_clear()
+    function.s3_client().close()
+    function.s3_client.cache_clear()
 
 
 def invoke(body: Any, *, seconds: float = 20.0, **event: Any) -> dict[str, Any]:
@@ -281,7 +281,7 @@ def test_an_original_that_is_not_there(storage: Storage) -> None:
 
 
 def test_an_original_that_is_not_the_one_meant(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(function._s3(), "backoff_seconds", 0.001)
+    monkeypatch.setattr(function.s3_client(), "backoff_seconds", 0.001)
     storage.original(jpeg())
 
     assert refusal(invoke(call("b" * 64))) == (503, "storage-unavailable")

@@ -1,0 +1,117 @@
+"""What Lambda is asked and what it answers: whatever is written is read back, and nothing else is taken.
+
+What is refused, and that nothing is stored then, is in test_handler.py.
+"""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.rxproject.local.gateway.storage import DOCUMENT, RX, call
+from transforms import redaction
+from transforms.errors import SpecError, UpscaleRefused
+from transforms.formats import OutputFormat, SourceType
+from transforms.function.event import from_answer, from_event, to_answer, to_body
+from transforms.geometry import Box, Size
+from transforms.keys import page_identifier
+from transforms.limits import LIMITS
+from transforms.make import MadeVariant, VariantTask
+from transforms.render import RenderJob
+from transforms.request.spec import Spec, Stored
+from transforms.version import PIPELINE
+
+IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
+SIDES = st.integers(1, 4_000)
+QUALITIES = st.sampled_from(["default", "gray", "bitonal", "enhanced", "redacted"])
+
+
+@st.composite
+def boxes(draw: st.DrawFn, page: Size) -> Box:
+    x, y = draw(st.integers(0, page.width - 1)), draw(st.integers(0, page.height - 1))
+    return Box(x, y, draw(st.integers(1, page.width - x)), draw(st.integers(1, page.height - y)))
+
+
+@st.composite
+def tasks(draw: st.DrawFn) -> VariantTask:
+    """Whatever a request for any page can lead to."""
+    rx, number, page = draw(IDS), draw(st.integers(1, 999)), Size(draw(SIDES), draw(SIDES))
+    quality = draw(QUALITIES)
+    burnt = tuple(draw(st.lists(boxes(page), min_size=1, max_size=5))) if quality == "redacted" else ()
+    region = draw(st.sampled_from(["full", "square"]) | boxes(page).map(str))
+    size = draw(st.just("max") | st.builds("!{},{}".format, SIDES, SIDES))
+    rotation, form = draw(st.sampled_from([0, 90, 180, 270])), draw(st.sampled_from(OutputFormat))
+    spec = Spec.parse(f"{region}/{size}/{rotation}/{quality}.{form}")
+    try:
+        stored = spec.resolve(page, redaction=redaction.digest(page_identifier(rx, number), burnt) if burnt else None)
+    except (SpecError, UpscaleRefused):
+        assume(False)
+    job = RenderJob(
+        media_type=draw(st.sampled_from(SourceType)),
+        page=draw(st.integers(1, LIMITS.pdf_pages)),
+        stored=stored,
+        page_size=page,
+        redactions=burnt,
+    )
+    sha256 = draw(st.binary(min_size=32, max_size=32)).hex()
+    return VariantTask(rx=rx, document=draw(IDS), sha256=sha256, number=number, pipeline=PIPELINE, job=job)
+
+
+@settings(deadline=None)
+@given(task=tasks(), encoded=st.booleans())
+def test_what_is_asked_arrives(task: VariantTask, encoded: bool) -> None:
+    body = to_body(task)
+    text = base64.b64encode(body).decode() if encoded else body.decode()
+
+    assert from_event({"body": text, "isBase64Encoded": encoded}) == task
+
+
+def test_the_form_of_a_call_is_a_contract() -> None:
+    """Caller and function are deployed apart: the written form is spelt out here and nowhere derived."""
+    job = RenderJob(SourceType.JPEG, 1, Stored.parse("full/150,100/0/default.webp"), Size(600, 400))
+    task = VariantTask(rx=RX, document=DOCUMENT, sha256="a" * 64, number=1, pipeline="p1", job=job)
+
+    assert json.loads(to_body(task)) == call("a" * 64)
+    assert list(json.loads(to_body(task))) == list(call("a" * 64))
+
+
+@given(
+    made=st.builds(
+        MadeVariant,
+        size=st.integers(1),
+        width=SIDES,
+        height=SIDES,
+        etag=st.text(min_size=1),
+        created=st.booleans(),
+    ),
+    ms=st.dictionaries(st.text(min_size=1), st.floats(0, 1e6)),
+)
+def test_what_is_answered_arrives(made: MadeVariant, ms: dict[str, float]) -> None:
+    task = from_event({"body": json.dumps(call("a" * 64))})
+    answer = json.loads(json.dumps(to_answer(task, made, ms)))
+
+    assert from_answer(answer) == (made, ms)
+    assert answer["key"] == f"{RX}/1/p1/full/150,100/0/default.webp"
+
+
+MADE = {"bytes": 7, "width": 1, "height": 1, "etag": '"e"', "created": True, "ms": {"total": 1.5}}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        "text",
+        {},
+        *({name: value for name, value in MADE.items() if name != left_out} for left_out in MADE),
+        {**MADE, "bytes": "many"},
+        {**MADE, "ms": [1]},
+    ],
+)
+def test_any_other_answer_is_none_of_ours(answer: Any) -> None:
+    with pytest.raises(ValueError, match="what was made"):
+        from_answer(answer)
