@@ -12,6 +12,7 @@ import os
 import statistics
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,8 +23,8 @@ from rxproject.local import samples
 from transforms import sandbox
 from transforms.formats import SourceType
 from transforms.geometry import Size
-from transforms.keys import variant_key
-from transforms.objects import NewObject
+from transforms.keys import parse_original_key
+from transforms.make import VariantTask, make_variant
 from transforms.render import RenderJob
 from transforms.request.spec import Stored
 
@@ -51,21 +52,19 @@ def alone(running: Service, body: dict[str, Any], stored: str) -> float:
 
     page, rx = body["pages"][0], body["id"]
     [original] = running.stack.s3_client("bootstrap").list_objects_v2(Bucket="rx-originals", Prefix=rx)["Contents"]
+    key = parse_original_key(original["Key"])
+    assert key is not None
     job = RenderJob(
         media_type=SourceType.JPEG,
         page=1,
         stored=Stored.parse(stored),
         page_size=Size(page["width"], page["height"]),
     )
+    task = VariantTask(rx=rx, document=key.document, sha256=_sha256, number=1, pipeline="bench", job=job)
     box = sandbox.default()
     box.warm()
     began = time.perf_counter()
-    data = storage.get_original(original["Key"], sha256=_sha256)
-    rendered = box.render(data, job, owner=rx)
-    storage.put_variant(
-        variant_key(rx, 1, "bench", stored),
-        NewObject(data=rendered.data, media_type=rendered.media_type, metadata={"source": _sha256}),
-    )
+    make_variant(task, storage=storage, render=partial(box.render, owner=rx), timings={})
     return (time.perf_counter() - began) * 1000
 
 

@@ -87,6 +87,7 @@ def pinned(requirements: str, names: Iterable[str]) -> str:
 
 
 def download(arch: str, wheels: Path) -> None:
+    """Get the pinned wheels for `arch`, whatever machine this is. Raises CalledProcessError."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write(pinned((ROOT / "requirements.txt").read_text(), LIBRARIES))
         listed.flush()
@@ -98,6 +99,7 @@ def download(arch: str, wheels: Path) -> None:
 
 
 def unpack(wheel: Path, task: Path) -> None:
+    """Put a wheel's files where an installation would."""
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
             if not info.is_dir():
@@ -107,6 +109,7 @@ def unpack(wheel: Path, task: Path) -> None:
 
 
 def place(task: Path, name: str, data: bytes) -> None:
+    """Write one file of the package unless it is to be left out. Exits if `name` leads out of it."""
     if any(fnmatch.fnmatch(name, pattern) for pattern in LEFT_OUT):
         return
     path = task / PurePosixPath(name)
@@ -117,13 +120,14 @@ def place(task: Path, name: str, data: bytes) -> None:
 
 
 def compile_all(task: Path) -> None:
-    """In a process of its own with a fixed hash seed: the order of set constants is part of byte code."""
+    """Byte code for all modules, by a process with a fixed hash seed: the order of set constants is part of it."""
     names = sorted(path.relative_to(task).as_posix() for path in task.rglob("*.py"))
     env = {"PATH": os.defpath, "PYTHONHASHSEED": "0"}
     subprocess.run([sys.executable, "-c", _COMPILE], cwd=task, env=env, input="\n".join(names), text=True, check=True)
 
 
 def pack(task: Path, out: Path) -> None:
+    """Zip the folder: names in order, times and rights the same on every machine."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(task.rglob("*"), key=lambda found: found.relative_to(task).as_posix()):

@@ -171,6 +171,7 @@ def put_variant(key: str, new: NewObject) -> Put:
 
 
 def delete_variant(key: str) -> None:
+    """One that is not there counts as deleted. Raises StorageUnavailable."""
     _call("delete_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
 
 

@@ -42,6 +42,8 @@ class Context(Protocol):
 
 
 class SourceMissing(TransformError):
+    """The row that the caller read may be newer than the object, or the other way round: a retry can help."""
+
     code: ClassVar[str] = "source-missing"
     status: ClassVar[int] = 404
     title: ClassVar[str] = "The original is missing in the storage."
@@ -49,6 +51,8 @@ class SourceMissing(TransformError):
 
 
 class StorageTrouble(TransformError):
+    """S3 refused, failed or took too long; it says nothing about the file."""
+
     code: ClassVar[str] = "storage-unavailable"
     status: ClassVar[int] = 503
     title: ClassVar[str] = "The file storage did not answer."

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final
+from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
 from transforms.function import sigv4
@@ -66,8 +66,8 @@ class S3Client:
     _connections: dict[str, http.client.HTTPConnection] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "S3Client":
-        """The identity that Lambda gives to a function, in the names that Lambda gives it."""
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The identity that Lambda gives to a function, in the names that Lambda gives it. Raises KeyError."""
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         return cls(
             credentials=Credentials(key, secret, environ.get("AWS_SESSION_TOKEN", "")),
