@@ -25,7 +25,7 @@ class ObjectMissing(Exception):
 
 
 class PutConflict(Exception):
-    """S3 said 409: conditional puts of one key met, and this one may or may not have to be made again."""
+    """S3 said 409: conditional puts of one key met, and this one did not count. It may be tried again."""
 
 
 class PreconditionFailed(Exception):

@@ -24,11 +24,12 @@ class Gateway:
 
     statuses: list[int] = field(default_factory=list)
     seen: list[dict[str, str]] = field(default_factory=list)
+    made: Any = field(default_factory=lambda: MADE)
 
-    def answer(self, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    def answer(self, headers: dict[str, str]) -> tuple[int, Any]:
         self.seen.append(headers)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        return status, MADE if status == 200 else {"message": "Internal server error"}
+        return status, self.made if status == 200 else {"message": "Internal server error"}
 
 
 @pytest.fixture
@@ -102,3 +103,12 @@ def test_trouble_that_stays_is_the_next_backends_and_opens_the_breaker(
 
     # five failures in a row; the sixth call was not made
     assert len(gateway.seen) == 5
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("made", [[], {"message": "OK"}, {**MADE, "etag": None, "ms": None}])
+def test_a_200_that_does_not_say_what_was_made_is_trouble(gateway: Gateway, row: Page, made: Any) -> None:
+    gateway.statuses, gateway.made = [200], made
+
+    with pytest.raises(BackendUnavailable, match="200 without JSON of ours"):
+        LambdaBackend().call(claim(row), {})
