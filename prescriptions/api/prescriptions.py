@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from prescriptions.infra import problems
 from prescriptions.intake import accepting
 from prescriptions.models import Prescription
 from prescriptions.upkeep import erasure
-from prescriptions.variants import delivery, whole_pdf
+from prescriptions.variants import delivery, links, whole_pdf
 from transforms.keys import original_key
 
 
@@ -38,11 +39,11 @@ def find(request: Request, rx: str) -> Prescription:
     return prescription
 
 
-def _body(request: Request, prescription: Prescription) -> dict[str, Any]:
-    tokens: dict[str, str] = {}
-    body = dict(PrescriptionSerializer(prescription, context={"request": request, "tokens": tokens}).data)
-    audit.links_minted(tokens, actor=actors.of(request))
-    return body
+def _bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:
+    """What the caller is told of each, with links to its pages."""
+    tokens = links.hand_out([prescription.id for prescription in prescriptions], actors.of(request))
+    context = {"request": request, "tokens": tokens}
+    return [dict(PrescriptionSerializer(prescription, context=context).data) for prescription in prescriptions]
 
 
 class PrescriptionList(ListAPIView[Prescription]):
@@ -58,19 +59,14 @@ class PrescriptionList(ListAPIView[Prescription]):
         order_ref = self.request.query_params.get("order_ref")
         return rows.filter(order_ref=order_ref) if order_ref else rows
 
-    def get_serializer_context(self) -> dict[str, Any]:
-        self.tokens: dict[str, str] = {}
-        return {**super().get_serializer_context(), "tokens": self.tokens}
-
     @extend_schema(
         operation_id="prescriptions_list",
         parameters=[OpenApiParameter("order_ref", str, description="Only those of one order.")],
         responses={200: PrescriptionSerializer(many=True), **problems_of(400)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response = super().get(request, *args, **kwargs)
-        audit.links_minted(self.tokens, actor=actors.of(request))
-        return response
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        return self.get_paginated_response(_bodies(request, rows))
 
     @extend_schema(
         operation_id="prescriptions_create",
@@ -91,7 +87,7 @@ class PrescriptionList(ListAPIView[Prescription]):
             patient_ref=str(request.POST.get("patient_ref", "")),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
-        body = _body(request, find(request, prescription.id))
+        [body] = _bodies(request, [find(request, prescription.id)])
         location = request.build_absolute_uri(f"/api/v1/prescriptions/{prescription.id}")
         return Response(body, status=201, headers={"Location": location, "Cache-Control": "no-store"})
 
@@ -111,7 +107,7 @@ class PrescriptionDetail(APIView):
         },
     )
     def get(self, request: Request, rx: str) -> Response:
-        body = _body(request, find(request, rx))
+        [body] = _bodies(request, [find(request, rx)])
         digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]
         headers = {"ETag": f'"{digest}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
         if delivery.unchanged(request, headers["ETag"]):

@@ -1,5 +1,9 @@
-"""Output shapes of the API. Every URL in them carries a stored form and a fresh link token."""
+"""Output shapes of the API. Every image address in them carries a stored form and a link token.
 
+Whoever serializes hands out the links: `context["tokens"]` has one for each prescription.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -20,7 +24,8 @@ from prescriptions.models import (
     VariantState,
 )
 from prescriptions.review.publication import published
-from prescriptions.variants import asking, links
+from prescriptions.variants import links
+from prescriptions.variants.pictures import picture
 from transforms.request.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.
@@ -39,15 +44,20 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
 
 
 class PageSerializer(serializers.ModelSerializer[Page]):
-    """A page with the address of its IIIF service and of every preset."""
+    """A page with the addresses of its IIIF service and of every preset. Presets are turned; the service is not."""
 
     id = serializers.CharField(source="identifier", help_text="The page's IIIF identifier, `{rx}_{n}`.")
+    width = serializers.IntegerField(read_only=True, help_text="Pixels, before `rotation`.")
+    height = serializers.IntegerField(read_only=True, help_text="Pixels, before `rotation`.")
+    rotation = serializers.IntegerField(
+        read_only=True, help_text="Degrees clockwise by which the presets are turned: 0, 90, 180 or 270."
+    )
     info = serializers.SerializerMethodField(help_text="The page's IIIF info.json.")
     variants = serializers.SerializerMethodField(help_text="Preset name to address. Made when first asked for.")
 
     class Meta:
         model = Page
-        fields = ("number", "id", "width", "height", "info", "variants")
+        fields = ("number", "id", "width", "height", "rotation", "info", "variants")
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_info(self, page: Page) -> str:
@@ -57,17 +67,10 @@ class PageSerializer(serializers.ModelSerializer[Page]):
     @extend_schema_field(serializers.DictField(child=serializers.URLField()))
     def get_variants(self, page: Page) -> dict[str, str]:
         token = self._token(page)
-        return {
-            name: self._request().build_absolute_uri(
-                links.variant_path(page.prescription_id, page.number, asking.preset_of(page, name), token)
-            )
-            for name in PRESETS
-        }
+        return {name: self._request().build_absolute_uri(picture(page, name, token).src) for name in PRESETS}
 
     def _token(self, page: Page) -> str:
-        tokens: dict[str, str] = self.context["tokens"]
-        if page.prescription_id not in tokens:
-            tokens[page.prescription_id] = links.mint(page.prescription_id)
+        tokens: Mapping[str, str] = self.context["tokens"]
         return tokens[page.prescription_id]
 
     def _request(self) -> Request:
@@ -143,7 +146,8 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     @extend_schema_field(OpenApiTypes.URI)
     def get_manifest(self, prescription: Prescription) -> str:
         request: Request = self.context["request"]
-        return request.build_absolute_uri(links.manifest_path(prescription.id, links.mint(prescription.id)))
+        tokens: Mapping[str, str] = self.context["tokens"]
+        return request.build_absolute_uri(links.manifest_path(prescription.id, tokens[prescription.id]))
 
 
 class UploadSerializer(serializers.Serializer[Any]):

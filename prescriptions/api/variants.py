@@ -17,9 +17,11 @@ from prescriptions.api.permissions import visible
 from prescriptions.api.prescriptions import find
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
+from prescriptions.audit import actors
 from prescriptions.infra import problems, storage
 from prescriptions.models import Page, Variant, VariantState
 from prescriptions.variants import asking, delivery, links, redactions
+from prescriptions.variants.pictures import preset_of
 from transforms.request.presets import PRESETS
 from transforms.request.spec import Spec, Stored
 from transforms.version import PIPELINE
@@ -56,19 +58,19 @@ class PageVariant(APIView):
         row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
         if row is not None and storage.variant_exists(row.key):
             asking.served(page, stored)
-            return _to_variant(page, stored, how="hit", started=None)
+            return _to_variant(request, page, stored, how="hit")
         prefer = request.headers.get("Prefer", "")
         if "respond-async" in prefer:
             outcome = asking.ask(page, stored)
             if outcome.how == "hit":
-                return _to_variant(page, stored, how="hit", started=None)
+                return _to_variant(request, page, stored, how="hit")
             return _accepted(request, outcome.variant)
         asked = _WAIT.search(prefer)
         started = time.perf_counter()
         outcome = asking.obtain(
             page, stored, wait=min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
         )
-        return _to_variant(page, stored, how=outcome.how, started=started)
+        return _to_variant(request, page, stored, how=outcome.how, started=started)
 
 
 class Job(APIView):
@@ -96,7 +98,7 @@ class Job(APIView):
         if variant.page.prescription.erased_at is not None:
             raise problems.erased()
         if variant.state == VariantState.READY:
-            return _to_variant(variant.page, Stored.parse(variant.stored), how="hit", started=None)
+            return _to_variant(request, variant.page, Stored.parse(variant.stored), how="hit")
         problem = asking.failure(variant)
         if problem is not None:
             raise problem
@@ -114,12 +116,15 @@ def _page(request: Request, rx: str, number: int) -> Page:
 
 def _resolve(page: Page, spec: str) -> Stored:
     if spec in PRESETS:
-        return asking.preset_of(page, spec)
+        return preset_of(page, spec)
     return redactions.resolve(Spec.parse(spec), page, oversize=asking.oversize())
 
 
-def _to_variant(page: Page, stored: Stored, *, how: str, started: float | None) -> HttpResponse:
-    path = links.variant_path(page.prescription_id, page.number, stored, links.mint(page.prescription_id))
+def _to_variant(
+    request: Request, page: Page, stored: Stored, *, how: str, started: float | None = None
+) -> HttpResponse:
+    rx = page.prescription_id
+    path = links.variant_path(rx, page.number, stored, links.hand_out([rx], actors.of(request))[rx])
     duration = "" if started is None else f";dur={(time.perf_counter() - started) * 1000:.1f}"
     return delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
 

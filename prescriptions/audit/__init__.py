@@ -5,11 +5,11 @@ from prescriptions.audit.chain import (
     Verb,
     anchor,
     digest,
-    links_minted,
     record,
     record_all,
+    record_all_once,
     record_once,
     verify,
 )
 
-__all__ = ["Fault", "Verb", "anchor", "digest", "links_minted", "record", "record_all", "record_once", "verify"]
+__all__ = ["Fault", "Verb", "anchor", "digest", "record", "record_all", "record_all_once", "record_once", "verify"]

@@ -72,22 +72,16 @@ def record_all(
 
 
 def record_once(rx: str, verb: str, *, actor: Actor, data: Mapping[str, Any]) -> None:
-    """Record what may be repeated without telling anything new: the same deed of the same actor counts once."""
-    if not AuditEvent.objects.filter(rx=rx, verb=verb, actor=str(actor), data=dict(data)).exists():
-        record(rx, verb, actor=actor, data=data)
+    """Record what says nothing new when it is repeated: the same act of the same actor counts once."""
+    record_all_once([rx], verb, actor=actor, data=data)
 
 
-def links_minted(tokens: Mapping[str, str], *, actor: Actor) -> None:
-    """Link tokens (by prescription) were given to a reader. The same ones for a quarter of an hour: recorded once."""
-    by_expiry: dict[int, list[str]] = {}
-    for rx, token in tokens.items():
-        by_expiry.setdefault(int(token.split(".")[1], 36), []).append(rx)
-    for until, rxs in by_expiry.items():
-        data = {"until": until}
-        known = AuditEvent.objects.filter(rx__in=rxs, verb=Verb.LINK_MINTED, actor=str(actor), data=data)
-        fresh = sorted(set(rxs) - set(known.values_list("rx", flat=True)))
-        if fresh:
-            record_all(fresh, Verb.LINK_MINTED, actor=actor, data=data)
+def record_all_once(rxs: Sequence[str], verb: str, *, actor: Actor, data: Mapping[str, Any]) -> None:
+    """The same on several chains; one query when all of them have it."""
+    known = AuditEvent.objects.filter(rx__in=rxs, verb=verb, actor=str(actor), data=dict(data))
+    fresh = sorted(set(rxs) - set(known.values_list("rx", flat=True)))
+    if fresh:
+        record_all(fresh, verb, actor=actor, data=data)
 
 
 def digest(event: AuditEvent) -> str:

@@ -98,7 +98,7 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     path = links.service_path(page.prescription_id, page.number, token)
     body = iiif.info_json(
         service_id=request.build_absolute_uri(path),
-        page=asking.size_of(page),
+        page=page.size,
         part_of=request.build_absolute_uri(links.manifest_path(page.prescription_id, token)),
     )
     plain = request.get_preferred_type(["application/ld+json", "application/json"]) == "application/json"

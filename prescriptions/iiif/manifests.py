@@ -10,7 +10,7 @@ from prescriptions.audit.actors import LINK
 from prescriptions.iiif.images import public_resource
 from prescriptions.infra import problems
 from prescriptions.models import Prescription
-from prescriptions.variants import asking, delivery, links
+from prescriptions.variants import delivery, links
 from prescriptions.variants import whole_pdf as whole_document
 from prescriptions.variants.links import Link
 from transforms.keys import is_id
@@ -54,7 +54,8 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     canvases = [
         iiif.Canvas(
             number=page.number,
-            page=asking.size_of(page),
+            page=page.size,
+            rotation=page.rotation,
             label=f"Page {page.number}",
             service_id=request.build_absolute_uri(links.service_path(rx, page.number, token)),
         )

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.models.identifiers import new_identifier
+from transforms.geometry import Size
 from transforms.keys import page_identifier
 
 
@@ -93,6 +94,11 @@ class Page(models.Model):
     def identifier(self) -> str:
         """The IIIF identifier, `{rx}_{n}`."""
         return page_identifier(self.prescription_id, self.number)
+
+    @property
+    def size(self) -> Size:
+        """In pixels as the page was sent, before `rotation`."""
+        return Size(self.width, self.height)
 
 
 class IdempotencyKey(models.Model):

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,24 +11,14 @@ from django.utils.translation import gettext as _
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts
-from prescriptions.models import Page
 from prescriptions.order_pages import progress
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.progress import Progress
 from prescriptions.review import clarifications
-from prescriptions.variants import asking, delivery, links
-from transforms.request.presets import preset
+from prescriptions.variants import delivery, links
+from prescriptions.variants.pictures import Picture, picture
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A page's thumbnail and preview, ready for a template."""
-
-    page: Page
-    thumb: str
-    width: int
-    height: int
-    preview: str
+Pages = list[tuple[int, Picture, Picture]]  # number, thumbnail, preview
 
 
 class OrderStatus(OrderView):
@@ -81,22 +70,17 @@ def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complai
 
 
 def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
+    tokens = links.hand_out([item.prescription.pk for item in sent], actors.CUSTOMER)
     return {
         "link": view.link,
         "base": view.base,
         "status_path": view.under("status"),
-        "cards": [(item, [_picture(page) for page in item.prescription.pages.all()]) for item in sent],
+        "cards": [(item, _pages(item, tokens[item.prescription.pk])) for item in sent],
     }
 
 
-def _picture(page: Page) -> Picture:
-    token, size = links.mint(page.prescription_id), asking.size_of(page)
-    thumb, preview = preset("thumb", size), preset("preview", size)
-    rx = page.prescription_id
-    return Picture(
-        page,
-        links.variant_path(rx, page.number, thumb, token),
-        thumb.size.width,
-        thumb.size.height,
-        links.variant_path(rx, page.number, preview, token),
-    )
+def _pages(item: Progress, token: str) -> Pages:
+    return [
+        (page.number, picture(page, "thumb", token), picture(page, "preview", token))
+        for page in item.prescription.pages.all()
+    ]

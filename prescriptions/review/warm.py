@@ -7,6 +7,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import Page, Variant
 from prescriptions.variants import asking
+from prescriptions.variants.pictures import preset_of
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
@@ -43,4 +44,4 @@ def warm(rx: str, *, following: str | None = None) -> int:
 
 def _wanted(pages: list[Page]) -> Iterator[tuple[Page, Stored]]:
     for preset in ("review", "thumb"):  # the viewer draws tiles only for who zooms in further than the first image goes
-        yield from ((page, asking.preset_of(page, preset)) for page in pages)
+        yield from ((page, preset_of(page, preset)) for page in pages)

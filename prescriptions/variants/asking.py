@@ -6,7 +6,7 @@ Requests only ask and wait; workers make (rendering.py).
 import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from threading import BoundedSemaphore
@@ -20,11 +20,10 @@ from prescriptions.infra import metrics, storage
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import backends, claims, links
+from prescriptions.variants.pictures import is_advertised
 from prescriptions.variants.waiting import Registration
 from transforms.errors import from_code
-from transforms.geometry import Size
 from transforms.limits import LIMITS
-from transforms.request.presets import is_advertised, preset
 from transforms.request.size import Oversize
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
@@ -49,15 +48,6 @@ def oversize() -> Oversize:
     return "reject" if settings.RX_IIIF_OVERSIZE == "reject" else "fit"
 
 
-def size_of(page: Page) -> Size:
-    return Size(page.width, page.height)
-
-
-def preset_of(page: Page, name: str) -> Stored:
-    """A preset of this page as every URL of ours carries it: turned the way the reviewer set. KeyError if unknown."""
-    return replace(preset(name, size_of(page)), rotation=page.rotation)
-
-
 def ask(page: Page, stored: Stored, *, believe: timedelta = timedelta(0)) -> Outcome:
     """Find or claim-and-dispatch, without waiting. The variant may not be ready; failed ones raise their Problem.
 
@@ -73,7 +63,7 @@ def _ask(page: Page, stored: Stored, believe: timedelta) -> Outcome:
     won = False
     if variant is None:
         _refuse_overload(page, stored)
-        variant, won = claims.insert(page, stored, advertised=_advertised(page, stored))
+        variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored))
     else:
         variant.page = page
         if variant.state == VariantState.READY:
@@ -121,7 +111,7 @@ def _counted(page: Page, stored: Stored, ask: Callable[[], Outcome]) -> Outcome:
 
 
 def _count(page: Page, stored: Stored, outcome: str) -> None:
-    metrics.variant_asked(stored, size_of(page), turned=page.rotation, outcome=outcome)
+    metrics.variant_asked(stored, page.size, turned=page.rotation, outcome=outcome)
 
 
 def dispatch(variant: Variant) -> None:
@@ -178,12 +168,6 @@ def _vanished(page: Page) -> Problem:
     return not_ready() if alive else erased()
 
 
-def _advertised(page: Page, stored: Stored) -> bool:
-    """Presets, listed sizes and tiles, upright or turned as this page is shown."""
-    turned = stored.rotation == page.rotation
-    return is_advertised(replace(stored, rotation=0) if turned else stored, size_of(page))
-
-
 def failure(variant: Variant) -> Problem | None:
     """The public answer to a variant that is not going to be made; None while there is hope."""
     if variant.state not in (VariantState.FAILED, VariantState.DEAD):
@@ -207,7 +191,7 @@ def _refuse_overload(page: Page, stored: Stored) -> None:
 
     Presets and advertised tiles never count against a page.
     """
-    if not _advertised(page, stored):
+    if not is_advertised(page, stored):
         made = Variant.objects.filter(page=page, advertised=False).count()
         if made >= LIMITS.stored_variants:
             raise Problem(

@@ -1,4 +1,4 @@
-"""Links: capability tokens in the path, minted and verified here and by the edge's njs alike.
+"""Links: capability tokens in the path, handed out and verified here, verified by the edge's njs too.
 
 `token = {kid}.{exp}.{scope}.{mac}`, where mac is the first 16 bytes of HMAC-SHA256 over
 "rx-link-v1\\n{kid}\\n{exp}\\n{scope}\\n{rx}". The shared test vectors are in tests/vectors/links.json.
@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -17,21 +18,23 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from prescriptions import audit
+from prescriptions.audit.actors import Actor
 from prescriptions.models import Prescription
 from transforms.keys import page_identifier
 from transforms.request.spec import Stored
 
 Scope = Literal["f", "r"]
 _TOKEN = re.compile(r"([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{22})\Z")
-# Expiry is rounded up to this many seconds, so that a page rendered twice carries the same URLs and browsers
-# re-use them.
+# Expiry is rounded up to this many seconds, so that a page rendered twice carries the same URLs and browsers re-use
+# them.
 ROUNDING = 15 * 60
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A verified token: what it allows and until when (unix seconds)."""
+    """A verified token: what it allows, and until when (Unix seconds)."""
 
     token: str
     scope: Scope
@@ -60,17 +63,28 @@ def keyring(text: str | None = None) -> dict[str, bytes]:
     return ring
 
 
-def mint(rx: str, *, scope: Scope = "f", ttl: int | None = None, now: float | None = None) -> str:
-    """A token for one prescription, valid for at least `ttl` seconds (RX_LINK_TTL by default)."""
-    kid, key = next(iter(keyring().items()))
-    moment = time.time() if now is None else now
-    expires = -(-int(moment + (settings.RX_LINK_TTL if ttl is None else ttl)) // ROUNDING) * ROUNDING
-    exp = _base36(expires)
-    return f"{kid}.{exp}.{scope}.{_mac(key, kid, exp, scope, rx)}"
+def hand_out(rxs: Iterable[str], actor: Actor, *, scope: Scope = "f", lifetime: int | None = None) -> dict[str, str]:
+    """A token for each prescription, by its id, valid for at least `lifetime` seconds (RX_LINK_TTL by default).
+
+    This is the only way to a link, and it leaves a trace: each prescription's audit chain says who was given one. The
+    same actor gets the same token for a quarter of an hour, and that is recorded once.
+    """
+    wanted = list(dict.fromkeys(rxs))
+    if not wanted:
+        return {}
+    expires = expiry(settings.RX_LINK_TTL if lifetime is None else lifetime, now=time.time())
+    data = {"until": expires} if scope == "f" else {"until": expires, "scope": scope}
+    audit.record_all_once(wanted, audit.Verb.LINK_MINTED, actor=actor, data=data)
+    return {rx: _mint(rx, scope, expires) for rx in wanted}
+
+
+def expiry(lifetime: int, *, now: float) -> int:
+    """When a link that is made `now` ends (Unix seconds): after `lifetime` seconds, rounded up to a quarter hour."""
+    return -(-int(now + lifetime) // ROUNDING) * ROUNDING
 
 
 def verify(token: str, rx: str, *, now: float | None = None) -> Link | None:
-    """The link that a token stands for, or None when it is malformed, forged, expired or for another prescription."""
+    """The link that a token stands for; None if it is malformed, forged, expired or for another prescription."""
     match = _TOKEN.match(token)
     if match is None:
         return None
@@ -85,9 +99,7 @@ def verify(token: str, rx: str, *, now: float | None = None) -> Link | None:
 
 
 def are_cut(prescription: Prescription) -> bool:
-    """After a cut nothing is served until the last link minted before it has expired; the edge cannot tell them
-    apart.
-    """
+    """After a cut nothing is shown until the last link from before has expired: the edge cannot tell old from new."""
     cut = prescription.links_cut_at
     if cut is None:
         return False
@@ -110,8 +122,14 @@ def manifest_path(rx: str, token: str) -> str:
 
 
 def document_path(rx: str, token: str) -> str:
-    """Path of all pages as one PDF, for who holds a link: manifests point to it."""
+    """Path of all pages as one PDF, for whoever holds a link; manifests point to it."""
     return f"/iiif/presentation/3/{token}/{rx}/document.pdf"
+
+
+def _mint(rx: str, scope: Scope, expires: int) -> str:
+    kid, key = next(iter(keyring().items()))
+    exp = _base36(expires)
+    return f"{kid}.{exp}.{scope}.{_mac(key, kid, exp, scope, rx)}"
 
 
 def _mac(key: bytes, kid: str, exp: str, scope: str, rx: str) -> str:

@@ -18,7 +18,7 @@ from prescriptions.infra.problems import Problem, erased, not_found
 from prescriptions.models import Page, Redaction, Variant
 from transforms import redaction
 from transforms.errors import RedactionMissing
-from transforms.geometry import Box, Size
+from transforms.geometry import Box
 from transforms.request.size import Oversize
 from transforms.request.spec import Spec, Stored
 
@@ -76,13 +76,12 @@ def resolve(spec: Spec, page: Page, *, oversize: Oversize, only_redacted: bool =
     `only_redacted`: `default` means the redacted page, too (links of scope `r`). Raises SpecError, RedactionMissing
     (404: the clear page is no substitute), Problem 410 for the digest of an older redaction.
     """
-    size = Size(page.width, page.height)
     if only_redacted and spec.quality == "default":
         spec = replace(spec, quality="redacted")
     if not spec.quality.startswith("redacted"):
-        return spec.resolve(size, oversize=oversize)
+        return spec.resolve(page.size, oversize=oversize)
     digest = current_digest(page)
-    stored = spec.resolve(size, oversize=oversize, redaction=digest)
+    stored = spec.resolve(page.size, oversize=oversize, redaction=digest)
     asked = stored.quality.removeprefix(_PREFIX)
     if asked == digest:
         return stored

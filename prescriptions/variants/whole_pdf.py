@@ -15,6 +15,7 @@ from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import asking
+from prescriptions.variants.pictures import preset_of
 from transforms import sandbox
 from transforms.keys import variant_key
 from transforms.limits import LIMITS, MIB
@@ -51,7 +52,7 @@ def whole(prescription: Prescription, *, a4: bool, wait: float) -> BinaryIO:
 
 def _made_ahead(pages: Sequence[Page]) -> Iterator[tuple[Page, Stored]]:
     """Each page with its print variant's stored form, the next few being made meanwhile."""
-    wanted = [(page, asking.preset_of(page, PRESET)) for page in pages]
+    wanted = [(page, preset_of(page, PRESET)) for page in pages]
     ready = set(
         Variant.objects.filter(page__in=pages, pipeline=PIPELINE, state=VariantState.READY).values_list(
             "page_id", "stored"

@@ -2,16 +2,15 @@
 customer hears of it. On the way every kind of page is looked at on every screen."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
-from prescriptions.variants import links
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from tests.browser.conftest import PHONE, OpenPage
@@ -37,6 +36,7 @@ from tests.browser.people import (
     write_down,
 )
 from tests.conftest import Site
+from tests.links import mint
 
 OTHERS_DONE = "UPDATE prescriptions_review SET status = 'withdrawn' WHERE status IN "
 OTHERS_DONE += "('queued', 'in_review', 'clarification', 'second_check')"
@@ -334,12 +334,7 @@ def test_a_slip_is_taken_back_in_time(pharmacy: Pharmacy) -> None:
 
 
 # --- Long reviews ---------------------------------------------------------------------------------------------------
-def test_a_review_outlives_its_links(
-    pharmacy: Pharmacy,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Any,
-    wait_until: Callable[[Callable[[], bool]], None],
-) -> None:
+def test_a_review_outlives_its_links(pharmacy: Pharmacy, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     # given a review page that was opened long ago: its links end in a few seconds
     pharmacy.customer("ORD-10", "three.pdf")
     [rx] = pharmacy.sent("ORD-10")
@@ -347,9 +342,8 @@ def test_a_review_outlives_its_links(
     refused: list[str] = []
     asha.on("response", lambda answer: answer.status == 403 and refused.append(answer.url))
     pharmacy.start(asha)
-    settings.RX_LINK_KEYS = pharmacy.site.stack.env_for("web")["RX_LINK_KEYS"]
-    monkeypatch.setattr(links, "ROUNDING", 1)
-    old = links.mint(rx, ttl=5)
+    keys = pharmacy.site.stack.env_for("web")["RX_LINK_KEYS"]
+    old = mint(rx, expires=int(time.time()) + 5, keys=keys)
     asha.route(pharmacy.address(rx), lambda route: rewritten(route, rf"/iiif/3/[^/]+/(?={rx})", f"/iiif/3/{old}/"))
     asha.reload()
     stage = asha.locator("[data-main] [data-stage]")

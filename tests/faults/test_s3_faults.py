@@ -21,6 +21,7 @@ from prescriptions.variants import claims, links, making
 from rxproject.local.stack.stack import Stack
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.faults.test_recovery import WaitUntil
+from tests.links import mint
 from tests.prescriptions.conftest import assert_problem, claim, objects, page, upload  # noqa: F401
 from transforms.objects import NewObject
 from transforms.request.spec import Stored
@@ -241,7 +242,7 @@ def test_no_request_is_a_miss_because_s3_is_in_trouble(
     before = Variant.objects.values().get()
     writes = proxy.count("PUT")
     proxy.faults = [TROUBLE[trouble][0]]
-    path = links.variant_path(page.prescription_id, page.number, stored, links.mint(page.prescription_id))
+    path = links.variant_path(page.prescription_id, page.number, stored, mint(page.prescription_id))
 
     # when it is asked for at both doors
     for door in (path, f"/generate{path}"):

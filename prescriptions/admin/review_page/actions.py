@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from prescriptions.admin.review_page import context, page, pictures
+from prescriptions.admin.review_page import context, page
 from prescriptions.admin.review_page.deciding import onward, version_of
 from prescriptions.admin.review_page.form_state import Typed, numbers
 from prescriptions.audit import actors
@@ -21,6 +21,7 @@ from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Review
 from prescriptions.review import pages, queue
 from prescriptions.variants import links, redactions
+from prescriptions.variants.pictures import picture
 
 View = Callable[..., HttpResponse]
 
@@ -79,7 +80,7 @@ def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse
         answer["others"] = context.services_of(request.POST.get("others", "").split(","), actor)
         token, rows = context.links_of(review, actor)
         answer["services"] = {row.number: links.service_path(rx, row.number, token) for row in rows}
-        answer["thumbs"] = {row.number: pictures.picture(row, "thumb", token).src for row in rows}
+        answer["thumbs"] = {row.number: picture(row, "thumb", token).src for row in rows}
     return JsonResponse(answer)
 
 
@@ -103,7 +104,7 @@ def rotate(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
         return onward(request, _page_address(rx, turned.number))
     token, rows = context.links_of(turned.prescription.review, actor)
     row = next(row for row in rows if row.number == turned.number)
-    thumb, first = pictures.picture(row, "thumb", token), pictures.picture(row, "review", token)
+    thumb, first = picture(row, "thumb", token), picture(row, "review", token)
     return JsonResponse(
         {
             "rotation": turned.rotation,

@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.admin import chips
-from prescriptions.admin.review_page import lines, notices, pictures, words
+from prescriptions.admin.pictures import viewer_page
+from prescriptions.admin.review_page import lines, notices, words
 from prescriptions.admin.review_page.form_state import Typed
 from prescriptions.admin.review_page.notices import Related
 from prescriptions.admin.review_page.permissions import Standing, name_of, standing
-from prescriptions.admin.review_page.pictures import Picture
 from prescriptions.admin.review_page.timeline import entries
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
@@ -42,7 +42,8 @@ from prescriptions.review import queue
 from prescriptions.review.payload import CHECKLIST
 from prescriptions.review.transitions import load, undo_since
 from prescriptions.review.undo import undoable
-from prescriptions.variants import asking, links
+from prescriptions.variants import links
+from prescriptions.variants.pictures import Picture, picture, preset_of
 from transforms.version import PIPELINE
 
 _EVENTS: Final = 400
@@ -102,7 +103,7 @@ def build(
     events = list(AuditEvent.objects.filter(rx=rx).order_by("-seq")[:_EVENTS])
     related = _related(review)
     following = queue.next_waiting(request.user) if stand.decide else None
-    tokens = _mint(review, related.values(), following, stand, actor)
+    tokens = _tokens(review, related.values(), following, stand, actor)
     boxes = {row.page_id: row.boxes for row in Redaction.objects.filter(page__in=pages, superseded_at=None)}
     form = typed or Typed()
     seen = form.seen | _seen(events, actor, review.queued_at)
@@ -115,7 +116,7 @@ def build(
     offer = undoable(request.user, now)
     strict = settings.RX_SECOND_CHECK_SCHEDULES
     editable = stand.decide or (stand.claim and typed is not None and bool(typed))
-    viewer_pages = [pictures.viewer_page(sheet.page, tokens[rx], boxes) for sheet in sheets]
+    viewer_pages = [viewer_page(sheet.page, tokens[rx], boxes) for sheet in sheets]
     return {
         **site.each_context(request),
         "title": _("Review %(rx)s") % {"rx": rx[:8]},
@@ -179,7 +180,7 @@ def build(
             "queue": reverse("admin:prescriptions_review_changelist"),
             "pages": viewer_pages,
             "compare": {
-                page.identifier: pictures.viewer_page(page, tokens[entry.rx])
+                page.identifier: viewer_page(page, tokens[entry.rx])
                 | {"label": _("RX-%(rx)s, page %(page)s") % {"rx": entry.reference, "page": page.number}}
                 for entry in related.values()
                 for page in entry.pages
@@ -196,16 +197,13 @@ def build(
 
 def links_of(review: Review, actor: Actor) -> tuple[str, list[Page]]:
     """A fresh, audited token for this review's pages, and the pages."""
-    tokens = pictures.tokens([review.pk])
-    audit.links_minted(tokens, actor=actor)
-    return tokens[review.pk], list(Page.objects.filter(prescription=review.pk))
+    return links.hand_out([review.pk], actor)[review.pk], list(Page.objects.filter(prescription=review.pk))
 
 
 def services_of(rxs: Iterable[str], actor: Actor) -> dict[str, str]:
     """Fresh, audited services of other prescriptions' pages, by page identifier: of what is compared for long."""
     rows = list(Page.objects.filter(prescription__in=list(rxs)[:_RELATED], prescription__erased_at=None))
-    tokens = pictures.tokens({row.prescription_id for row in rows})
-    audit.links_minted(tokens, actor=actor)
+    tokens = links.hand_out([row.prescription_id for row in rows], actor)
     return {
         row.identifier: links.service_path(row.prescription_id, row.number, tokens[row.prescription_id]) for row in rows
     }
@@ -217,15 +215,13 @@ def _zooming() -> bool:
     return finders.find(VIEWER) is not None
 
 
-def _mint(
+def _tokens(
     review: Review, related: Iterable[Related], following: Review | None, stand: Standing, actor: Actor
 ) -> dict[str, str]:
     if not stand.pictures:
         return {}
     wanted = [review.pk, *(entry.rx for entry in related if entry.pages)]
-    tokens = pictures.tokens([*wanted, following.pk] if following else wanted)
-    audit.links_minted(tokens, actor=actor)
-    return tokens
+    return links.hand_out([*wanted, following.pk] if following else wanted, actor)
 
 
 def _related(review: Review) -> dict[str, Related]:
@@ -264,8 +260,8 @@ def _sheets(pages: list[Page], token: str, seen: frozenset[int], shown: int) -> 
     return [
         Sheet(
             page,
-            pictures.picture(page, "thumb", token),
-            pictures.picture(page, "review", token),
+            picture(page, "thumb", token),
+            picture(page, "review", token),
             page.number in seen,
             page.number == shown,
         )
@@ -279,8 +275,8 @@ def _ready_image(following: Review, tokens: Mapping[str, str]) -> str:
         page__prescription=following.pk, page__number=1, pipeline=PIPELINE, state=VariantState.READY
     ).select_related("page")
     for variant in ready:
-        if variant.stored == str(asking.preset_of(variant.page, "review")):
-            return pictures.picture(variant.page, "review", tokens[following.pk]).src
+        if variant.stored == str(preset_of(variant.page, "review")):
+            return picture(variant.page, "review", tokens[following.pk]).src
     return ""
 
 

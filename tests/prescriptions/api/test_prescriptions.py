@@ -32,7 +32,7 @@ def test_an_upload_answers_with_all_that_a_client_needs(http: Client, bearer: Be
     assert [page["id"] for page in body["pages"]] == [f"{body['id']}_{n}" for n in (1, 2, 3)]
     assert [document["name"] for document in body["documents"]] == ["a.jpg", "b.pdf"]
     first = body["pages"][0]
-    assert (first["number"], first["width"], first["height"]) == (1, 300, 400)
+    assert (first["number"], first["width"], first["height"], first["rotation"]) == (1, 300, 400, 0)
     assert set(first["variants"]) == {"thumb", "card", "preview", "review", "print"}
     token = first["info"].split("/")[5]
     service = f"http://testserver/iiif/3/{token}/{body['id']}_1"

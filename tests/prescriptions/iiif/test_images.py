@@ -14,6 +14,7 @@ from prescriptions.infra import storage
 from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import asking, links
 from rxproject.local.stack.stack import Stack
+from tests.links import mint
 from tests.prescriptions.conftest import assert_problem, claim, objects
 from transforms.objects import NewObject
 from transforms.request.spec import Stored
@@ -25,7 +26,7 @@ ID = "0" * 32
 
 
 def address(page: Page, tail: str = SMALL, *, token: str | None = None, scope: links.Scope = "f") -> str:
-    given = links.mint(page.prescription_id, scope=scope) if token is None else token
+    given = mint(page.prescription_id, scope=scope) if token is None else token
     return f"{links.service_path(page.prescription_id, page.number, given)}/{tail}"
 
 
@@ -164,7 +165,7 @@ BAD_TOKENS = ["x", "-", "k1.zzzzzz.f." + "A" * 22, "k9.zzzzzz.f." + "A" * 22, "a
 @pytest.mark.parametrize("prefix", ["", "/generate"])
 def test_a_bad_token_is_403_with_one_body_for_every_reason(prefix: str, tail: str, row: Page, http: Client) -> None:
     rx = row.prescription_id
-    expired, foreign = links.mint(rx, now=time.time() - 10**6), links.mint(ID)
+    expired, foreign = mint(rx, expires=int(time.time()) - 10), mint(ID)
     if prefix and not tail:
         return
     bodies = []
@@ -186,16 +187,16 @@ def test_a_bad_token_is_403_with_one_body_for_every_reason(prefix: str, tail: st
 def test_an_impossible_identifier_is_404_before_the_token_is_looked_at(
     token: str | None, identifier: str, http: Client
 ) -> None:
-    given = links.mint(ID) if token is None else token
+    given = mint(ID) if token is None else token
     for tail in ("", "/info.json", f"/{SMALL}"):
         assert_problem(http.get(f"/iiif/3/{given}/{identifier}{tail}"), 404, "not-found")
 
 
 def test_a_page_that_is_not_there(row: Page, http: Client) -> None:
-    token = links.mint(row.prescription_id)
+    token = mint(row.prescription_id)
 
     assert_problem(http.get(f"/iiif/3/{token}/{row.prescription_id}_2/{SMALL}"), 404, "not-found")
-    assert_problem(http.get(f"/iiif/3/{links.mint(ID)}/{ID}_1/{SMALL}"), 404, "not-found")
+    assert_problem(http.get(f"/iiif/3/{mint(ID)}/{ID}_1/{SMALL}"), 404, "not-found")
 
 
 @pytest.mark.parametrize("tail", ["info.json", SMALL, "full/max/0/default.jpg"])

@@ -21,6 +21,7 @@ from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import Page, Review, ReviewStatus, Variant, VariantState
 from prescriptions.ops import scrape
 from prescriptions.variants import asking
+from prescriptions.variants.pictures import preset_of
 from tests.conftest import PROJECT
 from tests.prescriptions.conftest import claim, row  # noqa: F401
 from transforms.errors import SourceDamaged
@@ -195,7 +196,7 @@ def test_a_request_without_a_variant_is_counted_by_why(
         raise Problem(status, "x", "X")
 
     monkeypatch.setattr(asking, "_ask", refuse)
-    stored = asking.preset_of(row, "card")
+    stored = preset_of(row, "card")
     before = counter(definitions.REQUESTS, outcome, "card", "webp")
 
     with pytest.raises(Problem):

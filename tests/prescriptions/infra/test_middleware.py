@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from prescriptions.intake import order_links
 from prescriptions.variants import links
+from tests.links import mint
 from tests.prescriptions.conftest import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,7 @@ API = "/api/v1/prescriptions"
 
 
 def image(rx: str = ID) -> str:
-    return f"/iiif/3/{links.mint(rx)}/{rx}_1/full/1,1/0/default.jpg"
+    return f"/iiif/3/{mint(rx)}/{rx}_1/full/1,1/0/default.jpg"
 
 
 def with_database_that(error: Exception, path: str, http: Client, **headers: str) -> Any:
@@ -32,7 +33,7 @@ def with_database_that(error: Exception, path: str, http: Client, **headers: str
 @pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")], ids=repr)
 @pytest.mark.parametrize(
     "path",
-    [image(), f"/generate{image()}", links.manifest_path(ID, links.mint(ID)), API],
+    [image(), f"/generate{image()}", links.manifest_path(ID, mint(ID)), API],
     ids=["image", "generate", "manifest", "api"],
 )
 def test_a_database_that_is_down_is_503(path: str, error: Exception, http: Client) -> None:
@@ -103,7 +104,7 @@ def test_an_odd_id_is_replaced(odd: str, http: Client) -> None:
     ],
 )
 def test_tokens_never_reach_a_log(path: str, http: Client, caplog: pytest.LogCaptureFixture) -> None:
-    token = links.mint(ID)
+    token = mint(ID)
     caplog.set_level(logging.INFO)
 
     http.get(path.format(token=token, id=ID))

@@ -162,7 +162,7 @@ def test_the_201st_variant_of_a_page_is_refused(page: Page, servers: Stack) -> N
 def test_presets_never_count_against_the_quota(page: Page) -> None:
     fill_quota(page)
 
-    assert asking.obtain(page, preset("thumb", asking.size_of(page)), wait=50).how == "generated"
+    assert asking.obtain(page, preset("thumb", page.size), wait=50).how == "generated"
 
 
 def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settings: Settings) -> None:

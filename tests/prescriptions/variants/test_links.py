@@ -1,6 +1,8 @@
-"""Link tokens: the vectors that njs proves itself with, expiry, rotation, and no way around them."""
+"""Link tokens: the vectors that njs proves itself with, expiry, rotation, no way around them, none unrecorded."""
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from prescriptions.audit.actors import CUSTOMER, SYSTEM
+from prescriptions.models import AuditEvent, new_identifier
 from prescriptions.variants import links
+from tests.links import mint
+from tests.prescriptions.faces import GIVING, MANIFEST, UPLOAD, Face, Reader, links_in
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "links.json").read_text())["vectors"]
 RX = "5f1c3a9e7b2d4860a1c2e3f405162738"
@@ -31,48 +37,72 @@ def test_a_token_is_judged_as_the_edge_judges_it(vector: dict[str, Any], setting
         assert link is None
 
 
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock that links are made by."""
+
+    def set_clock(now: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: now)
+
+    return set_clock
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("vector", [v for v in VECTORS if v.get("mint")], ids=lambda vector: vector["name"])
-def test_minting_gives_exactly_the_vectors_token(vector: dict[str, Any], settings: Settings) -> None:
+def test_what_is_handed_out_is_exactly_the_vectors_token(
+    vector: dict[str, Any], settings: Settings, at: Callable[[float], None]
+) -> None:
     settings.RX_LINK_KEYS = vector["keys"]
     asked = vector["mint"]
+    at(asked["now"])
 
-    assert links.mint(asked["rx"], scope=asked["scope"], ttl=asked["ttl"], now=asked["now"]) == vector["token"]
+    given = links.hand_out([asked["rx"]], SYSTEM, scope=asked["scope"], lifetime=asked["ttl"])
+
+    assert given == {asked["rx"]: vector["token"]}
 
 
-@given(now=st.integers(1, 10**11), ttl=st.integers(1, 10**7))
-def test_an_expiry_is_rounded_up_to_a_quarter_of_an_hour(now: int, ttl: int) -> None:
-    link = links.verify(links.mint(RX, ttl=ttl, now=now), RX, now=now)
+@given(now=st.integers(1, 10**11), lifetime=st.integers(1, 10**7))
+def test_an_expiry_is_rounded_up_to_a_quarter_of_an_hour(now: int, lifetime: int) -> None:
+    expires = links.expiry(lifetime, now=now)
 
+    assert expires % links.ROUNDING == 0
+    assert now + lifetime <= expires < now + lifetime + links.ROUNDING
+
+
+@pytest.mark.django_db
+def test_the_same_quarter_gives_the_same_token_until_when_the_settings_say(
+    settings: Settings, at: Callable[[float], None]
+) -> None:
+    settings.RX_LINK_TTL, start = 3600, 900 * 2_000_000 + 1
+    tokens = []
+    for second in (0, 1, 450, 898, 900):
+        at(start + second)
+        tokens.append(links.hand_out([RX], SYSTEM)[RX])
+
+    assert len(set(tokens[:4])) == 1
+    assert tokens[4] not in tokens[:4]
+    link = links.verify(tokens[0], RX, now=start)
     assert link is not None
-    assert link.expires % links.ROUNDING == 0
-    assert now + ttl <= link.expires < now + ttl + links.ROUNDING
-
-
-def test_the_same_quarter_gives_the_same_token() -> None:
-    start = 900 * 2_000_000 + 1
-
-    tokens = {links.mint(RX, ttl=3600, now=start + second) for second in (0, 1, 450, 898)}
-
-    assert len(tokens) == 1
-    assert links.mint(RX, ttl=3600, now=start + 900) not in tokens
+    assert link.expires == 900 * 2_000_000 + 3600 + 900
 
 
 def test_a_token_dies_at_its_expiry() -> None:
-    token = links.mint(RX, ttl=900, now=900_000)
+    token = mint(RX, expires=900_900)
 
     assert links.verify(token, RX, now=900_899.9) is not None
     assert links.verify(token, RX, now=900_900) is None
 
 
+@pytest.mark.django_db
 def test_keys_rotate_without_breaking_links(settings: Settings) -> None:
     # given a link that was signed with the only key
     settings.RX_LINK_KEYS = OLD
-    before = links.mint(RX)
+    before = links.hand_out([RX], SYSTEM)[RX]
 
     # when a new key is put in front, then both open; the new one signs
     settings.RX_LINK_KEYS = f"{NEW},{OLD}"
     assert links.verify(before, RX) is not None
-    after = links.mint(RX)
+    after = links.hand_out([RX], SYSTEM)[RX]
     assert after.startswith("k2.")
     assert links.verify(after, RX) is not None
 
@@ -84,7 +114,7 @@ def test_keys_rotate_without_breaking_links(settings: Settings) -> None:
 
 @given(position=st.integers(0, 40), letter=st.sampled_from("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_.~%/\n \x00é"))
 def test_no_single_change_leaves_a_token_valid(position: int, letter: str) -> None:
-    token = links.mint(RX, now=1_000_000)
+    token = mint(RX, expires=1_003_600)
     position %= len(token)
     changed = token[:position] + letter + token[position + 1 :]
 
@@ -97,7 +127,7 @@ def test_nothing_that_is_not_a_token_opens_anything(text: str) -> None:
 
 
 def test_a_token_opens_its_own_prescription_only() -> None:
-    token = links.mint(RX)
+    token = mint(RX)
 
     assert links.verify(token, RX[:-1] + "9") is None
     assert links.verify(token, RX.upper()) is None
@@ -133,3 +163,67 @@ def test_paths_are_those_that_the_edge_serves() -> None:
     assert links.service_path(RX, 3, "t") == f"/iiif/3/t/{RX}_3"
     assert links.variant_path(RX, 3, "full/1,2/0/default.png", "t") == f"/iiif/3/t/{RX}_3/full/1,2/0/default.png"
     assert links.manifest_path(RX, "t") == f"/iiif/presentation/3/t/{RX}/manifest"
+
+
+# --- Who was given one ------------------------------------------------------------------------------------------------
+def given(actor: str) -> set[tuple[str, int]]:
+    """Prescription and expiry of each link that the audit trail says somebody was given."""
+    events = AuditEvent.objects.filter(verb="link.minted", actor=actor)
+    found = [(event.rx, event.data["until"]) for event in events]
+    assert len(found) == len(set(found)), "the same link is recorded once"
+    return set(found)
+
+
+def until(token: str, rx: str) -> int:
+    link = links.verify(token, rx)
+    assert link is not None
+    return link.expires
+
+
+@pytest.mark.django_db
+def test_a_link_is_recorded_once_for_everyone_who_was_given_it(django_assert_num_queries: Any) -> None:
+    rxs = [new_identifier() for _ in range(50)]
+
+    first = links.hand_out(rxs, CUSTOMER)
+    with django_assert_num_queries(1):
+        again = links.hand_out(rxs, CUSTOMER)
+    links.hand_out(rxs, SYSTEM)
+
+    assert first == again
+    assert {rx for rx, _until in given("customer")} == {rx for rx, _until in given("system")} == set(rxs)
+
+
+@pytest.mark.django_db
+def test_a_link_to_redacted_pages_is_recorded_as_one() -> None:
+    [token] = links.hand_out([RX], CUSTOMER, scope="r").values()
+    links.hand_out([RX], CUSTOMER)
+
+    end = until(token, RX)
+    assert [event.data for event in AuditEvent.objects.filter(rx=RX).order_by("seq")] == [
+        {"until": end, "scope": "r"},
+        {"until": end},
+    ]
+
+
+@pytest.mark.django_db
+def test_nothing_is_handed_out_for_nothing(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert links.hand_out([], CUSTOMER) == {}
+
+
+@pytest.mark.parametrize("face", [*GIVING.values(), UPLOAD], ids=[*GIVING, "API: upload"])
+def test_whoever_is_shown_a_link_is_on_the_trail_once(face: Face, reader: Reader) -> None:
+    # when somebody looks twice
+    shown = links_in(face.visit(reader)) | links_in(face.visit(reader))
+
+    # then each link that they saw is on the prescription's chain, and no other
+    assert shown
+    assert given(reader.actors[face.reader]) == {(rx, until(token, rx)) for token, rx in shown}
+
+
+def test_who_opens_a_manifest_is_given_no_link_but_their_own(reader: Reader) -> None:
+    shown = links_in(MANIFEST.visit(reader))
+
+    assert shown == {(mint(reader.rx), reader.rx)}
+    assert AuditEvent.objects.filter(rx=reader.rx, verb="manifest.opened", actor="link").count() == 1
+    assert given("link") == set()

@@ -13,8 +13,10 @@ from prescriptions.infra.problems import Problem
 from prescriptions.intake import accepting
 from prescriptions.models import AuditEvent, Page, Redaction, Variant, VariantState
 from prescriptions.upkeep import reviews
-from prescriptions.variants import asking, claims, links, making, redactions
+from prescriptions.variants import claims, links, making, redactions
+from prescriptions.variants.pictures import is_advertised, preset_of
 from rxproject.local.stack.stack import Stack
+from tests.links import mint
 from tests.prescriptions.conftest import file, picture
 from transforms.request.spec import Spec, Stored
 
@@ -42,7 +44,7 @@ def make(page: Page, digest: str) -> Variant:
 
 
 def get(page: Page, tail: str, scope: Any = "f", prefix: str = "") -> Any:
-    token = links.mint(page.prescription_id, scope=scope)
+    token = mint(page.prescription_id, scope=scope)
     return Client().get(f"{prefix}{links.variant_path(page.prescription_id, page.number, tail, token)}")
 
 
@@ -196,9 +198,9 @@ def test_a_turned_page_is_given_out_turned_and_costs_no_quota(page: Page, staff:
 
     turned = pages.rotate(page.prescription_id, 1, 90, actor=as_actor(staff["pharmacist"]))
 
-    assert str(asking.preset_of(turned, "thumb")) == "full/150,200/90/default.webp"
-    assert asking._advertised(turned, asking.preset_of(turned, "thumb"))
-    assert not asking._advertised(turned, Spec.parse("full/150,200/180/default.webp").resolve(asking.size_of(page)))
+    assert str(preset_of(turned, "thumb")) == "full/150,200/90/default.webp"
+    assert is_advertised(turned, preset_of(turned, "thumb"))
+    assert not is_advertised(turned, Spec.parse("full/150,200/180/default.webp").resolve(page.size))
     with pytest.raises(Problem) as refused:
         pages.rotate(page.prescription_id, 1, 45, actor=as_actor(staff["pharmacist"]))
     assert refused.value.status == 422

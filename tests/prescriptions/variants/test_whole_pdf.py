@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from prescriptions.models import AuditEvent, Page, Prescription, Variant, VariantState
 from prescriptions.variants import links, whole_pdf
+from tests.links import mint
 from tests.prescriptions.conftest import Upload, assert_problem, claim, file, picture
 from tests.transforms import fixtures
 from transforms.limits import LIMITS
@@ -90,20 +91,20 @@ def test_who_may_not_have_it_gets_nothing_and_nothing_is_made(
     assert_problem(http.get(api(mixed), headers=bearer(client="another")), 404)
     assert_problem(http.get(api(mixed, "?fit=a3"), headers=bearer()), 400, "invalid")
     # a link that shows redacted pages only does not open the clear ones
-    redacted = links.document_path(mixed.pk, links.mint(mixed.pk, scope="r"))
-    forged = links.document_path(mixed.pk, links.mint("0" * 32))
+    redacted = links.document_path(mixed.pk, mint(mixed.pk, scope="r"))
+    forged = links.document_path(mixed.pk, mint("0" * 32))
     for refused in (redacted, forged):
         assert_problem(http.get(refused), 403, "link-refused")
-    assert_problem(http.get(links.document_path("x", links.mint(mixed.pk))), 404)
+    assert_problem(http.get(links.document_path("x", mint(mixed.pk))), 404)
     Prescription.objects.filter(pk=mixed.pk).update(erased_at=timezone.now())
-    assert_problem(http.get(links.document_path(mixed.pk, links.mint(mixed.pk))), 410)
+    assert_problem(http.get(links.document_path(mixed.pk, mint(mixed.pk))), 410)
 
     assert not Variant.objects.filter(page__prescription=mixed).exists()
     assert downloads(mixed) == []
 
 
 def test_the_manifest_leads_to_it(mixed: Prescription, http: Client) -> None:
-    manifest = http.get(links.manifest_path(mixed.pk, links.mint(mixed.pk))).json()
+    manifest = http.get(links.manifest_path(mixed.pk, mint(mixed.pk))).json()
 
     whole, *originals = manifest["rendering"]
     assert (whole["format"], whole["label"]) == ("application/pdf", {"en": ["All pages as PDF"]})

@@ -197,6 +197,26 @@ def test_the_manifest_of_a_prescription():
     }
 
 
+@pytest.mark.parametrize(("rotation", "turned"), [(90, True), (180, False), (270, True)])
+def test_a_turned_page_is_painted_turned_on_a_canvas_of_its_shape(rotation, turned):
+    canvas = Canvas(service_id=SERVICE, number=1, page=A4, label="Page 1", rotation=rotation)
+    [item] = manifest(manifest_id=MANIFEST, label="Prescription", canvases=[canvas])["items"]
+
+    def sides(width, height):
+        return {"width": height, "height": width} if turned else {"width": width, "height": height}
+
+    image = {"type": "Image", "format": "image/webp"}
+    thumbnail = {"id": f"{SERVICE}/full/141,200/{rotation}/default.webp", **image, **sides(141, 200)}
+    assert {"width": item["width"], "height": item["height"]} == sides(2480, 3508)
+    assert item["thumbnail"] == [thumbnail]
+    # and nothing leads a viewer to the page as it was before: it would take an image service over the picture
+    assert item["items"][0]["items"][0]["body"] == {
+        "id": f"{SERVICE}/full/1448,2048/{rotation}/default.webp",
+        **image,
+        **sides(1448, 2048),
+    }
+
+
 def test_pages_keep_their_order_and_numbers_and_every_image_is_a_stored_form():
     canvases = [
         Canvas(service_id=f"{SERVICE[:-1]}{number}", number=number, page=page, label=f"Page {number}")
