@@ -23,20 +23,15 @@ from prescriptions.audit import actors
 from prescriptions.infra import problems
 from prescriptions.intake import accepting
 from prescriptions.models import Prescription
+from prescriptions.models.finding import find
 from prescriptions.upkeep import erasure
 from prescriptions.variants import delivery, links, whole_pdf
 from transforms.keys import original_key
 
 
-def find(request: Request, rx: str) -> Prescription:
+def find_visible(request: Request, rx: str) -> Prescription:
     """The prescription, if this caller may see it. Raises Problem: 404, 410."""
-    rows = visible(request).select_related("review__reason").prefetch_related("pages", "documents")
-    prescription = rows.filter(pk=rx).first()
-    if prescription is None:
-        raise problems.not_found()
-    if prescription.erased_at is not None:
-        raise problems.erased()
-    return prescription
+    return find(visible(request).select_related("review__reason").prefetch_related("pages", "documents"), pk=rx)
 
 
 def _bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:
@@ -87,7 +82,7 @@ class PrescriptionList(ListAPIView[Prescription]):
             patient_ref=str(request.POST.get("patient_ref", "")),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
-        [body] = _bodies(request, [find(request, prescription.id)])
+        [body] = _bodies(request, [find_visible(request, prescription.id)])
         location = request.build_absolute_uri(f"/api/v1/prescriptions/{prescription.id}")
         return Response(body, status=201, headers={"Location": location, "Cache-Control": "no-store"})
 
@@ -107,7 +102,7 @@ class PrescriptionDetail(APIView):
         },
     )
     def get(self, request: Request, rx: str) -> Response:
-        [body] = _bodies(request, [find(request, rx)])
+        [body] = _bodies(request, [find_visible(request, rx)])
         digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]
         headers = {"ETag": f'"{digest}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
         if delivery.unchanged(request, headers["ETag"]):
@@ -120,7 +115,7 @@ class PrescriptionDetail(APIView):
     )
     def delete(self, request: Request, rx: str) -> Response:
         """Erase every variant, original and version. 409 where it must be kept; its links are cut all the same."""
-        erasure.erase(find(request, rx), actor=actors.of(request))
+        erasure.erase(find_visible(request, rx), actor=actors.of(request))
         return Response(status=204, headers={"Cache-Control": "no-store"})
 
 
@@ -137,7 +132,7 @@ class Original(APIView):
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         wanted = request.query_params.get("document", "1")
-        prescription = find(request, rx)
+        prescription = find_visible(request, rx)
         original = next((d for d in prescription.documents.all() if str(d.position) == wanted), None)
         if original is None:
             raise problems.not_found()
@@ -162,7 +157,7 @@ class WholeDocument(APIView):
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         a4 = whole_pdf.fit(request.query_params.get("fit"))
-        prescription = find(request, rx)
+        prescription = find_visible(request, rx)
         file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
         audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
         return delivery.document(file, rx=rx)

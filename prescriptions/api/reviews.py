@@ -18,9 +18,9 @@ from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import ReasonSerializer
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
-from prescriptions.infra import problems as answers
 from prescriptions.infra.problems import Problem
 from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus
+from prescriptions.models.finding import find
 from prescriptions.review import clarifications, decisions, order_lines, queue
 from prescriptions.review.payload import CHECKLIST, clean
 from prescriptions.review.publication import published
@@ -227,17 +227,12 @@ class OrderLines(APIView):
 def _find(request: Request, rx: str) -> Review:
     """The review, if this caller may see the prescription. Raises Problem: 404, 410."""
     messages = Prefetch("messages", ClarificationMessage.objects.order_by("at", "id"))
-    review = (
-        Review.objects.filter(prescription__in=visible(request), pk=rx)
+    rows = (
+        Review.objects.filter(prescription__in=visible(request))
         .select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason")
         .prefetch_related("prescription__order_lines", messages)
-        .first()
     )
-    if review is None:
-        raise answers.not_found()
-    if review.prescription.erased_at is not None:
-        raise answers.erased()
-    return review
+    return find(rows, pk=rx)
 
 
 def _answer(review: Review) -> Response:

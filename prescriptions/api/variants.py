@@ -14,12 +14,13 @@ from rest_framework.views import APIView
 
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import visible
-from prescriptions.api.prescriptions import find
+from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
 from prescriptions.audit import actors
 from prescriptions.infra import problems, storage
 from prescriptions.models import Page, Variant, VariantState
+from prescriptions.models.finding import find
 from prescriptions.variants import asking, delivery, links, redactions
 from prescriptions.variants.pictures import preset_of
 from transforms.request.presets import PRESETS
@@ -88,15 +89,8 @@ class Job(APIView):
         },
     )
     def get(self, request: Request, job: str) -> HttpResponse:
-        variant = (
-            Variant.objects.select_related("page__prescription")
-            .filter(pk=job, page__prescription__in=visible(request))
-            .first()
-        )
-        if variant is None:
-            raise problems.not_found()
-        if variant.page.prescription.erased_at is not None:
-            raise problems.erased()
+        rows = Variant.objects.select_related("page__prescription").filter(page__prescription__in=visible(request))
+        variant = find(rows, pk=job)
         if variant.state == VariantState.READY:
             return _to_variant(request, variant.page, Stored.parse(variant.stored), how="hit")
         problem = asking.failure(variant)
@@ -106,7 +100,7 @@ class Job(APIView):
 
 
 def _page(request: Request, rx: str, number: int) -> Page:
-    prescription = find(request, rx)
+    prescription = find_visible(request, rx)
     page = next((page for page in prescription.pages.all() if page.number == number), None)
     if page is None:
         raise problems.not_found()

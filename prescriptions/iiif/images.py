@@ -16,7 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 from prescriptions import audit
 from prescriptions.audit.actors import LINK
 from prescriptions.infra import problems, storage
-from prescriptions.models import Page, Prescription
+from prescriptions.models import Page
+from prescriptions.models.finding import find_page
 from prescriptions.variants import asking, delivery, links, redactions
 from prescriptions.variants.links import Link
 from transforms.keys import parse_page_identifier, variant_key
@@ -65,19 +66,6 @@ def open_page(token: str, identifier: str) -> tuple[Page, Link]:
     if links.are_cut(page.prescription):
         raise problems.forbidden_link()
     return page, link
-
-
-def find_page(rx: str, number: int) -> Page:
-    """Raises Problem: 404 unknown, 410 erased."""
-    try:
-        page = Page.objects.select_related("prescription", "document").get(prescription_id=rx, number=number)
-    except Page.DoesNotExist:
-        if Prescription.objects.filter(pk=rx, erased_at__isnull=False).exists():
-            raise problems.erased() from None
-        raise problems.not_found() from None
-    if page.prescription.erased_at is not None:
-        raise problems.erased()
-    return page
 
 
 @public_resource

@@ -10,6 +10,7 @@ from prescriptions.audit.actors import LINK
 from prescriptions.iiif.images import public_resource
 from prescriptions.infra import problems
 from prescriptions.models import Prescription
+from prescriptions.models.finding import find
 from prescriptions.variants import delivery, links
 from prescriptions.variants import whole_pdf as whole_document
 from prescriptions.variants.links import Link
@@ -26,11 +27,7 @@ def _opened(token: str, rx: str) -> tuple[Prescription, Link]:
     link = links.verify(token, rx)
     if link is None or link.scope == "r":
         raise problems.forbidden_link()
-    prescription = Prescription.objects.prefetch_related("pages", "documents").filter(pk=rx).first()
-    if prescription is None:
-        raise problems.not_found()
-    if prescription.erased_at is not None:
-        raise problems.erased()
+    prescription = find(Prescription.objects.prefetch_related("pages", "documents"), pk=rx)
     if links.are_cut(prescription):
         raise problems.forbidden_link()
     return prescription, link

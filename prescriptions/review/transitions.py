@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
-from prescriptions.infra.problems import Problem, erased, not_found
+from prescriptions.infra.problems import Problem, erased
 from prescriptions.models import Prescription, Review, ReviewStatus
+from prescriptions.models.finding import find
 from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RULES, Action, Rule, allowed
 
 # Above every priority that a person sets.
@@ -27,16 +28,8 @@ _UNDECIDED = {"outcome": "", "decided_at": None, "reviewer": None, "second_check
 
 def load(rx: str) -> Review:
     """The review with everything that a page about it shows. Raises Problem: 404, 410."""
-    review = (
-        Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason")
-        .filter(pk=rx)
-        .first()
-    )
-    if review is None:
-        raise not_found()
-    if review.prescription.erased_at is not None or review.status == ReviewStatus.ERASED:
-        raise erased()
-    return review
+    rows = Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason")
+    return find(rows, pk=rx)
 
 
 def transition(

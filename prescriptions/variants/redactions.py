@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
 from prescriptions.infra import storage
-from prescriptions.infra.problems import Problem, erased, not_found
+from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Redaction, Variant
+from prescriptions.models.finding import find_page
 from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box
@@ -36,11 +37,7 @@ def confirm(rx: str, number: int, boxes: Sequence[Sequence[int]], *, actor: Acto
     """
     if not actor.may("redact_page"):
         raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
-    page = Page.objects.select_related("prescription").filter(prescription_id=rx, number=number).first()
-    if page is None:
-        raise not_found()
-    if page.prescription.erased_at is not None:
-        raise erased()
+    page = find_page(rx, number)
     checked = _check(boxes, page)
     digest, now = digest_of(page, checked), timezone.now()
     with transaction.atomic():

@@ -1,0 +1,39 @@
+"""The one finder: what is unknown is 404 and what was erased is 410, whoever asks and by whatever address."""
+
+from typing import TypeVar
+
+from django.db.models import QuerySet
+
+from prescriptions.infra.problems import erased, not_found
+from prescriptions.models.review import Review
+from prescriptions.models.uploads import Page, Prescription
+from prescriptions.models.variants import Variant
+
+Row = TypeVar("Row", Prescription, Page, Review, Variant)
+
+
+def find(rows: QuerySet[Row], **wanted: object) -> Row:
+    """The row of `rows` that is wanted: those that the caller may see. Raises Problem 404, 410."""
+    row = rows.filter(**wanted).first()
+    if row is None:
+        raise not_found()
+    if _prescription_of(row).erased_at is not None:
+        raise erased()
+    return row
+
+
+def find_page(rx: str, number: int) -> Page:
+    """A page with its prescription and document at hand. Raises Problem 404, 410."""
+    pages = Page.objects.select_related("prescription", "document")
+    page = pages.filter(prescription=rx, number=number).first()
+    # An erasure takes the pages; then the prescription's tombstone has the answer.
+    if page is None or page.prescription.erased_at is not None:
+        find(Prescription.objects.all(), pk=rx)
+        raise not_found()
+    return page
+
+
+def _prescription_of(row: Prescription | Page | Review | Variant) -> Prescription:
+    if isinstance(row, Variant):
+        row = row.page
+    return row if isinstance(row, Prescription) else row.prescription
