@@ -58,17 +58,17 @@ class PageVariant(APIView):
         stored = _resolve(page, spec)
         row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
         if row is not None and storage.variant_exists(row.key):
-            asking.served(page, stored)
+            asking.count_hit(page, stored)
             return _to_variant(request, page, stored, how="hit")
         prefer = request.headers.get("Prefer", "")
         if "respond-async" in prefer:
-            outcome = asking.ask(page, stored)
+            outcome = asking.find_or_claim(page, stored)
             if outcome.how == "hit":
                 return _to_variant(request, page, stored, how="hit")
             return _accepted(request, outcome.variant)
         asked = _WAIT.search(prefer)
         started = time.perf_counter()
-        outcome = asking.obtain(
+        outcome = asking.get_variant(
             page, stored, wait=min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
         )
         return _to_variant(request, page, stored, how=outcome.how, started=started)
@@ -111,7 +111,7 @@ def _page(request: Request, rx: str, number: int) -> Page:
 def _resolve(page: Page, spec: str) -> Stored:
     if spec in PRESETS:
         return preset_of(page, spec)
-    return redactions.resolve(Spec.parse(spec), page, oversize=asking.oversize())
+    return redactions.resolve(Spec.parse(spec), page)
 
 
 def _to_variant(

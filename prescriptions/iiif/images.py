@@ -117,7 +117,7 @@ def image(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpR
     except storage.ObjectMissing:
         query = f"?{HOP}" if _hopped(request) else ""
         return delivery.redirect(307, f"/generate{path}{query}")
-    asking.served(page, stored)
+    asking.count_hit(page, stored)
     return answer
 
 
@@ -135,7 +135,7 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
         return delivery.redirect(303, path)
     started = time.perf_counter()
     hopped = _hopped(request)
-    outcome = asking.obtain(page, stored, wait=settings.RX_WAIT, believe=timedelta(0) if hopped else _JUST_MADE)
+    outcome = asking.get_variant(page, stored, wait=settings.RX_WAIT, trust_for=timedelta(0) if hopped else _JUST_MADE)
     if hopped or request.headers.get("X-Rx-Pipeline", PIPELINE) != PIPELINE:
         try:
             return _stream(request, page, stored, link, keep=False, how=outcome.how)
@@ -156,7 +156,7 @@ def resolve(page: Page, tail: str, link: Link) -> Stored:
     spec = Spec.parse(tail)
     if link.scope == "r" and spec.quality != "default" and not spec.quality.startswith("redacted"):
         raise problems.forbidden_link()
-    return redactions.resolve(spec, page, oversize=asking.oversize(), only_redacted=link.scope == "r")
+    return redactions.resolve(spec, page, only_redacted=link.scope == "r")
 
 
 def _hopped(request: HttpRequest) -> bool:

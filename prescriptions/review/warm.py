@@ -34,7 +34,7 @@ def warm(rx: str, *, following: str | None = None) -> int:
             continue
         known.add((page.pk, str(stored)))
         try:
-            asking.ask(page, stored)
+            asking.find_or_claim(page, stored)
         except (Problem, StorageUnavailable) as error:
             log.info("not warmed", extra={"reason": type(error).__name__})
             break  # busy or down: the reviewer's own request will say so

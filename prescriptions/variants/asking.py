@@ -1,6 +1,6 @@
-"""The heart: find a variant, or see to it that it is made once.
+"""The heart: find a variant, or see to it that it is made once. Read it from the top.
 
-Requests only ask and wait; workers make (rendering.py).
+Requests only ask and wait; workers make (making.py).
 """
 
 import time
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from threading import BoundedSemaphore
-from typing import Literal
+from typing import Concatenate, Literal, ParamSpec
 
 from django.conf import settings
 from django.db import connection
@@ -24,7 +24,6 @@ from prescriptions.variants.pictures import is_advertised
 from prescriptions.variants.waiting import Registration
 from transforms.errors import from_code
 from transforms.limits import LIMITS
-from transforms.request.size import Oversize
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
@@ -32,51 +31,75 @@ from transforms.version import PIPELINE
 _POLL_SECONDS = 1.0
 # How a request without a variant is counted, by its status; any other has failed.
 _ENDINGS = {410: "erased", 429: "refused", 503: "late"}
+_NO_TIME = timedelta(0)
 _waiters = BoundedSemaphore(settings.RX_MAX_WAITERS)
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A ready variant and how this request got it."""
+    """A variant and how this request came by it."""
 
     variant: Variant
     how: Literal["hit", "generated", "coalesced"]
 
 
-def oversize() -> Oversize:
-    """What `!w,h` larger than the page means here: "fit" (the specification) or "reject" (its validators)."""
-    return "reject" if settings.RX_IIIF_OVERSIZE == "reject" else "fit"
+def _counted(ask: Callable[Concatenate[Page, Stored, P], Outcome]) -> Callable[Concatenate[Page, Stored, P], Outcome]:
+    """Count how each request ends: hit, generated, coalesced, or why without a variant."""
+
+    @wraps(ask)
+    def counting(page: Page, stored: Stored, /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+        try:
+            outcome = ask(page, stored, *args, **kwargs)
+        except Exception as error:
+            _count(page, stored, _ENDINGS.get(error.status, "failed") if isinstance(error, Problem) else "failed")
+            raise
+        _count(page, stored, outcome.how)
+        return outcome
+
+    return counting
 
 
-def ask(page: Page, stored: Stored, *, believe: timedelta = timedelta(0)) -> Outcome:
-    """Find or claim-and-dispatch, without waiting. The variant may not be ready; failed ones raise their Problem.
+# --- What there is to ask for -----------------------------------------------------------------------------------------
+@_counted
+def get_variant(page: Page, stored: Stored, *, wait: float, trust_for: timedelta = _NO_TIME) -> Outcome:
+    """A ready variant, waited for up to `wait` seconds. Raises Problem: 409, 410, 422, 429, 503 (ask again).
 
-    A row that became ready no longer ago than `believe` is taken at its word; S3 is asked about every other.
+    A row that became ready within `trust_for` is believed; of any older one S3 is asked whether the object is there.
     """
-    return _counted(page, stored, lambda: _ask(page, stored, believe))
+    deadline = time.monotonic() + wait
+    outcome = _find_or_claim(page, stored, trust_for)
+    return outcome if outcome.how == "hit" else Outcome(_wait_for(outcome.variant, deadline), outcome.how)
 
 
-def _ask(page: Page, stored: Stored, believe: timedelta) -> Outcome:
+@_counted
+def find_or_claim(page: Page, stored: Stored) -> Outcome:
+    """The same without waiting: the variant is ready or being made. Raises Problem as `get_variant` does."""
+    return _find_or_claim(page, stored, _NO_TIME)
+
+
+def count_hit(page: Page, stored: Stored) -> None:
+    """For whoever found the object in S3 by themselves."""
+    _count(page, stored, "hit")
+
+
+def _count(page: Page, stored: Stored, outcome: str) -> None:
+    metrics.variant_asked(stored, page.size, turned=page.rotation, outcome=outcome)
+
+
+# --- Find it, or claim it ---------------------------------------------------------------------------------------------
+def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
     if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
-    won = False
     if variant is None:
         _refuse_overload(page, stored)
         variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored))
     else:
         variant.page = page
-        if variant.state == VariantState.READY:
-            if variant.ready_at is not None and timezone.now() - variant.ready_at < believe:
-                return Outcome(variant, "hit")
-            try:
-                storage.head_variant(variant.key)
-            except storage.ObjectMissing:
-                won = claims.take_over(variant, lost_object=True)
-            else:
-                return Outcome(variant, "hit")
-        elif variant.state != VariantState.FAILED:
-            won = claims.take_over(variant)
+        if _is_there(variant, trust_for):
+            return Outcome(variant, "hit")
+        won = _claim_again(variant)
     if won:
         dispatch(variant)
     else:
@@ -84,38 +107,50 @@ def _ask(page: Page, stored: Stored, believe: timedelta) -> Outcome:
     return Outcome(variant, "generated" if won else "coalesced")
 
 
-def obtain(page: Page, stored: Stored, *, wait: float, believe: timedelta = timedelta(0)) -> Outcome:
-    """A ready variant, waiting up to `wait` seconds for it. Raises Problem: 410, 422, 429, 503 (ask again)."""
-    deadline = time.monotonic() + wait
-
-    def obtained() -> Outcome:
-        outcome = _ask(page, stored, believe)
-        return outcome if outcome.how == "hit" else Outcome(_await(outcome.variant, deadline), outcome.how)
-
-    return _counted(page, stored, obtained)
-
-
-def served(page: Page, stored: Stored) -> None:
-    """Tell the numbers of a hit that needed none of this: S3 had the object."""
-    _count(page, stored, "hit")
-
-
-def _counted(page: Page, stored: Stored, ask: Callable[[], Outcome]) -> Outcome:
+def _is_there(variant: Variant, trust_for: timedelta) -> bool:
+    """Ready, and still in S3? Raises StorageUnavailable: an S3 that does not answer has lost nothing."""
+    if variant.state != VariantState.READY:
+        return False
+    if variant.ready_at is not None and timezone.now() - variant.ready_at < trust_for:
+        return True
     try:
-        outcome = ask()
-    except Exception as error:
-        _count(page, stored, _ENDINGS.get(error.status, "failed") if isinstance(error, Problem) else "failed")
-        raise
-    _count(page, stored, outcome.how)
-    return outcome
+        storage.head_variant(variant.key)
+    except storage.ObjectMissing:
+        return False
+    return True
 
 
-def _count(page: Page, stored: Stored, outcome: str) -> None:
-    metrics.variant_asked(stored, page.size, turned=page.rotation, outcome=outcome)
+def _claim_again(variant: Variant) -> bool:
+    """Claim what S3 has lost, or what nobody works on any more. What cannot be made stays as it is."""
+    if variant.state == VariantState.FAILED:
+        return False
+    return claims.take_over(variant, lost_object=variant.state == VariantState.READY)
+
+
+def _refuse_overload(page: Page, stored: Stored) -> None:
+    """Bounds on what strangers can make us compute and keep.
+
+    Presets and advertised tiles never count against a page.
+    """
+    if not is_advertised(page, stored):
+        made = Variant.objects.filter(page=page, advertised=False).count()
+        if made >= LIMITS.stored_variants:
+            raise Problem(
+                429,
+                "too-many-variants",
+                "Too many variants of this page",
+                f"A page has at most {LIMITS.stored_variants} stored variants. Use an advertised size (see info.json).",
+                retry_after=3600,
+            )
+    waiting = Variant.objects.filter(state__in=claims.OPEN, lane=claims.lane_of(page)).count()
+    if waiting >= settings.RX_QUEUE_LIMIT:
+        raise Problem(
+            429, "queue-full", "Too busy", "Too many variants are being made. Try again shortly.", retry_after=5
+        )
 
 
 def dispatch(variant: Variant) -> None:
-    """Hand a claim to the backend. If nobody can be told, the claim is released and the sweeper tries again."""
+    """Hand a claim to the backend. If it cannot be told, the claim is released and the sweep tries again."""
     try:
         backends.current().dispatch(variant.id, variant.owner, lane=variant.lane)
     except backends.BackendUnavailable:
@@ -123,11 +158,9 @@ def dispatch(variant: Variant) -> None:
         raise not_ready(retry_after=5) from None
 
 
-def _await(variant: Variant, deadline: float) -> Variant:
-    """Wait for somebody else's work.
-
-    The row is read before each wait, so a lost wake-up costs a second, not the answer.
-    """
+# --- Wait for whoever makes it ----------------------------------------------------------------------------------------
+def _wait_for(variant: Variant, deadline: float) -> Variant:
+    """The variant once it is ready. Waiters are bounded: each occupies a thread."""
     if not _waiters.acquire(blocking=False):
         raise not_ready(retry_after=5)
     started, ending = time.monotonic(), "without"
@@ -141,6 +174,7 @@ def _await(variant: Variant, deadline: float) -> Variant:
 
 
 def _watch(variant: Variant, deadline: float) -> Variant:
+    """Read the row before each wait, so that a lost wake-up costs a second, not the answer."""
     page = variant.page
     with Registration(variant.id) as registration:
         look = partial(Variant.objects.get, pk=variant.pk)
@@ -168,6 +202,7 @@ def _vanished(page: Page) -> Problem:
     return not_ready() if alive else erased()
 
 
+# --- What cannot be made ----------------------------------------------------------------------------------------------
 def failure(variant: Variant) -> Problem | None:
     """The public answer to a variant that is not going to be made; None while there is hope."""
     if variant.state not in (VariantState.FAILED, VariantState.DEAD):
@@ -184,25 +219,3 @@ def _raise_failure(variant: Variant) -> None:
     problem = failure(variant)
     if problem:
         raise problem
-
-
-def _refuse_overload(page: Page, stored: Stored) -> None:
-    """Bounds on what strangers can make us compute and keep.
-
-    Presets and advertised tiles never count against a page.
-    """
-    if not is_advertised(page, stored):
-        made = Variant.objects.filter(page=page, advertised=False).count()
-        if made >= LIMITS.stored_variants:
-            raise Problem(
-                429,
-                "too-many-variants",
-                "Too many variants of this page",
-                f"A page has at most {LIMITS.stored_variants} stored variants. Use an advertised size (see info.json).",
-                retry_after=3600,
-            )
-    waiting = Variant.objects.filter(state__in=claims.OPEN, lane=claims.lane_of(page)).count()
-    if waiting >= settings.RX_QUEUE_LIMIT:
-        raise Problem(
-            429, "queue-full", "Too busy", "Too many variants are being made. Try again shortly.", retry_after=5
-        )

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -67,12 +68,14 @@ def current_digest(page: Page) -> str | None:
     return Redaction.objects.filter(page=page, superseded_at=None).values_list("digest", flat=True).first()
 
 
-def resolve(spec: Spec, page: Page, *, oversize: Oversize, only_redacted: bool = False) -> Stored:
+def resolve(spec: Spec, page: Page, *, only_redacted: bool = False) -> Stored:
     """The stored form of a request, with `redacted` as the digest that counts.
 
     `only_redacted`: `default` means the redacted page, too (links of scope `r`). Raises SpecError, RedactionMissing
     (404: the clear page is no substitute), Problem 410 for the digest of an older redaction.
     """
+    # `!w,h` larger than the page: "fit" is what the specification says, "reject" what its validators want.
+    oversize: Oversize = "reject" if settings.RX_IIIF_OVERSIZE == "reject" else "fit"
     if only_redacted and spec.quality == "default":
         spec = replace(spec, quality="redacted")
     if not spec.quality.startswith("redacted"):

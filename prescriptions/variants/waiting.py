@@ -133,6 +133,6 @@ def _listen(waiting: _Waiting) -> None:
                     if message is not None:
                         waiting.set(message["data"].decode())
         except (redis.RedisError, OSError) as error:
-            # Waiters poll meanwhile; see variants.await_outcome.
+            # Meanwhile waiters look for themselves; see asking.py.
             log.info("not subscribed", extra={"reason": type(error).__name__})
             time.sleep(_RECONNECT_SECONDS)

@@ -63,7 +63,7 @@ def _made_ahead(pages: Sequence[Page]) -> Iterator[tuple[Page, Stored]]:
     for page, stored in wanted:
         while started < len(missing) and missing[started][0].number < page.number + _AHEAD:
             with _naming(missing[started][0]):
-                asking.ask(*missing[started])
+                asking.find_or_claim(*missing[started])
             started += 1
         yield page, stored
 
@@ -75,7 +75,7 @@ def _fetch(page: Page, stored: Stored, file: BinaryIO, deadline: float) -> int:
         return _append(key, file)
     except storage.ObjectMissing:
         with _naming(page):
-            asking.obtain(page, stored, wait=max(0.0, deadline - time.monotonic()))
+            asking.get_variant(page, stored, wait=max(0.0, deadline - time.monotonic()))
     try:
         return _append(key, file)
     except storage.ObjectMissing:

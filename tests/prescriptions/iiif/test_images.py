@@ -294,7 +294,7 @@ def test_storage_that_refuses_us_is_503_and_makes_nothing(row: Page, http: Clien
 @threads
 def test_a_pdf_is_an_attachment_that_viewers_can_open(page: Page, http: Client) -> None:
     tail = "full/300,400/0/default.pdf"
-    asking.obtain(page, Stored.parse(tail), wait=50)
+    asking.get_variant(page, Stored.parse(tail), wait=50)
 
     response = http.get(address(page, tail))
 

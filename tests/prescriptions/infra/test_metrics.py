@@ -20,7 +20,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import Page, Review, ReviewStatus, Variant, VariantState
 from prescriptions.ops import scrape
-from prescriptions.variants import asking
+from prescriptions.variants import asking, claims
 from prescriptions.variants.pictures import preset_of
 from tests.conftest import PROJECT
 from tests.prescriptions.conftest import claim, row  # noqa: F401
@@ -192,15 +192,15 @@ def test_a_request_without_a_variant_is_counted_by_why(
     status: int,
     outcome: str,
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise Problem(status, "x", "X")
 
-    monkeypatch.setattr(asking, "_ask", refuse)
+    monkeypatch.setattr(claims, "insert", refuse)
     stored = preset_of(row, "card")
     before = counter(definitions.REQUESTS, outcome, "card", "webp")
 
     with pytest.raises(Problem):
-        asking.ask(row, stored)
+        asking.find_or_claim(row, stored)
 
     # a page of 300 x 400 is smaller than `card`, which is then what `preview` and `review` are, too
     assert counter(definitions.REQUESTS, outcome, "card", "webp") == before + 1

@@ -1,5 +1,7 @@
 """Finding a variant or seeing to it that it is made once."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import BoundedSemaphore
@@ -12,7 +14,7 @@ from pytest_django import Settings
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Prescription, Variant
-from prescriptions.variants import asking, claims
+from prescriptions.variants import asking, claims, waiting
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import claim, objects
 from transforms.limits import LIMITS
@@ -26,13 +28,13 @@ ODD = Stored.parse("full/33,44/90/gray.png")
 
 def refusal(page: Page, stored: Stored = SMALL, wait: float = 0) -> Problem:
     with pytest.raises(Problem) as refused:
-        asking.obtain(page, stored, wait=wait)
+        asking.get_variant(page, stored, wait=wait)
     return refused.value
 
 
 def test_a_miss_is_generated_and_then_a_hit(page: Page) -> None:
-    first = asking.obtain(page, SMALL, wait=50)
-    second = asking.obtain(page, SMALL, wait=0)
+    first = asking.get_variant(page, SMALL, wait=50)
+    second = asking.get_variant(page, SMALL, wait=0)
 
     assert (first.how, second.how) == ("generated", "hit")
     assert first.variant.pk == second.variant.pk
@@ -43,7 +45,7 @@ def test_a_miss_is_generated_and_then_a_hit(page: Page) -> None:
 def test_twelve_at_once_make_one(page: Page, servers: Stack) -> None:
     def one(_: int) -> str:
         try:
-            return asking.obtain(page, SMALL, wait=50).how
+            return asking.get_variant(page, SMALL, wait=50).how
         finally:
             connection.close()
 
@@ -56,10 +58,10 @@ def test_twelve_at_once_make_one(page: Page, servers: Stack) -> None:
 
 
 def test_an_object_that_went_missing_is_made_again(page: Page) -> None:
-    made = asking.obtain(page, SMALL, wait=50).variant
+    made = asking.get_variant(page, SMALL, wait=50).variant
     storage.delete_variant(made.key)
 
-    again = asking.obtain(page, SMALL, wait=50)
+    again = asking.get_variant(page, SMALL, wait=50)
 
     assert (again.how, again.variant.pk, again.variant.attempts) == ("generated", made.pk, 1)
     assert storage.variant_exists(made.key)
@@ -69,7 +71,7 @@ def test_storage_that_does_not_answer_is_not_a_lost_object(row: Page, no_s3: Non
     claim(row, str(SMALL), state="ready", etag='"1"', ready_at=timezone.now())
 
     with pytest.raises(storage.StorageUnavailable):
-        asking.ask(row, SMALL)
+        asking.find_or_claim(row, SMALL)
 
     assert Variant.objects.get().state == "ready"
 
@@ -115,13 +117,19 @@ def test_the_third_death_is_told_to_who_asks_next(row: Page) -> None:
 
 def test_a_waiter_of_something_erased_is_told(row: Page) -> None:
     variant = claim(row, str(SMALL))
-    outcome = asking.ask(row, SMALL)
-    Prescription.objects.all().delete()
 
-    with pytest.raises(Problem) as refused:
-        asking._await(outcome.variant, deadline=0)
+    def erase() -> None:
+        time.sleep(0.3)
+        Prescription.objects.all().delete()
+        connection.close()
+        waiting.publish(variant.pk)
 
-    assert (refused.value.status, variant.pk) == (410, outcome.variant.pk)
+    thread = threading.Thread(target=erase)
+    thread.start()
+    problem = refusal(row, wait=50)
+    thread.join()
+
+    assert (problem.status, problem.code) == (410, "erased")
 
 
 def test_waiters_are_bounded(row: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,11 +170,11 @@ def test_the_201st_variant_of_a_page_is_refused(page: Page, servers: Stack) -> N
 def test_presets_never_count_against_the_quota(page: Page) -> None:
     fill_quota(page)
 
-    assert asking.obtain(page, preset("thumb", page.size), wait=50).how == "generated"
+    assert asking.get_variant(page, preset("thumb", page.size), wait=50).how == "generated"
 
 
 def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settings: Settings) -> None:
-    made = asking.obtain(page, SMALL, wait=50).variant
+    made = asking.get_variant(page, SMALL, wait=50).variant
     settings.RX_QUEUE_LIMIT = 1
     claim(page, "full/10,10/0/default.png")
 
@@ -174,7 +182,7 @@ def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settin
 
     assert (problem.status, problem.code, problem.retry_after) == (429, "queue-full", 5)
     assert Variant.objects.count() == 2
-    assert asking.obtain(page, SMALL, wait=0).variant.pk == made.pk
+    assert asking.get_variant(page, SMALL, wait=0).variant.pk == made.pk
 
 
 def test_a_backend_that_cannot_be_told_costs_no_attempt(row: Page, settings: Settings) -> None:

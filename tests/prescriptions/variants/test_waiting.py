@@ -105,7 +105,7 @@ def test_a_waiter_is_woken_without_polling(page: Page, monkeypatch: pytest.Monke
     monkeypatch.setattr(asking, "_POLL_SECONDS", 600.0)
 
     # then only a wake-up can end this in time
-    assert asking.obtain(page, Stored.parse(SMALL), wait=600).how == "generated"
+    assert asking.get_variant(page, Stored.parse(SMALL), wait=600).how == "generated"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -120,7 +120,7 @@ def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, mon
 
     thread = threading.Thread(target=finish_silently)
     thread.start()
-    outcome = asking.obtain(row, Stored.parse(SMALL), wait=50)
+    outcome = asking.get_variant(row, Stored.parse(SMALL), wait=50)
     thread.join()
 
     assert (outcome.how, outcome.variant.state) == ("coalesced", "ready")
@@ -128,7 +128,7 @@ def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, mon
 
 @pytest.mark.django_db(transaction=True)
 def test_without_redis_a_miss_is_made_all_the_same(page: Page, no_redis: None) -> None:
-    assert asking.obtain(page, Stored.parse(SMALL), wait=50).how == "generated"
+    assert asking.get_variant(page, Stored.parse(SMALL), wait=50).how == "generated"
 
 
 def test_publishing_without_redis_raises_nothing(no_redis: None) -> None:
