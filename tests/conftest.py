@@ -121,8 +121,7 @@ def servers(stack: Stack) -> Stack:
     from django.conf import settings
     from django.core.files.storage import storages
 
-    from prescriptions.infra import storage
-    from prescriptions.infra.breaker import Breaker
+    from prescriptions.infra import per_process
 
     env = stack.env_for("web")
     for name in (
@@ -148,7 +147,7 @@ def servers(stack: Stack) -> Stack:
         )
     storages._storages.clear()
     # A test before this one may have asked an S3 that was not there, and learnt from it.
-    storage._client, storage._breaker = None, Breaker(service="s3")
+    per_process.forget()
     return stack
 
 

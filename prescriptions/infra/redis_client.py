@@ -1,31 +1,27 @@
-"""The workers' sign of life in Redis: renewed by each worker's main process, gone half a minute after the last one."""
+"""Redis: the process's connection, and the workers' sign of life in it, gone half a minute after the last worker."""
 
-import os
 import threading
 import time
 
 import redis
 from django.conf import settings
 
-_KEY = "rx:worker"
+from prescriptions.infra.per_process import per_process
+
+WORKER_KEY = "rx:worker"
 _SECONDS = 30
 
-_made: tuple[int, redis.Redis] | None = None
 
-
+@per_process
 def connection() -> redis.Redis:
-    """One connection pool per process with time-outs fit for a health check."""
-    global _made
-    if _made is None or _made[0] != os.getpid():
-        made = redis.Redis.from_url(settings.RX_REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
-        _made = (os.getpid(), made)
-    return _made[1]
+    """The process's pool of connections, with time-outs short enough for a health check."""
+    return redis.Redis.from_url(settings.RX_REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
 
 
 def beat() -> None:
     """A worker is there. Never raises: a worker without Redis has other worries."""
     try:
-        connection().set(_KEY, "1", ex=_SECONDS)
+        connection().set(WORKER_KEY, "1", ex=_SECONDS)
     except redis.RedisError:
         return
 
@@ -43,4 +39,4 @@ def keep_beating() -> None:
 
 def seen() -> bool:
     """Has a worker reported within the last half minute? Raises redis.RedisError."""
-    return bool(connection().exists(_KEY))
+    return bool(connection().exists(WORKER_KEY))

@@ -7,8 +7,6 @@ may see what.
 import base64
 import contextlib
 import hashlib
-import os
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from django.core.files.storage import storages
 
 from prescriptions.infra import metrics
 from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.per_process import per_process
 from transforms.objects import NewObject, ObjectStore, PreconditionFailed, Put, PutConflict, StoredObject, put_once
 
 # Part of this module for whoever calls it.
@@ -35,35 +34,29 @@ if TYPE_CHECKING:
 _CHUNK = 256 * 1024
 
 
-_lock = threading.Lock()
-_client: "tuple[int, S3Client] | None" = None
-
-
+@per_process
 def client() -> "S3Client":
-    """The process's S3 client. Made again after a fork: connections must not be shared between processes."""
-    global _client
-    if _client is None or _client[0] != os.getpid():
-        with _lock:
-            if _client is None or _client[0] != os.getpid():
-                made = boto3.session.Session().client(
-                    "s3",
-                    endpoint_url=settings.RX_S3_ENDPOINT or None,
-                    region_name=settings.RX_S3_REGION,
-                    aws_access_key_id=settings.RX_S3_ACCESS_KEY or None,
-                    aws_secret_access_key=settings.RX_S3_SECRET_KEY or None,
-                    config=settings.RX_S3_CLIENT_CONFIG,
-                )
-                _client = (os.getpid(), made)
-    return _client[1]
+    """The process's S3 client, with a pool of connections."""
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=settings.RX_S3_ENDPOINT or None,
+        region_name=settings.RX_S3_REGION,
+        aws_access_key_id=settings.RX_S3_ACCESS_KEY or None,
+        aws_secret_access_key=settings.RX_S3_SECRET_KEY or None,
+        config=settings.RX_S3_CLIENT_CONFIG,
+    )
 
 
-_breaker = Breaker(service="s3")
+@per_process
+def breaker() -> Breaker:
+    """What this process has learnt of S3's troubles."""
+    return Breaker(service="s3")
 
 
 @contextlib.contextmanager
 def _sorted_errors(operation: str, key: str) -> Iterator[None]:
     """Errors of one S3 call: missing, refused condition (raised as ClientError), unavailable; told to the breaker."""
-    if _breaker.refuses():
+    if breaker().refuses():
         reason = f"{operation}: the breaker is open"
         raise StorageUnavailable(reason)
     started, failed = time.perf_counter(), True
@@ -84,7 +77,7 @@ def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        (_breaker.failed if status >= 500 else _breaker.worked)()
+        (breaker().failed if status >= 500 else breaker().worked)()
         code = error.response.get("Error", {}).get("Code", "")
         # A bucket that is not there is a broken installation; it says nothing about its objects.
         if status == 404 and code != "NoSuchBucket":
@@ -94,10 +87,10 @@ def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
         reason = f"{operation}: {status} {code}"
         raise StorageUnavailable(reason) from None
     except (BotoCoreError, HTTPClientError) as error:
-        _breaker.failed()
+        breaker().failed()
         reason = f"{operation}: {type(error).__name__}"
         raise StorageUnavailable(reason) from None
-    _breaker.worked()
+    breaker().worked()
 
 
 def _call(operation: str, **parameters: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
 
 import redis
 from django.conf import settings
@@ -10,10 +12,23 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from prescriptions.infra import redis_client, storage
+from prescriptions.infra.per_process import per_process
 
 # Probes come every few seconds from several places; what they cost must not add up.
 _KEEP_SECONDS = 1.0
-_last: tuple[float, dict[str, str]] | None = None
+
+
+@dataclass(slots=True)
+class _Last:
+    """What the last look found: when (seconds of the monotonic clock), and what was missing."""
+
+    at: float = -inf
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+@per_process
+def _last() -> _Last:
+    return _Last()
 
 
 @require_safe
@@ -36,9 +51,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _missing() -> dict[str, str]:
-    global _last
-    if _last is not None and time.monotonic() - _last[0] < _KEEP_SECONDS:
-        return _last[1]
+    last = _last()
+    if time.monotonic() - last.at < _KEEP_SECONDS:
+        return last.missing
     missing = {}
     for name, check in _CHECKS.items():
         try:
@@ -47,7 +62,7 @@ def _missing() -> dict[str, str]:
             problem = type(error).__name__
         if problem:
             missing[name] = problem
-    _last = (time.monotonic(), missing)
+    last.at, last.missing = time.monotonic(), missing
     return missing
 
 

@@ -29,12 +29,12 @@ class _Collector:
 def text() -> bytes:
     """In Prometheus' text format. Raises DatabaseError."""
     registry = CollectorRegistry()
-    registry.register(_Collector(_counted))
-    registry.register(_Collector(_database))
+    registry.register(_Collector(counted))
+    registry.register(_Collector(database))
     return generate_latest(registry)
 
 
-def _counted() -> Iterator[Metric]:
+def counted() -> Iterator[Metric]:
     everybody: Any = REGISTRY
     if DIRECTORY is not None:
         everybody = MultiProcessCollector(None, str(DIRECTORY))  # type: ignore[no-untyped-call]
@@ -49,7 +49,7 @@ def _breakers(until: Metric) -> Metric:
     return shown
 
 
-def _database() -> Iterator[Metric]:
+def database() -> Iterator[Metric]:
     now = timezone.now()
     yield _open_variants()
     yield _dead_variants()

@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
+from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import backends, claims, links
@@ -32,7 +33,6 @@ _POLL_SECONDS = 1.0
 # How a request without a variant is counted, by its status; any other has failed.
 _ENDINGS = {410: "erased", 429: "refused", 503: "late"}
 _NO_TIME = timedelta(0)
-_waiters = BoundedSemaphore(settings.RX_MAX_WAITERS)
 P = ParamSpec("P")
 
 
@@ -161,16 +161,22 @@ def dispatch(variant: Variant) -> None:
 # --- Wait for whoever makes it ----------------------------------------------------------------------------------------
 def _wait_for(variant: Variant, deadline: float) -> Variant:
     """The variant once it is ready. Waiters are bounded: each occupies a thread."""
-    if not _waiters.acquire(blocking=False):
+    room = _room_for_waiters()
+    if not room.acquire(blocking=False):
         raise not_ready(retry_after=5)
     started, ending = time.monotonic(), "without"
     try:
         variant = _watch(variant, deadline)
         ending = "ready"
     finally:
-        _waiters.release()
+        room.release()
         metrics.variant_awaited(time.monotonic() - started, outcome=ending)
     return variant
+
+
+@per_process
+def _room_for_waiters() -> BoundedSemaphore:
+    return BoundedSemaphore(settings.RX_MAX_WAITERS)
 
 
 def _watch(variant: Variant, deadline: float) -> Variant:

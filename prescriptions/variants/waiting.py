@@ -4,7 +4,6 @@ One subscriber thread per process and one Signal per variant. Nothing here reads
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,10 +13,12 @@ import redis
 from django.conf import settings
 
 from prescriptions.infra import redis_client
+from prescriptions.infra.per_process import per_process
 
 log = logging.getLogger("rx.wakeups")
 
 CHANNEL = "rx:variants"
+LISTENER = "wakeups"  # the thread's name
 _RECONNECT_SECONDS = 1.0
 T = TypeVar("T")
 
@@ -47,7 +48,6 @@ class _Waiting:
     """Signals of the variants that somebody in this process waits for."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self.lock = threading.Lock()
         self.signals: dict[str, _Signal] = {}
         self.listener: threading.Thread | None = None
@@ -59,14 +59,17 @@ class _Waiting:
             signal.set()
 
 
-_waiting = _Waiting()
-
-
+@per_process
 def _here() -> _Waiting:
-    global _waiting
-    if _waiting.pid != os.getpid():  # threads do not survive a fork
-        _waiting = _Waiting()
-    return _waiting
+    """This process's own: a thread does not survive a fork."""
+    return _Waiting()
+
+
+def waited_for() -> frozenset[str]:
+    """Ids of the variants that somebody in this process waits for."""
+    waiting = _here()
+    with waiting.lock:
+        return frozenset(waiting.signals)
 
 
 class Registration:
@@ -74,24 +77,24 @@ class Registration:
 
     def __init__(self, variant_id: str) -> None:
         self.variant_id = variant_id
+        self._waiting = _here()
 
     def __enter__(self) -> "Registration":
-        waiting = _here()
+        waiting = self._waiting
         with waiting.lock:
             self._signal = waiting.signals.setdefault(self.variant_id, _Signal())
             self._signal.waiters += 1
             self._seen = self._signal.wakes
             if waiting.listener is None or not waiting.listener.is_alive():
-                waiting.listener = threading.Thread(target=_listen, args=(waiting,), name="wakeups", daemon=True)
+                waiting.listener = threading.Thread(target=_listen, args=(waiting,), name=LISTENER, daemon=True)
                 waiting.listener.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        waiting = _here()
-        with waiting.lock:
+        with self._waiting.lock:
             self._signal.waiters -= 1
             if not self._signal.waiters:
-                del waiting.signals[self.variant_id]
+                del self._waiting.signals[self.variant_id]
 
     def wait(self, seconds: float) -> bool:
         """Return when woken (True) or after `seconds`. What has happened only the row can tell."""

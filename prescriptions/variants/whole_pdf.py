@@ -12,6 +12,7 @@ from threading import BoundedSemaphore
 from typing import BinaryIO, Final
 
 from prescriptions.infra import storage
+from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import asking
@@ -24,7 +25,7 @@ from transforms.version import PIPELINE
 
 PRESET: Final = "print"
 _AHEAD: Final = 4  # pages in the making at once: enough for the workers, few enough to leave the queue to others
-_AT_ONCE: Final = BoundedSemaphore(2)  # each may hold its pages and their document in memory
+_AT_ONCE: Final = 2  # documents in the making: each may hold its pages and itself in memory
 
 
 def fit(text: str | None) -> bool:
@@ -105,12 +106,18 @@ def _naming(page: Page) -> Iterator[None]:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not _AT_ONCE.acquire(blocking=False):
+    room = _room()
+    if not room.acquire(blocking=False):
         raise not_ready(retry_after=5)
     try:
         yield
     finally:
-        _AT_ONCE.release()
+        room.release()
+
+
+@per_process
+def _room() -> BoundedSemaphore:
+    return BoundedSemaphore(_AT_ONCE)
 
 
 @contextmanager

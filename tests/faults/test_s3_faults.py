@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from prescriptions.infra import storage
+from prescriptions.infra import per_process, storage
 from prescriptions.infra.breaker import Breaker
 from prescriptions.models import Page, Variant, new_identifier
 from prescriptions.variants import claims, links, making
@@ -38,9 +38,9 @@ def proxy(servers: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     """Everything that this process asks of S3 goes through it. The SDK waits its jitter in hundredths."""
     delay = standard.ExponentialBackoff.delay_amount
     monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *a: delay(*a) / 100)
-    monkeypatch.setattr(storage, "_client", None)
-    monkeypatch.setattr(storage, "_breaker", Breaker(failures=1000))
-    with FaultProxy(settings.RX_S3_ENDPOINT.removeprefix("http://")) as running:
+    patient = Breaker(failures=1000)
+    monkeypatch.setattr(storage, "breaker", lambda: patient)
+    with per_process.anew(), FaultProxy(settings.RX_S3_ENDPOINT.removeprefix("http://")) as running:
         settings.RX_S3_ENDPOINT = running.url
         settings.RX_S3_CLIENT_CONFIG = settings.RX_S3_CLIENT_CONFIG.merge(Config(read_timeout=READ_SECONDS))
         changed = deepcopy(settings.STORAGES)
@@ -157,7 +157,8 @@ def test_the_breaker_opens_and_closes(
 ) -> None:
     # given a service that fails five calls in a row
     key = f"{new_identifier()}/a"
-    monkeypatch.setattr(storage, "_breaker", Breaker(open_for=0.5))
+    quick = Breaker(open_for=0.5)
+    monkeypatch.setattr(storage, "breaker", lambda: quick)
     proxy.faults = [Fault(Kind.STATUS)]
     for _ in range(5):
         with pytest.raises(storage.StorageUnavailable, match="503"):

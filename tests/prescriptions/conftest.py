@@ -6,7 +6,6 @@ S3 and Redis are the running stack's; the database is this process's.
 import io
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,12 +16,10 @@ from PIL import Image
 from pytest_django import Settings
 
 from prescriptions.api import authentication
-from prescriptions.infra import redis_client, storage
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra import per_process
 from prescriptions.intake import accepting
 from prescriptions.models import Document, Page, Prescription, Variant
-from prescriptions.ops import health
-from prescriptions.variants import claims, waiting
+from prescriptions.variants import claims
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.customer import customer, link, originals  # noqa: F401
 from tests.prescriptions.staff import make, seeded, staff  # noqa: F401
@@ -116,33 +113,11 @@ def assert_problem(response: Any, status: int, code: str | None = None) -> dict[
     return body
 
 
-def _forget_connections() -> None:
-    storage._client = None
-    redis_client._made = None
-    waiting._waiting = waiting._Waiting()
-    health._last = None
-
-
-_clients: dict[str, Any] = {}
-
-
-@contextmanager
-def another_client(name: str) -> Iterator[None]:
-    """An S3 client made of the settings as they are now; made once for each name, which saves seconds."""
-    before, breaker = storage._client, storage._breaker
-    _forget_connections()
-    storage._client, storage._breaker = _clients.get(name), Breaker()
-    yield
-    _clients[name] = storage._client
-    _forget_connections()
-    storage._client, storage._breaker = before, breaker
-
-
 @pytest.fixture
 def no_redis(servers: Stack, settings: Settings) -> Iterator[None]:
     """Redis has gone away: its address refuses connections."""
     settings.RX_REDIS_URL = f"redis://{CLOSED}/0"
-    with another_client("usual"):
+    with per_process.anew():
         yield
 
 
@@ -152,7 +127,7 @@ def no_s3(servers: Stack, settings: Settings) -> Iterator[None]:
     once = Config(retries={"mode": "standard", "total_max_attempts": 1})
     settings.RX_S3_CLIENT_CONFIG = settings.RX_S3_CLIENT_CONFIG.merge(once)
     settings.RX_S3_ENDPOINT = f"http://{CLOSED}"
-    with another_client("closed port"):
+    with per_process.anew():
         yield
 
 
@@ -160,7 +135,7 @@ def no_s3(servers: Stack, settings: Settings) -> Iterator[None]:
 def wrong_secret(servers: Stack, settings: Settings) -> Iterator[None]:
     """S3 refuses this process: 403."""
     settings.RX_S3_SECRET_KEY = "not-the-secret"
-    with another_client("wrong secret"):
+    with per_process.anew():
         yield
 
 

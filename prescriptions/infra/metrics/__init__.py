@@ -13,6 +13,7 @@ from typing import Any, Final, ParamSpec
 from django.conf import settings
 
 from prescriptions.infra.metrics import definitions
+from prescriptions.infra.per_process import per_process
 from transforms.errors import ALL
 from transforms.geometry import Size
 from transforms.request.presets import PRESETS, preset
@@ -32,21 +33,23 @@ CODES: Final = frozenset({kind.code for kind in ALL}) | {
 REFUSALS: Final = CODES | {"idempotency-key-reused", "in-progress", "invalid", "too-many-files"}
 
 P = ParamSpec("P")
-_told = False
 
 
 def _never_raises(record: Callable[P, None]) -> Callable[P, None]:
     @wraps(record)
     def recording(*args: P.args, **kwargs: P.kwargs) -> None:
-        global _told
         try:
             record(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - see above
-            if not _told:
-                _told = True
-                log.warning("not counted", extra={"reason": type(error).__name__})
+            _complain(type(error).__name__)
 
     return recording
+
+
+@per_process
+def _complain(reason: str) -> None:
+    """Once for each reason: it would be said with every request."""
+    log.warning("not counted", extra={"reason": reason})
 
 
 @_never_raises

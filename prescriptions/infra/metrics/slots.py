@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from prescriptions.infra.per_process import per_process
+
 _MOST: Final = 1000
 # What each kind of file starts with; there is room for several times all the labels that there are.
 _KINDS: Final = ("counter", "histogram", "gauge_max", "gauge_min")
@@ -19,25 +21,20 @@ class NoSlot(Exception):
     """This process counts nothing: the directory is missing, full, or has too many processes."""
 
 
-_pid = 0
-_lock = -1
-_name = ""
+_held: list[int] = []  # file descriptors of locks
 
 
 def name(directory: Path) -> str:
     """The slot of this process, taken at its first call; a fork takes one of its own. Raises NoSlot."""
-    global _pid, _lock, _name
-    if _pid != os.getpid():
-        if _lock >= 0:
-            os.close(_lock)  # the parent's, who keeps it
-        _pid, _lock, _name = os.getpid(), -1, ""
-        _lock, _name = _take(directory)
-    if not _name:
+    taken = _take(directory)
+    if not taken:
         raise NoSlot
-    return _name
+    return taken
 
 
-def _take(directory: Path) -> tuple[int, str]:
+@per_process
+def _take(directory: Path) -> str:
+    """Empty where there is none. Tried once: nobody opens a thousand files each time that something is not counted."""
     try:
         for number in range(_MOST):
             lock = os.open(directory / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -46,12 +43,13 @@ def _take(directory: Path) -> tuple[int, str]:
             except BlockingIOError:
                 os.close(lock)
                 continue
+            _held.append(lock)
             for kind in _KINDS:
                 _reserve(directory / f"{kind}_{number}.db")
-            return lock, str(number)
-    except OSError as error:
-        raise NoSlot(type(error).__name__) from error
-    raise NoSlot("too many processes")
+            return str(number)
+    except OSError:
+        return ""
+    return ""
 
 
 def _reserve(path: Path) -> None:
@@ -62,3 +60,13 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(file, 0, _BYTES)
     finally:
         os.close(file)
+
+
+def _leave_to_parent() -> None:
+    """In a fork: as long as this process has the file open, too, the slot would outlive the parent."""
+    for lock in _held:
+        os.close(lock)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -3,12 +3,12 @@
 RX_FALLBACK_BACKEND takes over what the first one could not do for trouble of its own.
 """
 
-import os
-from functools import lru_cache
 from typing import Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+from prescriptions.infra.per_process import per_process
 
 SHORT_NAMES = {
     "celery": "prescriptions.variants.backends.celery_queue.CeleryBackend",
@@ -33,12 +33,8 @@ def current() -> Backend:
     return named(settings.RX_BACKEND)
 
 
+@per_process
 def named(name: str) -> Backend:
     """A backend by short name or dotted path, one per process. Raises ImportError."""
-    return _load(name, os.getpid())
-
-
-@lru_cache(maxsize=8)
-def _load(name: str, _pid: int) -> Backend:
     backend: Backend = import_string(SHORT_NAMES.get(name, name))()
     return backend

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from prescriptions.infra import metrics
+from prescriptions.infra import metrics, per_process
 from prescriptions.infra.breaker import Breaker
 from prescriptions.infra.metrics import definitions
 from prescriptions.infra.problems import Problem
@@ -69,7 +69,7 @@ def run(directory: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 SHOW = """
 from prescriptions.ops import scrape
-print(*(int(s.value) for m in scrape._counted() for s in m.samples))
+print(*(int(s.value) for m in scrape.counted() for s in m.samples))
 """
 
 
@@ -116,9 +116,8 @@ def test_what_cannot_be_counted_harms_nobody(monkeypatch: pytest.MonkeyPatch, ca
 
     for name in ("HTTP", "REQUESTS", "WAIT", "QUEUE", "GENERATION", "FAILURES", "S3", "UPLOADS", "BREAKER", "RENDERER"):
         monkeypatch.setattr(definitions, name, Broken())
-    monkeypatch.setattr(metrics, "_told", False)
 
-    with caplog.at_level(logging.WARNING), metrics.upload("api"):
+    with per_process.anew(), caplog.at_level(logging.WARNING), metrics.upload("api"):
         metrics.http_answered(200)
         metrics.variant_asked(preset("thumb", PAGE), PAGE, turned=0, outcome="hit")
         metrics.variant_awaited(1, outcome="ready")
@@ -129,7 +128,11 @@ def test_what_cannot_be_counted_harms_nobody(monkeypatch: pytest.MonkeyPatch, ca
         metrics.breaker("s3", open_for=1)
         metrics.renderer({"seccomp": True})
 
-    assert [record.message for record in caplog.records] == ["not counted"]
+    # and each kind of trouble is told once
+    assert [(record.message, record.__dict__["reason"]) for record in caplog.records] == [
+        ("not counted", "RuntimeError"),
+        ("not counted", "SpecError"),
+    ]
 
 
 # --- Words --------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def counted() -> dict[str, set[str]]:
 
 def read() -> dict[str, set[str]]:
     """Those of the database, whose rows are always shown."""
-    return {family.name: set(family.samples[0].labels) for family in scrape._database()}
+    return {family.name: set(family.samples[0].labels) for family in scrape.database()}
 
 
 @pytest.mark.django_db

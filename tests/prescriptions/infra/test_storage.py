@@ -10,10 +10,10 @@ from copy import deepcopy
 import pytest
 from pytest_django import Settings
 
-from prescriptions.infra import storage
+from prescriptions.infra import per_process, storage
 from prescriptions.models import new_identifier
 from rxproject.local.stack.stack import Stack
-from tests.prescriptions.conftest import CLOSED, another_client, objects
+from tests.prescriptions.conftest import CLOSED, objects
 from transforms.objects import NewObject
 
 pytestmark = pytest.mark.usefixtures("servers")
@@ -82,7 +82,7 @@ def test_a_refusal_is_never_a_missing_object(call: Callable[[str], object], key:
 def bootstrap(servers: Stack, settings: Settings) -> Iterator[None]:
     """Rights to everything: who may not list buckets gets 403 for one that does not exist."""
     settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers._environments.keys.s3["bootstrap"]
-    with another_client("bootstrap"):
+    with per_process.anew():
         yield
 
 
@@ -167,13 +167,3 @@ def test_deleting_everything_takes_all_versions_and_nothing_else(servers: Stack)
     assert objects(servers, "rx-originals", rx) == []
     assert len(objects(servers, "rx-originals", neighbour)) == 1
     assert storage.delete_everything("rx-originals", f"{rx}/") == 0
-
-
-def test_a_fork_gets_a_client_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    with another_client("a parent's"):
-        mine = storage.client()
-        assert storage.client() is mine
-
-        monkeypatch.setattr("os.getpid", lambda: 1)
-
-        assert storage.client() is not mine

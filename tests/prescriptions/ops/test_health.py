@@ -7,17 +7,15 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
-from prescriptions.infra import redis_client
-from prescriptions.ops import health
+from prescriptions.infra import per_process, redis_client
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    health._last = None
-    yield
-    health._last = None
+    with per_process.anew():
+        yield
 
 
 def missing(http: Client) -> set[str]:
@@ -56,7 +54,7 @@ def test_the_database_is_named(http: Client) -> None:
 
 def test_a_missing_worker_is_named(http: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RX_BACKEND = "celery"
-    monkeypatch.setattr(redis_client, "_KEY", "rx:nobody-beats-here")
+    monkeypatch.setattr(redis_client, "WORKER_KEY", "rx:nobody-beats-here")
 
     assert missing(http) == {"worker"}
 

@@ -2,16 +2,16 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import BoundedSemaphore
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from prescriptions.infra import storage
+from prescriptions.infra import per_process, storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import asking, claims, waiting
@@ -132,20 +132,40 @@ def test_a_waiter_of_something_erased_is_told(row: Page) -> None:
     assert (problem.status, problem.code) == (410, "erased")
 
 
-def test_waiters_are_bounded(row: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def room_for_one(settings: Settings) -> Iterator[None]:
+    settings.RX_MAX_WAITERS = 1
+    with per_process.anew():
+        yield
+
+
+def test_waiters_are_bounded(row: Page, room_for_one: None, wait_until: Callable[..., None]) -> None:
+    # given somebody who waits, as many as there may be
+    taken = claim(row, str(SMALL))
+
+    def wait() -> int:
+        try:
+            return refusal(row, wait=50).status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(wait)
+        wait_until(lambda: waiting.waited_for() == {taken.pk})
+
+        # when one more would have to wait
+        problem = refusal(row, wait=50)
+
+        # then they are sent away, and the first one waits on
+        assert (problem.status, problem.code, problem.retry_after) == (503, "not-ready", 5)
+        assert not waits.done()
+        Variant.objects.update(state="failed", error_code="source-damaged")
+        waiting.publish(taken.pk)
+        assert waits.result() == 422
+
+
+def test_who_waited_makes_room_again(row: Page, room_for_one: None) -> None:
     claim(row, str(SMALL))
-    full = BoundedSemaphore(1)
-    full.acquire()
-    monkeypatch.setattr(asking, "_waiters", full)
-
-    problem = refusal(row, wait=50)
-
-    assert (problem.status, problem.retry_after) == (503, 5)
-
-
-def test_who_waited_makes_room_again(row: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim(row, str(SMALL))
-    monkeypatch.setattr(asking, "_waiters", BoundedSemaphore(1))
 
     assert [refusal(row).retry_after for _ in range(3)] == [2, 2, 2]
 

@@ -4,13 +4,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import redis
 from django.db import connection
 from pytest_django import Settings
 
+from prescriptions.infra import per_process
 from prescriptions.models import Page, Variant, new_identifier
 from prescriptions.variants import asking, waiting
 from prescriptions.variants.waiting import Registration
@@ -23,27 +26,30 @@ pytestmark = pytest.mark.usefixtures("servers")
 SMALL = "full/150,200/0/default.webp"
 
 
-def publish_elsewhere(servers: Stack, variant_id: str) -> None:
-    """What another process would do: publish until somebody who is subscribed has heard it."""
-    before = waiting._waiting.signals[variant_id].wakes
-    with redis.Redis.from_url(servers.env_for("web")["RX_REDIS_URL"]) as other:
-        for _ in range(600):
-            if other.publish(waiting.CHANNEL, variant_id) > 1:  # the stack's own web processes listen, too
-                pass
-            time.sleep(0.05)
-            signal = waiting._waiting.signals.get(variant_id)
-            if signal is None or signal.wakes > before:
-                return
+@contextmanager
+def published_elsewhere(servers: Stack, variant_id: str) -> Iterator[None]:
+    """What another process would do, again and again: who waits here may not be subscribed yet."""
+    enough = threading.Event()
+
+    def publish() -> None:
+        with redis.Redis.from_url(servers.env_for("web")["RX_REDIS_URL"]) as other:
+            while not enough.wait(0.05):
+                other.publish(waiting.CHANNEL, variant_id)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
 
 
 def test_another_process_wakes_a_waiter(servers: Stack) -> None:
     variant_id = new_identifier()
 
-    with Registration(variant_id) as registration, ThreadPoolExecutor(1) as pool:
-        pool.submit(publish_elsewhere, servers, variant_id)
-        woken = registration.wait(60)
-
-    assert woken
+    with Registration(variant_id) as registration, published_elsewhere(servers, variant_id):
+        assert registration.wait(60)
 
 
 def test_a_wake_up_is_for_one_variant_only() -> None:
@@ -56,46 +62,50 @@ def test_a_wake_up_is_for_one_variant_only() -> None:
         assert not registration.wait(0)
 
 
-def test_one_wake_up_reaches_all_waiters_whenever_they_come_to_it_and_leaves_nothing() -> None:
+def test_one_wake_up_reaches_all_waiters_whenever_they_come_to_it_and_leaves_nothing(no_redis: None) -> None:
     variant_id = new_identifier()
 
     with Registration(variant_id) as early, Registration(variant_id) as late:
-        waiting._here().set(variant_id)
+        waiting.publish(variant_id)
         assert early.wait(60)
 
         # then the first one's waking up took nothing from the one who was still reading its row
         assert late.wait(0)
         assert not late.wait(0)
-    assert variant_id not in waiting._waiting.signals
+    assert waiting.waited_for() == set()
 
 
-def test_those_whom_one_wake_up_woke_read_the_row_once() -> None:
+def test_those_whom_one_wake_up_woke_read_the_row_once(no_redis: None) -> None:
     variant_id, reads = new_identifier(), iter(range(9))
 
     with Registration(variant_id) as one, Registration(variant_id) as two:
-        waiting._here().set(variant_id)
+        waiting.publish(variant_id)
         assert one.wait(60)
         assert two.wait(60)
         assert (one.read(lambda: next(reads)), two.read(lambda: next(reads))) == (0, 0)
 
         # and after the next one anew
-        waiting._here().set(variant_id)
+        waiting.publish(variant_id)
         assert one.wait(60)
         assert one.read(lambda: next(reads)) == 1
 
 
-def test_there_is_one_listener_however_many_wait() -> None:
+def listeners() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == waiting.LISTENER}
+
+
+def test_there_is_one_listener_however_many_wait(servers: Stack) -> None:
     def one(_: int) -> None:
         with Registration(new_identifier()):
             time.sleep(0.01)
 
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(one, range(64)))
+    with per_process.anew():
+        before = listeners()
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(one, range(64)))
 
-    listener = waiting._waiting.listener
-    assert listener is not None
-    assert listener.is_alive()
-    assert waiting._waiting.signals == {}
+        assert len(listeners() - before) == 1
+        assert waiting.waited_for() == set()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -137,14 +147,13 @@ def test_publishing_without_redis_raises_nothing(no_redis: None) -> None:
 
 def test_a_fork_starts_anew() -> None:
     script = (
-        "import os, sys, django; django.setup()\n"
+        "import os, sys, threading, django; django.setup()\n"
         "from prescriptions.variants import waiting\n"
-        "with waiting.Registration('a'): pass\n"
-        "before = waiting._waiting\n"
-        "if (pid := os.fork()) == 0:\n"
-        "    with waiting.Registration('b'):\n"
-        "        ok = waiting._waiting is not before and waiting._waiting.listener.is_alive()\n"
-        "    os._exit(0 if ok else 1)\n"
+        "with waiting.Registration('a'):\n"
+        "    if (pid := os.fork()) == 0:\n"
+        "        with waiting.Registration('b'):\n"
+        "            listens = waiting.LISTENER in [thread.name for thread in threading.enumerate()]\n"
+        "            os._exit(0 if listens and waiting.waited_for() == {'b'} else 1)\n"
         "os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )
     environment = {"DJANGO_SETTINGS_MODULE": "tests.settings", "RX_REDIS_URL": f"redis://{CLOSED}", "PATH": ""}
@@ -155,12 +164,14 @@ def test_a_fork_starts_anew() -> None:
 def test_a_lost_subscription_is_taken_up_again(servers: Stack, settings: Settings) -> None:
     # given a listener whose connection the server cuts
     variant_id = new_identifier()
-    with Registration(variant_id) as registration, ThreadPoolExecutor(1) as pool:
-        pool.submit(publish_elsewhere, servers, variant_id).result()
-        assert registration.wait(60)
+    with Registration(variant_id) as registration:
+        with published_elsewhere(servers, variant_id):
+            assert registration.wait(60)
         with redis.Redis.from_url(settings.RX_REDIS_URL) as admin:
             admin.client_kill_filter(_type="pubsub")
+        while registration.wait(0.5):
+            pass  # what was still on its way
 
         # then it comes back by itself
-        pool.submit(publish_elsewhere, servers, variant_id)
-        assert registration.wait(60)
+        with published_elsewhere(servers, variant_id):
+            assert registration.wait(60)
