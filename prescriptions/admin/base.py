@@ -1,4 +1,4 @@
-"""What all lists and rows of the admin share: they are to be looked at, and cost the same however many rows there are.
+"""What all lists and rows of the admin share: they are for looking at, and cost the same however many rows there are.
 
 The list is read in two steps: the keys of what could be paged through, then the rows of one page. The database sorts
 keys alone, and nothing is ever counted beyond a bound.
@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import cached_property
 
-# Nobody turns that many pages; who looks for one row among more searches for it.
+# Nobody turns that many pages; to find one row among more, people search.
 BOUND = 1000
 # What Django's filters of columns append: choices, dates, empty or not.
 _ENDS = ("", "__exact", "__isnull", "__gte", "__lt", "__year", "__month", "__day")
@@ -69,7 +69,7 @@ class Listing(ChangeList):
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Facts: to be looked at."""
+    """Rows that can be looked at, and not changed."""
 
     actions: Any = None
     list_per_page = 50
@@ -79,8 +79,8 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     linked_by: Sequence[str] = ()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what our own filters and links ask: other lookups (`__regex`) are a way to search for what is not shown,
-        and to keep the database busy.
+        """Only what our own filters and links ask for: other lookups (`__regex`) would be a way to search for what is
+        not shown, and to keep the database busy.
         """
         allowed = set(self.linked_by)
         for entry in self.get_list_filter(request) if request else ():

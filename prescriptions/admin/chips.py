@@ -30,7 +30,7 @@ NONE: Final = mark_safe('<span class="rx-dash">–</span>')
 
 
 def alone(name: str, value: object) -> SafeString:
-    """A value, with its name where no head of a column names it (in a card)."""
+    """A value, with its name where no column head says what it is (in a card)."""
     return format_html('<span class="rx-unit">{} </span>{}', name, value)
 
 
@@ -61,7 +61,7 @@ def span(length: timedelta) -> str:
 
 
 def due(at: datetime, now: datetime, *, soon: timedelta) -> SafeString:
-    """By when an answer was promised. What is over says so in words and with a mark, not by its colour alone."""
+    """By when an answer was promised. Overdue is said in words and with a mark, not by colour alone."""
     left = at - now
     if left.total_seconds() <= 0:
         words = _("over by %(time)s") % {"time": span(-left)}

@@ -32,7 +32,7 @@ class DocumentInline(ReadOnlyInline):
 
 
 class PageInline(ReadOnlyInline):
-    """Shown to who may see pages; what it shows was handed out to them, so it is recorded."""
+    """Shown to people who may see pages. The links in it are handed out to them, and so recorded."""
 
     model = Page
     fields = ("picture", "number", "document", "index", "pixels", "made")

@@ -1,6 +1,6 @@
 """IIIF Image API 3.0: info.json, image requests, and /generate, the miss path of the same URLs.
 
-The edge answers stored forms from S3 before any of this runs. Never makes anything itself; see variants.py.
+The edge answers stored forms from S3 before any of this runs. Nothing is made here; see variants/asking.py.
 """
 
 import json
@@ -29,13 +29,13 @@ View = Callable[..., HttpResponseBase]
 HOP = "hop=1"
 INFO_MEDIA_TYPE = f'application/ld+json;profile="{iiif.IMAGE_CONTEXT}"'
 _METHODS = "GET, HEAD, OPTIONS"
-# Of many who miss at once some come here when it has just been made: S3 need not be asked for each of them. Should the
-# object be gone already, they come back with a hop, and then it is.
+# When many miss at once, some arrive just after the variant was made, and S3 need not be asked for each of them. Should
+# the object be gone already, they come back with a hop, and then S3 is asked.
 _JUST_MADE = timedelta(seconds=2)
 
 
 def public_resource(view: View) -> View:
-    """GET and HEAD with CORS for everybody, as IIIF viewers need; cookies play no part, the token is the right."""
+    """GET and HEAD with CORS for everyone, as IIIF viewers need. Cookies play no part: the token is the right."""
 
     @csrf_exempt
     @wraps(view)
@@ -55,7 +55,7 @@ def public_resource(view: View) -> View:
 
 
 def open_page(token: str, identifier: str) -> tuple[Page, Link]:
-    """The page that a link opens. An impossible identifier is 404 before the token is looked at."""
+    """The page that a link opens. An impossible identifier is 404 before anybody looks at the token."""
     named = parse_page_identifier(identifier)
     if named is None:
         raise problems.not_found()
@@ -125,8 +125,8 @@ def image(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpR
 def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpResponseBase:
     """The miss path: see to it that the variant exists, then send the client back to it.
 
-    Where the edge would not find it (another pipeline, or it came back here once already), the bytes are sent from
-    here: no loop is possible.
+    If the edge would not find it (it has another pipeline, or the client has been here once already), the bytes are
+    sent from here, so that no loop is possible.
     """
     page, link = open_page(token, identifier)
     stored = resolve(page, tail, link)

@@ -11,8 +11,7 @@ from prescriptions.iiif.images import public_resource
 from prescriptions.infra import problems
 from prescriptions.models import Prescription
 from prescriptions.models.finding import find
-from prescriptions.variants import delivery, links
-from prescriptions.variants import whole_pdf as whole_document
+from prescriptions.variants import delivery, links, whole_pdf
 from prescriptions.variants.links import Link
 from transforms.keys import is_id
 from transforms.request import iiif
@@ -20,8 +19,8 @@ from transforms.request import iiif
 MEDIA_TYPE = f'application/ld+json;profile="{iiif.PRESENTATION_CONTEXT}"'
 
 
-def _opened(token: str, rx: str) -> tuple[Prescription, Link]:
-    """The prescription that a link opens as a whole; one that shows redacted pages only does not."""
+def open_prescription(token: str, rx: str) -> tuple[Prescription, Link]:
+    """The prescription that a full link opens; links to redacted pages do not open it."""
     if not is_id(rx):
         raise problems.not_found()
     link = links.verify(token, rx)
@@ -35,10 +34,10 @@ def _opened(token: str, rx: str) -> tuple[Prescription, Link]:
 
 @public_resource
 def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
-    """All pages as one PDF, for who may see them; `?fit=a4` puts them on sheets of A4."""
-    a4 = whole_document.fit(request.GET.get("fit"))
-    prescription, link = _opened(token, rx)
-    file = whole_document.whole(prescription, a4=a4, wait=settings.RX_WAIT)
+    """All pages as one PDF, for a full link; `?fit=a4` puts them on sheets of A4."""
+    a4 = whole_pdf.fit(request.GET.get("fit"))
+    prescription, link = open_prescription(token, rx)
+    file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
     audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=LINK, data={"a4": a4, "until": link.expires})
     return delivery.document(file, rx=rx)
 
@@ -46,7 +45,7 @@ def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
 @public_resource
 def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     """The whole prescription for a IIIF viewer."""
-    prescription, link = _opened(token, rx)
+    prescription, link = open_prescription(token, rx)
     audit.record_once(rx, audit.Verb.MANIFEST_OPENED, actor=LINK, data={"until": link.expires})
     canvases = [
         iiif.Canvas(
@@ -72,7 +71,7 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
 
 
 def _renderings(request: HttpRequest, prescription: Prescription, token: str) -> list[iiif.Rendering]:
-    """The PDF shows no more than the link does. An original may hold more (place, device): it wants a sign-in."""
+    """The PDF shows no more than the link does. An original may hold more (place, device), so it needs a sign-in."""
     whole = iiif.Rendering(
         url=request.build_absolute_uri(links.document_path(prescription.pk, token)),
         label="All pages as PDF",
@@ -83,7 +82,7 @@ def _renderings(request: HttpRequest, prescription: Prescription, token: str) ->
             url=request.build_absolute_uri(
                 f"/api/v1/prescriptions/{prescription.pk}/original?document={original.position}"
             ),
-            label=f"Original file {original.position} (sign-in needed)",
+            label=f"Original file {original.position} (sign-in required)",
             media_type=original.media_type,
         )
         for original in prescription.documents.all()

@@ -1,4 +1,4 @@
-"""A circuit breaker: after several failures in a row, a service that is down is left alone for a while.
+"""A circuit breaker: a service that has failed several times in a row is left alone for a while.
 
 One per service and process, safe in threads. It decides nothing about what a failure means.
 """

@@ -16,9 +16,7 @@ TYPE_PREFIX = "/docs/problems#"
 
 
 class Problem(Exception):
-    """An answer that is an error: public status, slug, title and detail; `retry_after` in seconds where trying
-    again helps.
-    """
+    """An error as an answer: public status, code, title and detail; `retry_after` in seconds if trying again helps."""
 
     def __init__(
         self,
@@ -64,9 +62,9 @@ class Problem(Exception):
         )
 
 
-# The answers that more than one place gives, word for word the same (no oracle for what exists).
+# Answers that several places give, word for word the same: nobody can tell from them what exists.
 def not_found() -> Problem:
-    return Problem(404, "not-found", "Not found", "There is nothing at this address, or it is not yours to see.")
+    return Problem(404, "not-found", "Not found", "There is nothing at this address, or you may not see it.")
 
 
 def forbidden_link() -> Problem:
@@ -74,7 +72,7 @@ def forbidden_link() -> Problem:
 
 
 def erased() -> Problem:
-    return Problem(410, "erased", "Erased", "This prescription was erased and cannot be brought back.")
+    return Problem(410, "erased", "Erased", "This prescription was erased and cannot be restored.")
 
 
 def links_cut() -> Problem:
@@ -82,7 +80,7 @@ def links_cut() -> Problem:
         409,
         "links-cut",
         "Its links were cut",
-        "It has to be kept, but is not shown until the last link to it has expired. Try again in some hours.",
+        "It must be kept, but it is hidden until the last link to it has expired. Try again in a few hours.",
     )
 
 
@@ -91,7 +89,7 @@ def storage_down() -> Problem:
         503,
         "storage-unavailable",
         "Not available right now",
-        "The file storage does not answer. Try again.",
+        "The file storage is not responding. Try again shortly.",
         retry_after=5,
     )
 
@@ -101,7 +99,7 @@ def database_down() -> Problem:
         503,
         "database-unavailable",
         "Not available right now",
-        "The database does not answer. Try again.",
+        "The database is not responding. Try again shortly.",
         retry_after=5,
     )
 
@@ -111,13 +109,13 @@ def not_ready(*, retry_after: int = 2) -> Problem:
         503,
         "not-ready",
         "Not ready yet",
-        "The variant is being made. Ask again at the same address.",
+        "The variant is still being made. Request the same address again.",
         retry_after=retry_after,
     )
 
 
 def from_transform(error: TransformError) -> Problem:
-    """The public form of an error of the transforms library, whose titles and details are written for the public."""
+    """An error of the transforms library as an answer: its titles and details are written for the public."""
     retry_after = 5 if error.status == 503 else None
     return Problem(error.status, error.code, error.title, error.detail, retry_after=retry_after)
 
@@ -149,7 +147,9 @@ def _from_drf(exc: drf.APIException) -> Problem:
             for field, messages in (exc.detail.items() if isinstance(exc.detail, dict) else [("", exc.detail)])
             for message in (messages if isinstance(messages, list) else [messages])
         ]
-        return Problem(400, "invalid", "The request is not valid", "Some fields are wrong; see errors.", errors=errors)
+        return Problem(
+            400, "invalid", "The request is not valid", "Some fields are wrong; see `errors`.", errors=errors
+        )
     if isinstance(exc, drf.NotFound):
         return not_found()
     code = str(exc.get_codes()) if isinstance(exc.get_codes(), str) else exc.default_code

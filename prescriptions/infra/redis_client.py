@@ -19,7 +19,7 @@ def connection() -> redis.Redis:
 
 
 def beat() -> None:
-    """A worker is there. Never raises: a worker without Redis has other worries."""
+    """Say that a worker is there. Never raises: a worker without Redis has other worries."""
     try:
         connection().set(WORKER_KEY, "1", ex=_SECONDS)
     except redis.RedisError:

@@ -1,4 +1,4 @@
-"""S3: one cached client per process for what django-storages cannot do: conditional puts, metadata, versions.
+"""S3: one client per process, for what django-storages cannot do: conditional puts, metadata, versions.
 
 A 404 means "missing" and nothing else does: 403, 5xx, resets and time-outs are StorageUnavailable. Never decides who
 may see what.
@@ -55,7 +55,7 @@ def breaker() -> Breaker:
 
 @contextlib.contextmanager
 def _sorted_errors(operation: str, key: str) -> Iterator[None]:
-    """Errors of one S3 call: missing, refused condition (raised as ClientError), unavailable; told to the breaker."""
+    """Sort the errors of one S3 call: missing, condition refused (a ClientError), unavailable; and tell the breaker."""
     if breaker().refuses():
         reason = f"{operation}: the breaker is open"
         raise StorageUnavailable(reason)
@@ -142,7 +142,7 @@ _CONDITIONAL: Final[ObjectStore] = _Conditional()
 
 
 def variant_exists(key: str) -> bool:
-    """Is the variant in S3? Through django-storages, the one call of its that costs a single HEAD."""
+    """Is the variant in S3? Asked through django-storages: of its calls, this one costs a single HEAD."""
     with _sorted_errors("exists", key):
         return storages["variants"].exists(key)
 
@@ -212,7 +212,7 @@ def open_original(key: str) -> tuple[StoredObject, Iterator[bytes]]:
 
 
 def _chunks(body: "StreamingBody") -> Iterator[bytes]:
-    """Django closes what it streams: a client that went away must not keep a connection to S3."""
+    """Closed by Django: a client that has gone away must not keep a connection to S3."""
     with contextlib.closing(body):
         try:
             yield from body.iter_chunks(_CHUNK)

@@ -1,4 +1,4 @@
-"""The one finder: what is unknown is 404 and what was erased is 410, whoever asks and by whatever address."""
+"""The one finder: unknown is 404 and erased is 410, whoever asks and at whatever address."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ Row = TypeVar("Row", Prescription, Page, Review, Variant)
 
 
 def find(rows: QuerySet[Row], **wanted: object) -> Row:
-    """The row of `rows` that is wanted: those that the caller may see. Raises Problem 404, 410."""
+    """The row that is wanted, of those that the caller may see. Raises Problem 404, 410."""
     row = rows.filter(**wanted).first()
     if row is None:
         raise not_found()
@@ -26,7 +26,7 @@ def find_page(rx: str, number: int) -> Page:
     """A page with its prescription and document at hand. Raises Problem 404, 410."""
     pages = Page.objects.select_related("prescription", "document")
     page = pages.filter(prescription=rx, number=number).first()
-    # An erasure takes the pages; then the prescription's tombstone has the answer.
+    # An erasure takes the rows of pages along; then the prescription's tombstone has the answer.
     if page is None or page.prescription.erased_at is not None:
         find(Prescription.objects.all(), pk=rx)
         raise not_found()

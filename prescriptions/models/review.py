@@ -33,7 +33,7 @@ class ReviewStatus(models.TextChoices):
 class Review(models.Model):
     """One per prescription, made at intake.
 
-    `version` grows with every transition: who decides on an old one is told.
+    `version` grows with every transition, so that nobody decides on an old one without being told.
     """
 
     prescription = models.OneToOneField(

@@ -1,6 +1,6 @@
-"""The heart: find a variant, or see to it that it is made once. Read it from the top.
+"""Find a variant, or see to it that it is made once. Reads from the top: get, find or claim, dispatch, wait.
 
-Requests only ask and wait; workers make (making.py).
+Requests only ask and wait; workers do the making (making.py).
 """
 
 import time
@@ -79,7 +79,7 @@ def find_or_claim(page: Page, stored: Stored) -> Outcome:
 
 
 def count_hit(page: Page, stored: Stored) -> None:
-    """For whoever found the object in S3 by themselves."""
+    """Count a hit for a caller who found the object in S3 without asking here."""
     _count(page, stored, "hit")
 
 
@@ -121,7 +121,7 @@ def _is_there(variant: Variant, trust_for: timedelta) -> bool:
 
 
 def _claim_again(variant: Variant) -> bool:
-    """Claim what S3 has lost, or what nobody works on any more. What cannot be made stays as it is."""
+    """Claim what S3 has lost, or what nobody is working on any more. What cannot be made stays as it is."""
     if variant.state == VariantState.FAILED:
         return False
     return claims.take_over(variant, lost_object=variant.state == VariantState.READY)
@@ -139,13 +139,17 @@ def _refuse_overload(page: Page, stored: Stored) -> None:
                 429,
                 "too-many-variants",
                 "Too many variants of this page",
-                f"A page has at most {LIMITS.stored_variants} stored variants. Use an advertised size (see info.json).",
+                f"A page can have at most {LIMITS.stored_variants} stored variants. Use one of the sizes in info.json.",
                 retry_after=3600,
             )
     waiting = Variant.objects.filter(state__in=claims.OPEN, lane=claims.lane_of(page)).count()
     if waiting >= settings.RX_QUEUE_LIMIT:
         raise Problem(
-            429, "queue-full", "Too busy", "Too many variants are being made. Try again shortly.", retry_after=5
+            429,
+            "queue-full",
+            "Too busy",
+            "Too many variants are being made now. Try again shortly.",
+            retry_after=5,
         )
 
 
@@ -160,7 +164,7 @@ def dispatch(variant: Variant) -> None:
 
 # --- Wait for whoever makes it ----------------------------------------------------------------------------------------
 def _wait_for(variant: Variant, deadline: float) -> Variant:
-    """The variant once it is ready. Waiters are bounded: each occupies a thread."""
+    """The variant, once it is ready. Waiters are bounded: each one occupies a thread."""
     room = _room_for_waiters()
     if not room.acquire(blocking=False):
         raise not_ready(retry_after=5)
@@ -197,13 +201,13 @@ def _watch(variant: Variant, deadline: float) -> Variant:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise not_ready()
-            if connection.vendor != "sqlite":  # whose connections nobody runs out of
+            if connection.vendor != "sqlite":  # SQLite does not run out of connections
                 connection.close()  # a waiter must not hold one of the database's connections
             woken = registration.wait(min(left, _POLL_SECONDS))
 
 
 def _vanished(page: Page) -> Problem:
-    """Rows go with an erasure, with links that are cut, and when a reconciler finds that the object has expired."""
+    """Rows go when a prescription is erased, when its links are cut, and when a reconciler finds the object expired."""
     alive = Prescription.objects.filter(pk=page.prescription_id, erased_at=None).exists()
     return not_ready() if alive else erased()
 
@@ -215,7 +219,11 @@ def failure(variant: Variant) -> Problem | None:
         return None
     if variant.error_code == claims.TROUBLE:
         return Problem(
-            503, claims.TROUBLE, "Not available right now", "Making it failed for now. Try again later.", retry_after=60
+            503,
+            claims.TROUBLE,
+            "Not available right now",
+            "It cannot be made just now. Try again later.",
+            retry_after=60,
         )
     error = from_code(variant.error_code, variant.error_detail)
     return Problem(error.status, error.code, error.title, error.detail)

@@ -1,7 +1,7 @@
-"""How bytes of variants and originals leave Django: headers decided here once, the same as the edge sends.
+"""How the bytes of variants and originals leave Django: with the same headers as the edge sends, decided here once.
 
-Used where no edge is in front, where edge and Django disagree about the pipeline, and for originals. Never decides
-rights.
+Used where there is no edge in front, where edge and Django disagree about the pipeline, and for originals. Decides
+nothing about rights.
 """
 
 import time
@@ -29,13 +29,13 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 def redirect(status: int, location: str, **headers: str) -> HttpResponse:
-    """A redirect that nothing may keep: a stored 301 would pin a browser to the detour for ever."""
+    """A redirect that nobody may keep: a stored 301 would pin a browser to the detour for ever."""
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
     return HttpResponse(status=status, headers={"Location": location, **NO_STORE, **CORS, **extra})
 
 
 def unchanged(request: HttpRequest | Request, etag: str) -> bool:
-    """Does the client have this already? Compared weakly, for proxies make ETags weak (RFC 9110 §13.1.2)."""
+    """Does the client have this already? Compared weakly, as proxies make ETags weak (RFC 9110 §13.1.2)."""
     known = [known.removeprefix("W/") for known in parse_etags(request.headers.get("If-None-Match", ""))]
     return known == ["*"] or etag in known
 
@@ -43,7 +43,7 @@ def unchanged(request: HttpRequest | Request, etag: str) -> bool:
 def variant(
     request: HttpRequest, key: str, *, link: Link, service: str, keep: bool = True, how: str = "hit"
 ) -> HttpResponseBase:
-    """The stored variant's bytes. `keep=False` for detours: the same URL will be answered by the edge next time.
+    """The stored variant's bytes. `keep=False` for detours: next time the edge will answer the same URL.
 
     Raises storage.ObjectMissing, storage.StorageUnavailable.
     """
@@ -80,7 +80,7 @@ def variant(
 
 
 def document(file: BinaryIO, *, rx: str) -> HttpResponseBase:
-    """All pages of a prescription in one PDF, from an open file that is closed when it was sent."""
+    """All pages of a prescription in one PDF, from an open file that is closed once it has been sent."""
     return FileResponse(
         file,
         as_attachment=True,

@@ -1,4 +1,4 @@
-"""Redactions: which boxes of a page are burnt out of what redacted links show, and what happens to older versions.
+"""Redactions: which boxes are burnt out of a page for redacted links, and what happens to older versions.
 
 A digest of the boxes names the variants, so a new redaction is a new address; the objects of older ones are deleted.
 """
@@ -74,7 +74,7 @@ def resolve(spec: Spec, page: Page, *, only_redacted: bool = False) -> Stored:
     `only_redacted`: `default` means the redacted page, too (links of scope `r`). Raises SpecError, RedactionMissing
     (404: the clear page is no substitute), Problem 410 for the digest of an older redaction.
     """
-    # `!w,h` larger than the page: "fit" is what the specification says, "reject" what its validators want.
+    # Of `!w,h` larger than the page the specification says "fit", and its validators "reject".
     oversize: Oversize = "reject" if settings.RX_IIIF_OVERSIZE == "reject" else "fit"
     if only_redacted and spec.quality == "default":
         spec = replace(spec, quality="redacted")
@@ -90,7 +90,7 @@ def resolve(spec: Spec, page: Page, *, only_redacted: bool = False) -> Stored:
             410,
             "redaction-superseded",
             "This redaction was replaced",
-            "Ask for the quality `redacted`: it leads to the current one.",
+            "Request the quality `redacted` to get the current one.",
         )
     raise RedactionMissing
 

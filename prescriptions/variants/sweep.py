@@ -1,4 +1,4 @@
-"""The sweep: claims that nobody works on any more are taken up again.
+"""The sweep: claims that nobody is working on any more are taken up again.
 
 It trusts the database alone, so a lost Redis loses nothing.
 """

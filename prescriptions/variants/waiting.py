@@ -1,4 +1,4 @@
-"""Wake-ups: who waits for a variant is told the moment it is there. A hint only; waiters re-read the row, Redis or not.
+"""Wake-ups: waiters are told the moment a variant is there. Only a hint: they re-read the row, Redis or no Redis.
 
 One subscriber thread per process and one Signal per variant. Nothing here reads or writes the database by itself.
 """
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class _Signal:
-    """Everybody in this process who waits for one variant.
+    """Everyone in this process who is waiting for one variant.
 
-    `wakes` counts and is never taken back: a flag that the first to wake up clears is lost on who comes to it a moment
-    later, and they would sleep until their next poll.
+    `wakes` only ever counts up. If the first waiter to wake cleared a flag instead, those who look a moment later would
+    miss it, and sleep until their next poll.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class _Signal:
 
 
 class _Waiting:
-    """Signals of the variants that somebody in this process waits for."""
+    """Signals of the variants that somebody in this process is waiting for."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -66,7 +66,7 @@ def _here() -> _Waiting:
 
 
 def waited_for() -> frozenset[str]:
-    """Ids of the variants that somebody in this process waits for."""
+    """Ids of the variants that somebody in this process is waiting for."""
     waiting = _here()
     with waiting.lock:
         return frozenset(waiting.signals)
@@ -97,7 +97,7 @@ class Registration:
                 del self._waiting.signals[self.variant_id]
 
     def wait(self, seconds: float) -> bool:
-        """Return when woken (True) or after `seconds`. What has happened only the row can tell."""
+        """Return when woken (True) or after `seconds` (False). Only the row can tell what has happened."""
         signal = self._signal
         with signal.woken:
             woken = signal.woken.wait_for(lambda: signal.wakes != self._seen, seconds)
@@ -105,7 +105,7 @@ class Registration:
         return woken
 
     def read(self, fetch: Callable[[], T]) -> T:
-        """`fetch()`, once for all whom the same wake-up woke: what was read after it holds for each of them."""
+        """`fetch()`, once for everyone whom the same wake-up woke: what one of them reads after it is true for all."""
         signal = self._signal
         with signal.reading:
             if signal.read_at < self._seen:
@@ -117,7 +117,7 @@ class Registration:
 
 
 def publish(variant_id: str) -> None:
-    """Tell all processes to re-read a row that was committed. Never raises and never blocks for long."""
+    """Tell all processes to re-read a row that has been committed. Never raises, never blocks for long."""
     _here().set(variant_id)
     try:
         redis_client.connection().publish(CHANNEL, variant_id)

@@ -1,4 +1,4 @@
-"""A whole prescription as one PDF: every page's print variant, made where missing, put together in the sandbox.
+"""A whole prescription as one PDF: every page's print variant, made where it is missing, joined in the sandbox.
 
 Page PDFs come from renderers, which are assumed hostile; so this process carries them from S3 to a child and never
 looks into them. Nothing touches a disk: files that live in memory hold them, bounded in size and number.
@@ -31,7 +31,7 @@ _AT_ONCE: Final = 2  # documents in the making: each may hold its pages and itse
 def fit(text: str | None) -> bool:
     """What `?fit=` asks for: True for sheets of A4, False for pages of their own size. Raises Problem 400."""
     if text not in (None, "", "a4"):
-        raise Problem(400, "invalid", "The request is not valid", "`fit` may be `a4`, or is left out.")
+        raise Problem(400, "invalid", "The request is not valid", "`fit` must be `a4`, or be left out.")
     return text == "a4"
 
 
@@ -52,7 +52,7 @@ def whole(prescription: Prescription, *, a4: bool, wait: float) -> BinaryIO:
 
 
 def _made_ahead(pages: Sequence[Page]) -> Iterator[tuple[Page, Stored]]:
-    """Each page with its print variant's stored form, the next few being made meanwhile."""
+    """Each page with the stored form of its print variant; the next few are being made meanwhile."""
     wanted = [(page, preset_of(page, PRESET)) for page in pages]
     ready = set(
         Variant.objects.filter(page__in=pages, pipeline=PIPELINE, state=VariantState.READY).values_list(
@@ -70,7 +70,7 @@ def _made_ahead(pages: Sequence[Page]) -> Iterator[tuple[Page, Stored]]:
 
 
 def _fetch(page: Page, stored: Stored, file: BinaryIO, deadline: float) -> int:
-    """Append a page's variant to `file`; its size in bytes."""
+    """Append a page's variant to `file`; returns its size in bytes."""
     key = variant_key(page.prescription_id, page.number, PIPELINE, stored)
     try:
         return _append(key, file)
@@ -95,7 +95,7 @@ def _append(key: str, file: BinaryIO) -> int:
 
 @contextmanager
 def _naming(page: Page) -> Iterator[None]:
-    """Of many pages, the one that cannot be made is named."""
+    """Name the one page, of many, that cannot be made."""
     try:
         yield
     except Problem as problem:
@@ -128,5 +128,5 @@ def _memory(name: str) -> Iterator[BinaryIO]:
 
 def _too_large() -> Problem:
     most = f"{LIMITS.document_bytes // MIB} MiB"
-    detail = f"All pages together have more than {most}. Download them one by one, or the original files."
+    detail = f"All pages together are larger than {most}. Download them one by one, or the original files."
     return Problem(422, "document-too-large", "Too large for one PDF", detail)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache, wraps
 from typing import Any, Final, ParamSpec
 
@@ -126,6 +127,4 @@ def _of(words: Any, word: str) -> str:
 @lru_cache(maxsize=1024)
 def _presets(page: Size, turned: int) -> dict[Stored, str]:
     """Stored forms of the presets; where two are the same (a small page), the first one's name counts."""
-    from dataclasses import replace
-
     return {replace(preset(name, page), rotation=turned): name for name in reversed(PRESETS)}
