@@ -210,10 +210,10 @@ def test_a_question_waits_for_the_customer_whose_answer_hurries(make: Make, staf
 def test_without_an_answer_it_is_rejected_in_the_end(make: Make, staff: dict[str, Any]) -> None:
     review = claimed(make, staff["pharmacist"])
     clarifications.ask(review.pk, "Which?", actor=as_actor(staff["pharmacist"]), version=review.version)
-    assert reviews.tend()["timed_out"] == 0
+    assert reviews.housekeeping()["timed_out"] == 0
     review.messages.update(expires_at=timezone.now())
 
-    assert reviews.tend()["timed_out"] == 1
+    assert reviews.housekeeping()["timed_out"] == 1
 
     review.refresh_from_db()
     assert (review.status, review.reason_id) == (S.REJECTED, "no_reply_from_customer")
@@ -229,7 +229,7 @@ def test_an_approval_expires_when_its_validity_is_over_and_can_be_reopened_befor
     yesterday = {"decided_at": timezone.now() - timedelta(days=1), "valid_until": TODAY - timedelta(days=1)}
     old = make(status=S.APPROVED, **yesterday)
 
-    assert reviews.tend()["expired"] == 1
+    assert reviews.housekeeping()["expired"] == 1
     old.refresh_from_db()
     assert old.status == S.EXPIRED
     with pytest.raises(Problem) as refused:

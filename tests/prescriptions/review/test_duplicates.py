@@ -47,7 +47,7 @@ def test_the_same_photo_sent_through_a_messenger_is_noticed_by_the_beat(
     first, forwarded, other = send(photo), send(again(photo, width=600)), send(again(photo, brightness=0.1))
     assert not forwarded.review.is_duplicate
 
-    assert reviews.tend()["compared"] == 3
+    assert reviews.housekeeping()["compared"] == 3
 
     forwarded.review.refresh_from_db()
     assert forwarded.review.is_duplicate
@@ -58,7 +58,7 @@ def test_the_same_photo_sent_through_a_messenger_is_noticed_by_the_beat(
     assert not first.review.is_duplicate, "it was there first"
     other.review.refresh_from_db()
     assert other.review.is_dark
-    assert reviews.tend()["compared"] == 0
+    assert reviews.housekeeping()["compared"] == 0
 
 
 def test_different_prescriptions_on_similar_paper_are_not_taken_for_one(servers: Stack, seeded: None) -> None:

@@ -194,4 +194,4 @@ def test_no_sequence_of_calls_leads_where_no_arrow_leads(staff: dict[str, Any], 
 
 
 def test_housekeeping_finds_nothing_to_do_where_there_is_nothing(db: None) -> None:
-    assert set(reviews.tend().values()) == {0}
+    assert set(reviews.housekeeping().values()) == {0}
