@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from prescriptions.admin import chips as faces
-from prescriptions.admin import pictures
+from prescriptions.admin import chips, pictures
 from prescriptions.admin.base import Listing, ReadOnly, may, reference
+from prescriptions.admin.review_page.context import undo_offer
+from prescriptions.admin.review_page.urls import review_urls
 from prescriptions.admin.uploads import found
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
@@ -138,8 +139,6 @@ class ReviewAdmin(ReadOnly):
             row.link_token, row.seen_at = tokens.get(row.pk, ""), now  # type: ignore[attr-defined]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        from prescriptions.admin.review_page.context import undo_offer  # which shows this module's chips
-
         context: dict[str, Any] = {"title": _("Work queue"), "may_claim": may(request, "claim_review")}
         context["offer"] = undo_offer(request)
         if context["may_claim"]:
@@ -154,7 +153,7 @@ class ReviewAdmin(ReadOnly):
     @admin.display(description=gettext_lazy("page 1"))
     def picture(self, review: Review) -> SafeString:
         pages, token = list(review.prescription.pages.all()), review.link_token  # type: ignore[attr-defined]
-        return pictures.thumbnail(pages[0], token) if token and pages else faces.NONE
+        return pictures.thumbnail(pages[0], token) if token and pages else chips.NONE
 
     @admin.display(description=gettext_lazy("reference"))
     def name(self, review: Review) -> SafeString:
@@ -166,30 +165,30 @@ class ReviewAdmin(ReadOnly):
 
     @admin.display(description=gettext_lazy("status"))
     def chip(self, review: Review) -> SafeString:
-        return faces.status_chip(review.status)
+        return chips.status_chip(review.status)
 
     @admin.display(description=gettext_lazy("order"))
     def order(self, review: Review) -> SafeString | str:
-        return review.prescription.order_ref or faces.NONE
+        return review.prescription.order_ref or chips.NONE
 
     @admin.display(description=gettext_lazy("patient"))
     def patient(self, review: Review) -> SafeString | str:
-        return review.prescription.patient_ref or faces.NONE
+        return review.prescription.patient_ref or chips.NONE
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, review: Review) -> SafeString:
         until = review.decided_at if review.status in TERMINAL else review.seen_at  # type: ignore[attr-defined]
-        return faces.alone(_("waits"), faces.span(until - review.queued_at)) if until else faces.NONE
+        return chips.alone(_("waits"), chips.span(until - review.queued_at)) if until else chips.NONE
 
     @admin.display(description=gettext_lazy("due"))
     def due(self, review: Review) -> SafeString:
         if review.due_at is None or review.status not in _OURS:
-            return faces.NONE
-        return faces.due(review.due_at, review.seen_at, soon=_SOON)  # type: ignore[attr-defined]
+            return chips.NONE
+        return chips.due(review.due_at, review.seen_at, soon=_SOON)  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("pages"))
     def pages(self, review: Review) -> SafeString:
-        return faces.alone(_("pages"), len(review.prescription.pages.all()))
+        return chips.alone(_("pages"), len(review.prescription.pages.all()))
 
     @admin.display(description=gettext_lazy("flags"))
     def flags(self, review: Review) -> SafeString:
@@ -201,20 +200,18 @@ class ReviewAdmin(ReadOnly):
             (review.is_small, _("Small"), "info", ""),
             (review.is_dark, _("Dark"), "info", ""),
         ]
-        chips = [(faces.chip(words, mark, tone),) for true, words, mark, tone in shown if true]
-        return (
-            format_html('<span class="rx-flags">{}</span>', format_html_join("", "{}", chips)) if chips else faces.NONE
-        )
+        flags = [(chips.chip(words, mark, tone),) for true, words, mark, tone in shown if true]
+        if not flags:
+            return chips.NONE
+        return format_html('<span class="rx-flags">{}</span>', format_html_join("", "{}", flags))
 
     @admin.display(description=gettext_lazy("claimed by"))
     def holder(self, review: Review) -> SafeString:
         person = review.claimed_by
-        return faces.NONE if person is None else faces.alone(_("claimed by"), person.get_full_name() or person.username)
+        return chips.NONE if person is None else chips.alone(_("claimed by"), person.get_full_name() or person.username)
 
     # --- What may be done with it -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        from prescriptions.admin.review_page.urls import review_urls
-
         own = path("next/", self.admin_site.admin_view(require_POST(self.start)), name="rx-review-next")
         return [own, *review_urls(self.admin_site), *super().get_urls()]
 

@@ -1,4 +1,4 @@
-"""The audit trail of one prescription in words. Codes and numbers only: the trail holds nothing else."""
+"""The audit log of one prescription in words. Codes and numbers only: the log holds nothing else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

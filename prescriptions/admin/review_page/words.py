@@ -5,7 +5,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin.review_page.form_state import Typed
+from prescriptions.admin.review_page.form_state import FormState
 
 _SAY: Final[dict[str, Promise]] = {
     "yours": _("yours for %(time)s"),
@@ -74,6 +74,6 @@ def for_scripts() -> dict[str, str]:
     return {key: str(text) for key, text in _SAY.items()}
 
 
-def left_over(typed: Typed) -> list[tuple[str, str]]:
+def left_over(form: FormState) -> list[tuple[str, str]]:
     """Label and text of everything typed that is longer than a choice."""
-    return [(str(label), typed.texts[name]) for name, label in _LABELS.items() if typed.texts.get(name)]
+    return [(str(label), form.texts[name]) for name, label in _LABELS.items() if form.texts.get(name)]

@@ -153,7 +153,7 @@ def test_the_thread_is_on_the_page(held: Review, staff: Staff) -> None:
     page = text_of(signed_in(staff["auditor"]).get(address(held)))
 
     assert "Which strength?" in page
-    assert "waits for the customer" in page
+    assert "waiting for the customer" in page
 
 
 def test_fifty_lines_can_be_decided(make: Make, staff: Staff, settings: Any) -> None:
