@@ -52,7 +52,7 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> R
     422; then nothing is written.
     """
     review = load(rx)
-    # First whether this person may decide on this version at all: the answer must not depend on what they typed.
+    # First of all, may this person decide on this version? The answer must not depend on what they typed.
     action = payload.OUTCOMES.get(str(sent.get("outcome", "")), Action.REJECT)
     check(review, action, actor=actor, version=version, now=timezone.now())
     case = _case(review)
@@ -87,13 +87,13 @@ def _case(review: Review) -> Case:
 
 
 def confirm(rx: str, *, actor: Actor, version: int) -> Review:
-    """The second person agrees: the first one's outcome stands. Raises Problem 403, 409."""
+    """The second person agrees: the first decision stands. Raises Problem 403, 409."""
     review = load(rx)
     return transition(review, Action.CONFIRM, actor=actor, version=version, data={"outcome": review.outcome})
 
 
 def disagree(rx: str, *, actor: Actor, version: int, note: str) -> Review:
-    """The second person does not agree: back into the queue, to the front, with a note for whoever takes it next."""
+    """The second person does not agree: back to the front of the queue, with a note for whoever takes it next."""
     return _back(rx, Action.DISAGREE, actor=actor, version=version, note=note)
 
 

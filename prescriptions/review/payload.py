@@ -229,9 +229,9 @@ def _verdicts(sent: Sequence[Mapping[str, Any]], action: Action, case: Case) -> 
 def _wrong(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
     columns, code, page = decision.columns, decision.columns["reason_id"], decision.columns["reason_page"]
     if given.get("checklist", {}).keys() - CHECKLIST.keys():
-        yield "/checklist", _("Known points are: %(points)s.") % {"points": ", ".join(CHECKLIST)}
+        yield "/checklist", _("The points are: %(points)s.") % {"points": ", ".join(CHECKLIST)}
     if columns["prescribed_on"] and columns["prescribed_on"] > case.today:
-        yield "/prescribed_on", _("The date lies in the future.")
+        yield "/prescribed_on", _("The date is in the future.")
     yield from _wrong_reason("/reason", code, case)
     if page is not None and not 1 <= page <= case.pages:
         yield "/reason_page", _("There is no such page.")
@@ -252,12 +252,12 @@ def _wrong_lines(sent: Sequence[Mapping[str, Any]], case: Case) -> Iterator[Wron
     for index, item in enumerate(sent):
         pointer, line = f"/lines/{index}", left.pop(item.get("line", 0), None)
         if line is None:
-            yield pointer, _("There is no such order line, or it is named twice.")
+            yield pointer, _("There is no such order line, or it is listed twice.")
             continue
         yield from _wrong_reason(f"{pointer}/reason", item.get("reason"), case)
         match item.get("decision"):
             case LineDecision.REDUCED if not 0 < item.get("quantity_allowed", 0) < line.quantity_ordered:
-                yield f"{pointer}/quantity_allowed", _("Allow more than nothing and less than was ordered.")
+                yield f"{pointer}/quantity_allowed", _("Allow at least 1, and less than was ordered.")
             case LineDecision.REFUSED if not item.get("reason"):
                 yield f"{pointer}/reason", _("Say why this line is not accepted.")
             case None:
@@ -277,7 +277,7 @@ def _approve_some(decision: Decision, given: Mapping[str, Any], case: Case) -> I
     missing = [str(line.position) for line in case.lines if line.position not in decided]
     if missing or not decided:
         listed = ", ".join(missing) or "-"
-        yield "/lines", _("Decide about every order line; missing: %(lines)s.") % {"lines": listed}
+        yield "/lines", _("Decide on every order line. Missing: %(lines)s.") % {"lines": listed}
     if not any(line.decision in _SUPPLIED for line in decision.lines):
         yield "/lines", _("A partial approval accepts something. To accept nothing, reject it.")
     if all(line.decision == LineDecision.ACCEPTED for line in decision.lines):
@@ -310,7 +310,7 @@ def _proof(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator
     if columns["override_reason"]:
         return
     if not all(columns["checklist"].values()):
-        yield "/checklist", _("Tick all five points, or say why you approve all the same.")
+        yield "/checklist", _("Tick all five points, or say why you approve it anyway.")
     unseen = [str(number) for number in range(1, case.pages + 1) if number not in given.get("pages_seen", [])]
     if unseen:
-        yield "/pages_seen", _("Not looked at yet: page %(pages)s.") % {"pages": ", ".join(unseen)}
+        yield "/pages_seen", _("Not viewed yet: page %(pages)s.") % {"pages": ", ".join(unseen)}

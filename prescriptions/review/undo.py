@@ -1,4 +1,4 @@
-"""A slip of the hand, put right: for a few seconds (RX_REVIEW_UNDO) who decided can take it back.
+"""Undo: for RX_REVIEW_UNDO seconds the person who decided can take the decision back.
 
 Until then nobody outside may be told the outcome: see publication.py.
 """
@@ -38,7 +38,7 @@ def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Rev
         lines.update(decision=LineDecision.PENDING, quantity_allowed=None, reason=None)
     if claimed and claimed != rx:
         _give_back(claimed, actor)
-    # A rejection refuses all lines; nobody had said so of each.
+    # A rejection refuses every line, though nobody said so of each.
     return review, () if decided.status == ReviewStatus.REJECTED else before
 
 

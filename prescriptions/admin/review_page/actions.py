@@ -40,7 +40,7 @@ def release(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> 
 @guarded_post
 def skip(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     queue.skip(rx, request.user, version=version_of(request))
-    messages.success(request, _("RX-%(rx)s was skipped; it is not offered to you for a while.") % {"rx": rx[:8]})
+    messages.success(request, _("RX-%(rx)s was skipped. It will not be offered to you for a while.") % {"rx": rx[:8]})
     return onward(request, reverse(context.QUEUE))
 
 

@@ -116,9 +116,9 @@ def test_a_row_says_what_a_pharmacist_needs_to_choose(make: Make, staff: dict[st
     content = pharmacist.get(QUEUE).content.decode()
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", content))
 
-    for word in ("In review", "O-1", "12 min", "over by 3 min", "First", "Duplicate", "Small", "Dark", "other"):
+    for word in ("In review", "O-1", "12 min", "overdue by 3 min", "First", "Duplicate", "Small", "Dark", "other"):
         assert word in words, word
-    assert re.search(r'class="rx-due rx-due-over"><svg[^>]*>.*?</svg>over by 3 min', content)
+    assert re.search(r'class="rx-due rx-due-over"><svg[^>]*>.*?</svg>overdue by 3 min', content)
 
 
 @pytest.mark.parametrize(
@@ -192,19 +192,19 @@ def test_the_button_gives_the_next_item(make: Make, staff: dict[str, Any]) -> No
     old.refresh_from_db()
     assert (answer.status_code, answer["Location"]) == (303, reverse("admin:rx-review", args=[old.pk]))
     assert old.claimed_by == staff["pharmacist"]
-    assert ">2 wait<" in page
-    assert ">1 waits<" in client.get(QUEUE).content.decode()
+    assert ">2 are waiting<" in page
+    assert ">1 is waiting<" in client.get(QUEUE).content.decode()
 
 
 def test_with_nothing_to_do_the_button_says_so(seeded: None, pharmacist: Client) -> None:
     page = pharmacist.get(QUEUE).content.decode()
     assert re.search(r"<button[^>]* disabled>.*?Start reviewing</button>", page, re.S)
-    assert "Nothing waits." in page
+    assert "Nothing is waiting." in page
 
     answer = pharmacist.post(NEXT, follow=True)
 
     assert answer.redirect_chain == [(QUEUE, 303)]
-    assert "Nothing waits for you just now." in answer.content.decode()
+    assert "Nothing is waiting for you right now." in answer.content.decode()
 
 
 @pytest.mark.parametrize(("name", "listed"), [("auditor", 200), ("ops", 403)])
@@ -369,7 +369,7 @@ def test_the_list_costs_the_same_with_a_hundred_thousand_reviews(make: Make, sta
 
     assert len(again) == few[1] <= 10, again
     assert max(few[0], len(first)) <= 12, first  # the links are new to this person, and recorded
-    assert ">100+ wait<" in content
+    assert ">100+ are waiting<" in content
     assert "1,000+ reviews" in content
     assert len(shown(content)) == 50
     assert len(cost(client, "?show=all")) <= 12
