@@ -42,7 +42,7 @@ def test_an_approval_leads_to_the_next_item_which_is_claimed(held: Review, make:
     following.refresh_from_db()
     assert (held.status, held.reviewer) == (S.APPROVED, staff["pharmacist"])
     assert following.claimed_by == staff["pharmacist"]
-    assert events(held)[-2:] == ["page.opened", "page.opened"], "what was seen without scripts is in the trail"
+    assert events(held)[-2:] == ["page.opened", "page.opened"], "what was seen without scripts is in the audit log"
 
 
 def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review, make: Make, staff: Staff) -> None:

@@ -132,7 +132,7 @@ def test_otherwise_the_decision_stands_and_nothing_is_written(
         review = decisions.confirm(review.pk, actor=actor_of(staff["senior"]), version=3)
     if who == "late":
         age(review, 8.01)
-    before, trail = Review.objects.filter(pk=review.pk).values().get(), events(review)
+    before, recorded = Review.objects.filter(pk=review.pk).values().get(), events(review)
     version = review.version - 1 if who == "stale" else review.version
     user = staff[who] if who in staff else staff["pharmacist"]
 
@@ -140,7 +140,7 @@ def test_otherwise_the_decision_stands_and_nothing_is_written(
 
     assert answer.status_code == {"other": 403, "senior": 403, "auditor": 403}.get(who, 409)
     assert Review.objects.filter(pk=review.pk).values().get() == before
-    assert [verb for verb in events(review) if verb != "link.minted"] == trail
+    assert [verb for verb in events(review) if verb != "link.minted"] == recorded
     assert set(OrderLine.objects.filter(prescription=review.pk).values_list("decision", flat=True)) == {"accepted"}
 
 
