@@ -11,7 +11,7 @@ from django.urls import reverse
 from prescriptions import audit
 from prescriptions.models import ApiToken, AuditAnchor, AuditEvent, Page, Prescription, ReasonCode
 from tests.prescriptions.conftest import claim
-from tests.prescriptions.staff import make_review, person, seed
+from tests.prescriptions.staff import Clock, make_review, person, seed
 
 pytestmark = pytest.mark.django_db
 GROUPS = ("pharmacist", "senior", "auditor", "ops")
@@ -125,7 +125,7 @@ def test_an_auditor_who_was_granted_pages_sees_pictures_and_that_is_recorded(row
 
 
 @pytest.mark.parametrize("group", ["pharmacist", "senior"])
-def test_lists_and_rows_with_pictures_record_who_got_links_once(group: str, rows: dict[str, Any]) -> None:
+def test_lists_and_rows_with_pictures_record_who_got_links_once(group: str, rows: dict[str, Any], clock: Clock) -> None:
     client = signed_in(group)
 
     for path in (changelist("prescription"), change("prescription", rows["prescription"])) * 2:

@@ -7,28 +7,12 @@ import pytest
 from django.utils import timezone
 
 from prescriptions.audit.actors import staff as actor_of
-from prescriptions.models import (
-    ClarificationMessage,
-    OrderLine,
-    Review,
-)
+from prescriptions.models import ClarificationMessage, OrderLine, Review, ReviewStatus
 from prescriptions.review import clarifications, decisions, queue
-from tests.prescriptions.admin.review_page.test_page import (
-    FETCH,
-    S,
-    Staff,
-    address,
-    events,
-    form,
-    held,
-    recorder,
-    signed_in,
-    text_of,
-)
-from tests.prescriptions.review.test_decisions import approval
+from tests.prescriptions.reviewing import FETCH, Staff, address, approval, events, form, signed_in, text_of
 from tests.prescriptions.staff import Make
 
-__all__ = ["held", "recorder"]
+S = ReviewStatus
 
 
 # --- Deciding -------------------------------------------------------------------------------------------------
@@ -57,7 +41,6 @@ def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review,
     assert 'name="next" value="1">' in text_of(client.get(address(review)))
 
 
-SOME = {"outcome": "partially_approved"}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "outcome": ({"outcome": ""}, "outcome"),
     "date": ({"prescribed_on": "2999-01-01"}, "prescribed_on"),
