@@ -61,6 +61,15 @@ class _Number(serializers.IntegerField):
     default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}  # noqa: RUF012
 
 
+class _Checklist(serializers.DictField):
+    """Point -> ticked or not. A list is taken too: of the points that are ticked."""
+
+    child = serializers.BooleanField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(dict.fromkeys(map(str, data), True) if isinstance(data, list) else data)
+
+
 class LineVerdictSerializer(serializers.Serializer[Any]):
     line = _Number()
     decision = serializers.ChoiceField(choices=_DECIDED, error_messages={"invalid_choice": _choose(_DECIDED)})
@@ -81,9 +90,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     )
     prescriber = _Text(required=False, max_length=120)
     registration_number = _Text(required=False, max_length=40)
-    checklist = serializers.DictField(
-        child=serializers.BooleanField(), required=False, help_text=f"Points: {', '.join(CHECKLIST)}."
-    )
+    checklist = _Checklist(required=False, help_text=f"Points: {', '.join(CHECKLIST)}.")
     pages_seen = serializers.ListField(child=_Number(), required=False)
     override_reason = _Text(required=False, max_length=400, help_text="Why approve without all points and pages.")
     lines = LineVerdictSerializer(many=True, required=False)

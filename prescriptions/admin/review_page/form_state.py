@@ -102,7 +102,7 @@ class FormState:
         return {
             "outcome": self.outcome,
             **self.texts,
-            "checklist": dict.fromkeys(sorted(self.checklist), True),
+            "checklist": sorted(self.checklist),
             "pages_seen": sorted(self.seen),
             "lines": [
                 {

@@ -79,6 +79,8 @@ def test_one_answer_names_every_field_that_is_wrong_whatever_is_wrong_with_it() 
         ({"lines": [{"line": 1}]}, "/lines/0/decision"),
         ({"lines": ["accepted"]}, "/lines/0"),
         ({"checklist": ["date"]}, "/checklist"),
+        ({"checklist": [["date"]]}, "/checklist"),
+        ({"checklist": 5}, "/checklist"),
         ({"checklist": {**dict.fromkeys(CHECKLIST, True), "date": "perhaps"}}, "/checklist/date"),
         ({"pages_seen": [1, 2, "last"]}, "/pages_seen/2"),
         ({"prescriber": ["Dr A. Rao"]}, "/prescriber"),
@@ -121,6 +123,12 @@ def test_numbers_may_come_as_text_as_forms_send_them() -> None:
         (1, "accepted", 30),
         (2, "reduced", 10),
     ]
+
+
+def test_the_checklist_may_be_a_list_of_what_is_ticked() -> None:
+    decision = parse({**APPROVAL, "checklist": list(CHECKLIST)}, CASE)
+
+    assert decision.columns["checklist"] == dict.fromkeys(CHECKLIST, True)
 
 
 def test_a_rejection_refuses_every_line_and_names_each_reason_once() -> None:
