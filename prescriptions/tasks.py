@@ -22,8 +22,8 @@ def sweep() -> None:
 
 
 @shared_task
-def tend_reviews() -> None:
-    reviews.tend()
+def review_housekeeping() -> None:
+    reviews.housekeeping()
 
 
 @shared_task

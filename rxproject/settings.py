@@ -278,7 +278,7 @@ CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     "prescriptions.tasks.sweep": {"queue": "control"},
     "prescriptions.tasks.reconcile_nightly": {"queue": "control"},
-    "prescriptions.tasks.tend_reviews": {"queue": "control"},
+    "prescriptions.tasks.review_housekeeping": {"queue": "control"},
     "prescriptions.tasks.anchor_audit": {"queue": "control"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -289,7 +289,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     # A sweep that nobody took is worthless five seconds later: the next one replaces it.
     "sweep": {"task": "prescriptions.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
-    "reviews": {"task": "prescriptions.tasks.tend_reviews", "schedule": 15.0, "options": {"expires": 15}},
+    "reviews": {"task": "prescriptions.tasks.review_housekeeping", "schedule": 15.0, "options": {"expires": 15}},
     "audit": {"task": "prescriptions.tasks.anchor_audit", "schedule": crontab(hour=0, minute=5)},
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }

@@ -166,7 +166,7 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
 
 
 @pytest.fixture
-def empty_trail(db: None) -> None:
+def empty_audit_log(db: None) -> None:
     """No audit rows but those of this test: what tests with real transactions have left cannot be flushed."""
     migration = import_module("prescriptions.migrations.0003_audit_append_only")
     editor = type("Editor", (), {"connection": connection})()

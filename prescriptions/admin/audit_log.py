@@ -1,4 +1,4 @@
-"""The audit trail in the admin: for auditors, to be read. The chain of a prescription is verified when it is shown."""
+"""The audit log in the admin: for auditors, to be read. The chain of a prescription is verified when it is shown."""
 
 import json
 from typing import Any
@@ -43,9 +43,9 @@ class AuditEventAdmin(ReadOnly):
         return (queryset.filter(**prefixed("rx", term)) if term else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        rx, context = request.GET.get("rx", ""), {"title": _("Audit trail"), **(extra_context or {})}
+        rx, context = request.GET.get("rx", ""), {"title": _("Audit log"), **(extra_context or {})}
         if rx and self.has_view_permission(request):
-            title = _("Audit trail of %(rx)s") % {"rx": reference(rx)}
+            title = _("Audit log of %(rx)s") % {"rx": reference(rx)}
             context |= {"title": title, "chain": rx, "faults": audit.verify(rx)}
         return super().changelist_view(request, context)
 
@@ -79,7 +79,7 @@ class AuditEventAdmin(ReadOnly):
 class AuditAnchorAdmin(ReadOnly):
     """The daily seals. A digest that was printed or mailed must still be in this list."""
 
-    list_title = gettext_lazy("Daily seals of the audit trail")
+    list_title = gettext_lazy("Daily seals of the audit log")
     list_display = ("at", "chains", "digest")
     fields = ("at", "chains", "digest", "prev_digest")
     readonly_fields = fields

@@ -64,7 +64,7 @@ def due(at: datetime, now: datetime, *, soon: timedelta) -> SafeString:
     """By when an answer was promised. Overdue is said in words and with a mark, not by colour alone."""
     left = at - now
     if left.total_seconds() <= 0:
-        words = _("over by %(time)s") % {"time": span(-left)}
+        words = _("overdue by %(time)s") % {"time": span(-left)}
         return format_html('<span class="rx-due rx-due-over">{}{}</span>', icon("alert"), words)
     words = _("due in %(time)s") % {"time": span(left)}
     tone, mark = (" rx-due-soon", icon("clock")) if left <= soon else ("", "")

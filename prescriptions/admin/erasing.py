@@ -74,14 +74,14 @@ def _erase(request: HttpRequest, prescription: Prescription) -> None:
 
 
 def proof(prescription: Prescription) -> SafeString | str:
-    """Who erased it and when, when S3 was proved empty, and whether the trail that says so is whole."""
+    """Who erased it and when, when S3 was proved empty, and whether the audit log that says so is whole."""
     if prescription.erased_at is None:
         return ""
     event = AuditEvent.objects.filter(rx=prescription.pk, verb=audit.Verb.ERASED).order_by("seq").first()
     lines = [_("Closed for everybody: %(at)s") % {"at": chips.moment(prescription.erased_at)}]
     if event is not None:
         lines.append(
-            _("Erased by %(who)s; event %(seq)d of the audit trail, hash %(hash)s")
+            _("Erased by %(who)s; event %(seq)d of the audit log, hash %(hash)s")
             % {"who": event.actor_name or event.actor, "seq": event.seq, "hash": event.hash}
         )
     lines.append(
@@ -89,7 +89,5 @@ def proof(prescription: Prescription) -> SafeString | str:
         if prescription.purged_at
         else _("Storage not proved empty yet; the next sweep looks again")
     )
-    lines.append(
-        _("The audit trail is whole") if not audit.verify(prescription.pk) else _("The audit trail is NOT whole")
-    )
+    lines.append(_("The audit log is whole") if not audit.verify(prescription.pk) else _("The audit log is NOT whole"))
     return format_html('<ul class="rx-proof">{}</ul>', format_html_join("", "<li>{}</li>", [(line,) for line in lines]))

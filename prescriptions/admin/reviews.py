@@ -178,7 +178,7 @@ class ReviewAdmin(ReadOnly):
     @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, review: Review) -> SafeString:
         until = review.decided_at if review.status in TERMINAL else review.seen_at  # type: ignore[attr-defined]
-        return chips.alone(_("waits"), chips.span(until - review.queued_at)) if until else chips.NONE
+        return chips.alone(_("waiting"), chips.span(until - review.queued_at)) if until else chips.NONE
 
     @admin.display(description=gettext_lazy("due"))
     def due(self, review: Review) -> SafeString:
@@ -201,9 +201,9 @@ class ReviewAdmin(ReadOnly):
             (review.is_dark, _("Dark"), "info", ""),
         ]
         flags = [(chips.chip(words, mark, tone),) for true, words, mark, tone in shown if true]
-        return (
-            format_html('<span class="rx-flags">{}</span>', format_html_join("", "{}", flags)) if flags else chips.NONE
-        )
+        if not flags:
+            return chips.NONE
+        return format_html('<span class="rx-flags">{}</span>', format_html_join("", "{}", flags))
 
     @admin.display(description=gettext_lazy("claimed by"))
     def holder(self, review: Review) -> SafeString:
@@ -222,7 +222,7 @@ class ReviewAdmin(ReadOnly):
         except Problem as problem:
             raise PermissionDenied(problem.detail) from None
         if claimed is None:
-            messages.info(request, _("Nothing waits for you just now."))
+            messages.info(request, _("Nothing is waiting for you right now."))
             return HttpResponseRedirect(reverse("admin:prescriptions_review_changelist"), status=303)
         return HttpResponseRedirect(reverse("admin:rx-review", args=[claimed.pk]), status=303)
 
@@ -286,8 +286,8 @@ class ReviewAdmin(ReadOnly):
     def _say(self, request: HttpRequest, said: str, done: int, left: int) -> None:
         if left:
             rest = ngettext(
-                "%(count)d was left as it is: it changed meanwhile, or there was nothing to do.",
-                "%(count)d were left as they are: they changed meanwhile, or there was nothing to do.",
+                "%(count)d was left as it is: it has changed in the meantime, or there was nothing to do.",
+                "%(count)d were left as they are: they have changed in the meantime, or there was nothing to do.",
                 left,
             ) % {"count": left}
             said = f"{said} {rest}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # DRF imports its default permissions while it defines APIVie
 
 # What a signed-in member of staff needs in place of a token's scope.
 _STAFF_PERMISSIONS = {
-    # Who may look at a page sees its pictures and files; auditors see the trail, but no pictures.
+    # Who may look at a page sees its pictures and files; auditors see the audit log, but no pictures.
     "rx:read": "prescriptions.view_page",
     "rx:review": "prescriptions.view_review",
     "rx:write": "prescriptions.add_prescription",

@@ -21,8 +21,8 @@ from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus
 from prescriptions.models.finding import find
-from prescriptions.review import clarifications, decisions, order_lines, queue
-from prescriptions.review.payload import CHECKLIST, clean
+from prescriptions.review import decisions, order_lines, queue
+from prescriptions.review.payload import DecisionSerializer
 from prescriptions.review.publication import published
 
 _IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
@@ -97,38 +97,6 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         )
 
 
-class LineVerdictSerializer(serializers.Serializer[Any]):
-    line = serializers.IntegerField()
-    decision = serializers.ChoiceField(choices=[d for d in LineDecision.values if d != LineDecision.PENDING])
-    quantity_allowed = serializers.IntegerField(required=False, help_text="Where it is less than ordered.")
-    reason = serializers.CharField(required=False, help_text="Code of the reason, where it is refused.")
-
-
-class DecisionSerializer(serializers.Serializer[Any]):
-    """What to send; `review.payload` checks it and names every field that is wrong."""
-
-    outcome = serializers.ChoiceField(
-        choices=["approved", "partially_approved", "rejected", "clarification", "confirmed", "returned", "reopened"],
-        help_text="`confirmed` and `returned` are second checks.",
-    )
-    version = serializers.IntegerField(required=False, help_text="Of the review that was looked at; or If-Match.")
-    prescribed_on = serializers.DateField(required=False)
-    prescriber = serializers.CharField(required=False)
-    registration_number = serializers.CharField(required=False)
-    checklist = serializers.DictField(
-        child=serializers.BooleanField(), required=False, help_text=f"Points: {', '.join(CHECKLIST)}."
-    )
-    pages_seen = serializers.ListField(child=serializers.IntegerField(), required=False)
-    override_reason = serializers.CharField(required=False, help_text="Why approve without all points and pages.")
-    lines = LineVerdictSerializer(many=True, required=False)
-    reason = serializers.CharField(required=False)
-    reason_page = serializers.IntegerField(required=False)
-    customer_text = serializers.CharField(required=False)
-    internal_note = serializers.CharField(required=False)
-    question = serializers.CharField(required=False, help_text="For `clarification`.")
-    note = serializers.CharField(required=False, help_text="For `returned` and `reopened`: why.")
-
-
 class Decision(APIView):
     """The review of one prescription, and the decision on it."""
 
@@ -152,7 +120,7 @@ class Decision(APIView):
         sent = request.data if isinstance(request.data, dict) else {}
         version, by_header = _version(request, sent)
         try:
-            _decide(rx, sent, actors.of(request), version)
+            decisions.act(rx, sent, actor=actors.of(request), version=version)
         except Problem as problem:
             if by_header and problem.code == "stale-version":
                 problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
@@ -245,27 +213,6 @@ def _person(request: Request) -> Actor:
     if actor.user is None:
         raise _forbidden()
     return actor
-
-
-def _decide(rx: str, sent: dict[str, Any], actor: Actor, version: int) -> None:
-    match str(sent.get("outcome", "")):
-        case ReviewStatus.CLARIFICATION:
-            page = sent.get("reason_page")
-            clarifications.ask(
-                rx,
-                clean(sent.get("question")),
-                actor=actor,
-                version=version,
-                page=page if type(page) is int else None,
-            )
-        case "confirmed":
-            decisions.confirm(rx, actor=actor, version=version)
-        case "returned":
-            decisions.disagree(rx, actor=actor, version=version, note=clean(sent.get("note")))
-        case "reopened":
-            decisions.reopen(rx, actor=actor, version=version, note=clean(sent.get("note")))
-        case _:
-            decisions.decide(rx, sent, actor=actor, version=version)
 
 
 def _version(request: Request, sent: dict[str, Any]) -> tuple[int, bool]:

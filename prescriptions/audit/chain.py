@@ -1,4 +1,4 @@
-"""The audit trail: record, verify, anchor. Each prescription has a chain of its own, so none waits for another.
+"""The audit log: record, verify, anchor. Each prescription has a chain of its own, so none waits for another.
 
 What is recorded must never hold patient data: ids, codes, numbers and digests only.
 """
@@ -42,7 +42,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with the trail: of which chain (empty: the anchors), at which number, and what."""
+    """One thing that is wrong with the log: of which chain (empty: the anchors), at which number, and what."""
 
     rx: str
     seq: int
@@ -67,7 +67,7 @@ def record_all(
                 return AuditEvent.objects.bulk_create(events)
         except IntegrityError:
             continue  # another event took the number; unique(rx, seq) is what keeps the chain a chain
-    reason = "The audit trail could not be written: too many writers at once. Try again."
+    reason = "The audit log could not be written: too many writers at once. Try again."
     raise IntegrityError(reason)
 
 

@@ -1,4 +1,4 @@
-"""The audit trail: append-only, a hash chain per prescription, its heads anchored daily. No patient data, ever.
+"""The audit log: append-only, a hash chain per prescription, its heads anchored daily. No patient data, ever.
 
 These tables are `managed = False` so that Django's `flush` does not try to empty what the database refuses to delete;
 their migrations create them all the same.
@@ -47,7 +47,7 @@ class _AppendOnlyModel(models.Model):
 class AuditEvent(_AppendOnlyModel):
     """Who did what to which prescription, and when. `hash` covers all other columns and the event before it."""
 
-    rx = models.CharField(_("prescription"), max_length=32)  # no foreign key: the trail outlives what it is about
+    rx = models.CharField(_("prescription"), max_length=32)  # no foreign key: the log outlives what it is about
     seq = models.PositiveIntegerField(_("number"))
     at = models.DateTimeField(_("at"), default=timezone.now)
     actor = models.CharField(_("actor"), max_length=64)

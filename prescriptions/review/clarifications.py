@@ -20,11 +20,11 @@ _BATCH = 200
 
 def ask(rx: str, text: str, *, actor: Actor, version: int, page: int | None = None) -> Review:
     """The pharmacist's question; the review waits for the answer. Raises Problem 403, 409, 422."""
-    question = _text(text)
+    question = _text(text, "question")
     now = timezone.now()
     review = load(rx)
     if page is not None and not review.prescription.pages.filter(number=page).exists():
-        raise _invalid("page", _("There is no such page."))
+        raise _invalid("reason_page", _("There is no such page."))
     with transaction.atomic():
         asked = transition(review, Action.ASK, actor=actor, version=version, data={"page": page} if page else {})
         ClarificationMessage.objects.create(
@@ -41,7 +41,7 @@ def ask(rx: str, text: str, *, actor: Actor, version: int, page: int | None = No
 
 def answer(rx: str, text: str, *, actor: Actor, version: int | None = None) -> Review:
     """The customer's answer; the review goes to the front of the queue. Raises Problem 409, 422."""
-    reply = _text(text)
+    reply = _text(text, "answer")
     now = timezone.now()
     with transaction.atomic():
         answered = transition(load(rx), Action.ANSWER, actor=actor, version=version)
@@ -92,10 +92,10 @@ def _close_questions(review: Review) -> None:
     review.messages.filter(answered_at=None, expires_at__isnull=False).update(answered_at=timezone.now())
 
 
-def _text(text: str) -> str:
+def _text(text: str, field: str) -> str:
     cleaned = clean(text)
     if not cleaned or len(cleaned) > _LONGEST:
-        raise _invalid("text", _("Write 1 to %(longest)d characters.") % {"longest": _LONGEST})
+        raise _invalid(field, _("Write 1 to %(longest)d characters.") % {"longest": _LONGEST})
     return cleaned
 
 

@@ -1,4 +1,7 @@
-"""Decide, check a second time, reopen. What is written is written with the transition, or not at all."""
+"""Every outcome of a review, by one switch: decide, ask, check a second time, reopen.
+
+What is written is written in one transaction with the change of status, or not at all.
+"""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -12,12 +15,34 @@ from django.utils.translation import gettext as _
 from prescriptions.audit.actors import SYSTEM, Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
-from prescriptions.review import payload
+from prescriptions.review import clarifications, payload
 from prescriptions.review.payload import Case, Decision
 from prescriptions.review.rules import OUTCOMES, Action
 from prescriptions.review.transitions import check, load, transition, undo_since
 
 _BATCH = 200
+
+
+def act(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Review:
+    """Do what somebody chose, by form or by API: one of the outcomes of `payload.DecisionSerializer`.
+
+    Raises Problem: 403, 404, 409, 410, 422; then nothing is written.
+    """
+    match str(sent.get("outcome", "")):
+        case "clarification":
+            given = payload.fields(sent, "question", "reason_page")
+            text, page = given.get("question", ""), given.get("reason_page")
+            return clarifications.ask(rx, text, actor=actor, version=version, page=page)
+        case "confirmed":
+            return confirm(rx, actor=actor, version=version)
+        case "returned":
+            note = payload.fields(sent, "note").get("note", "")
+            return disagree(rx, actor=actor, version=version, note=note)
+        case "reopened":
+            note = payload.fields(sent, "note").get("note", "")
+            return reopen(rx, actor=actor, version=version, note=note)
+        case _:
+            return decide(rx, sent, actor=actor, version=version)
 
 
 def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Review:
@@ -27,13 +52,12 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> R
     422; then nothing is written.
     """
     review = load(rx)
-    # First whether this person may decide on this version at all: the answer must not depend on what they typed.
+    # First of all, may this person decide on this version? The answer must not depend on what they typed.
     action = payload.OUTCOMES.get(str(sent.get("outcome", "")), Action.REJECT)
     check(review, action, actor=actor, version=version, now=timezone.now())
-    decision = payload.parse(sent, case_of(review))
-    lines = list(OrderLine.objects.filter(prescription=rx))
-    second = _needs_second_check(decision, lines)
-    columns = {**decision.columns, "valid_until": _valid_until(decision, lines)}
+    case = _case(review)
+    decision = payload.parse(sent, case)
+    second = _needs_second_check(decision, case)
     with transaction.atomic():
         decided = transition(
             review,
@@ -41,20 +65,18 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> R
             actor=actor,
             version=version,
             target=ReviewStatus.SECOND_CHECK if second else OUTCOMES[decision.action],
-            changes=columns,
-            data={"outcome": OUTCOMES[decision.action].value, "reasons": list(decision.reasons)},
+            changes={**decision.columns, "valid_until": _valid_until(decision, case)},
+            data={"outcome": OUTCOMES[decision.action].value, "reasons": decision.reasons},
         )
-        by_position = {line.position: line for line in lines}
+        lines = {line.position: line for line in case.lines}
         for verdict in decision.lines:
-            line = by_position[verdict.position]
-            line.decision, line.quantity_allowed = verdict.decision, verdict.allowed
-            line.reason_id = verdict.reason
-        OrderLine.objects.bulk_update(lines, ["decision", "quantity_allowed", "reason"])
+            line = lines[verdict.position]
+            line.decision, line.quantity_allowed, line.reason_id = verdict.decision, verdict.allowed, verdict.reason
+        OrderLine.objects.bulk_update(case.lines, ["decision", "quantity_allowed", "reason"])
     return decided
 
 
-def case_of(review: Review) -> Case:
-    """What a decision on this review is checked against; screens use it to offer reasons and lines."""
+def _case(review: Review) -> Case:
     return Case(
         pages=review.prescription.pages.count(),
         lines=list(review.prescription.order_lines.all()),
@@ -65,13 +87,13 @@ def case_of(review: Review) -> Case:
 
 
 def confirm(rx: str, *, actor: Actor, version: int) -> Review:
-    """The second person agrees: the first one's outcome stands. Raises Problem 403, 409."""
+    """The second person agrees: the first decision stands. Raises Problem 403, 409."""
     review = load(rx)
     return transition(review, Action.CONFIRM, actor=actor, version=version, data={"outcome": review.outcome})
 
 
 def disagree(rx: str, *, actor: Actor, version: int, note: str) -> Review:
-    """The second person does not agree: back into the queue, to the front, with a note for whoever takes it next."""
+    """The second person does not agree: back to the front of the queue, with a note for whoever takes it next."""
     return _back(rx, Action.DISAGREE, actor=actor, version=version, note=note)
 
 
@@ -113,17 +135,16 @@ def _back(rx: str, action: Action, *, actor: Actor, version: int, note: str) -> 
     return review
 
 
-def _needs_second_check(decision: Decision, lines: list[OrderLine]) -> bool:
-    return decision.action is not Action.REJECT and any(
-        line.schedule in settings.RX_SECOND_CHECK_SCHEDULES and decision.supplies(line.position) for line in lines
-    )
+def _needs_second_check(decision: Decision, case: Case) -> bool:
+    """Does it supply a line of a schedule that two people have to look at?"""
+    return any(line.schedule in case.schedules and decision.supplies(line.position) for line in case.lines)
 
 
-def _valid_until(decision: Decision, lines: list[OrderLine]) -> date | None:
+def _valid_until(decision: Decision, case: Case) -> date | None:
     """The shortest validity of what is supplied decides; policy is a setting (RX_VALIDITY_DAYS)."""
-    issued = decision.columns.get("prescribed_on")
+    issued = decision.columns["prescribed_on"]
     if decision.action is Action.REJECT or issued is None:
         return None
     days, rest = settings.RX_VALIDITY_DAYS, settings.RX_VALIDITY_DAYS.get("*", "180")
-    supplied = [int(days.get(line.schedule, rest)) for line in lines if decision.supplies(line.position)]
+    supplied = [int(days.get(line.schedule, rest)) for line in case.lines if decision.supplies(line.position)]
     return date.fromordinal(issued.toordinal()) + timedelta(days=min(supplied, default=int(rest)))

@@ -28,7 +28,10 @@ def replace(rx: str, lines: Sequence[Mapping[str, Any]], *, actor: Actor) -> lis
         review = Review.objects.select_for_update().filter(alive(), pk=rx).first()
         if review is None or review.status != ReviewStatus.QUEUED:
             raise Problem(
-                409, "review-started", _("The order lines stand"), _("The review of this prescription is under way.")
+                409,
+                "review-started",
+                _("The order lines can no longer be changed"),
+                _("The review of this prescription has started."),
             )
         OrderLine.objects.filter(prescription=rx).delete()
         rows = [

@@ -13,7 +13,7 @@ _QUARTER_TURNS = (0, 90, 180, 270)
 
 
 def opened(rx: str, number: int, *, actor: Actor) -> None:
-    """Somebody looks at a page: that is all the trail needs to know."""
+    """Record that somebody is looking at a page. Raises Problem 404, 410."""
     load(rx)
     if not Page.objects.filter(prescription_id=rx, number=number).exists():
         raise not_found()

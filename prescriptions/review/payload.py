@@ -1,15 +1,18 @@
-"""A decision as it was sent: read, checked for sense against the prescription, turned into values.
+"""A decision as it was sent: what each field may be, then the rules across fields. Looks nothing up, writes nothing.
 
-Pure but for what it is given; it looks nothing up and writes nothing.
+The API's serializer sits here and not in the API, because a form sends the same decision, and because `decisions` reads
+its fields only when it knows that this person may decide: a refusal must not depend on what was typed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from rest_framework import serializers
 
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode
@@ -28,34 +31,141 @@ OUTCOMES: Final = {
     "partially_approved": Action.APPROVE_SOME,
     "rejected": Action.REJECT,
 }
-_TEXTS: Final = {
-    "customer_text": 1000,
-    "internal_note": 2000,
-    "prescriber": 120,
-    "registration_number": 40,
-    "override_reason": 400,
-}
 _SUPPLIED: Final = (LineDecision.ACCEPTED, LineDecision.REDUCED, LineDecision.OWING)
+_DECIDED: Final = tuple(value for value in LineDecision.values if value != LineDecision.PENDING)
+_TEXTS: Final = ("customer_text", "internal_note", "prescriber", "registration_number", "override_reason")
+_DECISION: Final = (*_TEXTS, "checklist", "prescribed_on", "pages_seen", "reason", "reason_page", "lines")
+
+# Where something is wrong (a JSON pointer), and what.
+Wrong = tuple[str, str]
 
 
+# --- Fields -----------------------------------------------------------------------------------------------------------
+def clean(sent: Any) -> str:
+    """What a person typed, without what no database stores: NUL and halves of surrogate pairs."""
+    return str(sent or "").replace("\x00", "").encode(errors="ignore").decode().strip()
+
+
+def _choose(choices: Iterable[str]) -> Any:
+    return format_lazy(gettext_lazy("Choose one of: {allowed}."), allowed=", ".join(choices))
+
+
+class _Text(serializers.CharField):
+    default_error_messages = {"max_length": gettext_lazy("At most {max_length} characters.")}  # noqa: RUF012
+
+    def to_internal_value(self, data: Any) -> str:
+        return clean(super().to_internal_value(data))
+
+
+class _Number(serializers.IntegerField):
+    default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}  # noqa: RUF012
+
+
+class _Checklist(serializers.DictField):
+    """Point -> ticked or not. A list is taken too: of the points that are ticked."""
+
+    child = serializers.BooleanField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(dict.fromkeys(map(str, data), True) if isinstance(data, list) else data)
+
+
+class LineVerdictSerializer(serializers.Serializer[Any]):
+    line = _Number()
+    decision = serializers.ChoiceField(choices=_DECIDED, error_messages={"invalid_choice": _choose(_DECIDED)})
+    quantity_allowed = _Number(required=False, help_text="Where it is less than ordered.")
+    reason = _Text(required=False, help_text="Code of the reason, where it is refused.")
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What to send. A refusal names every field that is wrong."""
+
+    outcome = serializers.ChoiceField(
+        choices=(*OUTCOMES, "clarification", "confirmed", "returned", "reopened"),
+        help_text="`confirmed` and `returned` are second checks.",
+    )
+    version = _Number(required=False, help_text="Of the review that was looked at; or If-Match.")
+    prescribed_on = serializers.DateField(
+        required=False, error_messages={"invalid": gettext_lazy("Write the date as YYYY-MM-DD.")}
+    )
+    prescriber = _Text(required=False, max_length=120)
+    registration_number = _Text(required=False, max_length=40)
+    checklist = _Checklist(required=False, help_text=f"Points: {', '.join(CHECKLIST)}.")
+    pages_seen = serializers.ListField(child=_Number(), required=False)
+    override_reason = _Text(required=False, max_length=400, help_text="Why approve without all points and pages.")
+    lines = LineVerdictSerializer(many=True, required=False)
+    reason = _Text(required=False)
+    reason_page = _Number(required=False)
+    customer_text = _Text(required=False, max_length=1000)
+    internal_note = _Text(required=False, max_length=2000)
+    question = _Text(required=False, help_text="For `clarification`.")
+    note = _Text(required=False, help_text="For `returned` and `reopened`: why.")
+
+
+def fields(sent: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Some fields of what was sent, as values. Raises Problem 422 `decision-incomplete`."""
+    wrong: list[Wrong] = []
+    given = _read(DecisionSerializer(), sent, names, wrong)
+    if wrong:
+        raise _incomplete(wrong)
+    return given
+
+
+def _read(
+    serializer: serializers.Serializer[Any], sent: Any, names: Iterable[str], wrong: list[Wrong], at: str = ""
+) -> dict[str, Any]:
+    """Field by field, and not by `is_valid`, which gives nothing back where one field is wrong: the rules look at the
+    others, so that one answer names everything. Empty is as good as not sent.
+    """
+    values: dict[str, Any] = {}
+    for name in names if isinstance(sent, Mapping) else ():
+        field, given, pointer = serializer.fields[name], sent.get(name), f"{at}/{name}"
+        if given is None or given == "":
+            continue
+        if isinstance(field, serializers.ListSerializer) and isinstance(given, list):
+            one: Any = field.child
+            values[name] = [_read(one, x, one.fields, wrong, f"{pointer}/{n}") for n, x in enumerate(given)]
+            continue
+        try:
+            values[name] = field.run_validation(given)
+        except serializers.ValidationError as refused:
+            wrong += _pointers(refused.detail, pointer)
+    return values
+
+
+def _pointers(detail: Any, at: str) -> Iterator[Wrong]:
+    """DRF's errors of one field, which are nested where the field is."""
+    if isinstance(detail, Mapping):
+        for key, inner in detail.items():
+            yield from _pointers(inner, at if key == "non_field_errors" else f"{at}/{key}")
+    else:
+        yield at, str(detail[0])
+
+
+# --- Rules across fields ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class LineVerdict:
-    """What was decided about one order line; `allowed` is a quantity."""
+    """What was decided about one order line; `allowed` is a quantity, `reason` a code."""
 
     position: int
-    decision: LineDecision
+    decision: str
     allowed: int | None
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A checked decision, ready to be written."""
+    """A decision that can be written: columns of the review, and what it says of the order lines."""
 
     action: Action
     columns: Mapping[str, Any]
     lines: tuple[LineVerdict, ...]
-    reasons: tuple[str, ...]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Codes, each once."""
+        codes = (self.columns["reason_id"], *(line.reason for line in self.lines))
+        return list(dict.fromkeys(filter(None, codes)))
 
     def supplies(self, position: int) -> bool:
         return any(line.position == position and line.decision in _SUPPLIED for line in self.lines)
@@ -72,213 +182,142 @@ class Case:
     today: date
 
 
-class _Errors:
-    """Everything that is wrong, so that one answer names it all."""
-
-    def __init__(self) -> None:
-        self.found: list[dict[str, Any]] = []
-
-    def add(self, field: str, text: str) -> None:
-        self.found.append({"pointer": f"/{field}", "detail": text})
-
-    def raise_if_any(self) -> None:
-        if self.found:
-            raise Problem(
-                422,
-                "decision-incomplete",
-                _("The decision is not complete"),
-                self.found[0]["detail"],
-                errors=self.found,
-            )
-
-
 def parse(sent: Mapping[str, Any], case: Case) -> Decision:
-    """Raises Problem 422 `decision-incomplete` with one entry in `errors` per field that is wrong."""
-    errors = _Errors()
+    """Raises Problem 422 `decision-incomplete` with one entry in `errors` for each field that is wrong."""
     action = OUTCOMES.get(str(sent.get("outcome", "")))
     if action is None:
-        errors.add("outcome", _("Choose one of: %(allowed)s.") % {"allowed": ", ".join(OUTCOMES)})
-        errors.raise_if_any()
-        raise AssertionError  # for the type checker: the line above always raises
-    columns: dict[str, Any] = _texts(sent, errors)
-    columns["checklist"] = _checklist(sent.get("checklist") or {}, errors)
-    columns["prescribed_on"] = _day(sent.get("prescribed_on"), case.today, errors)
-    reason = _reason(sent.get("reason"), "reason", case, errors)
-    columns |= {"reason_id": reason, "reason_page": _page(sent.get("reason_page"), case, errors)}
-    lines = _lines(sent.get("lines") or [], action, case, errors)
-    _RULES[action](columns, lines, sent, case, errors)
+        raise _incomplete([("/outcome", str(_choose(OUTCOMES)))])
+    wrong: list[Wrong] = []
+    given = _read(DecisionSerializer(), sent, _DECISION, wrong)
+    ticked = given.get("checklist", {})
+    columns = {name: given.get(name, "") for name in _TEXTS} | {
+        "checklist": {key: ticked.get(key, False) for key in CHECKLIST},
+        "prescribed_on": given.get("prescribed_on"),
+        "reason_id": given.get("reason") or None,
+        "reason_page": given.get("reason_page"),
+    }
+    if action is Action.REJECT:
+        columns["override_reason"] = ""
+    decision = Decision(action, columns, _verdicts(given.get("lines", []), action, case))
+    wrong += _wrong(decision, given, case)
+    if wrong:
+        raise _incomplete(wrong)
+    return decision
+
+
+def _incomplete(wrong: Iterable[Wrong]) -> Problem:
+    """The first thing wrong with a field is enough."""
+    texts: dict[str, str] = {}
+    for pointer, text in wrong:
+        texts.setdefault(pointer, text)
+    errors = [{"pointer": pointer, "detail": text} for pointer, text in texts.items()]
+    return Problem(422, "decision-incomplete", _("The decision is not complete"), errors[0]["detail"], errors=errors)
+
+
+def _verdicts(sent: Sequence[Mapping[str, Any]], action: Action, case: Case) -> tuple[LineVerdict, ...]:
+    """One for each order line. A full approval or a rejection need not spell out what it says of every line."""
+    if action is Action.REJECT:
+        return tuple(LineVerdict(line.position, LineDecision.REFUSED, 0, None) for line in case.lines)
+    ordered = {line.position: line.quantity_ordered for line in case.lines}
+    verdicts = {
+        position: LineVerdict(position, LineDecision.ACCEPTED, quantity, None)
+        for position, quantity in ordered.items()
+        if action is Action.APPROVE
+    }
+    for item in sent:
+        position, decision = item.get("line", 0), item.get("decision", LineDecision.PENDING)
+        if position in ordered:
+            allowed = {LineDecision.REDUCED: item.get("quantity_allowed"), LineDecision.REFUSED: 0}
+            quantity = allowed.get(decision, ordered[position])
+            verdicts[position] = LineVerdict(position, decision, quantity, item.get("reason") or None)
+    return tuple(verdicts.values())
+
+
+def _wrong(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
+    columns, code, page = decision.columns, decision.columns["reason_id"], decision.columns["reason_page"]
+    if given.get("checklist", {}).keys() - CHECKLIST.keys():
+        yield "/checklist", _("The points are: %(points)s.") % {"points": ", ".join(CHECKLIST)}
+    if columns["prescribed_on"] and columns["prescribed_on"] > case.today:
+        yield "/prescribed_on", _("The date is in the future.")
+    yield from _wrong_reason("/reason", code, case)
+    if page is not None and not 1 <= page <= case.pages:
+        yield "/reason_page", _("There is no such page.")
+    yield from _wrong_lines(given.get("lines", []), case)
+    yield from _RULES[decision.action](decision, given, case)
     noted = columns["internal_note"] or columns["customer_text"]
-    if reason and reason in case.reasons and case.reasons[reason].needs_note and not noted:
-        errors.add("internal_note", _("This reason needs a note."))
-    errors.raise_if_any()
-    codes = dict.fromkeys(code for code in (reason, *(line.reason for line in lines)) if code)
-    return Decision(action, columns, lines, tuple(codes))
+    if code in case.reasons and case.reasons[code].needs_note and not noted:
+        yield "/internal_note", _("This reason needs a note.")
 
 
-def _approve(
-    columns: dict[str, Any], lines: tuple[LineVerdict, ...], sent: Mapping[str, Any], case: Case, errors: _Errors
-) -> None:
-    if any(line.decision is not LineDecision.ACCEPTED for line in lines):
-        errors.add("outcome", _("Not every line is accepted as ordered: this is a partial approval."))
-    if columns["reason_id"]:
-        errors.add("reason", _("An approval has no reason."))
-    _proof(columns, lines, sent, case, errors)
+def _wrong_reason(pointer: str, code: str | None, case: Case) -> Iterator[Wrong]:
+    if code and (code not in case.reasons or not case.reasons[code].active):
+        yield pointer, _("There is no such reason.")
 
 
-def _approve_some(
-    columns: dict[str, Any], lines: tuple[LineVerdict, ...], sent: Mapping[str, Any], case: Case, errors: _Errors
-) -> None:
-    if not any(line.decision in _SUPPLIED for line in lines):
-        errors.add("lines", _("A partial approval accepts something. To accept nothing, reject it."))
-    if all(line.decision is LineDecision.ACCEPTED for line in lines):
-        errors.add("lines", _("Every line is accepted as ordered: this is a full approval."))
-    _proof(columns, lines, sent, case, errors)
+def _wrong_lines(sent: Sequence[Mapping[str, Any]], case: Case) -> Iterator[Wrong]:
+    left = {line.position: line for line in case.lines}
+    for index, item in enumerate(sent):
+        pointer, line = f"/lines/{index}", left.pop(item.get("line", 0), None)
+        if line is None:
+            yield pointer, _("There is no such order line, or it is listed twice.")
+            continue
+        yield from _wrong_reason(f"{pointer}/reason", item.get("reason"), case)
+        match item.get("decision"):
+            case LineDecision.REDUCED if not 0 < item.get("quantity_allowed", 0) < line.quantity_ordered:
+                yield f"{pointer}/quantity_allowed", _("Allow at least 1, and less than was ordered.")
+            case LineDecision.REFUSED if not item.get("reason"):
+                yield f"{pointer}/reason", _("Say why this line is not accepted.")
+            case None:
+                yield f"{pointer}/decision", str(_choose(_DECIDED))
 
 
-def _reject(
-    columns: dict[str, Any], lines: tuple[LineVerdict, ...], sent: Mapping[str, Any], case: Case, errors: _Errors
-) -> None:
-    if not columns["reason_id"]:
-        errors.add("reason", _("Say why it is not accepted."))
-    columns["override_reason"] = ""
+def _approve(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
+    if any(line.decision != LineDecision.ACCEPTED for line in decision.lines):
+        yield "/outcome", _("Not every line is accepted as ordered: this is a partial approval.")
+    if decision.columns["reason_id"]:
+        yield "/reason", _("An approval has no reason.")
+    yield from _proof(decision, given, case)
 
 
-_RULES: Final[Mapping[Action, Callable[..., None]]] = {
+def _approve_some(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
+    decided = {line.position for line in decision.lines}
+    missing = [str(line.position) for line in case.lines if line.position not in decided]
+    if missing or not decided:
+        listed = ", ".join(missing) or "-"
+        yield "/lines", _("Decide on every order line. Missing: %(lines)s.") % {"lines": listed}
+    if not any(line.decision in _SUPPLIED for line in decision.lines):
+        yield "/lines", _("A partial approval accepts something. To accept nothing, reject it.")
+    if all(line.decision == LineDecision.ACCEPTED for line in decision.lines):
+        yield "/lines", _("Every line is accepted as ordered: this is a full approval.")
+    yield from _proof(decision, given, case)
+
+
+def _reject(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
+    if not decision.columns["reason_id"]:
+        yield "/reason", _("Say why it is not accepted.")
+
+
+_RULES: Final[Mapping[Action, Callable[[Decision, Mapping[str, Any], Case], Iterator[Wrong]]]] = {
     Action.APPROVE: _approve,
     Action.APPROVE_SOME: _approve_some,
     Action.REJECT: _reject,
 }
 
 
-def _proof(
-    columns: dict[str, Any], lines: tuple[LineVerdict, ...], sent: Mapping[str, Any], case: Case, errors: _Errors
-) -> None:
+def _proof(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
     """What an approval rests on: date, prescriber, checklist, and that every page was looked at."""
-    if columns["prescribed_on"] is None and not any(e["pointer"] == "/prescribed_on" for e in errors.found):
-        errors.add("prescribed_on", _("Enter the date of the prescription."))
+    columns = decision.columns
+    if columns["prescribed_on"] is None:
+        yield "/prescribed_on", _("Enter the date of the prescription.")
     if not columns["prescriber"]:
-        errors.add("prescriber", _("Enter the prescriber's name."))
-    strict = {line.position for line in case.lines if line.schedule in case.schedules}
-    if not columns["registration_number"] and any(x.position in strict and x.decision in _SUPPLIED for x in lines):
-        errors.add("registration_number", _("These medicines need the prescriber's registration number."))
+        yield "/prescriber", _("Enter the prescriber's name.")
+    strict = any(line.schedule in case.schedules and decision.supplies(line.position) for line in case.lines)
+    if strict and not columns["registration_number"]:
+        yield "/registration_number", _("These medicines need the prescriber's registration number.")
     if columns["override_reason"]:
         return
     if not all(columns["checklist"].values()):
-        errors.add("checklist", _("Tick all five points, or say why you approve all the same."))
-    seen = _whole_numbers(sent.get("pages_seen") or [])
-    unseen = [number for number in range(1, case.pages + 1) if number not in seen]
+        yield "/checklist", _("Tick all five points, or say why you approve it anyway.")
+    unseen = [str(number) for number in range(1, case.pages + 1) if number not in given.get("pages_seen", [])]
     if unseen:
-        listed = ", ".join(map(str, unseen))
-        errors.add("pages_seen", _("Not looked at yet: page %(pages)s.") % {"pages": listed})
-
-
-def clean(sent: Any) -> str:
-    """What a person typed, without what no database stores: NUL and halves of surrogate pairs."""
-    return str(sent or "").replace("\x00", "").encode(errors="ignore").decode().strip()
-
-
-def _texts(sent: Mapping[str, Any], errors: _Errors) -> dict[str, Any]:
-    texts = {}
-    for field, longest in _TEXTS.items():
-        text = clean(sent.get(field))
-        if len(text) > longest:
-            errors.add(field, _("At most %(longest)d characters.") % {"longest": longest})
-        texts[field] = text
-    return texts
-
-
-def _checklist(sent: Any, errors: _Errors) -> dict[str, bool]:
-    ticked = dict.fromkeys(map(str, sent), True) if isinstance(sent, list) else sent
-    if not isinstance(ticked, Mapping):
-        ticked = {}
-    unknown = sorted(str(key) for key in ticked if key not in CHECKLIST)
-    if unknown:
-        errors.add("checklist", _("Known points are: %(points)s.") % {"points": ", ".join(CHECKLIST)})
-    return {key: ticked.get(key) is True for key in CHECKLIST}
-
-
-def _day(sent: Any, today: date, errors: _Errors) -> date | None:
-    if not sent:
-        return None
-    try:
-        day = sent if isinstance(sent, date) else date.fromisoformat(str(sent))
-    except ValueError:
-        errors.add("prescribed_on", _("Write the date as YYYY-MM-DD."))
-        return None
-    if day > today:
-        errors.add("prescribed_on", _("The date lies in the future."))
-    return day
-
-
-def _reason(sent: Any, field: str, case: Case, errors: _Errors) -> str | None:
-    code = str(sent or "")
-    if code and (code not in case.reasons or not case.reasons[code].active):
-        errors.add(field, _("There is no such reason."))
-    return code or None
-
-
-def _page(sent: Any, case: Case, errors: _Errors) -> int | None:
-    if sent in (None, ""):
-        return None
-    number = _whole_number(sent)
-    if number is None or not 1 <= number <= case.pages:
-        errors.add("reason_page", _("There is no such page."))
-    return number
-
-
-def _lines(sent: Any, action: Action, case: Case, errors: _Errors) -> tuple[LineVerdict, ...]:
-    """One verdict per order line. A full approval or a rejection need not spell out what it says of every line."""
-    known = {line.position: line for line in case.lines}
-    given: dict[int, LineVerdict] = {}
-    for index, item in enumerate(sent if isinstance(sent, list) else []):
-        pointer = f"lines/{index}"
-        line = known.get(_whole_number(item.get("line")) or 0) if isinstance(item, Mapping) else None
-        if line is None or line.position in given:
-            errors.add(pointer, _("There is no such order line, or it is named twice."))
-            continue
-        given[line.position] = _verdict(item, line, pointer, case, errors)
-    if action is Action.REJECT:
-        return tuple(LineVerdict(position, LineDecision.REFUSED, 0, None) for position in known)
-    if action is Action.APPROVE:
-        return tuple(
-            given.get(position, LineVerdict(position, LineDecision.ACCEPTED, line.quantity_ordered, None))
-            for position, line in known.items()
-        )
-    errors_of_missing = [position for position in known if position not in given]
-    if errors_of_missing or not known:
-        listed = ", ".join(map(str, errors_of_missing)) or "-"
-        errors.add("lines", _("Decide about every order line; missing: %(lines)s.") % {"lines": listed})
-    return tuple(given.values())
-
-
-def _verdict(item: Mapping[str, Any], line: OrderLine, pointer: str, case: Case, errors: _Errors) -> LineVerdict:
-    text = str(item.get("decision", ""))
-    if text not in LineDecision.values or text == LineDecision.PENDING:
-        allowed = ", ".join(value for value in LineDecision.values if value != LineDecision.PENDING)
-        errors.add(f"{pointer}/decision", _("Choose one of: %(allowed)s.") % {"allowed": allowed})
-        return LineVerdict(line.position, LineDecision.PENDING, None, None)
-    decision = LineDecision(text)
-    reason = _reason(item.get("reason"), f"{pointer}/reason", case, errors)
-    quantity = _whole_number(item.get("quantity_allowed"))
-    match decision:
-        case LineDecision.REDUCED:
-            if quantity is None or not 0 < quantity < line.quantity_ordered:
-                errors.add(f"{pointer}/quantity_allowed", _("Allow more than nothing and less than was ordered."))
-        case LineDecision.REFUSED:
-            quantity = 0
-            if not reason:
-                errors.add(f"{pointer}/reason", _("Say why this line is not accepted."))
-        case _:
-            quantity = line.quantity_ordered
-    return LineVerdict(line.position, decision, quantity, reason)
-
-
-def _whole_number(sent: Any) -> int | None:
-    if isinstance(sent, bool) or not isinstance(sent, int | str):
-        return None
-    text = str(sent)
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
-
-
-def _whole_numbers(sent: Any) -> set[int]:
-    return {number for item in sent if (number := _whole_number(item)) is not None} if isinstance(sent, list) else set()
+        yield "/pages_seen", _("Not viewed yet: page %(pages)s.") % {"pages": ", ".join(unseen)}

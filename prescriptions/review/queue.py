@@ -1,6 +1,7 @@
-"""The work queue: who gets which review next, for how long. Claims are conditional UPDATEs, the same on both databases.
+"""The work queue: who gets which review next, and for how long.
 
-A lease is not a lock: it runs out, and then the item is back in the queue.
+A claim is a conditional UPDATE, the same on both databases. A lease is not a lock: it runs out, and then the item goes
+back into the queue.
 """
 
 from datetime import timedelta
@@ -21,7 +22,7 @@ from prescriptions.review import warm
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
 
-# So many items at the head are tried before the queue is read again: as many people may press the button at once.
+# This many items at the head are tried before the queue is read again: that many people may press the button at once.
 _HEAD = 20
 _BATCH = 200
 
@@ -56,7 +57,7 @@ def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Rev
 
 
 def claim(rx: str, user: Any) -> Review:
-    """Claim one particular item. What this person holds already is theirs again, with a fresh lease."""
+    """Claim one particular item. What this person holds already stays theirs, with a fresh lease."""
     review = load(rx)
     actor = staff(user)
     if review.status == ReviewStatus.IN_REVIEW:
@@ -71,7 +72,7 @@ def claim(rx: str, user: Any) -> Review:
 
 
 def heartbeat(rx: str, user: Any) -> Review:
-    """A fresh lease for who holds the item, even if the old one ran out and nobody noticed. Raises Problem 409."""
+    """A fresh lease for the person who holds the item, even if the old one ran out unnoticed. Raises Problem 409."""
     until = timezone.now() + timedelta(seconds=settings.RX_REVIEW_LEASE)
     held = Review.objects.filter(alive(), pk=rx, status=ReviewStatus.IN_REVIEW, claimed_by=user).update(
         claimed_until=until

@@ -84,7 +84,7 @@ RULES: Final[Mapping[Action, Rule]] = {
     Action.DISAGREE: _rule({S.SECOND_CHECK}, {S.QUEUED}, STAFF, "second_check_review"),
     Action.EXPIRE: _rule({S.APPROVED, S.PARTIALLY_APPROVED}, {S.EXPIRED}, SYSTEM),
     Action.REOPEN: _rule({S.APPROVED, S.PARTIALLY_APPROVED}, {S.QUEUED}, STAFF, "reopen_review"),
-    # A slip of the hand: only who decided, within seconds, and never after a second person agreed (`review.undo`).
+    # A slip: only by the person who decided, within seconds, and never after a second person agreed (see undo.py).
     Action.UNDO: _rule(
         {S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.SECOND_CHECK}, {S.IN_REVIEW}, STAFF, "decide_review"
     ),
@@ -93,11 +93,11 @@ RULES: Final[Mapping[Action, Rule]] = {
     Action.CLOSE: _rule({S.QUEUED, S.IN_REVIEW, S.CLARIFICATION, S.SECOND_CHECK}, {S.WITHDRAWN}, SYSTEM),
     Action.ERASE: _rule(set(TERMINAL), {S.ERASED}, SYSTEM),
 }
-# Whoever decided may not be the second pair of eyes.
+# The person who decided may not make the second check.
 FOUR_EYES: Final = frozenset({Action.CONFIRM, Action.DISAGREE})
 # Behind the tombstone; everything else is refused there (410).
 ERASING: Final = frozenset({Action.CLOSE, Action.ERASE})
-# The customer, or a colleague, waits already: back in the queue these go first.
+# A customer or a colleague has been waiting already: back in the queue these go first.
 HURRIED: Final = frozenset({Action.ANSWER, Action.DISAGREE})
 
 

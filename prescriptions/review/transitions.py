@@ -1,7 +1,7 @@
 """The one way a review changes its status: rule, permission, version, and the audit event in the same transaction.
 
-Everything is checked before, for a good answer, and again by one conditional UPDATE, for the truth: of two people who
-decide at once exactly one wins, on SQLite and PostgreSQL alike.
+Everything is checked first, to give a good answer, and again by one conditional UPDATE, which decides: of two people
+who act at once exactly one wins, on SQLite and on PostgreSQL.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from prescriptions.models import Prescription, Review, ReviewStatus
 from prescriptions.models.finding import find
 from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RULES, Action, Rule, allowed
 
-# Above every priority that a person sets.
+# Above every priority that a person can set.
 HURRY = 100
 _UNDECIDED = {"outcome": "", "decided_at": None, "reviewer": None, "second_checker": None, "override_reason": ""}
 
@@ -109,7 +109,7 @@ def _check_undo(review: Review, actor: Actor, now: datetime) -> None:
     if review.reviewer_id != actor.user_id:
         raise Problem(403, "forbidden", _("Not allowed"), _("Only the person who decided can undo it."))
     if review.second_checker_id is not None or review.decided_at is None or review.decided_at <= undo_since(now):
-        detail = _("It is too late to undo this decision: it stands now. A senior can reopen it.")
+        detail = _("It is too late to undo this decision. A senior can reopen it.")
         raise Problem(409, "invalid-transition", _("This cannot be done now"), detail)
 
 
@@ -142,13 +142,13 @@ def _columns(review: Review, action: Action, target: ReviewStatus, actor: Actor,
     if action in (Action.REOPEN, Action.DISAGREE):
         columns |= _UNDECIDED
     if action is Action.UNDO:
-        # What was typed stays: it is in the form again.
+        # What was typed stays: the form shows it again.
         columns |= {**_UNDECIDED, "override_reason": review.override_reason, "valid_until": None}
     return columns
 
 
 def due(now: datetime) -> datetime:
-    """By when somebody who is in the queue now was promised an answer."""
+    """When somebody who joins the queue now is promised an answer."""
     return now + timedelta(seconds=settings.RX_REVIEW_DUE)
 
 
@@ -156,12 +156,12 @@ def stale(review: Review) -> Problem:
     """Somebody else was faster; say who did what, and when."""
     who = review.second_checker or review.reviewer or review.claimed_by
     name = who.get_full_name() or who.get_username() if who else _("Somebody")
-    detail = _("%(name)s changed it at %(time)s. It is now: %(status)s. Nothing of yours was saved.") % {
+    detail = _("%(name)s changed it at %(time)s. Its status is now: %(status)s. Nothing you entered was saved.") % {
         "name": name,
         "time": timezone.localtime(review.status_at).strftime("%H:%M"),
         "status": ReviewStatus(review.status).label,
     }
-    return Problem(409, "stale-version", _("This review has changed meanwhile"), detail)
+    return Problem(409, "stale-version", _("This review has changed in the meantime"), detail)
 
 
 def not_yours(review: Review) -> Problem:
@@ -170,13 +170,13 @@ def not_yours(review: Review) -> Problem:
     detail = (
         _("%(name)s holds it.") % {"name": holder.get_full_name() or holder.get_username()}
         if holder
-        else _("Your claim has run out. Claim it again; nothing was saved.")
+        else _("Your claim has run out and nothing was saved. Claim it again.")
     )
     return Problem(409, "not-yours", _("You do not hold this review"), detail)
 
 
 def _impossible(review: Review, action: Action) -> Problem:
-    detail = _("It is %(status)s; possible now: %(allowed)s.") % {
+    detail = _("Its status is: %(status)s. What can be done now: %(allowed)s.") % {
         "status": ReviewStatus(review.status).label,
         "allowed": ", ".join(allowed(review.status)) or _("nothing"),
     }

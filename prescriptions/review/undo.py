@@ -1,9 +1,8 @@
-"""A slip of the hand, put right: for a few seconds (RX_REVIEW_UNDO) who decided can take it back.
+"""Undo: for RX_REVIEW_UNDO seconds the person who decided can take the decision back.
 
 Until then nobody outside may be told the outcome: see publication.py.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
 from prescriptions.review import queue
+from prescriptions.review.payload import LineVerdict
 from prescriptions.review.publication import DECIDED
 from prescriptions.review.rules import OUTCOMES, Action
 from prescriptions.review.transitions import load, transition, undo_since
@@ -22,17 +22,7 @@ from prescriptions.review.transitions import load, transition, undo_since
 DECISIONS: Final = tuple(status.value for status in OUTCOMES.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What had been decided about an order line: for the form, which shows it again."""
-
-    position: int
-    decision: str
-    quantity: int | None
-    reason: str
-
-
-def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Review, tuple[Verdict, ...]]:
+def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Review, tuple[LineVerdict, ...]]:
     """Take back one's own decision: in review again, with a fresh lease, everything typed kept.
 
     `claimed`: the item that the decision brought to this person; it goes back into the queue. Returns the review and
@@ -43,12 +33,12 @@ def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Rev
         review = transition(decided, Action.UNDO, actor=actor, version=version)
         lines = OrderLine.objects.filter(prescription=rx)
         before = tuple(
-            Verdict(line.position, line.decision, line.quantity_allowed, line.reason_id or "") for line in lines
+            LineVerdict(line.position, line.decision, line.quantity_allowed, line.reason_id) for line in lines
         )
         lines.update(decision=LineDecision.PENDING, quantity_allowed=None, reason=None)
     if claimed and claimed != rx:
         _give_back(claimed, actor)
-    # A rejection refuses all lines; nobody had said so of each.
+    # A rejection refuses every line, though nobody said so of each.
     return review, () if decided.status == ReviewStatus.REJECTED else before
 
 

@@ -9,7 +9,7 @@ from prescriptions.variants import redactions
 log = logging.getLogger("rx.review")
 
 
-def tend() -> dict[str, int]:
+def housekeeping() -> dict[str, int]:
     """Expired leases, unanswered questions, ended validity, older redactions, pages to compare; how many of each."""
     done = {
         "lapsed": queue.lapse_expired(),
@@ -19,12 +19,12 @@ def tend() -> dict[str, int]:
         "compared": duplicates.sweep(),
     }
     if any(done.values()):
-        log.info("tended", extra=done)
+        log.info("housekeeping", extra=done)
     return done
 
 
 def anchor() -> None:
-    """Seal the audit trail's heads. The digest in the log leaves the machine with it: that is what makes it worth."""
+    """Seal the heads of the audit log. The digest goes into the server's log, and with it off this machine."""
     made = audit.anchor()
     if made is not None:
         log.info("audit anchored", extra={"chains": made.chains, "digest": made.digest})

@@ -203,17 +203,21 @@ def test_a_second_pair_of_eyes(pharmacy: Pharmacy) -> None:
 
     # then who decided is told why that is not enough, and who has not the right waits
     chitra.goto(pharmacy.address(rx))
-    expect(chitra.locator(".banner")).to_have_text("You decided this. The second check needs another person.")
+    expect(chitra.locator(".banner")).to_have_text(
+        "You made the first decision. The second check needs another person."
+    )
     expect(chitra.locator("[data-submit]")).to_have_count(0)
     check(chitra)
     bela = pharmacy.sign_in("bela", f"{QUEUE}{rx}/")
-    expect(bela.locator(".banner")).to_have_text("It waits for a second check by a senior.")
+    expect(bela.locator(".banner")).to_have_text("This is waiting for a second check by a senior.")
     assert customer.get_by_role("heading", level=1).inner_text() == CHECKING
 
     # when another senior does not agree, it goes back, to the front, with the note
     pharmacy.change("UPDATE prescriptions_review SET reviewer_id = (SELECT id FROM auth_user WHERE username = 'asha')")
     chitra.reload()
-    expect(chitra.locator(".banner")).to_have_text("Asha decided. Look for yourself, then say whether you agree.")
+    expect(chitra.locator(".banner")).to_have_text(
+        "Asha made the first decision. Check the pages yourself, then say whether you agree."
+    )
     check(chitra)
     choose(chitra, "I do not agree")
     chitra.fill("#note", "The strength cannot be read.")

@@ -119,7 +119,7 @@ def test_an_approval_says_what_is_missing_and_leads_on(site: Site, uploaded: Upl
     page.locator("[data-line='2']").get_by_role("radio", name="Refuse").check(force=True)
     expect(missing).to_have_text(["a line is not accepted: choose “Approve in part”"])
     choose(page, "Approve in part")
-    expect(missing).to_have_text(["a decision on every line", "reason of a line"])
+    expect(missing).to_have_text(["a decision on every line", "the reason for a line"])
     page.get_by_role("button", name="Accept the others as ordered").click()
     page.select_option("#line-2-reason", "item_not_on_prescription")
     page.get_by_role("checkbox", name="then the next one").uncheck()
@@ -147,7 +147,7 @@ def test_the_server_has_the_last_word_and_nothing_typed_is_lost(
     page.locator("[data-submit]").click()
 
     expect(page.locator("#summary")).to_be_focused()
-    page.get_by_role("link", name="The date lies in the future.").click()
+    page.get_by_role("link", name="The date is in the future.").click()
     expect(page.locator("#prescribed_on")).to_be_focused()
     expect(page.locator("#prescribed_on-error")).to_be_visible()
     assert page.input_value("#prescriber") == "Dr A. Rao"

@@ -1,6 +1,8 @@
 """People of every group, and prescriptions to review, as plain rows: nothing here needs a server but the database."""
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.utils import timezone
 
 from prescriptions.models import Document, OrderLine, Page, Prescription, Review, Schedule
 from prescriptions.review import opening
@@ -74,6 +77,23 @@ def make_review(*, pages: int = 1, lines: int = 0, schedule: str = Schedule.H, *
         Review.objects.filter(pk=review.pk).update(**columns)
         review.refresh_from_db()
     return review
+
+
+class Clock:
+    """Stands still until it is moved: no test waits for time to pass, or fails because it did."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = timezone.now()
+        monkeypatch.setattr(timezone, "now", lambda: self.now)
+        monkeypatch.setattr(time, "time", lambda: self.now.timestamp())
+
+    def forward(self, **units: float) -> None:
+        self.now += timedelta(**units)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 @pytest.fixture

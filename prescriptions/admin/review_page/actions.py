@@ -1,8 +1,6 @@
-"""The small deeds on the review page: hold, give back, look, turn, redact. Plain forms and scripts send the same."""
+"""The small posts of the review page: hold, give back, look, turn, redact. Plain forms and scripts send the same."""
 
 import json
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib import messages
@@ -11,69 +9,46 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
-from prescriptions.admin.review_page import context, page
-from prescriptions.admin.review_page.deciding import onward, version_of
-from prescriptions.admin.review_page.form_state import Typed, numbers
-from prescriptions.audit import actors
+from prescriptions.admin.review_page import context
+from prescriptions.admin.review_page.form_state import FormState, numbers
+from prescriptions.admin.review_page.views import by_script, guarded_post, onward, render, version_of
+from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Review
 from prescriptions.review import pages, queue
 from prescriptions.variants import links, redactions
 from prescriptions.variants.pictures import picture
 
-View = Callable[..., HttpResponse]
 
-
-def deed(view: View) -> View:
-    """POST only, by somebody who may see reviews. A refusal is the page again, or problem+json for scripts."""
-
-    @require_POST
-    @wraps(view)
-    def guarded(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
-        page.may_look(request)
-        try:
-            return view(request, rx, site=site)
-        except Problem as problem:
-            if request.headers.get("X-Requested-With") == "fetch":
-                return problem.response()
-            if problem.status in (404, 410):
-                return page.gone(request, site, problem)
-            return page.render(request, site, rx, typed=Typed.of(request.POST), problem=problem)
-
-    return guarded
-
-
-@deed
-def claim(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def claim(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """Take this one, or hold it longer. What was typed meanwhile comes back with the page."""
     queue.claim(rx, request.user)
-    typed = Typed.of(request.POST)
-    if typed and request.headers.get("X-Requested-With") != "fetch":
-        return page.render(request, site, rx, typed=typed)
+    state = FormState.of(request.POST)
+    if state and not by_script(request):
+        return render(request, site, rx, state=state)
     return onward(request, reverse("admin:rx-review", args=[rx]))
 
 
-@deed
-def release(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def release(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     queue.release(rx, request.user, version=version_of(request))
     messages.success(request, _("RX-%(rx)s is back in the queue.") % {"rx": rx[:8]})
-    return onward(request, reverse("admin:prescriptions_review_changelist"))
+    return onward(request, reverse(context.QUEUE))
 
 
-@deed
-def skip(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def skip(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     queue.skip(rx, request.user, version=version_of(request))
-    messages.success(request, _("RX-%(rx)s was skipped; it is not offered to you for a while.") % {"rx": rx[:8]})
-    return onward(request, reverse("admin:prescriptions_review_changelist"))
+    messages.success(request, _("RX-%(rx)s was skipped. It will not be offered to you for a while.") % {"rx": rx[:8]})
+    return onward(request, reverse(context.QUEUE))
 
 
-@deed
-def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """A fresh lease, and fresh links: a review may take longer than a link lives."""
     review = queue.heartbeat(rx, request.user)
-    actor = actors.staff(request.user)
     answer: dict[str, Any] = {"version": review.version, "left": _seconds_left(review)}
     answer |= {"services": {}, "thumbs": {}, "others": {}}
     if actor.may("view_page"):
@@ -84,23 +59,23 @@ def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse
     return JsonResponse(answer)
 
 
-@deed
-def opened(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def opened(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """A page is on somebody's screen."""
-    _may_see_pages(request)
-    pages.opened(rx, _page_number(request), actor=actors.staff(request.user))
+    _may_see_pages(actor)
+    pages.opened(rx, _page_number(request), actor=actor)
     return HttpResponse(status=204)
 
 
-@deed
-def rotate(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def rotate(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """This way up, for everybody, from now on."""
-    _may_see_pages(request)
-    actor, degrees = actors.staff(request.user), request.POST.get("rotation", "")
+    _may_see_pages(actor)
+    degrees = request.POST.get("rotation", "")
     turned = pages.rotate(
         rx, _page_number(request), int(degrees) if degrees in ("0", "90", "180", "270") else -1, actor=actor
     )
-    if request.headers.get("X-Requested-With") != "fetch":
+    if not by_script(request):
         return onward(request, _page_address(rx, turned.number))
     token, rows = context.links_of(turned.prescription.review, actor)
     row = next(row for row in rows if row.number == turned.number)
@@ -116,18 +91,18 @@ def rotate(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     )
 
 
-@deed
-def redact(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+@guarded_post
+def redact(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """These boxes are burnt out from now on; what older redactions showed is withdrawn."""
-    _may_see_pages(request)
-    made = redactions.confirm(rx, _page_number(request), _boxes(request), actor=actors.staff(request.user))
-    if request.headers.get("X-Requested-With") != "fetch":
+    _may_see_pages(actor)
+    made = redactions.confirm(rx, _page_number(request), _boxes(request), actor=actor)
+    if not by_script(request):
         return onward(request, _page_address(rx, _page_number(request)))
     return JsonResponse({"boxes": made.boxes, "digest": made.digest})
 
 
-def _may_see_pages(request: HttpRequest) -> None:
-    if not actors.staff(request.user).may("view_page"):
+def _may_see_pages(actor: Actor) -> None:
+    if not actor.may("view_page"):
         raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
 
 

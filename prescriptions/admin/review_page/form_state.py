@@ -1,15 +1,17 @@
-"""What somebody typed into the decision form: read from a POST, shown again, turned into what `payload.parse` reads."""
+"""What the decision form says: read from a POST, shown again, turned into what `decisions.act` is sent.
+
+Also what the session keeps of it: order lines of an undone decision (codes and numbers only), and the wish for more.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
-from prescriptions.models import Review, ReviewStatus
-from prescriptions.review.payload import CHECKLIST, clean
-from prescriptions.review.undo import Verdict
+from prescriptions.models import LineDecision, Review, ReviewStatus
+from prescriptions.review.payload import CHECKLIST, LineVerdict, clean
 
 # Fields of one value each; what they are called in the form is what the payload calls them.
 TEXTS: Final = (
@@ -27,25 +29,31 @@ TEXTS: Final = (
 # No field of ours is longer; what is sent beyond is cut where it is shown again.
 _LONGEST: Final = 4000
 _LINE: Final = re.compile(r"line-(\d{1,4})-(decision|quantity|reason)\Z")
+# Keys of the session.
+TAKE_NEXT: Final = "rx_take_next"  # does this person want the next item at once?
+_UNDONE: Final = "rx_undone"
 
 
 @dataclass(frozen=True, slots=True)
-class TypedLine:
+class LineState:
     """One order line's controls, as text."""
 
     decision: str = ""
     quantity: str = ""
     reason: str = ""
 
+    def __bool__(self) -> bool:
+        return bool(self.decision or self.quantity or self.reason)
+
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """The form as it was left."""
+class FormState:
+    """The form as somebody left it. `lines`: by position; `seen`: numbers of pages."""
 
     outcome: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     checklist: frozenset[str] = frozenset()
-    lines: Mapping[int, TypedLine] = field(default_factory=dict)
+    lines: Mapping[int, LineState] = field(default_factory=dict)
     seen: frozenset[int] = frozenset()
 
     @classmethod
@@ -58,12 +66,12 @@ class Typed:
             outcome=outcome or clean(post.get("outcome"))[:40],
             texts={name: clean(post.get(name))[:_LONGEST] for name in TEXTS},
             checklist=frozenset(post.getlist("checklist")) & frozenset(CHECKLIST),
-            lines={position: TypedLine(**typed) for position, typed in lines.items()},
+            lines={position: LineState(**parts) for position, parts in lines.items()},
             seen=numbers(post.get("pages_seen", "")),
         )
 
     @classmethod
-    def undone(cls, review: Review, verdicts: Sequence[Verdict]) -> Self:
+    def undone(cls, review: Review, verdicts: Sequence[LineVerdict]) -> Self:
         """What the decision that was taken back had said. The outcome is to be chosen again."""
         texts = {
             "prescribed_on": review.prescribed_on.isoformat() if review.prescribed_on else "",
@@ -76,21 +84,21 @@ class Typed:
             "override_reason": review.override_reason,
         }
         lines = {
-            verdict.position: TypedLine(
-                verdict.decision, str(verdict.quantity or "") if verdict.decision == "reduced" else "", verdict.reason
+            line.position: LineState(
+                line.decision,
+                str(line.allowed or "") if line.decision == LineDecision.REDUCED else "",
+                line.reason or "",
             )
-            for verdict in verdicts
-            if verdict.decision != "pending"
+            for line in verdicts
+            if line.decision != LineDecision.PENDING
         }
         return cls(texts=texts, checklist=frozenset(k for k, ticked in review.checklist.items() if ticked), lines=lines)
 
     def __bool__(self) -> bool:
-        return bool(
-            self.outcome or self.checklist or any(self.texts.values()) or any(map(_touched, self.lines.values()))
-        )
+        return bool(self.outcome or self.checklist or any(self.texts.values()) or any(self.lines.values()))
 
-    def sent(self, positions: Sequence[int]) -> dict[str, Any]:
-        """As `payload.parse` reads it; `positions` of the order lines give the order of `lines`."""
+    def sent(self) -> dict[str, Any]:
+        """As `payload.DecisionSerializer` has it."""
         return {
             "outcome": self.outcome,
             **self.texts,
@@ -103,15 +111,35 @@ class Typed:
                     "quantity_allowed": self.lines[position].quantity,
                     "reason": self.lines[position].reason,
                 }
-                for position in self.decided(positions)
+                for position in self.decided()
             ],
         }
 
-    def decided(self, positions: Sequence[int]) -> list[int]:
-        """Order lines about which something was said, in the order in which they are sent. A rejection refuses all."""
+    def decided(self) -> list[int]:
+        """Order lines about which something is said, in the order in which they are sent. A rejection refuses all."""
         if self.outcome == ReviewStatus.REJECTED:
             return []
-        return [position for position in positions if position in self.lines and self.lines[position].decision]
+        return sorted(position for position, line in self.lines.items() if line.decision)
+
+
+def keep_undone(request: HttpRequest, review: Review, verdicts: Sequence[LineVerdict]) -> None:
+    """What an undone decision had said about order lines, until the page shows it again. What was typed as text is in
+    the review's own columns.
+    """
+    rows = [[line.position, line.decision, line.allowed, line.reason] for line in verdicts]
+    request.session[_UNDONE] = {"rx": review.pk, "version": review.version, "lines": rows}
+
+
+def take_undone(request: HttpRequest, rx: str) -> FormState | None:
+    """The form as it was before the decision, as long as nothing else has happened to the review since."""
+    kept = request.session.get(_UNDONE)
+    if not kept or kept["rx"] != rx:
+        return None
+    review = Review.objects.filter(pk=rx, version=kept["version"]).first()
+    if review is None:
+        del request.session[_UNDONE]
+        return None
+    return FormState.undone(review, [LineVerdict(*row) for row in kept["lines"]])
 
 
 def numbers(text: str) -> frozenset[int]:
@@ -119,7 +147,3 @@ def numbers(text: str) -> frozenset[int]:
     return frozenset(
         int(part) for part in text[:2000].split(",") if part.isascii() and part.isdigit() and len(part) < 6
     )
-
-
-def _touched(line: TypedLine) -> bool:
-    return bool(line.decision or line.quantity or line.reason)

@@ -8,7 +8,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin.review_page.form_state import Typed, TypedLine
+from prescriptions.admin.review_page.form_state import FormState, LineState
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, ReasonGroup
 
@@ -20,7 +20,7 @@ CHOICES: Final[tuple[tuple[str, Promise], ...]] = (
     (LineDecision.OWING.value, _("Owing")),
 )
 # Where the payload's word for a field is not the form's.
-_ELSEWHERE: Final = {"pages_seen": "strip", "text": "question", "page": "reason_page", "boxes": "viewer"}
+_ELSEWHERE: Final = {"pages_seen": "strip", "boxes": "viewer"}
 _PARTS: Final = {"decision": "decision", "quantity_allowed": "quantity", "reason": "reason"}
 
 
@@ -29,7 +29,7 @@ class Row:
     """An order line as the form shows it."""
 
     line: OrderLine
-    typed: TypedLine
+    state: LineState
     errors: Mapping[str, str]
     strict: bool
 
@@ -46,12 +46,12 @@ class Wrong:
     text: str
 
 
-def rows(lines: Sequence[OrderLine], typed: Typed, wrong: Mapping[str, str], strict: Sequence[str]) -> list[Row]:
+def rows(lines: Sequence[OrderLine], form: FormState, wrong: Mapping[str, str], strict: Sequence[str]) -> list[Row]:
     """`strict`: schedules that need the registration number and a second check."""
     return [
         Row(
             line,
-            typed.lines.get(line.position, TypedLine()),
+            form.lines.get(line.position, LineState()),
             {part: wrong.get(f"line-{line.position}-{part}", "") for part in _PARTS.values()},
             line.schedule in strict,
         )

@@ -11,51 +11,39 @@ from prescriptions.audit.actors import Actor
 from prescriptions.models import Review, ReviewStatus
 from prescriptions.variants import links
 
-_WAITING: Final = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW)
+# For a pharmacist, that is: what may be overdue.
+WAITING: Final = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW)
 _APPROVED: Final = (ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Exactly one of the first five says what the bar at the bottom offers; `banner` explains when none does."""
+class ViewerPermissions:
+    """At most one of the first five is true: it says what the page offers to do."""
 
-    decide: bool = False
-    claim: bool = False
-    second: bool = False
-    reopen: bool = False
-    take_back: bool = False
-    pictures: bool = False
-    redact: bool = False
-    turn: bool = False
-    banner: str = ""
-    seconds_left: int = 0
-    waiting: bool = False
-    overdue: bool = False
+    decide: bool
+    claim: bool
+    second_check: bool
+    reopen: bool
+    take_back: bool
+    see_pages: bool
+    redact: bool
+    turn: bool
 
 
-def standing(review: Review, actor: Actor, now: datetime) -> Standing:
-    mine = review.status == ReviewStatus.IN_REVIEW and review.held_by(actor.user_id, now) and actor.may("decide_review")
-    held = review.status == ReviewStatus.IN_REVIEW and review.held_by(review.claimed_by_id, now)
-    claim = review.status in _WAITING and not held and actor.may("claim_review")
-    second = (
-        review.status == ReviewStatus.SECOND_CHECK
-        and actor.may("second_check_review")
-        and review.reviewer_id != actor.user_id
-    )
-    left = review.claimed_until - now if mine and review.claimed_until else None
-    return Standing(
+def permissions_of(actor: Actor, review: Review, now: datetime) -> ViewerPermissions:
+    held = _is_held(review, now)
+    mine = held and review.claimed_by_id == actor.user_id and actor.may("decide_review")
+    return ViewerPermissions(
         decide=mine,
-        claim=claim,
-        second=second,
+        claim=review.status in WAITING and not held and actor.may("claim_review"),
+        second_check=review.status == ReviewStatus.SECOND_CHECK
+        and actor.may("second_check_review")
+        and review.reviewer_id != actor.user_id,
         reopen=review.status in _APPROVED and actor.may("reopen_review"),
         take_back=held and not mine and actor.may("assign_review"),
-        pictures=actor.may("view_page") and not links.are_cut(review.prescription),
+        see_pages=actor.may("view_page") and not links.are_cut(review.prescription),
         redact=actor.may("redact_page"),
         turn=actor.may("claim_review"),
-        banner="" if mine else _banner(review, actor, held=held, claim=claim, second=second),
-        seconds_left=int(left.total_seconds()) if left else 0,
-        waiting=review.status in _WAITING,
-        overdue=review.status in _WAITING and review.due_at is not None and review.due_at < now,
     )
 
 
@@ -63,30 +51,33 @@ def name_of(user: Any) -> str:
     return (user.get_full_name() or user.get_username()) if user else _("Somebody")
 
 
-def clock(moment: datetime | None) -> str:
-    return timezone.localtime(moment).strftime("%H:%M") if moment else ""
-
-
-def _banner(review: Review, actor: Actor, *, held: bool, claim: bool, second: bool) -> str:
+def banner(review: Review, actor: Actor, may: ViewerPermissions, now: datetime) -> str:
+    """Why this person cannot decide now; empty where they can, and where nobody can any more."""
     match review.status:
-        case ReviewStatus.IN_REVIEW if held:
+        case _ if may.decide:
+            return ""
+        case ReviewStatus.IN_REVIEW if _is_held(review, now):
             return _("%(name)s holds this until %(time)s. You can look, but not decide.") % {
                 "name": name_of(review.claimed_by),
-                "time": clock(review.claimed_until),
+                "time": timezone.localtime(review.claimed_until).strftime("%H:%M"),
             }
-        case ReviewStatus.QUEUED | ReviewStatus.IN_REVIEW if claim:
-            return _("Nobody works on this now. Claim it to decide.")
+        case ReviewStatus.QUEUED | ReviewStatus.IN_REVIEW if may.claim:
+            return _("Nobody is working on this. Claim it to decide.")
         case ReviewStatus.QUEUED | ReviewStatus.IN_REVIEW:
-            return _("It waits for a pharmacist. Your role can look, but not decide.")
+            return _("This is waiting for a pharmacist. Your role can look, but not decide.")
         case ReviewStatus.CLARIFICATION:
-            return _("It waits for the customer's answer.")
-        case ReviewStatus.SECOND_CHECK if second:
-            return _("%(name)s decided. Look for yourself, then say whether you agree.") % {
+            return _("This is waiting for the customer's answer.")
+        case ReviewStatus.SECOND_CHECK if may.second_check:
+            return _("%(name)s made the first decision. Check the pages yourself, then say whether you agree.") % {
                 "name": name_of(review.reviewer)
             }
         case ReviewStatus.SECOND_CHECK if review.reviewer_id == actor.user_id:
-            return _("You decided this. The second check needs another person.")
+            return _("You made the first decision. The second check needs another person.")
         case ReviewStatus.SECOND_CHECK:
-            return _("It waits for a second check by a senior.")
+            return _("This is waiting for a second check by a senior.")
         case _:
             return ""
+
+
+def _is_held(review: Review, now: datetime) -> bool:
+    return review.status == ReviewStatus.IN_REVIEW and review.held_by(review.claimed_by_id, now)

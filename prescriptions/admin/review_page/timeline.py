@@ -1,4 +1,4 @@
-"""The audit trail of one prescription in words. Codes and numbers only: the trail holds nothing else."""
+"""The audit log of one prescription in words. Codes and numbers only: the log holds nothing else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from prescriptions.models import AuditEvent
 
 _WORDS: Final[dict[str, Promise]] = {
     "received": gettext_lazy("Received"),
-    "link.minted": gettext_lazy("Links to the pages given out"),
+    "link.minted": gettext_lazy("Links to the pages issued"),
     "manifest.opened": gettext_lazy("Page list opened"),
-    "page.opened": gettext_lazy("Page looked at"),
+    "page.opened": gettext_lazy("Page viewed"),
     "page.rotated": gettext_lazy("Page turned"),
     "page.redacted": gettext_lazy("Redaction confirmed"),
     "original.downloaded": gettext_lazy("Original downloaded"),

@@ -1,31 +1,26 @@
 """Addresses of the review page, for the admin to put before its own. All of them need a member of staff."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.admin import AdminSite
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 
-from prescriptions.admin.review_page import actions, deciding, page
+from prescriptions.admin.review_page import actions, views
 from transforms.keys import ID
 
 
-class _Identifier:
+class _Identifier(StringConverter):
     """A prescription's id; anything else belongs to the admin's own addresses."""
 
     regex = ID
 
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
 
 register_converter(_Identifier, "rx")
 
-_ACTIONS: dict[str, Callable[..., HttpResponseBase]] = {
+_ACTIONS: Final[dict[str, Callable[..., HttpResponseBase]]] = {
     "claim": actions.claim,
     "release": actions.release,
     "skip": actions.skip,
@@ -33,23 +28,23 @@ _ACTIONS: dict[str, Callable[..., HttpResponseBase]] = {
     "opened": actions.opened,
     "rotate": actions.rotate,
     "redact": actions.redact,
-    "decide": deciding.decide,
-    "ask": deciding.ask,
-    "confirm": deciding.confirm,
-    "disagree": deciding.disagree,
-    "reopen": deciding.reopen,
-    "undo": deciding.undo,
+    "decide": views.decide,
+    "undo": views.undo,
 }
+# Addresses of one outcome each; the form names its own.
+_OUTCOMES: Final = {"ask": "clarification", "confirm": "confirmed", "disagree": "returned", "reopen": "reopened"}
 
 
 def review_urls(admin_site: AdminSite) -> list[URLPattern]:
     """What the ModelAdmin of Review adds to its `get_urls`; the names are `rx-review` and `rx-review-<action>`."""
 
-    def route(address: str, view: Callable[..., Any], name: str) -> URLPattern:
+    def route(action: str, view: Callable[..., Any], **named: str) -> URLPattern:
         # The page needs to know its site: header, log-out and breadcrumbs are the admin's.
-        return path(address, admin_site.admin_view(view), {"site": admin_site}, name=name)
+        address, name = (f"<rx:rx>/{action}/", f"rx-review-{action}") if action else ("<rx:rx>/", "rx-review")
+        return path(address, admin_site.admin_view(view), {"site": admin_site, **named}, name=name)
 
     return [
-        route("<rx:rx>/", page.show, "rx-review"),
-        *(route(f"<rx:rx>/{name}/", view, f"rx-review-{name}") for name, view in _ACTIONS.items()),
+        route("", views.show),
+        *(route(action, view) for action, view in _ACTIONS.items()),
+        *(route(action, views.decide, outcome=outcome) for action, outcome in _OUTCOMES.items()),
     ]

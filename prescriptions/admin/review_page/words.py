@@ -5,15 +5,15 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin.review_page.form_state import Typed
+from prescriptions.admin.review_page.form_state import FormState
 
 _SAY: Final[dict[str, Promise]] = {
     "yours": _("yours for %(time)s"),
     "ending": _("Your claim ends in %(seconds)s seconds. Press Extend to keep it."),
-    "ended": _("Your claim has run out. What you typed is kept: claim it again to go on."),
+    "ended": _("Your claim has run out. What you typed is kept. Claim it again to carry on."),
     "extended": _("Extended."),
     "valid": _("Valid until %(day)s"),
-    "too_old": _("Valid until %(day)s: that is over."),
+    "too_old": _("No longer valid: it expired on %(day)s."),
     "missing": _("Missing:"),
     "missing_pages": _("look at page %(pages)s"),
     "missing_checklist": _("checklist %(done)s/%(points)s"),
@@ -21,8 +21,8 @@ _SAY: Final[dict[str, Promise]] = {
     "missing_prescriber": _("prescriber"),
     "missing_registration": _("registration no."),
     "missing_lines": _("a decision on every line"),
-    "missing_quantity": _("how many of a line"),
-    "missing_line_reason": _("reason of a line"),
+    "missing_quantity": _("the quantity of a line"),
+    "missing_line_reason": _("the reason for a line"),
     "missing_reason": _("reason"),
     "missing_question": _("the question"),
     "missing_note": _("a note"),
@@ -32,18 +32,18 @@ _SAY: Final[dict[str, Promise]] = {
     "none_lines": _("no line is accepted: choose “Not accepted”"),
     "sending": _("Sending …"),
     "submit": _("Submit"),
-    "lost": _("The server does not answer. Nothing was saved yet; try again."),
+    "lost": _("The server is not answering. Nothing has been saved yet. Try again."),
     "session": _("Your session has ended."),
-    "session_text": _("Sign in in another tab and go on here. What you typed is kept."),
+    "session_text": _("Sign in again in another tab, then carry on here. What you typed is kept."),
     "session_link": _("Sign in"),
-    "restored": _("What you had typed is back."),
-    "rotated": _("Page %(page)s turned. It stays like this for everybody."),
+    "restored": _("What you typed before is back."),
+    "rotated": _("Page %(page)s was turned. It stays this way for everyone."),
     "not_rotated": _("The new rotation could not be saved."),
     "redacted": _("Redaction of page %(page)s confirmed. Older versions of it are withdrawn."),
     "redaction_now": _("Confirmed boxes on page %(page)s: %(count)s"),
     "redaction_none": _("Nothing on page %(page)s is redacted."),
     "boxes_drawn": _("Drawn: %(count)s"),
-    "leave": _("What you typed is not sent yet. Leave it?"),
+    "leave": _("What you typed has not been sent yet. Leave anyway?"),
     "failed": _("Page %(page)s cannot be shown."),
     "claim_again": _("Claim it again"),
     "key_zoom_in": _("Zoom in"),
@@ -55,7 +55,7 @@ _SAY: Final[dict[str, Promise]] = {
     "key_invert": _("Invert colours"),
     "key_enhanced": _("Enhanced picture"),
     "key_straighten": _("Straighten"),
-    "key_previous": _("Page before"),
+    "key_previous": _("Previous page"),
     "key_next": _("Next page"),
 }
 _LABELS: Final[dict[str, Promise]] = {
@@ -74,6 +74,6 @@ def for_scripts() -> dict[str, str]:
     return {key: str(text) for key, text in _SAY.items()}
 
 
-def left_over(typed: Typed) -> list[tuple[str, str]]:
+def left_over(form: FormState) -> list[tuple[str, str]]:
     """Label and text of everything typed that is longer than a choice."""
-    return [(str(label), typed.texts[name]) for name, label in _LABELS.items() if typed.texts.get(name)]
+    return [(str(label), form.texts[name]) for name, label in _LABELS.items() if form.texts.get(name)]

@@ -1,4 +1,4 @@
-"""`manage.py rxaudit verify|anchor`: prove that the audit trail is whole, or seal its heads."""
+"""`manage.py rxaudit verify|anchor`: prove that the audit log is whole, or seal its heads."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,7 +10,7 @@ from prescriptions.models import AuditAnchor, AuditEvent
 
 
 class Command(BaseCommand):
-    help = "Verifies the hash chains of the audit trail against each other and their anchors, or makes a new anchor."
+    help = "Verifies the hash chains of the audit log against each other and their anchors, or makes a new anchor."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             faults.append(audit.Fault("", 0, "missing"))
             self.stderr.write(f"anchor {anchor}: there is no such anchor")
         if faults:
-            message = f"{len(faults)} faults: the trail was tampered with, or the database was restored in part."
+            message = f"{len(faults)} faults: the audit log was tampered with, or the database was restored in part."
             raise CommandError(message)
         events = AuditEvent.objects.count() if rx is None else AuditEvent.objects.filter(rx=rx).count()
         self.stdout.write(f"whole: {events} events")

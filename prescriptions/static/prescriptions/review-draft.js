@@ -42,7 +42,7 @@ export class Draft {
   /** Puts back what was kept, unless the server has sent what was typed; true if there was something. */
   restore() {
     const kept = JSON.parse(sessionStorage.getItem(this.#key) || '[]')
-    if (!state.editable || state.typed || !kept.length) return false
+    if (!state.editable || state.posted || !kept.length) return false
     for (const field of this.#fields) {
       if (this.#ticks(field)) field.checked = kept.some(([name, value]) => name == field.name && value == field.value)
       else field.value = kept.find(([name]) => name == field.name)?.[1] ?? field.value

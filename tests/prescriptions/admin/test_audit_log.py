@@ -1,4 +1,4 @@
-"""The audit trail in the admin: one prescription's events in order, and whether its chain is whole."""
+"""The audit log in the admin: one prescription's events in order, and whether its chain is whole."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from prescriptions.audit.actors import CUSTOMER
 from prescriptions.models import AuditEvent
 from tests.prescriptions.staff import make_review, person, seed
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_trail")]
-TRAIL = "/admin/prescriptions/auditevent/"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_audit_log")]
+LOG = "/admin/prescriptions/auditevent/"
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def test_events_of_one_prescription_in_order_with_the_chain_verified(auditor: Cl
     rx, other = make_review().pk, make_review().pk
     audit.record(rx, "page.opened", actor=CUSTOMER, data={"page": 1})
 
-    content = auditor.get(f"{TRAIL}?rx={rx}").content.decode()
+    content = auditor.get(f"{LOG}?rx={rx}").content.decode()
 
     assert verbs(content) == ["received", "page.opened"]
     assert "Chain verified: yes." in content
     assert other[:8] not in content
-    assert verbs(auditor.get(TRAIL).content.decode()) == ["page.opened", "received", "received"], "newest first"
-    assert len(verbs(auditor.get(f"{TRAIL}?q={other[:8]}").content.decode())) == 1
+    assert verbs(auditor.get(LOG).content.decode()) == ["page.opened", "received", "received"], "newest first"
+    assert len(verbs(auditor.get(f"{LOG}?q={other[:8]}").content.decode())) == 1
 
 
 def test_a_chain_that_somebody_touched_says_no(auditor: Client, request: Any) -> None:
@@ -46,7 +46,7 @@ def test_a_chain_that_somebody_touched_says_no(auditor: Client, request: Any) ->
     event = AuditEvent(rx=rx, seq=2, actor="system", verb="erased", prev_hash="0" * 64, hash="1" * 64)
     AuditEvent.objects.bulk_create([event])
 
-    content = auditor.get(f"{TRAIL}?rx={rx}").content.decode()
+    content = auditor.get(f"{LOG}?rx={rx}").content.decode()
 
     assert "Chain verified: no" in content
     assert "2: changed" in content
@@ -63,7 +63,7 @@ def test_nothing_of_the_trail_can_be_changed_by_form(auditor: Client) -> None:
     assert page.status_code == 200
     assert event.hash in page.content.decode()
     assert auditor.post(address, {"verb": "x", "_save": "Save"}).status_code == 403
-    auditor.post(TRAIL, {"action": "delete_selected", "_selected_action": event.pk, "post": "yes"})
+    auditor.post(LOG, {"action": "delete_selected", "_selected_action": event.pk, "post": "yes"})
     assert AuditEvent.objects.get().verb == "received"
 
 
@@ -72,7 +72,7 @@ def test_an_odd_query_is_no_crash(auditor: Client, query: str) -> None:
     make_review()
     auditor.raise_request_exception = False
 
-    assert auditor.get(f"{TRAIL}?{query}").status_code in (200, 302, 400)
+    assert auditor.get(f"{LOG}?{query}").status_code in (200, 302, 400)
 
 
 def test_the_number_of_queries_does_not_grow(auditor: Client, django_assert_max_num_queries: Any) -> None:
@@ -81,4 +81,4 @@ def test_the_number_of_queries_does_not_grow(auditor: Client, django_assert_max_
     assert connection.vendor
 
     with django_assert_max_num_queries(8):
-        assert len(verbs(auditor.get(TRAIL).content.decode())) == 50
+        assert len(verbs(auditor.get(LOG).content.decode())) == 50

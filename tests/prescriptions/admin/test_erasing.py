@@ -63,7 +63,7 @@ def test_it_asks_first_then_erases_and_shows_the_proof(upload: Upload, servers: 
     assert "Erased by u0" in content
     assert event.hash in content
     assert "Storage not proved empty yet" in content
-    assert "The audit trail is whole" in content
+    assert "The audit log is whole" in content
     assert "/iiif/" not in content
     assert address(rx) not in content
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from prescriptions import audit
 from prescriptions.models import ApiToken, AuditAnchor, AuditEvent, Page, Prescription, ReasonCode
 from tests.prescriptions.conftest import claim
-from tests.prescriptions.staff import make_review, person, seed
+from tests.prescriptions.staff import Clock, make_review, person, seed
 
 pytestmark = pytest.mark.django_db
 GROUPS = ("pharmacist", "senior", "auditor", "ops")
@@ -29,7 +29,7 @@ PATIENT, ORDER, FILE = "PAT-4711", "ORD-4711", "Mrs-Pillai.jpg"
 
 
 @pytest.fixture
-def rows(empty_trail: None) -> dict[str, Any]:
+def rows(empty_audit_log: None) -> dict[str, Any]:
     """One row of each kind; model: primary key."""
     seed()
     review = make_review(pages=2, lines=1, order_ref=ORDER)
@@ -125,7 +125,7 @@ def test_an_auditor_who_was_granted_pages_sees_pictures_and_that_is_recorded(row
 
 
 @pytest.mark.parametrize("group", ["pharmacist", "senior"])
-def test_lists_and_rows_with_pictures_record_who_got_links_once(group: str, rows: dict[str, Any]) -> None:
+def test_lists_and_rows_with_pictures_record_who_got_links_once(group: str, rows: dict[str, Any], clock: Clock) -> None:
     client = signed_in(group)
 
     for path in (changelist("prescription"), change("prescription", rows["prescription"])) * 2:

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from prescriptions.api.authentication import create
 from prescriptions.models import AuditEvent, Review, ReviewStatus
-from tests.prescriptions.review.test_decisions import approval
+from tests.prescriptions.reviewing import approval
 from tests.prescriptions.staff import Make
 
 JSON = "application/json"
@@ -138,6 +140,37 @@ def test_a_question_by_api_is_the_customers_to_answer(make: Make, caller: Caller
     assert caller.get(f"prescriptions/{review.pk}").json()["customer_action"] == "answer"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "pointer"), [("clarification", "/question"), ("returned", "/note"), ("reopened", "/note")]
+)
+def test_what_is_missing_is_named_as_it_should_have_been_sent(
+    make: Make, caller: Caller, outcome: str, pointer: str
+) -> None:
+    review = make()
+    caller.post(f"prescriptions/{review.pk}/claim")
+
+    answer = caller.post(f"prescriptions/{review.pk}/decision", {"outcome": outcome, "version": 2})
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_second_check_by_api(make: Make, caller: Caller, staff: dict[str, Any]) -> None:
+    senior = Caller(create(name="s", client="shop", scopes=["rx:review"], user=staff["senior"])[1])
+    review = make(lines=1, schedule="X")
+    path = f"prescriptions/{review.pk}/decision"
+    caller.post(f"prescriptions/{review.pk}/claim")
+    first = caller.post(path, approval(version=2)).json()
+
+    own = caller.post(path, {"outcome": "confirmed", "version": 3})
+    confirmed = senior.post(path, {"outcome": "confirmed", "version": 3})
+    reopened = senior.post(path, {"outcome": "reopened", "version": 4, "note": "The doctor called back."})
+
+    assert (first["status"], own.status_code) == ("second_check", 403)
+    assert (confirmed.json()["status"], confirmed.json()["second_checker"]) == ("approved", "senior")
+    assert (reopened.json()["status"], reopened.json()["internal_note"]) == ("queued", "The doctor called back.")
+
+
 def test_order_lines_stand_once_somebody_has_started(make: Make, caller: Caller) -> None:
     review = make()
     path = f"/api/v1/prescriptions/{review.pk}/order-lines"
@@ -175,11 +208,6 @@ def test_a_list_costs_the_same_however_long_it_is(make: Make, caller: Caller, dj
 
 
 def _queries(caller: Caller) -> int:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         assert caller.get("prescriptions").status_code == 200
     return len(queries)

@@ -1,4 +1,4 @@
-"""The audit trail: nobody edits or deletes it, and if somebody does, it shows."""
+"""The audit log: nobody edits or deletes it, and if somebody does, it shows."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -20,7 +20,7 @@ TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescription
 
 
 @pytest.fixture
-def rx(empty_trail: None) -> str:
+def rx(empty_audit_log: None) -> str:
     """A chain of four events, the only one."""
     rx = new_identifier()
     for number in range(1, 5):

@@ -1,41 +1,79 @@
 """Decisions: what they need, what they write, second checks, questions, and the end of validity."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from prescriptions.audit.actors import CUSTOMER, staff
+from prescriptions.audit.actors import CUSTOMER
+from prescriptions.audit.actors import staff as as_actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import AuditEvent, Review, ReviewStatus
 from prescriptions.review import clarifications, decisions, queue
 from prescriptions.review.payload import CHECKLIST
 from prescriptions.upkeep import reviews
+from tests.prescriptions.reviewing import TODAY, approval, claimed
 from tests.prescriptions.staff import Make
 
 S = ReviewStatus
-TODAY = date.today()  # noqa: DTZ011 - the tests' time zone is UTC
-
-
-def approval(**extra: Any) -> dict[str, Any]:
-    return {
-        "outcome": "approved",
-        "prescribed_on": TODAY.isoformat(),
-        "prescriber": "Dr A. Rao",
-        "registration_number": "KMC 12345",
-        "checklist": dict.fromkeys(CHECKLIST, True),
-        "pages_seen": [1, 2, 3],
-        **extra,
-    }
-
-
-def claimed(make: Make, user: Any, **columns: Any) -> Review:
-    return queue.claim(make(**columns).pk, user)
 
 
 def decide(review: Review, user: Any, sent: dict[str, Any]) -> Review:
-    return decisions.decide(review.pk, sent, actor=staff(user), version=review.version)
+    return decisions.decide(review.pk, sent, actor=as_actor(user), version=review.version)
+
+
+SENT: dict[str, dict[str, Any]] = {
+    "approved": approval(),
+    "partially_approved": approval(lines=[{"line": 1, "decision": "reduced", "quantity_allowed": 10}]),
+    "rejected": {"reason": "image_blurry"},
+    "clarification": {"question": "Which strength?", "reason_page": 1},
+    "confirmed": {},
+    "returned": {"note": "The date is wrong."},
+    "reopened": {"note": "The doctor called back."},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "outcome", "after"),
+    [
+        (S.IN_REVIEW, "approved", S.APPROVED),
+        (S.IN_REVIEW, "partially_approved", S.PARTIALLY_APPROVED),
+        (S.IN_REVIEW, "rejected", S.REJECTED),
+        (S.IN_REVIEW, "clarification", S.CLARIFICATION),
+        (S.SECOND_CHECK, "confirmed", S.APPROVED),
+        (S.SECOND_CHECK, "returned", S.QUEUED),
+        (S.APPROVED, "reopened", S.QUEUED),
+    ],
+)
+def test_one_switch_for_every_outcome(
+    make: Make, staff: dict[str, Any], before: ReviewStatus, outcome: str, after: ReviewStatus
+) -> None:
+    review = claimed(make, staff["pharmacist"], lines=1, schedule="X" if before == S.SECOND_CHECK else "H")
+    if before != S.IN_REVIEW:
+        review = decide(review, staff["pharmacist"], approval())
+    assert review.status == before
+    person = staff["pharmacist" if before == S.IN_REVIEW else "senior"]
+
+    acted = decisions.act(
+        review.pk, {**SENT[outcome], "outcome": outcome}, actor=as_actor(person), version=review.version
+    )
+
+    assert acted.status == after
+
+
+@pytest.mark.parametrize("outcome", SENT)
+def test_a_refusal_depends_on_who_decides_and_not_on_what_they_typed(
+    make: Make, staff: dict[str, Any], outcome: str
+) -> None:
+    review = claimed(make, staff["pharmacist"], lines=1)
+    decides = outcome in ("approved", "partially_approved", "rejected")
+    typed = {"prescribed_on": "x", "checklist": 5} if decides else SENT[outcome]
+
+    with pytest.raises(Problem) as refused:
+        decisions.act(review.pk, {**typed, "outcome": outcome}, actor=as_actor(staff["auditor"]), version=2)
+
+    assert refused.value.status == 403
 
 
 def test_an_approval_is_written_with_all_that_it_rests_on(make: Make, staff: dict[str, Any]) -> None:
@@ -182,10 +220,6 @@ def test_disagreement_sends_it_to_the_front_of_the_queue_undecided(make: Make, s
     assert following.pk == review.pk
 
 
-def as_actor(user: Any) -> Any:
-    return staff(user)
-
-
 def test_a_question_waits_for_the_customer_whose_answer_hurries(make: Make, staff: dict[str, Any]) -> None:
     make(queued_at=timezone.now() - timedelta(hours=5))
     review = claimed(make, staff["pharmacist"], pages=2)
@@ -210,10 +244,10 @@ def test_a_question_waits_for_the_customer_whose_answer_hurries(make: Make, staf
 def test_without_an_answer_it_is_rejected_in_the_end(make: Make, staff: dict[str, Any]) -> None:
     review = claimed(make, staff["pharmacist"])
     clarifications.ask(review.pk, "Which?", actor=as_actor(staff["pharmacist"]), version=review.version)
-    assert reviews.tend()["timed_out"] == 0
+    assert reviews.housekeeping()["timed_out"] == 0
     review.messages.update(expires_at=timezone.now())
 
-    assert reviews.tend()["timed_out"] == 1
+    assert reviews.housekeeping()["timed_out"] == 1
 
     review.refresh_from_db()
     assert (review.status, review.reason_id) == (S.REJECTED, "no_reply_from_customer")
@@ -229,7 +263,7 @@ def test_an_approval_expires_when_its_validity_is_over_and_can_be_reopened_befor
     yesterday = {"decided_at": timezone.now() - timedelta(days=1), "valid_until": TODAY - timedelta(days=1)}
     old = make(status=S.APPROVED, **yesterday)
 
-    assert reviews.tend()["expired"] == 1
+    assert reviews.housekeeping()["expired"] == 1
     old.refresh_from_db()
     assert old.status == S.EXPIRED
     with pytest.raises(Problem) as refused:

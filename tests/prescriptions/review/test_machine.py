@@ -11,22 +11,25 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from prescriptions import audit
 from prescriptions.audit.actors import CUSTOMER, staff
 from prescriptions.infra.problems import Problem
 from prescriptions.models import AuditEvent, Prescription, Review, ReviewStatus
-from prescriptions.review import clarifications, decisions, opening, queue
+from prescriptions.review import clarifications, decisions, opening, queue, undo
 from prescriptions.upkeep import reviews
-from tests.prescriptions.review.test_decisions import approval
 from tests.prescriptions.review.test_transitions import ARROWS, CLOSING
+from tests.prescriptions.reviewing import approval
 from tests.prescriptions.staff import make_review
 
 S = ReviewStatus
 ROLES = ("pharmacist", "other", "senior", "senior2", "auditor", "ops")
-HOLDER = "holder"  # whoever holds the lease at that moment: without them a random walk seldom gets anywhere
+# Whoever holds the lease, or made the decision: without them a random walk seldom gets anywhere.
+HOLDER, DECIDER = "holder", "decider"
 PARTIAL = {
     "outcome": "partially_approved",
     "lines": [{"line": 1, "decision": "accepted"}, {"line": 2, "decision": "refused", "reason": "other"}],
@@ -49,6 +52,7 @@ BY_STAFF: dict[str, Call] = {
         review.pk, actor=staff(user), version=version, note="no"
     ),
     "reopen": lambda review, user, version: decisions.reopen(review.pk, actor=staff(user), version=version, note="no"),
+    "undo": lambda review, user, version: undo.undo(review.pk, actor=staff(user), version=version),
     "answer_as_staff": lambda review, user, _: clarifications.answer(review.pk, "yes", actor=staff(user)),
     "withdraw_as_staff": lambda review, user, _: clarifications.withdraw(review.pk, actor=staff(user)),
 }
@@ -71,6 +75,7 @@ ALLOWED = {
     "confirm": {"senior", "senior2"},
     "disagree": {"senior", "senior2"},
     "reopen": {"senior", "senior2"},
+    "undo": {"pharmacist", "other", "senior", "senior2"},
     "answer_as_staff": set(),
     "withdraw_as_staff": set(),
 }
@@ -81,8 +86,9 @@ def decide(review: Review, user: Any, version: int, sent: dict[str, Any]) -> Rev
 
 
 def pass_time(review: Review) -> None:
-    """Leases run out, questions expire, approvals end."""
+    """Leases run out, questions expire, decisions can no longer be undone, approvals end."""
     past = timezone.now() - timedelta(days=1)
+    Review.objects.filter(pk=review.pk, decided_at__isnull=False).update(decided_at=past)
     Review.objects.filter(pk=review.pk, claimed_until__isnull=False).update(claimed_until=past)
     Review.objects.filter(pk=review.pk, valid_until__isnull=False).update(valid_until=past.date() - timedelta(days=1))
     review.messages.filter(expires_at__isnull=False).update(expires_at=past)
@@ -104,9 +110,10 @@ SENSIBLE = {
     S.IN_REVIEW: [(name, HOLDER) for name in ("ask", "approve", "approve", "approve_some", "reject", "release", "skip")]
     + [("release", "senior2"), ("a day passes", "")],
     S.CLARIFICATION: [("answer", ""), ("withdraw", ""), ("a day passes", "")],
-    S.SECOND_CHECK: [(name, role) for name in ("confirm", "disagree") for role in PEOPLE],
-    S.APPROVED: [("reopen", "senior"), ("a day passes", ""), ("erase", "")],
-    S.PARTIALLY_APPROVED: [("reopen", "senior2"), ("a day passes", ""), ("erase", "")],
+    S.SECOND_CHECK: [(name, role) for name in ("confirm", "disagree") for role in PEOPLE] + [("undo", DECIDER)],
+    S.APPROVED: [("reopen", "senior"), ("undo", DECIDER), ("a day passes", ""), ("erase", "")],
+    S.PARTIALLY_APPROVED: [("reopen", "senior2"), ("undo", DECIDER), ("a day passes", ""), ("erase", "")],
+    S.REJECTED: [("undo", DECIDER), ("a day passes", ""), ("erase", "")],
 }
 WILD = [(name, role, behind) for name in BY_STAFF for role in ROLES for behind in (0, 0, 0, 1)]
 WILD += [(name, "", 0) for name in BY_OTHERS] * 4
@@ -118,6 +125,8 @@ def next_step(status: str, dice: Random) -> tuple[str, str, int]:
     return *dice.choice(SENSIBLE.get(ReviewStatus(status), [("erase", "")])), 0
 
 
+DECIDING = ("review.approve", "review.approve_some", "review.reject")
+UNDOING = {(source, S.IN_REVIEW) for source in (S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.SECOND_CHECK)}
 visited: set[tuple[str, str]] = set()
 
 
@@ -125,7 +134,8 @@ def walk(review: Review, people: dict[str, Any], dice: Random) -> None:
     for _ in range(15):
         before = Review.objects.get(pk=review.pk)
         name, drawn, behind = next_step(before.status, dice)
-        role = (before.claimed_by.username if before.claimed_by else "pharmacist") if drawn == HOLDER else drawn
+        acting = {HOLDER: before.claimed_by, DECIDER: before.reviewer}.get(drawn)
+        role = acting.username if acting else "pharmacist" if drawn in (HOLDER, DECIDER) else drawn
         events = AuditEvent.objects.filter(rx=review.pk).count()
         status = 200
         try:
@@ -172,26 +182,33 @@ def check(name: str, role: str, before: Review, after: Review, *, refused: bool)
 
 
 @pytest.mark.parametrize("schedule", ["H", "X"])
-def test_no_sequence_of_calls_leads_where_no_arrow_leads(staff: dict[str, Any], schedule: str) -> None:
+def test_no_sequence_of_calls_leads_where_no_arrow_leads(
+    staff: dict[str, Any], settings: Settings, schedule: str
+) -> None:
+    settings.RX_REVIEW_UNDO = 3600  # a decision can be undone until a day passes
     visited.clear()
 
     # One number per walk, not one draw per step: Hypothesis likes to repeat itself, and the walks must spread.
-    @settings(max_examples=40, deadline=None)
+    @hypothesis_settings(max_examples=40, deadline=None)
     @given(seed=st.integers(0, 2**32))
     def walks(seed: int) -> None:
         with transaction.atomic():
             review = make_review(lines=2, schedule=schedule)
             walk(review, staff, Random(seed))
             assert audit.verify(review.pk) == []
+            recorded = AuditEvent.objects.filter(rx=review.pk, verb__startswith="review.")
+            undone = recorded.filter(verb="review.undo").values_list("actor", flat=True)
+            assert set(undone) <= set(recorded.filter(verb__in=DECIDING).values_list("actor", flat=True))
             transaction.set_rollback(True)
 
     walks()
 
     # Else the walks would prove little.
     assert len(visited & ARROWS) >= len(ARROWS) // 2, ARROWS - visited
+    assert visited & UNDOING
     assert ((S.IN_REVIEW, S.SECOND_CHECK) in visited) == (schedule == "X")
     assert ((S.IN_REVIEW, S.APPROVED) in visited) <= (schedule == "H")
 
 
 def test_housekeeping_finds_nothing_to_do_where_there_is_nothing(db: None) -> None:
-    assert set(reviews.tend().values()) == {0}
+    assert set(reviews.housekeeping().values()) == {0}

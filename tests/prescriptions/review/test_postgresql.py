@@ -1,4 +1,4 @@
-"""The same promises on PostgreSQL: the queue, the rules and the audit trail, in a process of their own."""
+"""The same promises on PostgreSQL: the queue, the rules and the audit log, in a process of their own."""
 
 import os
 import subprocess

@@ -6,16 +6,14 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from prescriptions.audit.actors import SYSTEM
 from prescriptions.audit.actors import staff as actor_of
+from prescriptions.infra.problems import Problem
 from prescriptions.intake import order_links
 from prescriptions.models import Review, ReviewStatus
-from prescriptions.review import decisions, opening, publication, queue
-from tests.prescriptions.admin.review_page.test_page import FETCH, recorder, signed_in
-from tests.prescriptions.review.test_decisions import approval
-from tests.prescriptions.staff import Make, make_review
-
-__all__ = ["FETCH", "recorder"]
-Staff = dict[str, Any]
+from prescriptions.review import clarifications, decisions, publication, undo
+from tests.prescriptions.reviewing import Staff, approval, claimed, signed_in
+from tests.prescriptions.staff import Clock, Make
 
 
 @pytest.fixture(autouse=True)
@@ -23,64 +21,59 @@ def window(settings: Settings) -> None:
     settings.RX_REVIEW_UNDO = 8
 
 
-def over(settings: Settings) -> None:
-    settings.RX_REVIEW_UNDO = 0
-
-
 def rejected(make: Make, staff: Staff, **extra: Any) -> Review:
-    review = queue.claim(make(pages=1, lines=1, **extra).pk, staff["pharmacist"])
+    review = claimed(make, staff["pharmacist"], pages=1, lines=1, **extra)
     sent = {"outcome": "rejected", "reason": "image_blurry"}
     return decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=review.version)
 
 
-def test_order_lines_are_pending_until_then(make: Make, staff: Staff, settings: Settings) -> None:
+def test_order_lines_are_pending_until_then(make: Make, staff: Staff, clock: Clock) -> None:
     review = rejected(make, staff)
     lines = f"/api/v1/prescriptions/{review.pk}/order-lines"
     client = signed_in(staff["senior"])
 
     assert {line["decision"] for line in client.get(lines).json()} == {"pending"}
-    over(settings)
+    clock.forward(seconds=8)
     assert {line["decision"] for line in client.get(lines).json()} == {"refused"}
 
 
-def test_a_second_check_is_not_told_either(make: Make, staff: Staff, settings: Settings) -> None:
-    review = queue.claim(make(pages=1, lines=1, schedule="X").pk, staff["pharmacist"])
+def test_a_second_check_is_not_told_either(make: Make, staff: Staff, clock: Clock) -> None:
+    review = claimed(make, staff["pharmacist"], pages=1, lines=1, schedule="X")
     decided = decisions.decide(review.pk, approval(), actor=actor_of(staff["pharmacist"]), version=review.version)
     assert decided.status == ReviewStatus.SECOND_CHECK
 
     detail = f"/api/v1/prescriptions/{review.pk}"
     assert signed_in(staff["senior"]).get(detail).json()["status"] == "in_review"
     assert not publication.published(decided)
-    over(settings)
+    clock.forward(seconds=8)
     assert signed_in(staff["senior"]).get(detail).json()["status"] == "second_check"
 
 
-def test_what_replaces_it_waits_and_what_is_over_does_not_run_out(make: Make, staff: Staff, settings: Settings) -> None:
-    review = rejected(make, staff, order_ref="O-1")
-    later = make_review(order_ref="O-1")
-    assert opening._replaced(later.prescription) is None
+def test_what_is_sent_again_replaces_only_what_was_told(make: Make, staff: Staff, clock: Clock) -> None:
+    rejected(make, staff, order_ref="O-1")
+    early = make(order_ref="O-1")
+    told = rejected(make, staff, order_ref="O-2")
+    clock.forward(seconds=8)
 
-    over(settings)
-    found = opening._replaced(later.prescription)
-    assert found is not None
-    assert found.pk == review.pk
+    late = make(order_ref="O-2")
+
+    assert early.supersedes_id is None
+    assert late.supersedes_id == told.pk
 
 
-def test_an_old_prescription_does_not_expire_before_its_approval_stands(
-    make: Make, staff: Staff, settings: Settings
-) -> None:
-    review = queue.claim(make(pages=1).pk, staff["pharmacist"])
+def test_an_old_prescription_does_not_expire_before_its_approval_stands(make: Make, staff: Staff, clock: Clock) -> None:
+    review = claimed(make, staff["pharmacist"], pages=1)
     sent = approval(prescribed_on="2024-01-01")
     decided = decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=review.version)
     assert decided.valid_until is not None
 
     assert decisions.expire_due() == 0
-    over(settings)
+    clock.forward(seconds=8)
     assert decisions.expire_due() == 1
 
 
-def test_polling_does_not_tell_that_something_happened(make: Make, staff: Staff, settings: Settings) -> None:
-    review = queue.claim(make(pages=1, order_ref="O-3").pk, staff["pharmacist"])
+def test_polling_does_not_tell_that_something_happened(make: Make, staff: Staff, clock: Clock) -> None:
+    review = claimed(make, staff["pharmacist"], pages=1, order_ref="O-3")
     customer = Client()
     customer.get(order_links.page_path(order_links.mint(order_ref="O-3", client="shop", expires_in=600)))
     status = "/orders/O-3/prescription/status"
@@ -90,7 +83,7 @@ def test_polling_does_not_tell_that_something_happened(make: Make, staff: Staff,
     decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=review.version)
 
     assert customer.get(status, headers={"If-None-Match": before.headers["ETag"]}).status_code == 304
-    over(settings)
+    clock.forward(seconds=8)
     assert customer.get(status, headers={"If-None-Match": before.headers["ETag"]}).status_code == 200
 
 
@@ -109,3 +102,35 @@ def test_who_answers_too_late_reads_nothing_of_the_staff(make: Make, staff: Staf
     for hidden in ("undo", "reopen", "Not accepted", "changed it at"):
         assert hidden not in text
     assert before.status_code == 200
+
+
+@pytest.mark.parametrize("sent", [approval(), {"outcome": "rejected", "reason": "image_blurry"}])
+def test_outcomes_are_published_when_they_can_no_longer_be_undone(
+    make: Make, staff: Staff, clock: Clock, sent: dict[str, Any]
+) -> None:
+    review = claimed(make, staff["pharmacist"], lines=1)
+    assert publication.published(review)
+    review = decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=2)
+
+    clock.forward(seconds=7.999)
+    assert not publication.published(review)
+    assert undo.undoable(staff["pharmacist"]) == review
+    assert undo.undoable(staff["other"]) is None
+    clock.forward(seconds=0.001)
+    assert publication.published(review)
+    assert undo.undoable(staff["pharmacist"]) is None
+
+
+def test_what_nobody_decided_is_published_at_once(make: Make, staff: Staff, clock: Clock) -> None:
+    review = claimed(make, staff["pharmacist"])
+    clarifications.ask(review.pk, "?", actor=actor_of(staff["pharmacist"]), version=2)
+    review.messages.update(expires_at=clock.now)
+    assert clarifications.time_out_due() == 1
+    review.refresh_from_db()
+
+    assert review.status == ReviewStatus.REJECTED
+    assert publication.published(review)
+    with pytest.raises(Problem):
+        undo.undo(review.pk, actor=actor_of(staff["pharmacist"]), version=review.version)
+    with pytest.raises(Problem):
+        undo.undo(review.pk, actor=SYSTEM, version=review.version)

@@ -9,9 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from prescriptions.infra.problems import Problem
-from prescriptions.models import AuditEvent, Review, ReviewStatus
+from prescriptions.models import AuditEvent, ReviewStatus
 from prescriptions.review import queue
-from tests.prescriptions.staff import Make, make_review, person, seed
+from tests.prescriptions.staff import Clock, Make, make_review, person, seed
 
 
 def ago(**units: int) -> Any:
@@ -28,7 +28,10 @@ def test_the_highest_priority_goes_first_and_then_the_longest_wait(make: Make, s
     assert [review and review.pk for review in order] == [urgent.pk, old.pk, young.pk, None]
 
 
-def test_a_claim_lasts_ten_minutes_and_names_who_holds_it(make: Make, staff: dict[str, Any]) -> None:
+def test_a_claim_is_a_lease_and_names_who_holds_it(
+    make: Make, staff: dict[str, Any], settings: Any, clock: Clock
+) -> None:
+    settings.RX_REVIEW_LEASE = 90
     make()
 
     claimed = queue.claim_next(staff["pharmacist"])
@@ -36,16 +39,18 @@ def test_a_claim_lasts_ten_minutes_and_names_who_holds_it(make: Make, staff: dic
     assert claimed is not None
     assert claimed.status == ReviewStatus.IN_REVIEW
     assert claimed.claimed_by == staff["pharmacist"]
-    assert claimed.claimed_until is not None
-    assert timedelta(minutes=9, seconds=50) < claimed.claimed_until - timezone.now() <= timedelta(minutes=10)
+    assert claimed.claimed_until == clock.now + timedelta(seconds=90)
     assert claimed.version == 2
 
 
-def test_an_expired_lease_puts_the_item_back_into_its_old_place(make: Make, staff: dict[str, Any]) -> None:
+def test_an_expired_lease_puts_the_item_back_into_its_old_place(
+    make: Make, staff: dict[str, Any], settings: Any, clock: Clock
+) -> None:
+    settings.RX_REVIEW_LEASE = 90
     first = make(queued_at=ago(minutes=30))
     make(queued_at=ago(minutes=1))
     queue.claim(first.pk, staff["pharmacist"])
-    Review.objects.filter(pk=first.pk).update(claimed_until=ago(seconds=1))
+    clock.forward(seconds=90)
 
     claimed = queue.claim_next(staff["other"])
 
@@ -60,34 +65,41 @@ def test_an_expired_lease_puts_the_item_back_into_its_old_place(make: Make, staf
     ]
 
 
-def test_a_heartbeat_renews_the_lease_and_nobody_elses(make: Make, staff: dict[str, Any]) -> None:
+def test_a_heartbeat_renews_the_lease_and_nobody_elses(
+    make: Make, staff: dict[str, Any], settings: Any, clock: Clock
+) -> None:
+    settings.RX_REVIEW_LEASE = 90
     review = make()
     queue.claim(review.pk, staff["pharmacist"])
-    Review.objects.filter(pk=review.pk).update(claimed_until=ago(seconds=1))
+    clock.forward(seconds=91)  # and nobody has noticed
 
     renewed = queue.heartbeat(review.pk, staff["pharmacist"])
     with pytest.raises(Problem) as refused:
         queue.heartbeat(review.pk, staff["other"])
 
-    assert renewed.claimed_until is not None
-    assert renewed.claimed_until > timezone.now() + timedelta(minutes=9)
+    assert renewed.claimed_until == clock.now + timedelta(seconds=90)
     assert renewed.version == 2, "a heartbeat is no change that a decision could collide with"
     assert (refused.value.status, refused.value.code) == (409, "not-yours")
     assert "pharmacist" in refused.value.detail
 
 
 def test_what_was_skipped_is_not_offered_again_to_the_same_person_for_a_while(
-    make: Make, staff: dict[str, Any]
+    make: Make, staff: dict[str, Any], settings: Any, clock: Clock
 ) -> None:
+    settings.RX_REVIEW_SKIP = 60
     review = make()
     queue.claim(review.pk, staff["pharmacist"])
 
     queue.skip(review.pk, staff["pharmacist"], version=2)
 
+    clock.forward(seconds=59)
     assert queue.claim_next(staff["pharmacist"]) is None
     claimed = queue.claim_next(staff["other"])
     assert claimed is not None
     assert claimed.pk == review.pk
+    queue.release(review.pk, staff["other"])
+    clock.forward(seconds=1)
+    assert queue.claim_next(staff["pharmacist"]) is not None
 
 
 def test_seniors_take_back_what_others_hold_and_pharmacists_do_not(make: Make, staff: dict[str, Any]) -> None:
@@ -125,8 +137,7 @@ def test_claiming_costs_the_same_however_many_wait(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sixteen_people_press_the_button_at_once_and_each_gets_an_item_of_their_own(settings: Any) -> None:
-    settings.RX_BACKEND = "tests.prescriptions.admin.review_page.recorder.Recorder"
+def test_sixteen_people_press_the_button_at_once_and_each_gets_an_item_of_their_own(recorder: list[str]) -> None:
     seed()
     people = [person(f"p{n}", "pharmacist") for n in range(16)]
     items = {make_review().pk for _ in range(12)}

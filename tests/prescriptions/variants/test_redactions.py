@@ -133,7 +133,7 @@ def test_the_same_boxes_again_are_the_same_redaction_and_come_back_after_others(
     confirm(page, SECOND, staff["pharmacist"])
 
     again = confirm(page, FIRST, staff["pharmacist"])
-    assert reviews.tend()["redactions"] == 1
+    assert reviews.housekeeping()["redactions"] == 1
     variant = make(page, again.digest)
 
     assert again.digest == first.digest
@@ -155,10 +155,10 @@ def test_what_s3_could_not_delete_is_deleted_by_the_sweep(
         assert not redactions.clear_superseded(page)
     assert storage.variant_exists(variant.key)
 
-    assert reviews.tend()["redactions"] == 1
+    assert reviews.housekeeping()["redactions"] == 1
 
     assert not storage.variant_exists(variant.key)
-    assert reviews.tend()["redactions"] == 0
+    assert reviews.housekeeping()["redactions"] == 0
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,12 @@ import pytest
 from django.utils import timezone
 
 from prescriptions.audit.actors import staff as actor_of
-from prescriptions.models import (
-    ClarificationMessage,
-    OrderLine,
-    Review,
-)
+from prescriptions.models import ClarificationMessage, OrderLine, Review, ReviewStatus
 from prescriptions.review import clarifications, decisions, queue
-from tests.prescriptions.admin.review_page.test_page import (
-    FETCH,
-    S,
-    Staff,
-    address,
-    events,
-    form,
-    held,
-    recorder,
-    signed_in,
-    text_of,
-)
-from tests.prescriptions.review.test_decisions import approval
+from tests.prescriptions.reviewing import FETCH, Staff, address, approval, events, form, signed_in, text_of
 from tests.prescriptions.staff import Make
 
-__all__ = ["held", "recorder"]
+S = ReviewStatus
 
 
 # --- Deciding -------------------------------------------------------------------------------------------------
@@ -42,7 +26,7 @@ def test_an_approval_leads_to_the_next_item_which_is_claimed(held: Review, make:
     following.refresh_from_db()
     assert (held.status, held.reviewer) == (S.APPROVED, staff["pharmacist"])
     assert following.claimed_by == staff["pharmacist"]
-    assert events(held)[-2:] == ["page.opened", "page.opened"], "what was seen without scripts is in the trail"
+    assert events(held)[-2:] == ["page.opened", "page.opened"], "what was seen without scripts is in the audit log"
 
 
 def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review, make: Make, staff: Staff) -> None:
@@ -57,7 +41,6 @@ def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review,
     assert 'name="next" value="1">' in text_of(client.get(address(review)))
 
 
-SOME = {"outcome": "partially_approved"}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "outcome": ({"outcome": ""}, "outcome"),
     "date": ({"prescribed_on": "2999-01-01"}, "prescribed_on"),
@@ -153,7 +136,7 @@ def test_the_thread_is_on_the_page(held: Review, staff: Staff) -> None:
     page = text_of(signed_in(staff["auditor"]).get(address(held)))
 
     assert "Which strength?" in page
-    assert "waits for the customer" in page
+    assert "waiting for the customer" in page
 
 
 def test_fifty_lines_can_be_decided(make: Make, staff: Staff, settings: Any) -> None:

@@ -11,11 +11,10 @@ from prescriptions.audit.actors import CUSTOMER
 from prescriptions.audit.actors import staff as actor_of
 from prescriptions.models import Review
 from prescriptions.review import clarifications, decisions, queue
-from tests.prescriptions.admin.review_page.test_page import FETCH, Staff, address, form, held, recorder, signed_in
 from tests.prescriptions.order_pages.pseudo import Words, spoken, untranslated
+from tests.prescriptions.reviewing import FETCH, Staff, address, form, signed_in
 from tests.prescriptions.staff import Make
 
-__all__ = ["held", "recorder"]
 # Data, not words: what the test put in, keys of the keyboard, and the texts of reasons, which shops word themselves.
 DATA = (
     *("ORD-1", "shop", "Telmisartan", "mg", "pharmacist", "senior", "Why so?", "RX-", "The picture is blurred"),
@@ -57,7 +56,7 @@ def test_refusals_by_form_and_by_script(staff: Staff, held: Review) -> None:
 
     incomplete = client.post(address(held, "decide"), form(held, prescriber="", checklist=[]))
     stale = client.post(address(held, "decide"), form(held, version=held.version - 1))
-    told = client.post(address(held, "decide"), form(held, prescriber=""), **FETCH)  # type: ignore[arg-type]
+    told = client.post(address(held, "decide"), form(held, prescriber=""), **FETCH)
 
     assert (incomplete.status_code, stale.status_code, told.status_code) == (422, 409, 422)
     assert missed(incomplete.content) == []

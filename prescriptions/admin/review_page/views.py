@@ -1,0 +1,158 @@
+"""The review page: looked at (GET), and its two forms, decide and undo. What is allowed is decided in `review`."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from prescriptions import audit
+from prescriptions.admin.review_page import context, for_people, for_scripts
+from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState, keep_undone, numbers, take_undone
+from prescriptions.audit import actors
+from prescriptions.audit.actors import Actor
+from prescriptions.infra.problems import Problem
+from prescriptions.models import AuditEvent, Review, ReviewStatus
+from prescriptions.review import decisions, pages, queue
+from prescriptions.review import undo as undoing
+
+View = Callable[..., HttpResponse]
+# After these the work goes on; a second check or a reopening is no part of anybody's queue.
+_ONWARD: Final = (*undoing.DECISIONS, ReviewStatus.CLARIFICATION.value)
+
+
+# --- Deciding ---------------------------------------------------------------------------------------------------------
+def guarded_post(view: View) -> View:
+    """POST only, and only by somebody who may see reviews: the view's `actor`.
+
+    A refusal is the page again, or problem+json for scripts.
+    """
+
+    @require_POST
+    @wraps(view)
+    def guarded(request: HttpRequest, rx: str, *, site: AdminSite, **named: Any) -> HttpResponse:
+        actor = _viewer(request)
+        try:
+            return view(request, rx, site=site, actor=actor, **named)
+        except Problem as problem:
+            if by_script(request):
+                return problem.response()
+            return _refused(request, site, rx, problem, FormState.of(request.POST))
+
+    return guarded
+
+
+@guarded_post
+def decide(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor, outcome: str = "") -> HttpResponse:
+    """One form for every outcome. A refusal is the page for scripts, too: they put its parts in place of theirs."""
+    state = FormState.of(request.POST, outcome)
+    try:
+        decided = decisions.act(rx, state.sent(), actor=actor, version=version_of(request))
+    except Problem as problem:
+        return _refused(request, site, rx, problem, state)
+    if state.outcome in undoing.DECISIONS:
+        _record_seen(decided, state, actor)
+    return onward(request, _after(request, rx) if state.outcome in _ONWARD else _queue())
+
+
+@guarded_post
+def undo(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
+    """Back to the form, filled in as it was; the item that the decision brought goes back into the queue."""
+    claimed = request.POST.get("claimed", "")[:32]
+    review, verdicts = undoing.undo(rx, actor=actor, version=version_of(request), claimed=claimed)
+    keep_undone(request, review, verdicts)
+    return onward(request, reverse("admin:rx-review", args=[rx]))
+
+
+def version_of(request: HttpRequest) -> int:
+    """What the person looked at; without it nothing is decided (version 0 never was)."""
+    return next(iter(numbers(request.POST.get("version", ""))), 0)
+
+
+def by_script(request: HttpRequest) -> bool:
+    return request.headers.get("X-Requested-With") == "fetch"
+
+
+def onward(request: HttpRequest, address: str) -> HttpResponse:
+    """To another page: 303 for forms, the address for scripts, which have to tell it from the log-in page."""
+    return JsonResponse({"location": address}) if by_script(request) else HttpResponseRedirect(address, status=303)
+
+
+def _record_seen(review: Review, state: FormState, actor: Actor) -> None:
+    """Without scripts nobody has said yet which pages were on the screen."""
+    opened = AuditEvent.objects.filter(
+        rx=review.pk, verb=audit.Verb.PAGE_OPENED, actor=str(actor), at__gte=review.queued_at
+    )
+    known = {event.data.get("page") for event in opened}
+    real = set(review.prescription.pages.values_list("number", flat=True))
+    for number in sorted((state.seen & real) - known):
+        audit.record(review.pk, audit.Verb.PAGE_OPENED, actor=actor, data={"page": number})
+
+
+def _after(request: HttpRequest, rx: str) -> str:
+    """The next item, which is claimed, if this person wants it at once; the queue otherwise."""
+    take = bool(request.POST.get("next"))
+    if request.session.get(TAKE_NEXT, True) != take:
+        request.session[TAKE_NEXT] = take
+    try:
+        claimed = queue.claim_next(request.user) if take else None
+    except Problem:
+        claimed = None
+    return f"{reverse('admin:rx-review', args=[claimed.pk])}?decided={rx}" if claimed else _queue()
+
+
+def _queue() -> str:
+    return reverse(context.QUEUE)
+
+
+# --- Showing ----------------------------------------------------------------------------------------------------------
+@require_safe
+def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+    """Opening never claims."""
+    actor = _viewer(request)
+    try:
+        if "page" in request.GET and actor.may("view_page"):
+            # Strip links are followed only where no script shows the pages; `from` is the one that was there first.
+            for name in ("from", "page"):
+                for number in numbers(request.GET.get(name, "").partition(",")[0]):
+                    pages.opened(rx, number, actor=actor)
+        return render(request, site, rx, state=take_undone(request, rx))
+    except Problem as problem:
+        return _gone(request, site, problem)
+
+
+def render(
+    request: HttpRequest, site: AdminSite, rx: str, *, state: FormState | None = None, problem: Problem | None = None
+) -> HttpResponse:
+    """The page; after a refusal with its status, its reasons and everything that was typed. Raises Problem 404, 410."""
+    facts = context.gather(request, rx, state=state, problem=problem)
+    shown = {**site.each_context(request), **for_people.context(facts), "data": for_scripts.data(facts)}
+    request.current_app = site.name
+    return TemplateResponse(request, "prescriptions/review/page.html", shown, status=problem.status if problem else 200)
+
+
+def _refused(request: HttpRequest, site: AdminSite, rx: str, problem: Problem, state: FormState) -> HttpResponse:
+    if problem.status not in (404, 410):
+        try:
+            return render(request, site, rx, state=state, problem=problem)
+        except Problem as meanwhile:
+            problem = meanwhile
+    return _gone(request, site, problem)
+
+
+def _gone(request: HttpRequest, site: AdminSite, problem: Problem) -> HttpResponse:
+    """Erased, or never there."""
+    shown = {**site.each_context(request), "is_nav_sidebar_enabled": False, "title": problem.title, "problem": problem}
+    return TemplateResponse(request, "prescriptions/review/gone.html", shown, status=problem.status)
+
+
+def _viewer(request: HttpRequest) -> Actor:
+    actor = actors.staff(request.user)
+    if not actor.may("view_review"):
+        raise PermissionDenied
+    return actor

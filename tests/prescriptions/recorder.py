@@ -1,0 +1,22 @@
+"""A backend that only notes what it was asked to make, for tests that are not about rendering."""
+
+from typing import Any
+
+import pytest
+
+_asked: list[str] = []
+
+
+class Recorder:
+    """Asked once for each variant."""
+
+    def dispatch(self, variant_id: str, owner: str, *, lane: str = "images") -> None:
+        _asked.append(variant_id)
+
+
+@pytest.fixture
+def recorder(settings: Any) -> list[str]:
+    """Nothing is rendered; the ids of variants that were asked for."""
+    settings.RX_BACKEND = "tests.prescriptions.recorder.Recorder"
+    _asked.clear()
+    return _asked

@@ -1,0 +1,64 @@
+"""Decisions as an API client and a browser send them, and the review page as people open it."""
+
+from datetime import date
+from typing import Any
+
+from django.test import Client
+
+from prescriptions.models import AuditEvent, Review
+from prescriptions.review import queue
+from prescriptions.review.payload import CHECKLIST
+from tests.prescriptions.staff import Make
+
+Staff = dict[str, Any]
+TODAY = date.today()  # noqa: DTZ011 - the tests' time zone is UTC
+FETCH: dict[str, Any] = {"headers": {"X-Requested-With": "fetch"}}
+
+
+def approval(**extra: Any) -> dict[str, Any]:
+    """A complete approval, as the API takes it."""
+    return {
+        "outcome": "approved",
+        "prescribed_on": TODAY.isoformat(),
+        "prescriber": "Dr A. Rao",
+        "registration_number": "KMC 12345",
+        "checklist": dict.fromkeys(CHECKLIST, True),
+        "pages_seen": [1, 2, 3],
+        **extra,
+    }
+
+
+def form(review: Review, **extra: Any) -> dict[str, Any]:
+    """The same as the browser sends it."""
+    return {
+        "version": review.version,
+        "outcome": "approved",
+        "prescribed_on": TODAY.isoformat(),
+        "prescriber": "Dr A. Rao",
+        "registration_number": "KMC 12345",
+        "checklist": list(CHECKLIST),
+        "pages_seen": "1,2,3",
+        **extra,
+    }
+
+
+def claimed(make: Make, user: Any, **columns: Any) -> Review:
+    return queue.claim(make(**columns).pk, user)
+
+
+def address(review: Review, action: str = "") -> str:
+    return f"/admin/prescriptions/review/{review.pk}/{action + '/' if action else ''}"
+
+
+def signed_in(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def text_of(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def events(review: Review) -> list[str]:
+    return list(AuditEvent.objects.filter(rx=review.pk).values_list("verb", flat=True))
