@@ -36,7 +36,6 @@ else:
 
 log = logging.getLogger("rx.intake")
 
-MAX_FILES = 10
 # How long an upload that holds an Idempotency-Key may take before another try may take the key over.
 _IN_PROGRESS = timedelta(minutes=2)
 _BIDI_AND_CONTROL = re.compile(
@@ -96,8 +95,8 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
     errors = []
     if not files:
         errors.append({"pointer": "/files", "detail": "Send at least one file."})
-    if len(files) > MAX_FILES:
-        errors.append({"pointer": "/files", "detail": f"{len(files)} files; at most {MAX_FILES} at a time."})
+    if len(files) > LIMITS.files:
+        errors.append({"pointer": "/files", "detail": f"{len(files)} files; at most {LIMITS.files} at a time."})
     for field, value in (("order_ref", order_ref), ("patient_ref", patient_ref)):
         if value and not REFERENCE.match(value):
             errors.append(

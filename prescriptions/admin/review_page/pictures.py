@@ -6,6 +6,7 @@ from typing import Any
 
 from prescriptions.models import Page
 from prescriptions.variants import asking, links
+from transforms.limits import LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ def viewer_page(page: Page, token: str, boxes: Mapping[int, list[list[int]]] | N
         "number": page.number,
         "width": page.width,
         "height": page.height,
+        "tile": LIMITS.tile_side,
         "rotation": page.rotation,
         "skew": page.skew or None,  # 0: nothing to straighten
         "service": links.service_path(page.prescription_id, page.number, token),
