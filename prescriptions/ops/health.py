@@ -10,6 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from prescriptions.infra import redis_client, storage
+from prescriptions.variants import backends
 
 # Probes come every few seconds from several places; what they cost must not add up.
 _KEEP_SECONDS = 1.0
@@ -74,7 +75,7 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    if settings.RX_BACKEND == "inline":
+    if not backends.needs_worker(settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND):
         return ""
     return "" if redis_client.seen() else "no worker has reported"
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from prescriptions.infra import logs
 from prescriptions.infra.problems import erased
 from prescriptions.models import Page, Variant, VariantState, new_identifier
+from prescriptions.variants import backends
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
@@ -70,7 +71,7 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         lease_until=timezone.now() + LEASE,
         advertised=advertised,
         lane=lane_of(page),
-        backend=settings.RX_BACKEND[:16],
+        backend=backends.name_of(settings.RX_BACKEND),
         request_id=logs.request_id(),
     )
     try:
@@ -104,7 +105,7 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
         owner=owner,
         lease_until=now + LEASE,
         attempts=attempts,
-        backend=settings.RX_BACKEND[:16],
+        backend=backends.name_of(settings.RX_BACKEND),
         error_code="",
         error_detail="",
         request_id=logs.request_id(),
@@ -178,7 +179,7 @@ def hand_over(variant: Variant, *, backend: str) -> bool:
         _held(variant).update(
             state=VariantState.QUEUED,
             attempts=F("attempts") - 1,
-            backend=backend[:16],
+            backend=backends.name_of(backend),
             lease_until=timezone.now() + LEASE,
         )
     )

@@ -10,11 +10,9 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-SHORT_NAMES = {
-    "celery": "prescriptions.variants.backends.celery_queue.CeleryBackend",
-    "inline": "prescriptions.variants.backends.inline.InlineBackend",
-    "lambda": "prescriptions.variants.backends.api_gateway.LambdaBackend",
-}
+from prescriptions.variants.backends.names import SHORT_NAMES, name_of, needs_worker
+
+__all__ = ["SHORT_NAMES", "Backend", "BackendUnavailable", "current", "name_of", "named", "needs_worker"]
 
 
 class BackendUnavailable(Exception):
