@@ -7,7 +7,7 @@ import os
 import sys
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_process_init, worker_ready
+from celery.signals import setup_logging, task_prerun, worker_init, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
 
@@ -18,6 +18,8 @@ app.autodiscover_tasks()
 # CONN_MAX_AGE decides. (A name of Celery's own, which no prefix is taken from.)
 app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
 
+# Lazy, below: `import rxproject` loads this module, before there are settings. Only a worker that starts may ask them.
+
 
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
@@ -27,6 +29,14 @@ def keep_django_logging(**_: object) -> None:
     from django.conf import settings
 
     dictConfig(settings.LOGGING)
+
+
+@worker_init.connect
+def refuse_wrong_settings(**_: object) -> None:
+    """Celery runs Django's checks and does not look at what they find."""
+    from prescriptions.ops import checks
+
+    checks.refuse_wrong_settings()
 
 
 @task_prerun.connect

@@ -1,4 +1,6 @@
-"""The workers' sign of life in Redis: renewed by each worker's main process, gone half a minute after the last one."""
+"""The workers' sign of life in Redis: renewed by each worker's main process, gone RX_WORKER_SILENCE seconds after the
+last one.
+"""
 
 import os
 import threading
@@ -8,7 +10,6 @@ import redis
 from django.conf import settings
 
 _KEY = "rx:worker"
-_SECONDS = 30
 
 _made: tuple[int, redis.Redis] | None = None
 
@@ -25,7 +26,7 @@ def connection() -> redis.Redis:
 def beat() -> None:
     """A worker is there. Never raises: a worker without Redis has other worries."""
     try:
-        connection().set(_KEY, "1", ex=_SECONDS)
+        connection().set(_KEY, "1", ex=settings.RX_WORKER_SILENCE)
     except redis.RedisError:
         return
 
@@ -36,11 +37,11 @@ def keep_beating() -> None:
     def forever() -> None:
         while True:
             beat()
-            time.sleep(_SECONDS / 3)
+            time.sleep(settings.RX_WORKER_SILENCE / 3)
 
     threading.Thread(target=forever, name="heartbeat", daemon=True).start()
 
 
 def seen() -> bool:
-    """Has a worker reported within the last half minute? Raises redis.RedisError."""
+    """Has a worker reported within the last RX_WORKER_SILENCE seconds? Raises redis.RedisError."""
     return bool(connection().exists(_KEY))

@@ -12,8 +12,7 @@ from django.views.decorators.http import require_safe
 from prescriptions.infra import redis_client, storage
 from prescriptions.variants import backends
 
-# Probes come every few seconds from several places; what they cost must not add up.
-_KEEP_SECONDS = 1.0
+# Probes come every few seconds from several places; what they cost must not add up: kept for RX_READY_KEEP seconds.
 _last: tuple[float, dict[str, str]] | None = None
 
 
@@ -38,7 +37,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def _missing() -> dict[str, str]:
     global _last
-    if _last is not None and time.monotonic() - _last[0] < _KEEP_SECONDS:
+    if _last is not None and time.monotonic() - _last[0] < settings.RX_READY_KEEP:
         return _last[1]
     missing = {}
     for name, check in _CHECKS.items():

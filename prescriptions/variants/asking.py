@@ -29,8 +29,6 @@ from transforms.request.size import Oversize
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
-# Between two looks at the row when no wake-up comes (Redis away, message lost).
-_POLL_SECONDS = 1.0
 # How a request without a variant is counted, by its status; any other has failed.
 _ENDINGS = {410: "erased", 429: "refused", 503: "late"}
 _waiters = BoundedSemaphore(settings.RX_MAX_WAITERS)
@@ -169,7 +167,7 @@ def _watch(variant: Variant, deadline: float) -> Variant:
                 raise not_ready()
             if connection.vendor != "sqlite":  # whose connections nobody runs out of
                 connection.close()  # a waiter must not hold one of the database's connections
-            woken = registration.wait(min(left, _POLL_SECONDS))
+            woken = registration.wait(min(left, settings.RX_POLL))
 
 
 def _vanished(page: Page) -> Problem:
@@ -190,7 +188,11 @@ def failure(variant: Variant) -> Problem | None:
         return None
     if variant.error_code == claims.TROUBLE:
         return Problem(
-            503, claims.TROUBLE, "Not available right now", "Making it failed for now. Try again later.", retry_after=60
+            503,
+            claims.TROUBLE,
+            "Not available right now",
+            "Making it failed for now. Try again later.",
+            retry_after=settings.RX_VARIANT_PAUSE,
         )
     error = from_code(variant.error_code, variant.error_detail)
     return Problem(error.status, error.code, error.title, error.detail)
