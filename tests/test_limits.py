@@ -59,3 +59,15 @@ def test_a_form_takes_as_many_letters_as_its_column() -> None:
     }
 
     assert bounded == {name: field.max_length for name, field in FIELDS.items()}
+
+
+def test_the_docs_name_the_limits_of_an_upload() -> None:
+    how_to = (PROJECT / "docs" / "how-to" / "upload-form.md").read_text()
+    problems = (PROJECT / "docs" / "reference" / "problems.md").read_text()
+    image, pdf = LIMITS.image_bytes // MIB, LIMITS.pdf_bytes // MIB
+
+    assert f"| {image} MB, 64 megapixels |" in how_to
+    assert f"| PDF | {pdf} MB, not locked" in how_to
+    assert f"| {LIMITS.files} files, {LIMITS.pdf_pages} pages |" in how_to
+    assert f"{image} MiB an image, {pdf} MiB a PDF, {LIMITS.files} files at a time" in problems
+    assert f"more than {LIMITS.variant_bytes // MIB} MiB" in problems
