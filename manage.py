@@ -10,7 +10,7 @@ def use_running_stack() -> None:
     """Fill in what the environment does not say from the stack that `runstack` started in this checkout."""
     if len(sys.argv) > 1 and sys.argv[1] == "runstack":
         return  # it writes that file; an old one must not steer it
-    state = Path(os.environ.get("RX_STATE_DIR", Path(__file__).resolve().parent / "var"))
+    state = Path(os.environ.get("RX_STATE_DIR") or Path(__file__).resolve().parent / "var")
     try:
         lines = (state / "stack.env").read_text().splitlines()
     except OSError:

@@ -1,6 +1,7 @@
-"""App configuration; importing the system checks registers them."""
+"""App configuration: what every process of this app does when it starts, whatever kind it is."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,4 +10,8 @@ class PrescriptionsConfig(AppConfig):
     verbose_name = _("Prescriptions")
 
     def ready(self) -> None:
+        # Lazy: these load models, which the app registry allows from here on. Importing the checks registers them.
         from prescriptions.ops import checks  # noqa: F401
+        from transforms import sandbox
+
+        sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES))

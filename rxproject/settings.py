@@ -7,37 +7,30 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-import dj_database_url
 from botocore.config import Config
 from celery.schedules import crontab
 
+from rxproject import database, kinds
+from rxproject import environment as env
+from transforms.limits import LIMITS
+from transforms.pdf.engines import ENGINES
+
+_environment = env.Environment(os.environ)
+_read = _environment.read
+# Those that this file reads, by name: for the docs, the tests and whoever starts servers.
+VARIABLES = _environment.variables
+
+_DAY = 86_400
 BASE_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = Path(os.environ.get("RX_STATE_DIR", BASE_DIR / "var"))
-RX_ROLE = os.environ.get("RX_ROLE", "manage")
-
-
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
-
-
-def _list(name: str, default: str = "") -> list[str]:
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
-
-
-def _number(name: str, default: float) -> float:
-    text = os.environ.get(name, "")
-    try:
-        return float(text) if text else default
-    except ValueError:
-        message = f"{name} must be a number, not {text!r}"
-        raise SystemExit(message) from None
-
+STATE_DIR = Path(_read("RX_STATE_DIR", "", env.text("a directory")) or BASE_DIR / "var")
+RX_ROLE = _read("RX_ROLE", "manage", env.choice("web", "generate", "worker", "beat", "manage"))
+RX_PORT = _read("RX_PORT", "8000", env.whole(1, 65_535))  # the front door of runstack
 
 # --- Django ---------------------------------------------------------------------------------------------------
-SECRET_KEY = os.environ.get("RX_SECRET_KEY", "")  # empty: Django raises on first use
-DEBUG = _flag("RX_DEBUG")
-ALLOWED_HOSTS = _list("RX_ALLOWED_HOSTS", "127.0.0.1,localhost")
-BASE_URL = os.environ.get("RX_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+SECRET_KEY = _read("RX_SECRET_KEY", "", env.text(secret=True))  # empty: Django raises on first use
+DEBUG = _read("RX_DEBUG", "off", env.flag())
+ALLOWED_HOSTS = _read("RX_ALLOWED_HOSTS", "127.0.0.1,localhost", env.hosts())
+BASE_URL = _read("RX_BASE_URL", "http://127.0.0.1:8000", env.origin())
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 ROOT_URLCONF = "rxproject.urls"
 WSGI_APPLICATION = "rxproject.wsgi.application"
@@ -87,30 +80,13 @@ TEMPLATES = [
     }
 ]
 
-# --- Database: SQLite needs WAL and IMMEDIATE, or half of the concurrent writers fail with "database is locked" ---
-DATABASES = {"default": dj_database_url.parse(os.environ.get("RX_DATABASE_URL") or f"sqlite:///{STATE_DIR}/db.sqlite3")}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
-    }
-else:
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
-# Opening a connection, even to a file, costs more than the queries of most requests.
-DATABASES["default"]["CONN_MAX_AGE"] = 60
+# --- Database -----------------------------------------------------------------------------------------------------
 # gunicorn has hundreds of threads, most of which wait for a render and need no connection meanwhile: a process shares
 # a few among them. A Celery process works at one thing at a time and has one of its own.
-RX_DATABASE_POOL = int(_number("RX_DATABASE_POOL", 8))
-if DATABASES["default"]["ENGINE"].endswith("postgresql") and RX_ROLE in ("web", "generate"):
-    DATABASES["default"]["CONN_MAX_AGE"] = 0  # a request's connection goes back to the pool, which keeps it
-    DATABASES["default"]["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": max(1, RX_DATABASE_POOL),
-        "timeout": 10,  # for a connection to become free; then 503, and the client asks again
-        "max_idle": 60,
-    }
+RX_DATABASE_POOL = _read("RX_DATABASE_POOL", "8", env.whole(1, 1000))
+_DATABASE = _read("RX_DATABASE_URL", "", env.database_address()) or f"sqlite:///{STATE_DIR}/db.sqlite3"
+_POOL = RX_DATABASE_POOL if RX_ROLE in ("web", "generate") else 0
+DATABASES = {"default": database.connection(_DATABASE, pool=_POOL)}
 
 # --- Users and sessions -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -151,7 +127,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Words and time ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-TIME_ZONE = os.environ.get("RX_TIME_ZONE", "UTC")
+TIME_ZONE = _read("RX_TIME_ZONE", "UTC", kinds.time_zone())
 USE_TZ = True
 USE_I18N = True
 
@@ -163,27 +139,34 @@ STATICFILES_DIRS = [("openseadragon", _VIEWER)] if _VIEWER.is_dir() else []
 # Served straight from the packages and this tree; without a collected copy nothing can be stale.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
-# The edge bounds the whole body; these bound what one form may ask of this process.
-DATA_UPLOAD_MAX_NUMBER_FILES = 20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 250
+# The edge bounds the whole body; these bound what one form may ask of this process. Twice the files that are allowed,
+# so that a few too many are told so in our words; for each order line its fields, and a checklist beside them.
+DATA_UPLOAD_MAX_NUMBER_FILES = 2 * LIMITS.files
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * LIMITS.order_lines + 50
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- S3: each process has its own identity; the bucket names are the same everywhere -----------------------------
-RX_S3_ENDPOINT = os.environ.get("RX_S3_ENDPOINT", "")  # empty: AWS
-RX_S3_REGION = os.environ.get("RX_S3_REGION", "us-east-1")
-RX_S3_ACCESS_KEY = os.environ.get("RX_S3_ACCESS_KEY", "")  # empty: the SDK's own chain (roles)
-RX_S3_SECRET_KEY = os.environ.get("RX_S3_SECRET_KEY", "")
-RX_ORIGINALS_BUCKET = os.environ.get("RX_ORIGINALS_BUCKET", "rx-originals")
-RX_VARIANTS_BUCKET = os.environ.get("RX_VARIANTS_BUCKET", "rx-variants")
+_REGION = env.text("a region, such as eu-west-1", r"[a-z0-9-]+")
+_BUCKET = env.text("3 to 63 lower-case letters, digits, dots and dashes", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_KEY = env.text("text without spaces", r"[!-~]+", secret=True)
+RX_S3_ENDPOINT = _read("RX_S3_ENDPOINT", "", env.origin())  # empty: AWS
+RX_S3_REGION = _read("RX_S3_REGION", "us-east-1", _REGION)
+RX_S3_ACCESS_KEY = _read("RX_S3_ACCESS_KEY", "", _KEY)  # empty: the SDK's own chain (roles)
+RX_S3_SECRET_KEY = _read("RX_S3_SECRET_KEY", "", _KEY)
+RX_ORIGINALS_BUCKET = _read("RX_ORIGINALS_BUCKET", "rx-originals", _BUCKET)
+RX_VARIANTS_BUCKET = _read("RX_VARIANTS_BUCKET", "rx-variants", _BUCKET)
 
 # The SDK's own time-outs are 60 s each and five tries. Four of ours and the pauses between them (at most 7 s) end
 # before a task's soft limit (25 s): a worker must live to say that the storage, not the file, is to blame.
+RX_S3_CONNECT_TIMEOUT = _read("RX_S3_CONNECT_TIMEOUT", "2", env.number(0.1, 60, "seconds"))
+RX_S3_READ_TIMEOUT = _read("RX_S3_READ_TIMEOUT", "4", env.number(0.1, 60, "seconds"))
+RX_S3_TRIES = _read("RX_S3_TRIES", "4", env.whole(1, 10))
 RX_S3_CLIENT_CONFIG = Config(
     signature_version="s3v4",
-    connect_timeout=2,
-    read_timeout=4,
-    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=RX_S3_CONNECT_TIMEOUT,
+    read_timeout=RX_S3_READ_TIMEOUT,
+    retries={"mode": "standard", "total_max_attempts": RX_S3_TRIES},
     max_pool_connections=64,
     s3={"addressing_style": "path" if RX_S3_ENDPOINT else "auto"},
     # A SHA-256 of our own goes with each put; a second checksum would cost a pass over the bytes.
@@ -218,42 +201,60 @@ STORAGES = {
 }
 
 # --- Variants ---------------------------------------------------------------------------------------------------
-RX_LINK_KEYS = os.environ.get("RX_LINK_KEYS", "")
-RX_LINK_TTL = int(_number("RX_LINK_TTL", 3600))
-RX_BACKEND = os.environ.get("RX_BACKEND", "celery")
-RX_FALLBACK_BACKEND = os.environ.get("RX_FALLBACK_BACKEND", "")
+RX_LINK_KEYS = _read("RX_LINK_KEYS", "", kinds.link_keys())
+RX_LINK_TTL = _read("RX_LINK_TTL", "3600", env.whole(1, 7 * _DAY, "seconds"))
+RX_BACKEND = _read("RX_BACKEND", "celery", kinds.backend())
+RX_FALLBACK_BACKEND = _read("RX_FALLBACK_BACKEND", "", kinds.backend())
 # The address of the API's /render, and who calls it; without keys the SDK's own chain (roles) is asked.
-RX_GATEWAY_URL = os.environ.get("RX_GATEWAY_URL", "")
-RX_GATEWAY_REGION = os.environ.get("RX_GATEWAY_REGION") or RX_S3_REGION
-RX_GATEWAY_ACCESS_KEY = os.environ.get("RX_GATEWAY_ACCESS_KEY", "")
-RX_GATEWAY_SECRET_KEY = os.environ.get("RX_GATEWAY_SECRET_KEY", "")
-RX_LAMBDA_CONCURRENCY = int(_number("RX_LAMBDA_CONCURRENCY", 16))
-RX_LAMBDA_MEMORY_MB = int(_number("RX_LAMBDA_MEMORY_MB", 2048))
-RX_WAIT = _number("RX_WAIT", 10.0)
-RX_IIIF_OVERSIZE = os.environ.get("RX_IIIF_OVERSIZE", "fit")
-RX_PDF_ENGINES = tuple(_list("RX_PDF_ENGINES", "pdfium,poppler"))
-RX_MAX_WAITERS = int(_number("RX_MAX_WAITERS", 256))
-RX_QUEUE_LIMIT = int(_number("RX_QUEUE_LIMIT", 500))
+RX_GATEWAY_URL = _read("RX_GATEWAY_URL", "", env.web_address())
+RX_GATEWAY_REGION = _read("RX_GATEWAY_REGION", "", _REGION) or RX_S3_REGION
+RX_GATEWAY_ACCESS_KEY = _read("RX_GATEWAY_ACCESS_KEY", "", _KEY)
+RX_GATEWAY_SECRET_KEY = _read("RX_GATEWAY_SECRET_KEY", "", _KEY)
+RX_GATEWAY_TIMEOUT = _read("RX_GATEWAY_TIMEOUT", "25", env.number(0.1, 29, "seconds"))
+RX_LAMBDA_CONCURRENCY = _read("RX_LAMBDA_CONCURRENCY", "16", env.whole(1, 1000))
+RX_LAMBDA_MEMORY_MB = _read("RX_LAMBDA_MEMORY_MB", "2048", env.whole(128, 10_240))
+RX_IIIF_OVERSIZE = _read("RX_IIIF_OVERSIZE", "fit", env.choice("fit", "reject"))
+RX_PDF_ENGINES = _read("RX_PDF_ENGINES", "pdfium,poppler", env.choices(*ENGINES))
+# The edge ends a request that waits for more than 40 s.
+RX_WAIT = _read("RX_WAIT", "10", env.number(0, 35, "seconds"))
+RX_POLL = _read("RX_POLL", "1", env.number(0.01, 10, "seconds"))
+RX_MAX_WAITERS = _read("RX_MAX_WAITERS", "256", env.whole(1, 100_000))
+RX_QUEUE_LIMIT = _read("RX_QUEUE_LIMIT", "500", env.whole(1, 1_000_000))
 
-# --- Review: times in seconds -------------------------------------------------------------------------------------
-RX_REVIEW_LEASE = int(_number("RX_REVIEW_LEASE", 600))
-RX_REVIEW_DUE = int(_number("RX_REVIEW_DUE", 1800))
-RX_REVIEW_SKIP = int(_number("RX_REVIEW_SKIP", 900))
+# --- Times that nest: sandbox < Lambda < call to the gateway < lease, and sandbox < task < lease. ops/budgets.py looks.
+RX_VARIANT_LEASE = _read("RX_VARIANT_LEASE", "30", env.whole(1, 3600, "seconds"))
+RX_VARIANT_ATTEMPTS = _read("RX_VARIANT_ATTEMPTS", "3", env.whole(1, 10))
+RX_VARIANT_BACKOFF = _read("RX_VARIANT_BACKOFF", "1,4,16", env.numbers(0, 3600, "seconds"))
+RX_VARIANT_PAUSE = _read("RX_VARIANT_PAUSE", "60", env.whole(1, _DAY, "seconds"))
+RX_ERASURE_SETTLE = _read("RX_ERASURE_SETTLE", "15", env.whole(0, 3600, "seconds"))
+RX_SWEEP_EVERY = _read("RX_SWEEP_EVERY", "5", env.number(0.1, 600, "seconds"))
+RX_HOUSEKEEPING_EVERY = _read("RX_HOUSEKEEPING_EVERY", "15", env.number(0.1, 3600, "seconds"))
+RX_WORKER_SILENCE = _read("RX_WORKER_SILENCE", "30", env.whole(1, 3600, "seconds"))
+RX_READY_KEEP = _read("RX_READY_KEEP", "1", env.number(0, 60, "seconds"))
+RX_BREAKER_FAILURES = _read("RX_BREAKER_FAILURES", "5", env.whole(1, 10_000))
+RX_BREAKER_WITHIN = _read("RX_BREAKER_WITHIN", "10", env.number(0.1, 600, "seconds"))
+RX_BREAKER_PAUSE = _read("RX_BREAKER_PAUSE", "5", env.number(0, 600, "seconds"))
+
+# --- Review -------------------------------------------------------------------------------------------------------
+RX_REVIEW_LEASE = _read("RX_REVIEW_LEASE", "600", env.whole(1, _DAY, "seconds"))
+RX_REVIEW_DUE = _read("RX_REVIEW_DUE", "1800", env.whole(1, 30 * _DAY, "seconds"))
+RX_REVIEW_SKIP = _read("RX_REVIEW_SKIP", "900", env.whole(0, _DAY, "seconds"))
 # So long who decided may take it back, and nobody outside is told.
-RX_REVIEW_UNDO = int(_number("RX_REVIEW_UNDO", 8))
-RX_CLARIFICATION_WAIT = int(_number("RX_CLARIFICATION_WAIT", 172_800))
+RX_REVIEW_UNDO = _read("RX_REVIEW_UNDO", "8", env.whole(0, 3600, "seconds"))
+RX_CLARIFICATION_WAIT = _read("RX_CLARIFICATION_WAIT", "172800", env.whole(1, 90 * _DAY, "seconds"))
 # Lines of these drug schedules need a second pair of eyes.
-RX_SECOND_CHECK_SCHEDULES = tuple(_list("RX_SECOND_CHECK_SCHEDULES", "H1,X"))
+_SOME_SCHEDULES = env.choices(*kinds.SCHEDULES, may_be_empty=True)
+RX_SECOND_CHECK_SCHEDULES = _read("RX_SECOND_CHECK_SCHEDULES", "H1,X", _SOME_SCHEDULES)
 # How long an approval is valid, in days from the date of the prescription, by drug schedule; `*` is for the rest.
-RX_VALIDITY_DAYS = dict(entry.split(":", 1) for entry in _list("RX_VALIDITY_DAYS", "*:180,H1:30,X:30"))
-# How far back a page is compared with earlier ones, in days.
-RX_DUPLICATE_DAYS = int(_number("RX_DUPLICATE_DAYS", 365))
+RX_VALIDITY_DAYS = _read("RX_VALIDITY_DAYS", "*:180,H1:30,X:30", kinds.validity())
+# How far back a page is compared with earlier ones.
+RX_DUPLICATE_DAYS = _read("RX_DUPLICATE_DAYS", "365", env.whole(0, 3650, "days"))
 
 # --- Metrics: where processes count; all of one machine share it. Empty: each answers for itself ---------------------
-RX_METRICS_DIR = os.environ.get("RX_METRICS_DIR", "")
+RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))
 
 # --- Celery: at-least-once delivery of hints; the lease in the row decides ----------------------------------------
-RX_REDIS_URL = os.environ.get("RX_REDIS_URL", "redis://127.0.0.1:6379/0")
+RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address())
 CELERY_BROKER_URL = RX_REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # kombu sweeps for lost messages every interval x throttle seconds; its defaults add up to 100 s.
@@ -276,20 +277,24 @@ CELERY_TASK_SOFT_TIME_LIMIT = 25
 CELERY_TASK_TIME_LIMIT = 28
 CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
-    "prescriptions.tasks.sweep": {"queue": "control"},
-    "prescriptions.tasks.reconcile_nightly": {"queue": "control"},
-    "prescriptions.tasks.review_housekeeping": {"queue": "control"},
-    "prescriptions.tasks.anchor_audit": {"queue": "control"},
+    f"prescriptions.tasks.{name}": {"queue": "control"}
+    for name in ("sweep", "reconcile_nightly", "review_housekeeping", "anchor_audit")
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+
+def _every(seconds: float, task: str) -> dict[str, object]:
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+
+
 CELERY_BEAT_SCHEDULE = {
-    # A sweep that nobody took is worthless five seconds later: the next one replaces it.
-    "sweep": {"task": "prescriptions.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
-    "reviews": {"task": "prescriptions.tasks.review_housekeeping", "schedule": 15.0, "options": {"expires": 15}},
+    # One that nobody took is worthless when the next one comes.
+    "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep"),
+    "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": {"task": "prescriptions.tasks.anchor_audit", "schedule": crontab(hour=0, minute=5)},
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }
@@ -323,12 +328,13 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Logs: one JSON line per event, a request id from the edge to the worker, no patient data ---------------------
+RX_LOG_LEVEL = _read("RX_LOG_LEVEL", "INFO", env.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "prescriptions.infra.logs.JsonLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("RX_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": RX_LOG_LEVEL},
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         # RequestLog writes one line per request; Django's own 4xx lines would repeat the path, token and all.

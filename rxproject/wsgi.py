@@ -47,4 +47,7 @@ _inherited: list[object] = []
 os.register_at_fork(after_in_child=_forget_connections)
 
 django.setup(set_prefix=False)
+from prescriptions.ops import checks  # noqa: E402 - Lazy: its models need the apps to be loaded
+
+checks.refuse_wrong_settings()
 application = Handler()

@@ -1,4 +1,4 @@
-"""The docs say what is true: every setting is listed, every link leads somewhere, every problem code is explained."""
+"""The docs say what is true: every link leads somewhere, every problem code is explained."""
 
 import re
 from pathlib import Path
@@ -7,22 +7,10 @@ import pytest
 
 from prescriptions.models import ReviewStatus
 from prescriptions.review.rules import CUSTOMERS, RULES, STAFF
-from rxproject.edge import EDGE_NAMES, EDGE_SECRETS
 from transforms.errors import ALL
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def test_every_setting_is_described_and_nothing_else_is() -> None:
-    text = (ROOT / "docs" / "reference" / "settings.md").read_text()
-    described = set(re.findall(r"`(RX_[A-Z0-9_]+)`", text))
-
-    read = set(re.findall(r"\"(RX_[A-Z0-9_]+)\"", (ROOT / "rxproject" / "settings.py").read_text()))
-    used = read | set(EDGE_NAMES) | set(EDGE_SECRETS) | {"RX_PORT"}
-
-    assert sorted(used - described) == []
-    assert sorted(described - used) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -17,6 +17,21 @@ class Limits:
     source_side: int = 16_383  # the WebP format holds no more
     pdf_pages: int = 50
 
+    # What one prescription may have.
+    files: int = 10  # more is a parcel of papers, not a prescription
+    order_lines: int = 50
+    redactions: int = 50  # boxes on one page
+
+    # What makes a page hard to read. Nothing is refused for it: the reviewer is told, and the customer, who can still
+    # take another photo, somewhat sooner. Pixels of the long side; mean luminance, 0 to 255.
+    small_side: int = 800
+    small_side_advice: int = 1_200
+    dark_luminance: int = 60
+    dark_luminance_advice: int = 70
+    # The part of its contrast that a page has in single pixels: sharp print 0.2 and more, letters that run together
+    # less than 0.01.
+    blurred_advice: float = 0.012
+
     # A PDF page counts as an image of its crop box: so many dots per inch, fewer where the page is larger
     # than this.
     pdf_dpi: int = 300

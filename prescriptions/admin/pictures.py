@@ -13,6 +13,7 @@ from prescriptions.audit import actors
 from prescriptions.models import Page, Prescription
 from prescriptions.variants import links
 from prescriptions.variants.pictures import picture
+from transforms.limits import LIMITS
 
 
 def tokens(request: HttpRequest, prescriptions: Iterable[Prescription]) -> dict[str, str]:
@@ -46,6 +47,7 @@ def viewer_page(page: Page, token: str, boxes: Mapping[int, list[list[int]]] | N
         "number": page.number,
         "width": page.width,
         "height": page.height,
+        "tile": LIMITS.tile_side,
         "rotation": page.rotation,
         "skew": page.skew or None,  # 0: nothing to straighten
         "service": links.service_path(page.prescription_id, page.number, token),

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from prescriptions.models import (
     REFERENCE,
+    REFERENCE_HELP,
     CustomerAction,
     Document,
     Page,
@@ -30,7 +31,6 @@ from transforms.request.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.
 _EXPLAINED = (ReviewStatus.REJECTED, ReviewStatus.WITHDRAWN)
-_REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
 
 
 def _is_explained(review: Review) -> bool:
@@ -156,21 +156,19 @@ class UploadSerializer(serializers.Serializer[Any]):
     files = serializers.ListField(
         child=serializers.FileField(), help_text="One or more JPEG, PNG, WebP, HEIF/AVIF or PDF."
     )
-    order_ref = serializers.RegexField(REFERENCE, required=False, help_text=_REFERENCE_HELP)
-    patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=_REFERENCE_HELP)
+    order_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
+    patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
 
 
 class OrderLinkRequestSerializer(serializers.Serializer[Any]):
     """`expires_in` is in seconds."""
 
-    order_ref = serializers.RegexField(
-        REFERENCE, error_messages={"invalid": _REFERENCE_HELP}, help_text=_REFERENCE_HELP
-    )
+    order_ref = serializers.RegexField(REFERENCE, error_messages={"invalid": REFERENCE_HELP}, help_text=REFERENCE_HELP)
     expires_in = serializers.IntegerField(min_value=60, max_value=30 * 86_400, default=86_400)
     patient_ref = serializers.RegexField(
         REFERENCE,
         required=False,
-        error_messages={"invalid": _REFERENCE_HELP},
+        error_messages={"invalid": REFERENCE_HELP},
         help_text="Whose order it is. Prescriptions of the same patient that are still valid can then be used again.",
     )
 

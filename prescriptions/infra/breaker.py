@@ -6,11 +6,9 @@ One per service and process, safe in threads. It decides nothing about what a fa
 import threading
 import time
 
-from prescriptions.infra import metrics
+from django.conf import settings
 
-_FAILURES = 5
-_WITHIN_SECONDS = 10.0
-_OPEN_SECONDS = 5.0
+from prescriptions.infra import metrics
 
 
 class Breaker:
@@ -19,14 +17,19 @@ class Breaker:
     def __init__(
         self,
         *,
-        failures: int = _FAILURES,
-        within: float = _WITHIN_SECONDS,
-        open_for: float = _OPEN_SECONDS,
+        failures: int | None = None,
+        within: float | None = None,
+        open_for: float | None = None,
         service: str = "",
     ) -> None:
-        """`service`: its name in /metrics; without one nothing is told."""
+        """Opens for `open_for` seconds after so many failures `within` seconds; RX_BREAKER_ settings where not given.
+
+        `service`: its name in /metrics; without one nothing is told.
+        """
         self._service = service
-        self._limit, self._within, self._open_for = failures, within, open_for
+        self._limit = settings.RX_BREAKER_FAILURES if failures is None else failures
+        self._within = settings.RX_BREAKER_WITHIN if within is None else within
+        self._open_for = settings.RX_BREAKER_PAUSE if open_for is None else open_for
         self._lock = threading.Lock()
         self._failures: list[float] = []
         self._open_until = 0.0

@@ -1,4 +1,6 @@
-"""Redis: the process's connection, and the workers' sign of life in it, gone half a minute after the last worker."""
+"""The workers' sign of life in Redis: renewed by each worker's main process, gone RX_WORKER_SILENCE seconds after the
+last one.
+"""
 
 import threading
 import time
@@ -9,7 +11,6 @@ from django.conf import settings
 from prescriptions.infra.per_process import per_process
 
 WORKER_KEY = "rx:worker"
-_SECONDS = 30
 
 
 @per_process
@@ -21,7 +22,7 @@ def connection() -> redis.Redis:
 def beat() -> None:
     """Say that a worker is there. Never raises: a worker without Redis has other worries."""
     try:
-        connection().set(WORKER_KEY, "1", ex=_SECONDS)
+        connection().set(WORKER_KEY, "1", ex=settings.RX_WORKER_SILENCE)
     except redis.RedisError:
         return
 
@@ -32,11 +33,11 @@ def keep_beating() -> None:
     def forever() -> None:
         while True:
             beat()
-            time.sleep(_SECONDS / 3)
+            time.sleep(settings.RX_WORKER_SILENCE / 3)
 
     threading.Thread(target=forever, name="heartbeat", daemon=True).start()
 
 
 def seen() -> bool:
-    """Has a worker reported within the last half minute? Raises redis.RedisError."""
+    """Has a worker reported within the last RX_WORKER_SILENCE seconds? Raises redis.RedisError."""
     return bool(connection().exists(WORKER_KEY))

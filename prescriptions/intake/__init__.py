@@ -1,1 +1,1 @@
-"""Files come in here: checked, probed, stored, told about. Order links say who may send them."""
+"""Intake: files are checked, probed and kept. Order links say who may send them."""

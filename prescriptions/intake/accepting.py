@@ -14,13 +14,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
 from prescriptions.infra.problems import Problem
-from prescriptions.models import REFERENCE, Document, IdempotencyKey, Page, Prescription, new_identifier
+from prescriptions.models import (
+    REFERENCE,
+    REFERENCE_HELP,
+    Document,
+    IdempotencyKey,
+    Page,
+    Prescription,
+    new_identifier,
+)
 from prescriptions.review import opening
 from transforms import sandbox
 from transforms.errors import SourceTooLarge, TooManyPages, TransformError
@@ -36,7 +45,6 @@ else:
 
 log = logging.getLogger("rx.intake")
 
-MAX_FILES = 10
 # How long an upload that holds an Idempotency-Key may take before another try may take the key over.
 _IN_PROGRESS = timedelta(minutes=2)
 _BIDI_AND_CONTROL = re.compile(
@@ -96,16 +104,11 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
     errors = []
     if not files:
         errors.append({"pointer": "/files", "detail": "Send at least one file."})
-    if len(files) > MAX_FILES:
-        errors.append({"pointer": "/files", "detail": f"{len(files)} files; at most {MAX_FILES} at a time."})
+    if len(files) > LIMITS.files:
+        errors.append({"pointer": "/files", "detail": f"{len(files)} files; at most {LIMITS.files} at a time."})
     for field, value in (("order_ref", order_ref), ("patient_ref", patient_ref)):
         if value and not REFERENCE.match(value):
-            errors.append(
-                {
-                    "pointer": f"/{field}",
-                    "detail": "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit.",
-                }
-            )
+            errors.append({"pointer": f"/{field}", "detail": REFERENCE_HELP})
     if idempotency_key and not re.fullmatch(r"[\x21-\x7e]{1,100}", idempotency_key):
         errors.append({"pointer": "/Idempotency-Key", "detail": "1 to 100 visible ASCII characters."})
     if errors:
@@ -215,8 +218,6 @@ def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: s
 
 def _take_back(rx: str) -> None:
     """Remove the originals of an upload that did not come to a row; what cannot be removed is reported, not hidden."""
-    from django.conf import settings
-
     try:
         storage.delete_everything(settings.RX_ORIGINALS_BUCKET, prefix(rx))
     except storage.StorageUnavailable:

@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from prescriptions.infra import metrics, storage
 from prescriptions.intake import accepting, consent, refusals
 from prescriptions.intake.order_links import OrderLink
-from prescriptions.intake.refusals import MAX_FILES, refused
+from prescriptions.intake.refusals import refused
 from prescriptions.models import Consent, Draft, DraftFile, Prescription, new_identifier
 from transforms import sandbox
 from transforms.errors import TransformError
@@ -52,7 +52,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
             raise refused("idempotency-key-reused", 422, file=name)
         return known
     with metrics.upload("order"):
-        if draft.files.count() >= MAX_FILES:
+        if draft.files.count() >= LIMITS.files:
             raise refused("too-many-files", 422, file=name)
         try:
             checked = accepting.check(file, draft.pk)
@@ -193,7 +193,7 @@ def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
             if same.sha256 != item.sha256:
                 raise refused("idempotency-key-reused", 422, file=item.name)
             return same
-        if len(rows) >= MAX_FILES:
+        if len(rows) >= LIMITS.files:
             raise refused("too-many-files", 422, file=item.name)
         if sum(len(row.pages) for row in rows) + len(item.pages) > LIMITS.pdf_pages:
             raise refused("too-many-pages", 422, file=item.name)

@@ -14,8 +14,6 @@ from prescriptions.infra.problems import Problem
 from transforms.errors import TransformError
 from transforms.limits import LIMITS, MIB
 
-# How many files one prescription may have. More is a parcel of papers, not a prescription.
-MAX_FILES: Final = 10
 FORMATS: Final = "JPEG, PNG, WebP, HEIC, PDF"
 
 # Round numbers as people say them; `filesizeformat` would make it "15.0 MB".
@@ -62,7 +60,7 @@ def template(code: str) -> str:
         "size": "%(size)s",
         **BYTES,
         "pages": LIMITS.pdf_pages,
-        "files": MAX_FILES,
+        "files": LIMITS.files,
     }
 
 

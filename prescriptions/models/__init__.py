@@ -3,7 +3,7 @@
 from prescriptions.models.access import ApiToken
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent
 from prescriptions.models.drafts import Consent, Draft, DraftFile
-from prescriptions.models.identifiers import REFERENCE, new_identifier
+from prescriptions.models.identifiers import REFERENCE, REFERENCE_HELP, new_identifier
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
@@ -13,6 +13,7 @@ from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
     "REFERENCE",
+    "REFERENCE_HELP",
     "ApiToken",
     "AppendOnly",
     "AuditAnchor",

@@ -6,6 +6,7 @@ import secrets
 # References that other systems give us (orders, patients): safe in an address, a header and a log line.
 # Anchored at both ends: DRF's RegexField searches, it does not match.
 REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+REFERENCE_HELP = "1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit."
 
 
 def new_identifier() -> str:

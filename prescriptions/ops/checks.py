@@ -8,45 +8,77 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 from PIL import features
 
-from prescriptions.variants import backends, links
+from prescriptions.ops import budgets
+from prescriptions.variants.backends import names
+from transforms import sandbox
+from transforms.limits import LIMITS
 
 VIEWER = "openseadragon/openseadragon.min.js"
 
-
-@register()
-def link_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """RX_LINK_KEYS is empty only where nothing is served (migrations, linting)."""
-    if not settings.RX_LINK_KEYS:
-        return []
-    try:
-        links.keyring()
-    except ImproperlyConfigured as error:
-        return [Error(str(error), hint="One key: k1:$(openssl rand -hex 32)", id="rx.E001")]
-    return []
+# What one variable can say wrong ends every process when it reads its settings (rxproject/environment.py). Here is what
+# they say wrong together, or what only a loaded app can tell.
 
 
 @register()
 def backend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    try:
-        backends.current()
-    except (ImportError, AttributeError, TypeError, ImproperlyConfigured) as error:
-        allowed = ", ".join(backends.SHORT_NAMES)
-        hint = f"Use one of {allowed}, or a dotted path."
-        return [Error(f"RX_BACKEND is {settings.RX_BACKEND!r}: {error}", hint=hint, id="rx.E002")]
-    return []
+    """Both backends exist and have what they need, and rows can tell them apart."""
+    found: list[CheckMessage] = []
+    chosen = {name: getattr(settings, name) for name in ("RX_BACKEND", "RX_FALLBACK_BACKEND")}
+    for name, value in chosen.items():
+        if not value and name == "RX_FALLBACK_BACKEND":
+            continue
+        try:
+            import_string(names.path_of(value))()  # not the one at hand, which other settings may have made
+        except (ImportError, AttributeError, TypeError, ValueError, ImproperlyConfigured) as error:
+            hint = f"Use one of {', '.join(names.SHORT_NAMES)}, or the dotted path of a class."
+            found.append(Error(f"{name} is {value!r}: {error}", hint=hint, id="rx.E002"))
+    first, second = chosen.values()
+    if second and names.name_of(first) == names.name_of(second):
+        found.append(
+            Warning(
+                f"RX_FALLBACK_BACKEND is {second!r}, the same backend as RX_BACKEND: it never takes over.",
+                hint="A class that is not ours is told from others by the first 16 letters of its name.",
+                id="rx.W005",
+            )
+        )
+    return found
 
 
 @register()
-def choices(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
-    if settings.RX_IIIF_OVERSIZE not in ("fit", "reject"):
-        found.append(Error("RX_IIIF_OVERSIZE must be 'fit' or 'reject'.", id="rx.E003"))
-    unknown = set(settings.RX_PDF_ENGINES) - {"pdfium", "poppler"}
-    if unknown or not settings.RX_PDF_ENGINES:
-        found.append(Error("RX_PDF_ENGINES lists 'pdfium' and 'poppler' in order of preference.", id="rx.E004"))
-    return found
+def times(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A warning, not an error: nothing is lost, but some work is done twice."""
+    told = budgets.Budgets(
+        sandbox=LIMITS.child_wall_seconds,
+        lease=settings.RX_VARIANT_LEASE,
+        gateway_call=settings.RX_GATEWAY_TIMEOUT,
+        task_soft=settings.CELERY_TASK_SOFT_TIME_LIMIT,
+        task_hard=settings.CELERY_TASK_TIME_LIMIT,
+        s3_read=settings.RX_S3_READ_TIMEOUT,
+        s3_tries=settings.RX_S3_TRIES,
+    )
+    hint = "docs/reference/settings.md tells which times nest in which."
+    return [Warning(fault, hint=hint, id="rx.W004") for fault in budgets.faults(told)]
+
+
+@register()
+def key_pairs(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Half a key would be taken for none, and the SDK would look for another one elsewhere."""
+    pairs = (("RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY"), ("RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY"))
+    return [
+        Error(f"{name} and {secret} go together.", hint="Set both or neither.", id="rx.E007")
+        for name, secret in pairs
+        if bool(getattr(settings, name)) != bool(getattr(settings, secret))
+    ]
+
+
+def refuse_wrong_settings() -> None:
+    """For servers, which start without looking at checks. Raises SystemExit, with a line for each error of settings."""
+    found = [*backend(None), *key_pairs(None)]
+    if errors := [message.msg for message in found if message.is_serious()]:
+        raise SystemExit("\n".join(errors))
 
 
 @register()
@@ -87,8 +119,6 @@ def second_pdf_engine(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
 @register(deploy=True)
 def renderer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """What the sandbox cannot give up on this machine. Asked at deployment only, because it starts one."""
-    from transforms import sandbox
-
     missing = sandbox.default().capabilities().missing
     if not missing:
         return []

@@ -13,9 +13,7 @@ from django.views.decorators.http import require_safe
 
 from prescriptions.infra import redis_client, storage
 from prescriptions.infra.per_process import per_process
-
-# Probes come every few seconds from several places; what they cost must not add up.
-_KEEP_SECONDS = 1.0
+from prescriptions.variants import backends
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def _missing() -> dict[str, str]:
     last = _last()
-    if time.monotonic() - last.at < _KEEP_SECONDS:
+    if time.monotonic() - last.at < settings.RX_READY_KEEP:
         return last.missing
     missing = {}
     for name, check in _CHECKS.items():
@@ -89,7 +87,7 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    if settings.RX_BACKEND == "inline":
+    if not backends.needs_worker(settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND):
         return ""
     return "" if redis_client.seen() else "no worker has reported"
 

@@ -114,9 +114,12 @@ def _rules(files_path: str) -> dict[str, Any]:
     return {
         "files": files_path,
         "accept": ACCEPT.split(","),
-        "most": refusals.MAX_FILES,
+        "most": LIMITS.files,
         "image": LIMITS.image_bytes,
         "pdf": LIMITS.pdf_bytes,
+        "small": LIMITS.small_side_advice,
+        "dark": LIMITS.dark_luminance_advice,
+        "blurred": LIMITS.blurred_advice,
         "say": {
             "type": refusals.template("unsupported-media-type"),
             "size": refusals.template("source-too-large"),

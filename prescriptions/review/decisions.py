@@ -145,6 +145,6 @@ def _valid_until(decision: Decision, case: Case) -> date | None:
     issued = decision.columns["prescribed_on"]
     if decision.action is Action.REJECT or issued is None:
         return None
-    days, rest = settings.RX_VALIDITY_DAYS, settings.RX_VALIDITY_DAYS.get("*", "180")
-    supplied = [int(days.get(line.schedule, rest)) for line in case.lines if decision.supplies(line.position)]
-    return date.fromordinal(issued.toordinal()) + timedelta(days=min(supplied, default=int(rest)))
+    days, rest = settings.RX_VALIDITY_DAYS, settings.RX_VALIDITY_DAYS["*"]
+    supplied = [days.get(line.schedule, rest) for line in case.lines if decision.supplies(line.position)]
+    return date.fromordinal(issued.toordinal()) + timedelta(days=min(supplied, default=rest))

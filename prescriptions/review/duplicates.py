@@ -19,6 +19,7 @@ from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.keys import original_key
+from transforms.limits import LIMITS
 from transforms.measure import skew
 from transforms.measure.perceptual_hash import SPEC, distance, likeness
 from transforms.render import RenderJob
@@ -29,8 +30,6 @@ log = logging.getLogger("rx.duplicates")
 # Of 256 bits. Measured on the samples: the same photo re-encoded, resized or darkened differs by 3 to 13, different
 # prescriptions on the same letterhead by 19 and more.
 NEAR: Final = 12
-# Mean luminance, 0 to 255, below which a page is hard to read.
-DARK: Final = 60
 # What could not be compared; never looked at again.
 _IMPOSSIBLE: Final = "-"
 _MOST: Final = 5
@@ -103,7 +102,7 @@ def _hash(page: Page, source: bytes) -> None:
     Review.objects.filter(pk=review.pk).update(
         lookalikes=sorted(lookalikes, key=lambda entry: int(entry["distance"]))[: 2 * _MOST],
         is_duplicate=bool(lookalikes),
-        is_dark=review.is_dark or made.luminance < DARK,
+        is_dark=review.is_dark or made.luminance < LIMITS.dark_luminance,
     )
 
 

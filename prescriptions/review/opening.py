@@ -12,9 +12,8 @@ from prescriptions.review import duplicates
 from prescriptions.review.publication import published
 from prescriptions.review.rules import TERMINAL, Action
 from prescriptions.review.transitions import HURRY, due, transition
+from transforms.limits import LIMITS
 
-# Shorter than this a page cannot be read at its usual size (pixels of the long side). Advice, never a refusal.
-_SMALL = 800
 # What people typed. It goes with the tombstone; ids, codes and dates stay as the record that a review took place.
 _TYPED: dict[str, Any] = {
     "customer_text": "",
@@ -46,7 +45,7 @@ def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Act
         priority=HURRY if before else 0,
         lookalikes=seen_before,
         is_duplicate=bool(seen_before),
-        is_small=any(max(page.width, page.height) < _SMALL for page in pages),
+        is_small=any(max(page.width, page.height) < LIMITS.small_side for page in pages),
     )
     audit.record(prescription.pk, audit.Verb.RECEIVED, actor=actor, data={"pages": len(pages)})
     if before:

@@ -11,8 +11,7 @@ from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import OrderLine, Review, ReviewStatus
 from prescriptions.review.transitions import alive
-
-MAX_LINES = 50
+from transforms.limits import LIMITS
 
 
 def replace(rx: str, lines: Sequence[Mapping[str, Any]], *, actor: Actor) -> list[OrderLine]:
@@ -20,10 +19,9 @@ def replace(rx: str, lines: Sequence[Mapping[str, Any]], *, actor: Actor) -> lis
 
     Raises Problem 400 (too many), 409 (the review is under way or over).
     """
-    if len(lines) > MAX_LINES:
-        raise Problem(
-            400, "invalid", _("The request is not valid"), _("At most %(most)d order lines.") % {"most": MAX_LINES}
-        )
+    if len(lines) > LIMITS.order_lines:
+        detail = _("At most %(most)d order lines.") % {"most": LIMITS.order_lines}
+        raise Problem(400, "invalid", _("The request is not valid"), detail)
     with transaction.atomic():
         review = Review.objects.select_for_update().filter(alive(), pk=rx).first()
         if review is None or review.status != ReviewStatus.QUEUED:

@@ -1,1 +1,1 @@
-"""What keeps the house in order: erasure, reconciling rows with objects, reviews that time has overtaken."""
+"""Upkeep: erasure, rows and objects that no longer fit together, reviews that time has overtaken."""

@@ -23,8 +23,10 @@ from transforms.keys import prefix
 
 log = logging.getLogger("rx.erasure")
 
-# After the tombstone no claim starts; what had started is over when its lease and one call to S3 are.
-SETTLED = claims.LEASE + timedelta(seconds=15)
+
+def settled_after() -> timedelta:
+    """After the tombstone no claim starts; what had started is over when its lease and one call to S3 are."""
+    return claims.lease() + timedelta(seconds=settings.RX_ERASURE_SETTLE)
 
 
 def erase(prescription: Prescription, *, actor: Actor = SYSTEM) -> None:
@@ -70,7 +72,7 @@ def purge(rx: str) -> bool:
     Variant.objects.filter(page__prescription=rx).delete()
     Page.objects.filter(prescription=rx).delete()
     Document.objects.filter(prescription=rx).delete()
-    settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=timezone.now() - SETTLED)
+    settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=timezone.now() - settled_after())
     proved = bool(deleted == 0 and settled.update(purged_at=timezone.now()))
     log.info("purged", extra={"rx": rx, "deleted": deleted, "proved_empty": proved})
     return proved
@@ -78,7 +80,7 @@ def purge(rx: str) -> bool:
 
 def sweep(limit: int = 20) -> int:
     """Look again at erased prescriptions that are not proved empty; returns how many are proved now."""
-    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - SETTLED).values_list(
+    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after()).values_list(
         "pk", flat=True
     )[:limit]
     return sum(purge(rx) or purge(rx) for rx in due)

@@ -28,8 +28,6 @@ from transforms.limits import LIMITS
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
-# Between two looks at the row when no wake-up comes (Redis away, message lost).
-_POLL_SECONDS = 1.0
 # How a request without a variant is counted, by its status; any other has failed.
 _ENDINGS = {410: "erased", 429: "refused", 503: "late"}
 _NO_TIME = timedelta(0)
@@ -203,7 +201,7 @@ def _watch(variant: Variant, deadline: float) -> Variant:
                 raise not_ready()
             if connection.vendor != "sqlite":  # SQLite does not run out of connections
                 connection.close()  # a waiter must not hold one of the database's connections
-            woken = registration.wait(min(left, _POLL_SECONDS))
+            woken = registration.wait(min(left, settings.RX_POLL))
 
 
 def _vanished(page: Page) -> Problem:
@@ -223,7 +221,7 @@ def failure(variant: Variant) -> Problem | None:
             claims.TROUBLE,
             "Not available right now",
             "It cannot be made just now. Try again later.",
-            retry_after=60,
+            retry_after=settings.RX_VARIANT_PAUSE,
         )
     error = from_code(variant.error_code, variant.error_detail)
     return Problem(error.status, error.code, error.title, error.detail)

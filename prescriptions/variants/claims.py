@@ -16,16 +16,12 @@ from django.utils import timezone
 from prescriptions.infra import logs
 from prescriptions.infra.problems import erased
 from prescriptions.models import Page, Variant, VariantState, new_identifier
+from prescriptions.variants import backends
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
-# Budgets nest: sandbox wall 15 s < task limit 28 s < lease 30 s. A lease that ran out means that nobody works on it.
-LEASE = timedelta(seconds=30)
-MAX_ATTEMPTS = 3
-# After which trouble (not a bad file) is tried again, in seconds, by the number of attempts so far.
-BACKOFF = (1, 4, 16)
-# A variant that was given up for trouble of the machinery may be asked for again after this.
-TROUBLE_PAUSE = timedelta(seconds=60)
+# The code of a variant that was given up for trouble of the machinery; after RX_VARIANT_PAUSE seconds it may be asked
+# for again.
 TROUBLE = "backend-unavailable"
 
 LANES = ("images", "documents")
@@ -42,6 +38,11 @@ class Made:
     height: int
     etag: str
     cost_usd: float | None = None
+
+
+def lease() -> timedelta:
+    """How long a claim stands. One that ran out means that nobody works on it: see ops/budgets.py."""
+    return timedelta(seconds=settings.RX_VARIANT_LEASE)
 
 
 def lane_of(page: Page) -> str:
@@ -67,10 +68,10 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         stored=str(stored),
         pipeline=PIPELINE,
         owner=new_identifier(),
-        lease_until=timezone.now() + LEASE,
+        lease_until=timezone.now() + lease(),
         advertised=advertised,
         lane=lane_of(page),
-        backend=settings.RX_BACKEND[:16],
+        backend=backends.name_of(settings.RX_BACKEND),
         request_id=logs.request_id(),
     )
     try:
@@ -93,7 +94,7 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
         attempts = 0
     elif variant.state == VariantState.DEAD:
         condition, attempts = _claimable(now), 0
-    elif variant.attempts >= MAX_ATTEMPTS:
+    elif variant.attempts >= settings.RX_VARIANT_ATTEMPTS:
         _bury(variant, now)
         return False
     else:
@@ -102,9 +103,9 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
     won = Variant.objects.filter(condition, _not_erased(), pk=variant.pk).update(
         state=VariantState.QUEUED,
         owner=owner,
-        lease_until=now + LEASE,
+        lease_until=now + lease(),
         attempts=attempts,
-        backend=settings.RX_BACKEND[:16],
+        backend=backends.name_of(settings.RX_BACKEND),
         error_code="",
         error_detail="",
         request_id=logs.request_id(),
@@ -114,8 +115,8 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
 
 
 def _bury(variant: Variant, now: datetime) -> None:
-    """Three workers died on it: the file is to blame until a person says otherwise."""
-    Variant.objects.filter(_claimable(now), pk=variant.pk, attempts__gte=MAX_ATTEMPTS).update(
+    """As many workers died on it as may: the file is to blame until a person says otherwise."""
+    Variant.objects.filter(_claimable(now), pk=variant.pk, attempts__gte=settings.RX_VARIANT_ATTEMPTS).update(
         state=VariantState.DEAD,
         owner="",
         error_code=variant.error_code or "render-crashed",
@@ -141,8 +142,8 @@ def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant 
     """
     states = [VariantState.QUEUED, VariantState.RENDERING] if redelivered else [VariantState.QUEUED]
     started = Variant.objects.filter(
-        _not_erased(), pk=variant_id, owner=owner, state__in=states, attempts__lt=MAX_ATTEMPTS
-    ).update(state=VariantState.RENDERING, attempts=F("attempts") + 1, lease_until=timezone.now() + LEASE)
+        _not_erased(), pk=variant_id, owner=owner, state__in=states, attempts__lt=settings.RX_VARIANT_ATTEMPTS
+    ).update(state=VariantState.RENDERING, attempts=F("attempts") + 1, lease_until=timezone.now() + lease())
     if not started:
         return None
     return Variant.objects.select_related("page__prescription", "page__document").get(pk=variant_id)
@@ -169,17 +170,19 @@ def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[s
 
 def renew(variant: Variant) -> bool:
     """A fresh lease for work that goes on. False when the claim was lost meanwhile."""
-    return bool(_held(variant).update(lease_until=timezone.now() + LEASE))
+    return bool(_held(variant).update(lease_until=timezone.now() + lease()))
 
 
 def hand_over(variant: Variant, *, backend: str) -> bool:
-    """Another backend takes the same claim; what the first one could not do does not count as an attempt."""
+    """Another backend, named as in a setting, takes the same claim; what the first one could not do does not count as
+    an attempt.
+    """
     return bool(
         _held(variant).update(
             state=VariantState.QUEUED,
             attempts=F("attempts") - 1,
-            backend=backend[:16],
-            lease_until=timezone.now() + LEASE,
+            backend=backends.name_of(backend),
+            lease_until=timezone.now() + lease(),
         )
     )
 
@@ -190,12 +193,15 @@ def fail(variant: Variant, *, code: str, detail: str) -> None:
 
 
 def postpone(variant: Variant, *, code: str, detail: str) -> None:
-    """Something went wrong that may go right next time: retry with backoff, dead after MAX_ATTEMPTS."""
-    now = timezone.now()
-    if variant.attempts >= MAX_ATTEMPTS:
-        _close(variant, VariantState.DEAD, code, detail, now + TROUBLE_PAUSE)
+    """Something went wrong that may go right next time: retried after RX_VARIANT_BACKOFF, given up after
+    RX_VARIANT_ATTEMPTS.
+    """
+    pauses = settings.RX_VARIANT_BACKOFF
+    if variant.attempts >= settings.RX_VARIANT_ATTEMPTS:
+        state, pause = VariantState.DEAD, settings.RX_VARIANT_PAUSE
     else:
-        _close(variant, VariantState.RETRY, code, detail, now + timedelta(seconds=BACKOFF[variant.attempts - 1]))
+        state, pause = VariantState.RETRY, pauses[min(variant.attempts, len(pauses)) - 1]
+    _close(variant, state, code, detail, timezone.now() + timedelta(seconds=pause))
 
 
 def release(variant: Variant) -> None:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
+from prescriptions.infra import link_keys
 from prescriptions.models import Prescription
 from transforms.keys import page_identifier
 from transforms.request.spec import Stored
@@ -43,20 +44,11 @@ class Link:
 
 def keyring(text: str | None = None) -> dict[str, bytes]:
     """`kid -> key` from RX_LINK_KEYS ("k1:<hex>,k0:<hex>"); the first one signs, all verify."""
-    ring: dict[str, bytes] = {}
-    for entry in (settings.RX_LINK_KEYS if text is None else text).split(","):
-        kid, separator, secret = entry.strip().partition(":")
-        if not separator:
-            continue
-        if not re.fullmatch(r"[a-z0-9]{1,8}", kid) or len(secret) < 32 or not re.fullmatch(r"(?:[0-9a-f]{2})+", secret):
-            message = (
-                "RX_LINK_KEYS must be 'kid:hex,...' with kids of 1-8 lower-case letters or digits and 16+ byte keys"
-            )
-            raise ImproperlyConfigured(message)
-        if kid in ring:
-            message = f"RX_LINK_KEYS names the kid {kid!r} twice; the edge and Django would use different keys"
-            raise ImproperlyConfigured(message)
-        ring[kid] = bytes.fromhex(secret)
+    try:
+        ring = link_keys.parse(settings.RX_LINK_KEYS if text is None else text)
+    except ValueError as error:
+        message = f"RX_LINK_KEYS {error}"
+        raise ImproperlyConfigured(message) from None
     if not ring:
         message = "RX_LINK_KEYS is empty; set it to 'k1:' and 64 hex digits (for instance from `openssl rand -hex 32`)"
         raise ImproperlyConfigured(message)

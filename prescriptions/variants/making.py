@@ -112,7 +112,7 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
 def _fall_back(variant: Variant) -> bool:
     """Give the claim to RX_FALLBACK_BACKEND, unless that is who could not do it."""
     name = settings.RX_FALLBACK_BACKEND
-    if not name or variant.backend == name[:16] or not claims.hand_over(variant, backend=name):
+    if not name or variant.backend == backends.name_of(name) or not claims.hand_over(variant, backend=name):
         return False
     try:
         backends.named(name).dispatch(variant.id, variant.owner, lane=variant.lane)

@@ -21,12 +21,12 @@ from prescriptions.models.finding import find_page
 from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box
+from transforms.limits import LIMITS
 from transforms.request.size import Oversize
 from transforms.request.spec import Spec, Stored
 
 log = logging.getLogger("rx.redactions")
 
-MAX_BOXES = 50
 _PREFIX = redaction.PREFIX
 _BATCH = 50
 
@@ -153,8 +153,8 @@ def _check(boxes: Sequence[Sequence[int]], page: Page) -> list[list[int]]:
             raise _invalid(_("A box must lie inside the page of %(width)d x %(height)d pixels.") % size)
         checked.append([x, y, width, height])
     unique = sorted({tuple(box) for box in checked})
-    if not 1 <= len(unique) <= MAX_BOXES:
-        raise _invalid(_("Draw 1 to %(most)d boxes.") % {"most": MAX_BOXES})
+    if not 1 <= len(unique) <= LIMITS.redactions:
+        raise _invalid(_("Draw 1 to %(most)d boxes.") % {"most": LIMITS.redactions})
     return [list(box) for box in unique]
 
 

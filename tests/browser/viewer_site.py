@@ -12,6 +12,7 @@ from django.urls import path, re_path
 from PIL import Image, ImageDraw, ImageFont
 
 from transforms.geometry import Size
+from transforms.limits import LIMITS
 from transforms.request.presets import preset
 from transforms.request.spec import Stored
 
@@ -65,6 +66,7 @@ def _page(number: int, token: str) -> dict[str, Any]:
         "number": number,
         "width": size.width,
         "height": size.height,
+        "tile": LIMITS.tile_side,
         "rotation": ROTATION[number],
         "skew": SKEW[number],
         "service": service,

@@ -11,6 +11,7 @@ from rxproject.local.stack.keys import Keys
 from rxproject.local.stack.ports import Ports
 from rxproject.local.stack.roles import Environments, Role
 from rxproject.local.stack.state import StateDir
+from rxproject.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -62,4 +63,4 @@ def fill(text: str, values: dict[str, str]) -> str:
 
 def settings_names() -> set[str]:
     """Every RX_ name that rxproject/settings.py reads from the environment."""
-    return set(re.findall(r'"(RX_[A-Z0-9_]+)"', (ROOT / "rxproject" / "settings.py").read_text()))
+    return set(VARIABLES)

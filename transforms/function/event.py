@@ -34,7 +34,6 @@ _FIELDS: Final[Mapping[str, type]] = {
 }
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SIDE: Final = 65_535  # beyond any page this service knows; keeps the arithmetic small
-_REDACTIONS: Final = 500
 _Found = TypeVar("_Found")
 
 
@@ -144,8 +143,8 @@ def _media_type(text: str) -> SourceType:
 
 
 def _redactions(items: list[Any], page: Size) -> tuple[Box, ...]:
-    if len(items) > _REDACTIONS:
-        raise EventRefused(f"redactions must be at most {_REDACTIONS}.")
+    if len(items) > LIMITS.redactions:
+        raise EventRefused(f"redactions must be at most {LIMITS.redactions}.")
     return tuple(_redaction(item, page) for item in items)
 
 

@@ -4,21 +4,23 @@
 `transforms.measure.probe.probe` on an upload.
 """
 
-import os
-from typing import Final
-
 from transforms.sandbox.client import Sandbox
 from transforms.sandbox.confine import Confinement
 
-__all__ = ["Confinement", "Sandbox", "default"]
+__all__ = ["Confinement", "Sandbox", "default", "use"]
 
-_ENGINES: Final = os.environ.get("RX_PDF_ENGINES", "pdfium,poppler")
-_DEFAULT: Final = Sandbox(pdf_engines=tuple(name.strip() for name in _ENGINES.split(",")))
+_DEFAULT = Sandbox()
 
 
 def default() -> Sandbox:
-    """The sandbox of this process. `RX_PDF_ENGINES` names the engines for PDF pages.
+    """The sandbox of this process.
 
     A forked copy of the process may call it as well: it gets processes of its own.
     """
     return _DEFAULT
+
+
+def use(sandbox: Sandbox) -> None:
+    """Make it the sandbox of this process: whoever has settings calls this once, before anything is rendered."""
+    global _DEFAULT
+    _DEFAULT = sandbox

@@ -148,8 +148,8 @@ export class DecisionForm {
     const box = $('[data-valid]'), day = Date.parse(this.#value('prescribed_on'))
     if (!box) return
     const days = this.#lines().filter(line => line.decision != 'refused')
-      .map(line => +(state.validity[line.schedule] ?? state.validity['*'] ?? 180))
-    const until = day + 864e5 * (days.length ? Math.min(...days) : +(state.validity['*'] ?? 180))
+      .map(line => state.validity[line.schedule] ?? state.validity['*'])
+    const until = day + 864e5 * (days.length ? Math.min(...days) : state.validity['*'])
     const over = until < Date.now() - 864e5
     const text = day && new Date(until).toLocaleDateString(LANGUAGE, { dateStyle: 'medium', timeZone: 'UTC' })
     box.textContent = text ? fill(over ? state.say.too_old : state.say.valid, { day: text }) : ''

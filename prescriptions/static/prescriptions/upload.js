@@ -122,9 +122,8 @@ async function look(job) {
     if (i % line < 8 || i % line > line - 8) continue
     sum += data[i]; squares += data[i] ** 2; edges += edge ** 2; count++
   }
-  // Sharp print has 0.2 and more of its contrast in single pixels; where letters run together it is below 0.01.
-  const mean = sum / count, blurred = edges < 0.012 * (squares - count * mean ** 2)
-  const text = long < 1200 ? say.small : mean < 70 ? say.dark : blurred ? say.blurry : ''
+  const mean = sum / count, blurred = edges < rules.blurred * (squares - count * mean ** 2)
+  const text = long < rules.small ? say.small : mean < rules.dark ? say.dark : blurred ? say.blurry : ''
   $('.advice span', job.row).textContent = text
   $('.advice', job.row).hidden = !text
 }

@@ -1,27 +1,25 @@
 // A page on a stage with OpenSeadragon above the <img>: tiles are asked for only where the <img> has too few pixels.
 import { Pane, load } from './viewer-pane.js'
 
-export const TILE = 2048 // transforms.limits: tile_side
-
 /** The stored form of the tiles that info.json advertises; nothing else may be asked for. */
 export function tilePath(page, factor, x, y, quality) {
-  const step = TILE * factor, left = x * step, top = y * step
+  const step = page.tile * factor, left = x * step, top = y * step
   const width = Math.min(step, page.width - left), height = Math.min(step, page.height - top)
   const region = width == page.width && height == page.height ? 'full' : [left, top, width, height].join()
   return `${region}/${Math.ceil(width / factor)},${Math.ceil(height / factor)}/0/${quality}.webp`
 }
 
 function tileSource(page, quality) {
-  const least = Math.max(page.width, page.height) / TILE
+  const least = Math.max(page.width, page.height) / page.tile
   const maxLevel = Math.max(1, Math.ceil(Math.log2(least)))
   const factor = level => 2 ** (maxLevel - level)
-  // The <img> has TILE pixels at most: levels that have no more are never needed.
+  // The <img> has page.tile pixels at most: levels that have no more are never needed.
   const minLevel = Math.min(maxLevel, Math.floor(maxLevel - Math.log2(Math.max(1, least))) + 1)
   const path = ({ level, x, y }) => tilePath(page, factor(level), x, y, quality)
   return new OpenSeadragon.TileSource({
     width: page.width,
     height: page.height,
-    tileSize: TILE,
+    tileSize: page.tile,
     minLevel,
     maxLevel,
     getTileUrl: (level, x, y) => () => `${page.service}/${path({ level, x, y })}`,

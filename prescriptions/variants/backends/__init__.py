@@ -9,12 +9,9 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from prescriptions.infra.per_process import per_process
+from prescriptions.variants.backends.names import SHORT_NAMES, name_of, needs_worker
 
-SHORT_NAMES = {
-    "celery": "prescriptions.variants.backends.celery_queue.CeleryBackend",
-    "inline": "prescriptions.variants.backends.inline.InlineBackend",
-    "lambda": "prescriptions.variants.backends.api_gateway.LambdaBackend",
-}
+__all__ = ["SHORT_NAMES", "Backend", "BackendUnavailable", "current", "name_of", "named", "needs_worker"]
 
 
 class BackendUnavailable(Exception):

@@ -33,8 +33,6 @@ from transforms.request.spec import Stored
 
 log = logging.getLogger("rx.gateway")
 
-# The function ends itself after 20 s and the lease is 30 s: whoever has not answered by now will not.
-_TIMEOUT = urllib3.Timeout(connect=2, read=25)
 _TRIES = 3
 _BACKOFF_SECONDS = 0.4  # doubled for each try, with full jitter
 # Refused before anything was done, or (500) trouble of the gateway's own: asking again costs nothing but the time, for
@@ -53,8 +51,10 @@ class LambdaBackend:
             message = "RX_BACKEND=lambda needs RX_GATEWAY_URL, the address of the API's /render"
             raise ImproperlyConfigured(message)
         size = settings.RX_LAMBDA_CONCURRENCY
+        # The function ends itself before the read does: who has not answered by then will not (ops/budgets.py).
+        timeout = urllib3.Timeout(connect=2, read=settings.RX_GATEWAY_TIMEOUT)
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="lambda")
-        self._http = urllib3.PoolManager(maxsize=size, block=True, retries=False, timeout=_TIMEOUT)
+        self._http = urllib3.PoolManager(maxsize=size, block=True, retries=False, timeout=timeout)
         self._breaker = Breaker(service="gateway")
         self._backoff_seconds = backoff_seconds
 

@@ -52,7 +52,9 @@ class Component:
 def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> dict[str, Component]:
     """All components by name; those that others need come first."""
     build = _Builder(env=env, edge=edge, sizes=sizes, lock_fd=lock_fd)
-    every = [build.s3(), build.redis(), build.migrate(), build.web(), build.worker(), build.beat()]
+    every = [build.s3(), build.redis(), build.migrate(), build.web(), build.beat()]
+    if env.uses_worker:
+        every.append(build.worker())
     if env.uses_lambda:
         every.append(build.gateway())
     if edge:

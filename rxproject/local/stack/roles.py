@@ -8,10 +8,12 @@ from pathlib import Path
 
 import botocore
 
+from prescriptions.variants.backends import names
 from rxproject.buckets import ORIGINALS, REGION, VARIANTS, Identity
 from rxproject.local.stack.keys import Keys
 from rxproject.local.stack.ports import LOOPBACK, Ports
 from rxproject.local.stack.state import StateDir
+from rxproject.settings import VARIABLES
 from transforms.version import PIPELINE
 
 
@@ -106,9 +108,16 @@ class Environments:
 
     @property
     def uses_lambda(self) -> bool:
-        """Does RX_BACKEND or RX_FALLBACK_BACKEND ask for the gateway?"""
-        settings = {**self._callers_settings(), **self.overrides}
-        return "lambda" in (settings.get("RX_BACKEND"), settings.get("RX_FALLBACK_BACKEND"))
+        """Does a backend of the Django roles ask for the gateway?"""
+        return names.needs_gateway(*self._backends())
+
+    @property
+    def uses_worker(self) -> bool:
+        return names.needs_worker(*self._backends())
+
+    def _backends(self) -> list[str]:
+        told = {**self._callers_settings(), **self.overrides}
+        return [VARIABLES[name].read(told) for name in ("RX_BACKEND", "RX_FALLBACK_BACKEND")]
 
     def gateway(self) -> dict[str, str]:
         """The whole environment of the local API Gateway; the function it drives is told the RX_LAMBDA_ part alone."""

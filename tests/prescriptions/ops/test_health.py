@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from prescriptions.infra import per_process, redis_client
+from prescriptions.variants.backends.names import SHORT_NAMES
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 
@@ -57,6 +58,28 @@ def test_a_missing_worker_is_named(http: Client, settings: Settings, monkeypatch
     monkeypatch.setattr(redis_client, "WORKER_KEY", "rx:nobody-beats-here")
 
     assert missing(http) == {"worker"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "fallback", "asked"),
+    [
+        ("celery", "", True),
+        (SHORT_NAMES["celery"], "", True),
+        ("lambda", "celery", True),
+        (SHORT_NAMES["lambda"], SHORT_NAMES["celery"], True),
+        ("shop.renderers.Elsewhere", "", True),
+        ("lambda", "", False),
+        ("inline", "", False),
+        (SHORT_NAMES["inline"], "", False),
+    ],
+)
+def test_a_worker_is_asked_for_where_a_backend_needs_one_however_it_is_spelt(
+    backend: str, fallback: str, asked: bool, http: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND = backend, fallback
+    monkeypatch.setattr(redis_client, "_KEY", "rx:nobody-beats-here")
+
+    assert (http.get("/readyz").status_code == 503) is asked
 
 
 def test_all_that_is_missing_is_named_at_once(http: Client, settings: Settings, no_redis: None, no_s3: None) -> None:

@@ -1,10 +1,14 @@
 """The design system keeps its promises: contrast in light and dark, one set of values, small scripts."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.test import Client
+
+from transforms.limits import LIMITS
 
 ROLES = re.compile(r"--rx-([a-z-]+):\s*(#[0-9a-f]{6});")
 PAIRS = re.compile(r"--rx-([a-z-]+):\s*light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);")
@@ -61,6 +65,23 @@ def test_browsers_without_light_dark_get_the_light_values() -> None:
 def test_the_scripts_stay_small() -> None:
     assert len(static("upload.js").encode()) <= 8192
     assert len(static("status.js").encode()) <= 2048
+
+
+def test_the_script_is_told_the_limits_that_the_server_keeps(customer: Client) -> None:
+    page = customer.get("/orders/A-1/prescription").content.decode()
+    found = re.search(r'<script id="rules"[^>]*>(.*?)</script>', page)
+    assert found is not None
+    rules = json.loads(found[1])
+
+    assert {name: rules[name] for name in ("most", "image", "pdf", "small", "dark", "blurred")} == {
+        "most": LIMITS.files,
+        "image": LIMITS.image_bytes,
+        "pdf": LIMITS.pdf_bytes,
+        "small": LIMITS.small_side_advice,
+        "dark": LIMITS.dark_luminance_advice,
+        "blurred": LIMITS.blurred_advice,
+    }
+    assert set(re.findall(r"\brules\.(\w+)", static("upload.js"))) == set(rules)
 
 
 def test_tokens_style_no_bare_element() -> None:

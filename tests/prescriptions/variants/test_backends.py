@@ -7,14 +7,17 @@ from celery import Celery
 from kombu import pools
 from pytest_django import Settings
 
+from prescriptions.infra import metrics
 from prescriptions.models import Page, Variant, new_identifier
-from prescriptions.variants import backends
+from prescriptions.variants import asking, backends, claims, making
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.backends.celery_queue import CeleryBackend
 from prescriptions.variants.backends.inline import InlineBackend
+from prescriptions.variants.backends.names import SHORT_NAMES
 from rxproject.celery import app
 from tests.conftest import Site
 from tests.prescriptions.conftest import CLOSED, claim
+from transforms.request.spec import Stored
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,59 @@ def test_a_backend_that_does_not_exist(settings: Settings) -> None:
 
     with pytest.raises(ImportError, match="Nonsense"):
         backends.current()
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        *((short, short) for short in SHORT_NAMES),
+        *((path, short) for short, path in SHORT_NAMES.items()),
+        ("shop.renderers.Elsewhere", "Elsewhere"),
+        ("shop.renderers.TheOneInTheOtherDataCentre", "TheOneInTheOther"),
+    ],
+)
+def test_a_backend_has_one_name_however_it_is_spelt(setting: str, name: str) -> None:
+    assert backends.name_of(setting) == name
+    assert len(name) <= Variant._meta.get_field("backend").max_length
+
+
+def test_metrics_know_the_names_of_ours() -> None:
+    assert set(metrics.BACKENDS) == set(SHORT_NAMES)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("first", "second"), [("lambda", "inline"), (SHORT_NAMES["lambda"], SHORT_NAMES["inline"])], ids=["short", "dotted"]
+)
+def test_a_backend_in_trouble_hands_over_to_the_other(page: Page, settings: Settings, first: str, second: str) -> None:
+    # given a gateway that refuses connections
+    settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND = first, second
+    settings.RX_GATEWAY_URL = f"http://{CLOSED}/render"
+    settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY = "key", "secret"
+
+    outcome = asking.obtain(page, Stored.parse("full/150,200/0/default.webp"), wait=60)
+
+    # then the second one made it, and the row says so by its name
+    assert outcome.how == "generated"
+    assert (outcome.variant.backend, outcome.variant.attempts) == ("inline", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backend_does_not_hand_over_to_itself_by_another_spelling(page: Page, settings: Settings) -> None:
+    settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND = "lambda", SHORT_NAMES["lambda"]
+    settings.RX_GATEWAY_URL = f"http://{CLOSED}/render"
+    settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY = "key", "secret"
+    variant = claim(page)
+    assert variant.backend == "lambda"
+
+    making.make(variant.id, variant.owner, maker=no_answer)
+
+    variant.refresh_from_db()
+    assert (variant.state, variant.backend, variant.attempts) == ("retry", "lambda", 1)
+
+
+def no_answer(variant: Variant, timings: dict[str, float]) -> claims.Made:
+    raise BackendUnavailable("nobody answers")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,6 +7,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import claims
@@ -53,7 +54,7 @@ def test_one_of_sixteen_gets_the_new_row(row: Page) -> None:
     assert sorted(won) == [False] * 15 + [True]
     variant = Variant.objects.get()
     assert (variant.state, variant.attempts, variant.stored) == ("queued", 0, str(stored))
-    assert 0 < seconds_left(variant) <= claims.LEASE.total_seconds()
+    assert 0 < seconds_left(variant) <= 30
 
 
 def test_one_of_sixteen_takes_over_an_expired_lease(row: Page) -> None:
@@ -165,6 +166,32 @@ def test_trouble_is_tried_again_after_a_while(row: Page, attempt: int, wait: int
     assert claims.due(10) == [variant]
     assert claims.take_over(variant) is True
     assert (variant.state, variant.attempts, variant.error_code) == ("queued", attempt, "")
+
+
+def test_after_the_last_pause_that_is_set_it_stands_for_all_that_follow(row: Page, settings: Settings) -> None:
+    settings.RX_VARIANT_ATTEMPTS, settings.RX_VARIANT_BACKOFF = 9, (1, 7)
+    variant = claim(row, state="rendering", attempts=5)
+
+    claims.postpone(variant, code="render-timeout", detail="Too slow.")
+
+    variant.refresh_from_db()
+    assert variant.state == "retry"
+    assert 6 < seconds_left(variant) <= 7
+
+
+def test_how_often_and_how_long_is_a_setting(row: Page, settings: Settings) -> None:
+    settings.RX_VARIANT_LEASE, settings.RX_VARIANT_ATTEMPTS, settings.RX_VARIANT_PAUSE = 3, 1, 2
+    variant = claim(row)
+    assert 2 < seconds_left(variant) <= 3
+
+    begun = claims.begin(variant.id, variant.owner)
+    assert begun is not None
+    assert 2 < seconds_left(begun) <= 3
+    claims.postpone(begun, code=claims.TROUBLE, detail="S3 did not answer.")
+
+    variant.refresh_from_db()
+    assert variant.state == "dead"
+    assert 1 < seconds_left(variant) <= 2
 
 
 def test_trouble_with_the_last_attempt_is_the_end(row: Page) -> None:
@@ -281,7 +308,7 @@ def test_a_row_that_an_erasure_deleted_is_nobodys(row: Page) -> None:
     Variant.objects.all().delete()
 
     assert claims.take_over(variant) is False
-    variant.attempts = claims.MAX_ATTEMPTS
+    variant.attempts = 3
     assert claims.take_over(variant) is False
     assert claims.begin(variant.id, variant.owner) is None
 

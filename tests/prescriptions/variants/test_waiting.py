@@ -110,17 +110,17 @@ def test_there_is_one_listener_however_many_wait(servers: Stack) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(60)
-def test_a_waiter_is_woken_without_polling(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiter_is_woken_without_polling(page: Page, settings: Settings) -> None:
     # given a waiter that would look only every ten minutes
-    monkeypatch.setattr(asking, "_POLL_SECONDS", 600.0)
+    settings.RX_POLL = 600.0
 
     # then only a wake-up can end this in time
     assert asking.get_variant(page, Stored.parse(SMALL), wait=600).how == "generated"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_POLL_SECONDS", 0.05)
+def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, settings: Settings) -> None:
+    settings.RX_POLL = 0.05
     variant = claim(row, SMALL)
 
     def finish_silently() -> None:

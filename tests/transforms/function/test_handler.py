@@ -200,7 +200,7 @@ BAD_EVENTS: dict[str, Any] = {
     "redactions: fractions": call(ANY, redactions=[[0, 0, 1.5, 1]]),
     "redactions: off the page": call(ANY, redactions=[[590, 0, 20, 20]]),
     "redactions: empty box": call(ANY, redactions=[[0, 0, 0, 5]]),
-    "redactions: too many": call(ANY, redactions=[[0, 0, 1, 1]] * 501),
+    "redactions: too many": call(ANY, redactions=[[0, 0, 1, 1]] * (LIMITS.redactions + 1)),
 }
 BAD_SPECS = {
     "not a stored form": (call(ANY, "full/max/0/default.webp"), 400),

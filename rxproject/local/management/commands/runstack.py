@@ -1,7 +1,6 @@
 """`manage.py runstack`: the whole stack on this machine, until Ctrl-C."""
 
 import json
-import os
 import signal
 import time
 from argparse import ArgumentParser
@@ -14,8 +13,6 @@ from django.core.management.base import BaseCommand, CommandError
 from rxproject.local.stack import Stack, StackError, Stopped
 from rxproject.local.stack.banner import banner
 
-DEFAULT_PORT = 8000
-
 
 class Command(BaseCommand):
     help = "Start S3, Valkey, the site, the worker and nginx on loopback, and keep them running."
@@ -25,13 +22,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load sample prescriptions and users")
         parser.add_argument("--no-edge", action="store_true", help="without nginx: gunicorn at the front door")
-        parser.add_argument("--port", type=int, help=f"the front door (default: RX_PORT or {DEFAULT_PORT})")
+        parser.add_argument("--port", type=int, help=f"the front door (default: RX_PORT, {settings.RX_PORT})")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         started = time.monotonic()
         stack = Stack(
             state_dir=Path(settings.STATE_DIR),
-            port=options["port"] if options["port"] is not None else _port_from_environment(),
+            port=settings.RX_PORT if options["port"] is None else options["port"],
             edge=not options["no_edge"],
             demo=options["demo"],
             say=self._say,
@@ -54,10 +51,3 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
-
-
-def _port_from_environment() -> int:
-    text = os.environ.get("RX_PORT") or str(DEFAULT_PORT)
-    if not text.isdigit():
-        raise CommandError(f"RX_PORT must be a number from 1 to 65535, not {text!r}.", returncode=2)
-    return int(text)

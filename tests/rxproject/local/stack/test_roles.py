@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from prescriptions.variants.backends.names import SHORT_NAMES
 from rxproject.buckets import Identity
+from rxproject.local.stack.components import Sizes, components
 from rxproject.local.stack.keys import Keys
 from rxproject.local.stack.ports import Ports
 from rxproject.local.stack.roles import Environments, Role
@@ -50,9 +52,10 @@ def test_a_role_holds_its_own_secrets_only(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("backend", ["lambda", SHORT_NAMES["lambda"]])
 @pytest.mark.parametrize("setting", ["RX_BACKEND", "RX_FALLBACK_BACKEND"])
-def test_with_lambda_only_who_dispatches_may_call_the_gateway(role: Role, setting: str) -> None:
-    env = of(role, **{setting: "lambda"})
+def test_with_lambda_only_who_dispatches_may_call_the_gateway(role: Role, setting: str, backend: str) -> None:
+    env = of(role, **{setting: backend})
 
     values = " ".join(env.values())
     more = {"the gateway's key"} if role in (Role.WEB, Role.GENERATE, Role.BEAT) else set()
@@ -60,6 +63,28 @@ def test_with_lambda_only_who_dispatches_may_call_the_gateway(role: Role, settin
     assert ("RX_GATEWAY_ACCESS_KEY" in env) == bool(more)
     # its address is no secret, and the system check of RX_BACKEND asks for it
     assert env.get("RX_GATEWAY_URL") == (None if role is Role.EDGE else "http://127.0.0.1:12013/render")
+
+
+@pytest.mark.parametrize(
+    ("backend", "fallback", "servers"),
+    [
+        ("", "", {"worker"}),
+        ("celery", "lambda", {"worker", "gateway"}),
+        ("lambda", "celery", {"worker", "gateway"}),
+        (SHORT_NAMES["celery"], SHORT_NAMES["lambda"], {"worker", "gateway"}),
+        ("lambda", "", {"gateway"}),
+        (SHORT_NAMES["lambda"], SHORT_NAMES["inline"], {"gateway"}),
+        ("inline", "", set()),
+        (SHORT_NAMES["inline"], "", set()),
+        ("shop.renderers.Elsewhere", "", {"worker"}),
+    ],
+)
+def test_servers_start_for_the_backends_that_need_them(backend: str, fallback: str, servers: set[str]) -> None:
+    env = environments(RX_BACKEND=backend, RX_FALLBACK_BACKEND=fallback)
+
+    started = components(env, edge=True, sizes=Sizes(), lock_fd=-1)
+
+    assert set(started) == {"s3", "redis", "migrate", "web", "generate", "beat", "edge"} | servers
 
 
 @pytest.mark.parametrize("role", Role)

@@ -197,5 +197,5 @@ def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert done.returncode == 2
-    assert done.stderr == "CommandError: RX_PORT must be a number from 1 to 65535, not 'http'.\n"
+    assert done.returncode == 1
+    assert done.stderr == "RX_PORT must be a whole number from 1 to 65535, not 'http'\n"

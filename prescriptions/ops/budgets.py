@@ -1,0 +1,56 @@
+"""Times that must nest: whoever waits must wait longer than what is waited for, or work that is still under way is
+taken for lost and done twice. Pure: the numbers are handed in.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+# Of what is deployed beside this process: deploy/lambda/template.yaml, and API Gateway's own limit.
+LAMBDA_SECONDS: Final = 20
+API_SECONDS: Final = 29
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """All in seconds, except the number of tries."""
+
+    sandbox: float
+    lease: float
+    gateway_call: float
+    task_soft: float
+    task_hard: float
+    s3_read: float
+    s3_tries: int
+
+    @property
+    def s3(self) -> float:
+        """The longest that one call to S3 takes: every try, and before each but the first a pause that doubles from 1 s
+        (botocore's standard mode).
+        """
+        return self.s3_tries * self.s3_read + (1 << self.s3_tries - 1) - 1
+
+
+def faults(budgets: Budgets) -> list[str]:
+    """A sentence for each pair that does not nest."""
+    sandbox = ("a renderer", budgets.sandbox)
+    lease = ("a lease (RX_VARIANT_LEASE)", budgets.lease)
+    soft = ("a task's soft limit", budgets.task_soft)
+    chains = (
+        (
+            sandbox,
+            ("the Lambda function", LAMBDA_SECONDS),
+            ("a call to the gateway (RX_GATEWAY_TIMEOUT)", budgets.gateway_call),
+            lease,
+        ),
+        (sandbox, soft, ("a task", budgets.task_hard), lease),
+        (("a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses)", budgets.s3), soft),
+        (("API Gateway", API_SECONDS), lease),
+    )
+    found = (
+        f"{inner} may take {least:g} s, but {outer} ends after {most:g} s."
+        for chain in chains
+        for (inner, least), (outer, most) in pairwise(chain)
+        if least >= most
+    )
+    return list(dict.fromkeys(found))

@@ -1,0 +1,31 @@
+"""How processes talk to their database: what SQLite and PostgreSQL each need to be told."""
+
+from typing import Any
+
+import dj_database_url
+
+
+def connection(address: str, *, pool: int) -> dict[str, Any]:
+    """Django's description of a database. `pool`: connections that the threads of one process share, 0 for none."""
+    made: dict[str, Any] = dict(dj_database_url.parse(address))
+    # Opening a connection, even to a file, costs more than the queries of most requests.
+    made["CONN_MAX_AGE"] = 60
+    if made["ENGINE"].endswith("sqlite3"):
+        # Without WAL and IMMEDIATE half of the concurrent writers fail with "database is locked".
+        made["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
+        }
+        return made
+    made["CONN_HEALTH_CHECKS"] = True
+    made.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+    if pool:
+        made["CONN_MAX_AGE"] = 0  # a request's connection goes back to the pool, which keeps it
+        made["OPTIONS"]["pool"] = {
+            "min_size": 1,
+            "max_size": pool,
+            "timeout": 10,  # for a connection to become free; then 503, and the client asks again
+            "max_idle": 60,
+        }
+    return made

@@ -1,0 +1,65 @@
+"""Kinds of values that only this service has: its backends, link keys, drug schedules. The general ones are in
+environment.py.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from prescriptions.infra import link_keys as keyrings
+from prescriptions.variants.backends import names
+from rxproject.environment import Kind
+
+# As in prescriptions.models.Schedule, which cannot be loaded before the settings are.
+SCHEDULES: Final = ("otc", "H", "H1", "X")
+_ZONES: Final = Path("/usr/share/zoneinfo")
+
+
+def backend() -> Kind[str]:
+    """Who makes variants; the class itself is looked for when the apps are loaded (see ops/checks.py)."""
+
+    def parse(value: str) -> str:
+        if value:
+            names.path_of(value)
+        return value
+
+    return Kind(f"{', '.join(names.SHORT_NAMES)} or the dotted path of a class", parse)
+
+
+def link_keys() -> Kind[str]:
+    def parse(value: str) -> str:
+        if value and not keyrings.parse(value):
+            raise ValueError(value)
+        return value
+
+    return Kind(keyrings.ALLOWED, parse, secret=True)
+
+
+def validity() -> Kind[dict[str, int]]:
+    """Days by drug schedule; `*` stands for those that are not named."""
+
+    def parse(value: str) -> dict[str, int]:
+        pairs = [re.fullmatch(r"\s*(\S+?)\s*:\s*([0-9]{1,4})\s*", entry) for entry in value.split(",")]
+        days = {pair[1]: int(pair[2]) for pair in pairs if pair}
+        if len(days) < len(pairs) or "*" not in days or set(days) - {"*", *SCHEDULES} or not all(days.values()):
+            raise ValueError(value)
+        return days
+
+    allowed = f"schedule:days with commas between them: * for all that are not named, and any of {', '.join(SCHEDULES)}"
+    return Kind(f"{allowed}, each with 1 to 9999 days", parse)
+
+
+def time_zone() -> Kind[str]:
+    """Of the IANA database; also where this machine has it, for Django looks there."""
+
+    def parse(value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (LookupError, OSError):
+            raise ValueError(value) from None
+        if _ZONES.is_dir() and not (_ZONES / value).is_file():
+            raise ValueError(value)
+        return value
+
+    return Kind("a time zone of this machine, such as UTC or Europe/Berlin", parse)
