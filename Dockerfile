@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The application: gunicorn, Celery and the management commands. docker-compose.yml says which.
 
 FROM python:3.11.15-slim-trixie AS base
@@ -42,8 +41,9 @@ COPY prescriptions prescriptions
 COPY rxproject rxproject
 COPY docs/reference/problems.md docs/reference/
 COPY --from=viewer /viewer/node_modules node_modules
-# The file system is read-only later: without this every start would compile the project again.
-RUN python -m compileall -q /app
+# Copied files keep the modes of the checkout, which a strict umask closes to the user below. And as the file system is
+# read-only later, without the second command every start would compile the project again.
+RUN chmod -R a+rX . && python -m compileall -q .
 USER 10001:10001
 EXPOSE 8000
 CMD ["python", "manage.py", "check"]

@@ -1,13 +1,15 @@
 #!/usr/bin/env python
-"""Entry of the management commands. Beside a running stack, its settings (var/stack.env) are found by themselves."""
+"""The management commands. While a stack runs in this checkout, they use its settings (var/stack.env)."""
 
 import os
 import sys
 from pathlib import Path
 
+from django.core.management import execute_from_command_line
+
 
 def use_running_stack() -> None:
-    """Fill in what the environment does not say from the stack that `runstack` started in this checkout."""
+    """Take what the environment does not say from the stack that `runstack` started in this checkout."""
     if len(sys.argv) > 1 and sys.argv[1] == "runstack":
         return  # it writes that file; an old one must not steer it
     state = Path(os.environ.get("RX_STATE_DIR") or Path(__file__).resolve().parent / "var")
@@ -24,8 +26,6 @@ def use_running_stack() -> None:
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
     use_running_stack()
-    from django.core.management import execute_from_command_line
-
     execute_from_command_line(sys.argv)
 
 

@@ -1,4 +1,4 @@
-"""The deployable project: settings, URLs, the Celery app and the one-machine stack. No business logic lives here."""
+"""The deployable project: settings, URLs, the Celery app. `local`, the stack of one machine, is not deployed."""
 
 from rxproject.celery import app as celery_app
 

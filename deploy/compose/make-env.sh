@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints .env.example with a fresh random value behind every name that has none:
-#   sh deploy/compose/make-env.sh >.env
+#   (umask 077; sh deploy/compose/make-env.sh >.env)
 set -eu
 
 # Hex only: some of these become part of an address, where other characters would need escapes.

@@ -8,11 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 
 from prescriptions.api.authentication import BearerAuthentication, create
 from prescriptions.intake import order_links
 from prescriptions.models import ApiToken, Prescription
-from rxproject.local.demo.stories import STORIES, Story, tell
+from rxproject.local.demo.stories import STORIES, Story, load_story
 
 CLIENT = "demo"
 # An order with nothing sent yet, of a patient whose earlier prescription is still valid.
@@ -56,15 +59,12 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _still_valid(token: str) -> bool:
-    from rest_framework.exceptions import AuthenticationFailed
-    from rest_framework.request import Request
-    from rest_framework.test import APIRequestFactory
-
     if not token:
         return False
-    request = Request(APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {token}"))
+    request = HttpRequest()
+    request.META["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     try:
-        return BearerAuthentication().authenticate(request) is not None
+        return BearerAuthentication().authenticate(Request(request)) is not None
     except AuthenticationFailed:
         return False
 
@@ -83,7 +83,7 @@ def _user(name: str, rights: dict[str, Any], before: dict[str, Any]) -> dict[str
 
 def _prescription(story: Story, people: dict[str, Any]) -> Prescription:
     there = Prescription.objects.filter(client=CLIENT, order_ref=story.order_ref, erased_at=None)
-    return there.order_by("created_at").first() or tell(story, client=CLIENT, people=people)
+    return there.order_by("created_at").first() or load_story(story, client=CLIENT, people=people)
 
 
 def _link(order_ref: str, patient_ref: str) -> str:

@@ -59,8 +59,8 @@ class Story:
         return found
 
 
-def tell(story: Story, *, client: str, people: People) -> Prescription:
-    """Make the prescription and let happen to it what the story says."""
+def load_story(story: Story, *, client: str, people: People) -> Prescription:
+    """Make the prescription and do with it what the story says."""
     sent = timezone.now() - timedelta(minutes=story.minutes)
     file = SimpleUploadedFile(story.file, story.make(story.seed, issued_on(sent)))
     with _clock(sent):

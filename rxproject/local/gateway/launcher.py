@@ -20,7 +20,7 @@ def main(parent: str, memory_mib: str, task_root: str, handler: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(task_root)
     sys.path.insert(0, task_root)
-    from awslambdaric.__main__ import main as serve
+    from awslambdaric.__main__ import main as serve  # Lazy: within the limits, as on Lambda
 
     serve(["awslambdaric", handler])
 

@@ -1,64 +1,55 @@
-"""The function's runtimes: started on demand up to the reserved concurrency, re-used while idle, replaced when dead."""
+"""The function's runtimes: started on demand up to the reserved concurrency, kept while idle, replaced when dead."""
 
-import asyncio
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from rxproject.local.gateway.runtime import Outcome, Runtime
+from rxproject.local.gateway.proxy import Refused
+from rxproject.local.gateway.runtime import Runtime
 from rxproject.local.gateway.settings import Settings
 
 
-class Throttled(Exception):
-    """All runtimes are busy and enough calls wait for one already."""
-
-
 class Pool:
-    """Belongs to one event loop."""
+    """A thread for each runtime: Linux ends a process together with the thread that started it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._free = asyncio.Semaphore(settings.concurrency)
-        self._admitted = 0
-        self._idle: list[Runtime] = []
-        self._busy: set[Runtime] = set()
-        self.cold_starts = 0
+        self._threads = ThreadPoolExecutor(settings.concurrency)
+        self._of_thread = threading.local()
+        self._runtimes: set[Runtime] = set()
+        self._calls: set[Future[bytes]] = set()
+        self._lock = threading.Lock()
+        self._open = True
 
-    async def invoke(self, event: bytes, request_id: str) -> Outcome:
-        """One event on a runtime of its own. Raises Throttled."""
-        if self._admitted >= self._settings.concurrency + self._settings.burst:
-            raise Throttled
-        self._admitted += 1
-        try:
-            try:
-                async with asyncio.timeout(self._settings.burst_seconds):
-                    await self._free.acquire()
-            except TimeoutError:
-                raise Throttled from None
-            try:
-                return await self._run(event, request_id)
-            finally:
-                self._free.release()
-        finally:
-            self._admitted -= 1
+    def invoke(self, event: bytes, request_id: str) -> Future[bytes]:
+        """One event, which a runtime works at or is done with. Raises Refused, here or in the future; there OSError."""
+        throttled = Refused(429, "TooManyRequestsException", "Too Many Requests", "throttled")
+        with self._lock:
+            self._calls = {call for call in self._calls if not call.done()}
+            if not self._open or len(self._calls) >= self._settings.concurrency + self._settings.burst:
+                raise throttled
+            call = self._threads.submit(self._run, event, request_id)
+            self._calls.add(call)
+        wait([call], self._settings.burst_timeout)
+        if call.cancel():  # no runtime has taken it
+            raise throttled
+        return call
 
-    async def _run(self, event: bytes, request_id: str) -> Outcome:
-        runtime = await self._take()
-        self._busy.add(runtime)
-        try:
-            return await runtime.invoke(event, request_id)
-        finally:
-            self._busy.discard(runtime)
-            if runtime.alive:
-                self._idle.append(runtime)
+    def close(self, grace: float) -> None:
+        """Give calls under way `grace` seconds, then end the runtimes."""
+        with self._lock:
+            self._open = False
+        wait(self._calls, grace)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for runtime in list(self._runtimes):
+            runtime.kill()
 
-    async def _take(self) -> Runtime:
-        """The one that was used last, as Lambda does; a new one where none is left."""
-        while self._idle:
-            runtime = self._idle.pop()
-            if runtime.alive:
-                return runtime
-            await runtime.stop()  # it died between two events; its Runtime API is still open
-        self.cold_starts += 1
-        return await Runtime.start(self._settings)
-
-    async def close(self) -> None:
-        await asyncio.gather(*(runtime.stop() for runtime in (*self._idle, *self._busy)))
-        self._idle.clear()
+    def _run(self, event: bytes, request_id: str) -> bytes:
+        runtime: Runtime | None = getattr(self._of_thread, "runtime", None)
+        if runtime and not runtime.alive:
+            runtime.server_close()
+            self._runtimes.remove(runtime)
+            runtime = None
+        if runtime is None:
+            runtime = self._of_thread.runtime = Runtime(self._settings)
+            self._runtimes.add(runtime)
+        return runtime.invoke(event, request_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from rxproject.local.gateway.http1 import Request
+Headers = Sequence[tuple[str, str]]
 
 _FIELDS: Final = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
@@ -20,78 +20,94 @@ _VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 _HOP: Final = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
 
 
-class Malformed(Exception):
-    """The function's answer is not what a proxy integration must return: 502 on AWS."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path` and `query` as sent, percent-encoded. Header names as sent, in order, repeated ones too."""
+
+    method: str
+    path: str
+    headers: Headers
+    body: bytes
+    query: str = ""
+
+    def values(self, name: str) -> list[str]:
+        return [value for found, value in self.headers if found.lower() == name]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     status: int
-    headers: Sequence[tuple[str, str]]
+    headers: Headers
     body: bytes
+
+
+class Refused(Exception):
+    """What API Gateway answers instead of the function. `kind` is its exception's name, `why` is for the log."""
+
+    def __init__(self, status: int, kind: str, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.status, self.kind, self.message, self.why = status, kind, message, why or kind
+
+    def response(self) -> Response:
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", self.kind)]
+        return Response(self.status, headers, json.dumps({"message": self.message}).encode())
+
+
+def no_answer(why: str) -> Refused:
+    """All that API Gateway says of a function that failed."""
+    return Refused(502, "InternalServerErrorException", "Internal server error", why)
 
 
 def event(request: Request, *, request_id: str, access_key: str, source_ip: str) -> bytes:
     """The event of a REST API's proxy integration (payload format 1.0), as JSON."""
-    headers = _multi(request.headers)
-    query = _multi(parse_qsl(request.query, keep_blank_values=True))
+    query = parse_qsl(request.query, keep_blank_values=True)
+    call = {"path": request.path, "httpMethod": request.method}
+    context = {
+        **call,
+        "resourcePath": request.path,
+        "protocol": "HTTP/1.1",
+        "stage": "local",
+        "accountId": "000000000000",
+        "apiId": "local",
+        "requestId": request_id,
+        "requestTimeEpoch": int(time.time() * 1000),
+        "identity": {"accessKey": access_key, "sourceIp": source_ip},
+    }
     return json.dumps(
         {
+            **call,
             "resource": request.path,
-            "path": request.path,
-            "httpMethod": request.method,
-            "headers": _last(headers),
-            "multiValueHeaders": headers or None,
-            "queryStringParameters": _last(query),
-            "multiValueQueryStringParameters": query or None,
+            "headers": dict(request.headers) or None,
+            "multiValueHeaders": _multi(request.headers) or None,
+            "queryStringParameters": dict(query) or None,
+            "multiValueQueryStringParameters": _multi(query) or None,
             "pathParameters": None,
             "stageVariables": None,
-            "requestContext": {
-                "resourcePath": request.path,
-                "path": request.path,
-                "httpMethod": request.method,
-                "protocol": "HTTP/1.1",
-                "stage": "local",
-                "accountId": "000000000000",
-                "apiId": "local",
-                "requestId": request_id,
-                "requestTimeEpoch": int(time.time() * 1000),
-                "identity": {"accessKey": access_key, "sourceIp": source_ip},
-            },
+            "requestContext": context,
             "body": request.body.decode("utf-8", "replace") if request.body else None,
             "isBase64Encoded": False,
         }
     ).encode()
 
 
-def _multi(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    values: dict[str, list[str]] = {}
-    for name, value in pairs:
-        values.setdefault(name, []).append(value)
-    return values
-
-
-def _last(values: dict[str, list[str]]) -> dict[str, str] | None:
-    return {name: found[-1] for name, found in values.items()} or None
+def _multi(pairs: Headers) -> dict[str, list[str]]:
+    return {name: [value for other, value in pairs if other == name] for name, _ in pairs}
 
 
 def response(returned: bytes) -> Response:
-    """What the function returned, as an HTTP response. Raises Malformed."""
+    """What the function returned, as an HTTP response. Raises Refused."""
     try:
         answer: Any = json.loads(returned)
-        if not isinstance(answer, dict) or answer.keys() - _FIELDS:
-            raise Malformed("it must be an object with statusCode, headers, multiValueHeaders, body, isBase64Encoded")
-        status = int(answer["statusCode"])
+        status, body = int(answer["statusCode"]), "" if answer.get("body") is None else answer["body"]
         pairs = [(str(name), str(value)) for name, value in (answer.get("headers") or {}).items()]
         for name, values in (answer.get("multiValueHeaders") or {}).items():
             pairs += [(str(name), str(value)) for value in values]
-        body = "" if answer.get("body") is None else answer["body"]
-        if not 200 <= status <= 599 or not isinstance(body, str):
-            raise Malformed("statusCode must be from 200 to 599 and body a string")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Malformed(type(error).__name__) from None
-    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in pairs):
-        raise Malformed("a header has a name or value that HTTP cannot carry")
+        sound = not answer.keys() - _FIELDS and 200 <= status <= 599 and isinstance(body, str)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        sound, pairs = False, []
+    # A name or value that HTTP cannot carry would become another header.
+    if not sound or not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in pairs):
+        raise no_answer("malformed proxy response")
     if not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("Content-Type", "application/json"))
     return Response(status, [pair for pair in pairs if pair[0].lower() not in _HOP], body.encode())

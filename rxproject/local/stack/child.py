@@ -1,4 +1,4 @@
-"""A tiny program that ties itself to runstack's life, then becomes the server. Imports no project code.
+"""Ties itself to the life of runstack, then becomes the server. Imports no project code.
 
 A program, not a `preexec_fn`: that would run Python between fork and exec in a process that has threads.
 """

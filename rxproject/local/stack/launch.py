@@ -16,7 +16,7 @@ _PROBE_PAUSE = 0.05
 
 
 def launch(wanted: Sequence[Component], supervisor: Supervisor, *, tick: Callable[[], None]) -> None:
-    """Return once all are ready. `tick` is called all the time and may raise to give up."""
+    """Return once all are ready. `tick` is called in every round, and may raise to give up."""
     names = {component.name for component in wanted}
     waiting, ready = list(wanted), set[str]()
     tasks: dict[str, Child] = {}

@@ -4,7 +4,7 @@ import http.client
 import socket
 from collections.abc import Callable
 
-from rxproject.buckets import Identity, prepare
+from rxproject.buckets import Identity, client, prepare
 from rxproject.local.stack.ports import LOOPBACK
 
 Probe = Callable[[], bool]
@@ -44,9 +44,7 @@ def s3_is_writable(port: int, secret_key: str) -> bool:
     """Wait for health, then make the buckets and write to both. True once everything held."""
     if not http_answers(port, "/healthz"):
         return False
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from rxproject.buckets import client
+    from botocore.exceptions import BotoCoreError, ClientError  # Lazy: imported while the servers start
 
     try:
         prepare(client(f"http://{LOOPBACK}:{port}", Identity.BOOTSTRAP, secret_key))
@@ -57,7 +55,7 @@ def s3_is_writable(port: int, secret_key: str) -> bool:
 
 def worker_answers(broker_url: str, node: str) -> bool:
     """Celery's own ping through the broker: the worker consumes its queues."""
-    from celery import Celery
+    from celery import Celery  # Lazy: these too
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 

@@ -132,7 +132,7 @@ class Environments:
         return {
             **shell(),
             "PYTHONUNBUFFERED": "1",
-            "RX_GATEWAY_LISTEN": f"{LOOPBACK}:{self.ports.gateway}",
+            "RX_GATEWAY_PORT": str(self.ports.gateway),
             "RX_GATEWAY_REGION": REGION,
             **self._gateway_keys(),
             **{f"RX_LAMBDA_{name}": value for name, value in function.items()},

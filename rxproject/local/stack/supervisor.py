@@ -72,14 +72,14 @@ class Supervisor:
                 if now >= watched.start_again_at:
                     watched.child = Child(watched.command)
             elif not watched.child.is_running():
-                self._bury(watched, now)
+                self._record_death(watched, now)
 
     def stop(self, names: Iterable[str], *, grace: float) -> None:
         """Stop these together and forget them."""
         watched = [self._watched.pop(name) for name in names if name in self._watched]
         stop_all([one.child for one in watched if one.child is not None], grace=grace, hurry=self._hurry)
 
-    def _bury(self, watched: _Watched, now: float) -> None:
+    def _record_death(self, watched: _Watched, now: float) -> None:
         assert watched.child is not None  # noqa: S101 - for the type checker
         # Its workers go first: a new master beside old workers would share the port or the queue with them.
         watched.exit_status = watched.child.reap()

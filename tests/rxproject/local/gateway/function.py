@@ -1,9 +1,13 @@
-"""A Lambda function that does whatever a test asks for. Runs inside the gateway's runtimes."""
+"""A Lambda function that does whatever a test asks for. Runs inside the gateway's runtimes.
+
+`hold` names a folder: the function says there that it began, and goes on when a file `go` is there.
+"""
 
 import json
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 _COUNT = {"calls": 0}
@@ -23,6 +27,12 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     if "allocate_mib" in asked:
         asked["allocated"] = len(bytearray(asked["allocate_mib"] * 1024 * 1024))
     time.sleep(asked.get("sleep", 0))
+    if "hold" in asked:
+        folder = Path(asked["hold"])
+        (folder / f"began-{os.getpid()}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.02)
+        (folder / "done").touch()
     if "return" in asked:
         return asked["return"]
     if "bytes" in asked:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from tests.rxproject.local.stack.processes import is_alive, wait_for
 
 ROOT = Path(__file__).parents[4]
 ACCESS_KEY, SECRET_KEY, REGION = "caller", "caller-secret", "us-east-1"
@@ -43,9 +44,9 @@ class Gateway:
         return found
 
     def runtimes(self) -> list[int]:
-        """Process ids of the gateway's children."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        """Process ids of the gateway's children, each of which belongs to a thread."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [int(pid) for children in threads for pid in children.read_text().split() if is_alive(int(pid))]
 
 
 def signed(
@@ -74,7 +75,6 @@ def running(
     log = folder / "gateway.log"
     env = {
         "PATH": os.environ["PATH"],
-        "RX_GATEWAY_LISTEN": "127.0.0.1:0",
         "RX_GATEWAY_ACCESS_KEY": ACCESS_KEY,
         "RX_GATEWAY_SECRET_KEY": SECRET_KEY,
         "RX_GATEWAY_HANDLER": FUNCTION,
@@ -94,11 +94,6 @@ def running(
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        first = log.read_text().partition("\n")
-        if first[1]:
-            address: str = json.loads(first[0])["listening"]
-            return address
-        time.sleep(0.02)
-    raise AssertionError(f"the gateway did not start: {log.read_text()}")
+    wait_for(lambda: "\n" in log.read_text() or process.poll() is not None)
+    address: str = json.loads(log.read_text().partition("\n")[0])["listening"]
+    return address

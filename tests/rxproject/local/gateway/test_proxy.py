@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from rxproject.local.gateway import proxy
-from rxproject.local.gateway.http1 import Request
+from rxproject.local.gateway.proxy import Request
 
 
 def test_the_event_has_the_fields_of_a_rest_api() -> None:
-    request = Request("POST", "/render?a=1&a=2&b=%20", [("X-A", "1"), ("X-A", "2"), ("Host", "h")], '"é"'.encode())
+    headers = [("X-A", "1"), ("X-A", "2"), ("Host", "h")]
+    request = Request("POST", "/render", headers, '"é"'.encode(), "a=1&a=2&b=%20")
 
     event = json.loads(proxy.event(request, request_id="r-1", access_key="AK", source_ip="127.0.0.1"))
 
@@ -73,10 +74,10 @@ MALFORMED: list[Any] = [
 
 @pytest.mark.parametrize("returned", MALFORMED)
 def test_malformed_answers(returned: Any) -> None:
-    with pytest.raises(proxy.Malformed):
+    with pytest.raises(proxy.Refused):
         proxy.response(json.dumps(returned).encode())
 
 
 def test_not_even_json() -> None:
-    with pytest.raises(proxy.Malformed):
+    with pytest.raises(proxy.Refused):
         proxy.response(b"{")
