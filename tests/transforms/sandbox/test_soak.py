@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.transforms.sandbox.test_sandbox import JOB, PHOTO, eventually, is_running, open_descriptors, zygote_of
+from tests.transforms.sandbox.processes import JOB, PHOTO, eventually, is_running, open_descriptors, zygote_of
 from transforms.errors import SourceDamaged
 from transforms.sandbox import Sandbox
 
 # `make soak` asks for ten thousand.
-RENDERS = int(os.environ.get("RX_SOAK", "1000"))
+RENDERS = int(os.environ.get("RX_SOAK", "500"))
 PER_OWNER = 10
 
 
