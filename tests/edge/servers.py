@@ -238,9 +238,9 @@ def nginx_command(run_dir: Path) -> list[str]:
 
 
 # --- links and variants ---------------------------------------------------------------------------------------------
-def mint(rx: str, *, scope: str = "f", ttl: int = 3600) -> str:
-    """A token signed with the first key of the test keyring, written out again from the contract."""
-    kid, _, key = VECTORS["keys"].partition(",")[0].partition(":")
+def mint(rx: str, *, scope: str = "f", ttl: int = 3600, keys: str = VECTORS["keys"]) -> str:
+    """A token signed with the first key of a keyring, written out again from the contract."""
+    kid, _, key = keys.partition(",")[0].partition(":")
     exp = base36(int(time.time()) + ttl)
     digest = hmac.digest(bytes.fromhex(key), f"rx-link-v1\n{kid}\n{exp}\n{scope}\n{rx}".encode(), "sha256")
     return f"{kid}.{exp}.{scope}.{base64.urlsafe_b64encode(digest[:16]).decode().rstrip('=')}"
