@@ -227,12 +227,13 @@ def cyclic_pages() -> bytes:
     )
 
 
-def forms(depth: int, fan: int) -> bytes:
-    """Drawings inside drawings: each draws the next one `fan` times."""
+def forms(depth: int, fan: int, *, endless: bool = False) -> bytes:
+    """Drawings inside drawings: each draws the next one `fan` times, and an endless one itself in the end."""
 
     def form(level: int) -> bytes:
-        inner = b"/X Do " * fan if level < depth else b"0 0 9 9 re f"
-        below = b"/Resources<</XObject<</X %d 0 R>>>>" % (level + 5) if level < depth else b""
+        last = level == depth
+        inner = b"0 0 9 9 re f" if last and not endless else b"/X Do " * fan
+        below = b"/Resources<</XObject<</X %d 0 R>>>>" % (level + 4 if last else level + 5)
         return stream(inner, b"/Type/XObject/Subtype/Form/BBox[0 0 600 600]" + below)
 
     return one_page(
@@ -301,6 +302,7 @@ SURVIVED: Final[dict[str, Callable[[], bytes]]] = {
     "zTXt of a GiB": ztxt_bomb,
     "iTXt of a GiB": itxt_bomb,
     "iCCP of a GiB": iccp_bomb,
+    "16,000 x 1": lambda: one_bit_png(16_000, 1),
     "a million chunks": chunk_storm,
     "ten thousand scans": lambda: scans(10_000),
     "13 MB of comments": comments,
@@ -308,6 +310,7 @@ SURVIVED: Final[dict[str, Callable[[], bytes]]] = {
     "10^5 pages that say they are one": lambda: page_tree(5, 1),
     "forms a thousand deep": lambda: forms(1000, 1),
     "forms for 10^9 squares": lambda: forms(9, 10),
+    "form of itself": lambda: forms(1, 1, endless=True),
     "page of 10^9 points": lambda: one_page(SQUARE, box=b"0 0 1000000000 1000000000"),
     "page of 10^9 by 1": lambda: one_page(SQUARE, box=b"0 0 1000000000 1"),
     "page of negative size": lambda: one_page(SQUARE, box=b"0 0 -600 -600"),
