@@ -1,11 +1,14 @@
-"""The servers that tests talk to: one real stack for the whole session, and Django in this process pointed at it."""
+"""The servers that tests talk to: one real stack for the whole run, and Django in this process pointed at it."""
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,14 +21,61 @@ from django.db import connection
 
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
+from rxproject.local.stack.view import View
+from tests import databases
+from tests.databases import database, migrated, postgresql  # noqa: F401
+from tests.shared_stack import OVERRIDES, SharedStack, attach
+from tests.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[1]
+# Tests that use one of these fixtures run one after the other, in one worker, which makes the fixture once.
+GROUPS = {"private_stack": "private stack", "postgresql": databases.GROUP}
+# Whose prescriptions this process uploads.
+CLIENT = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+_shared = pytest.StashKey[tuple[Path, SharedStack]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Before a worker starts, in the process that hands out the tests: the stack starts while workers collect."""
+    if _shared not in node.config.stash:
+        folder = Path(tempfile.mkdtemp(prefix="rx-stack-"))
+        node.config.stash[_shared] = folder, SharedStack(folder)
+    node.workerinput["stack"] = str(node.config.stash[_shared][0])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _shared in config.stash:
+        folder, stack = config.stash[_shared]
+        stack.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups by fixture; and what takes long comes first, or one worker ends long after the others."""
+    for item in items:
+        for name in GROUPS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(GROUPS[name]))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Every server of the project, real, on free ports: SeaweedFS, Valkey, two gunicorns, worker, beat, nginx."""
-    with Stack(state_dir=tmp_path_factory.mktemp("stack"), port=None, quick_stop=True) as running:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    """Every server of the project, real, on free ports: SeaweedFS, Valkey, two gunicorns, worker, beat, nginx.
+
+    All workers of the run use it, and nobody may kill, stop or reconfigure it, or expect to be alone with it.
+    """
+    if given := getattr(request.config, "workerinput", {}).get("stack"):
+        yield attach(Path(given))
+        return
+    with Stack(state_dir=tmp_path_factory.mktemp("stack"), quick_stop=True, overrides=OVERRIDES) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def private_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that a test has to itself for its time: to kill, to stop, to reconfigure, or to look at as a whole."""
+    with Stack(state_dir=tmp_path_factory.mktemp("private"), quick_stop=True, overrides=OVERRIDES) as running:
         yield running
 
 
@@ -33,7 +83,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 class Site:
     """A stack with a client's token: what journeys need."""
 
-    stack: Stack
+    stack: View
     token: str
     http: httpx.Client = field(init=False)
 
@@ -69,6 +119,11 @@ class Site:
         with sqlite3.connect(f"file:{self.stack.state.database}?mode=ro", uri=True, timeout=20) as connection:
             return connection.execute(query, values).fetchall()
 
+    def change(self, statement: str, *values: object) -> None:
+        """What time does, or an administrator, written straight into the stack's database."""
+        with sqlite3.connect(self.stack.state.database, timeout=20) as connection:
+            connection.execute(statement, values)
+
     def objects(self, prefix: str, bucket: str = "rx-variants") -> list[str]:
         """Keys in a bucket, asked of S3 itself."""
         pages = (
@@ -95,12 +150,25 @@ class Site:
         return done.stdout.strip()
 
 
-@pytest.fixture(scope="session")
-def site(stack: Stack) -> Iterator[Site]:
+@contextmanager
+def site_of(stack: View) -> Iterator[Site]:
+    """With a client of this worker's own."""
     made = Site(stack, "")
-    made.token = made.manage("rxtoken", "create", "--name", "tests", "--scopes", "rx:read,rx:write,orders:write")
-    yield made
-    made.http.close()
+    made.token = made.manage("rxtoken", "create", "--name", CLIENT, "--scopes", "rx:read,rx:write,orders:write")
+    with made.http:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def site(stack: View) -> Iterator[Site]:
+    with site_of(stack) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def private_site(private_stack: Stack) -> Iterator[Site]:
+    with site_of(private_stack) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +184,7 @@ def pdf() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def servers(stack: Stack) -> Stack:
+def servers(stack: View) -> View:
     """Points Django in this process at the stack's S3 and Redis (its database stays its own)."""
     from django.conf import settings
     from django.core.files.storage import storages
@@ -152,17 +220,8 @@ def servers(stack: Stack) -> Stack:
 
 
 @pytest.fixture
-def wait_until() -> Callable[[Callable[[], bool]], None]:
-    """Polls a condition; a minute is a liveness bound, not a speed."""
-    import time
-
-    def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "did not happen within a minute"
-            time.sleep(0.1)
-
-    return wait
+def wait_until() -> Any:
+    return until
 
 
 @pytest.fixture

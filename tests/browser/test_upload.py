@@ -2,10 +2,10 @@
 
 import base64
 import io
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from PIL import Image, ImageFilter, ImageOps
@@ -17,7 +17,6 @@ from tests.conftest import Site
 from tests.prescriptions.order_pages.pseudo import spoken, untranslated
 
 Files = dict[str, Path]
-_orders = iter(range(1, 1000))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.fixture
 def order(site: Site) -> str:
     """Address of a fresh order's page, with the link that opens it."""
-    answer = site.http.post("/api/v1/order-links", json={"order_ref": f"WEB-{next(_orders)}"}, headers=site.bearer)
+    answer = site.http.post("/api/v1/order-links", json={"order_ref": f"WEB-{uuid4().hex}"}, headers=site.bearer)
     return str(answer.json()["url"])
 
 
@@ -81,11 +80,11 @@ def decide(site: Site, order: str, **columns: Any) -> str:
     ref = order.split("/orders/")[1].split("/")[0]
     [(rx,)] = site.rows("SELECT id FROM prescriptions_prescription WHERE order_ref = ?", ref)
     sets = ", ".join(f"{name} = ?" for name in columns)
-    with sqlite3.connect(site.stack.state.database, timeout=20) as connection:
-        connection.execute(
-            f"UPDATE prescriptions_review SET {sets}, version = version + 1 WHERE prescription_id = ?",  # noqa: S608
-            (*columns.values(), rx),
-        )
+    site.change(
+        f"UPDATE prescriptions_review SET {sets}, version = version + 1 WHERE prescription_id = ?",  # noqa: S608
+        *columns.values(),
+        rx,
+    )
     return str(rx)
 
 
@@ -307,12 +306,11 @@ def test_a_question_is_answered_on_the_page(site: Site, order: str, open_page: O
     page.click("#send")
     expect(page.locator(".status")).to_be_visible()
     rx = decide(site, order, status="clarification")
-    with sqlite3.connect(site.stack.state.database, timeout=20) as connection:
-        connection.execute(
-            "INSERT INTO prescriptions_clarificationmessage (review_id, author, text, at, page, expires_at) "
-            "VALUES (?, 'staff', 'Is it 40 or 80 mg?', '2026-01-01', 1, '2099-01-01')",
-            (rx,),
-        )
+    site.change(
+        "INSERT INTO prescriptions_clarificationmessage (review_id, author, text, at, page, expires_at) "
+        "VALUES (?, 'staff', 'Is it 40 or 80 mg?', '2026-01-01', 1, '2099-01-01')",
+        rx,
+    )
     page.reload()
     check_accessible(page)
 

@@ -59,13 +59,13 @@ def validate(info: str) -> tuple[int, set[str], str]:
 
 
 @pytest.fixture
-def rejecting(stack: Stack) -> Iterator[None]:
+def rejecting(private_stack: Stack, private_site: Site) -> Iterator[Site]:
     """`!w,h` larger than the page is refused. Stored forms never have it, so only `web` needs to know."""
-    stack.overrides["RX_IIIF_OVERSIZE"] = "reject"
-    stack.restart("web")
-    yield
-    del stack.overrides["RX_IIIF_OVERSIZE"]
-    stack.restart("web")
+    private_stack.overrides["RX_IIIF_OVERSIZE"] = "reject"
+    private_stack.restart("web")
+    yield private_site
+    del private_stack.overrides["RX_IIIF_OVERSIZE"]
+    private_stack.restart("web")
 
 
 @pytest.mark.slow
@@ -81,8 +81,7 @@ def test_all_of_level_two_but_what_contradicts_the_specification(site: Site) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("rejecting")
-def test_all_of_level_two(site: Site) -> None:
-    count, failed, said = validate(uploaded(site))
+def test_all_of_level_two(rejecting: Site) -> None:
+    count, failed, said = validate(uploaded(rejecting))
 
     assert (count, failed) == (TESTS, set()), said

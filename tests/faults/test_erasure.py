@@ -1,11 +1,10 @@
 """Erasure against renders under way: whatever had been reached, nothing is left and nothing comes back."""
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.conftest import Site
-from tests.faults.test_recovery import WaitUntil, caught_rendering
+from tests.conftest import CLIENT, Site
+from tests.faults.misses import caught_rendering
+from tests.waiting import until
 
 
 def everything_under(site: Site, rx: str) -> list[str]:
@@ -18,15 +17,13 @@ def everything_under(site: Site, rx: str) -> list[str]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eraser(site: Site) -> dict[str, str]:
-    token = site.manage("rxtoken", "create", "--name", "eraser", "--client", "tests", "--scopes", "rx:read,rx:erase")
+    token = site.manage("rxtoken", "create", "--name", "eraser", "--client", CLIENT, "--scopes", "rx:read,rx:erase")
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_erased_means_gone_through_every_door(
-    site: Site, photo: bytes, eraser: dict[str, str], wait_until: WaitUntil
-) -> None:
+def test_erased_means_gone_through_every_door(site: Site, photo: bytes, eraser: dict[str, str]) -> None:
     # given a prescription with variants that nginx has not cached
     body = site.prescription(("photo.jpg", photo))
     rx, page = body["id"], body["pages"][0]
@@ -55,7 +52,7 @@ def test_erased_means_gone_through_every_door(
 
 
 @pytest.mark.slow
-def test_a_render_under_way_leaves_nothing_behind(site: Site, eraser: dict[str, str], wait_until: WaitUntil) -> None:
+def test_a_render_under_way_leaves_nothing_behind(site: Site, eraser: dict[str, str]) -> None:
     # given a render that takes a second or more, begun and not ended
     rx, _ = caught_rendering(site, seed=6)
     before = len(site.log("worker"))
@@ -64,13 +61,12 @@ def test_a_render_under_way_leaves_nothing_behind(site: Site, eraser: dict[str, 
     assert site.http.delete(f"/api/v1/prescriptions/{rx}", headers=eraser).status_code == 204
 
     # then the worker ends its work and nothing of it stays
-    wait_until(lambda: any(line["message"] == "variant" for line in site.log("worker")[before:]))
+    until(lambda: any(line["message"] == "variant" for line in site.log("worker")[before:]))
     assert everything_under(site, rx) == []
     # and once all leases have run out, the storage is proved empty
-    proved: Callable[[], bool] = lambda: bool(  # noqa: E731
-        site.rows("SELECT 1 FROM prescriptions_prescription WHERE id = ? AND purged_at IS NOT NULL", rx)
-    )
-    wait_until(proved)
+    site.change("UPDATE prescriptions_prescription SET erased_at = '2000-01-01' WHERE id = ?", rx)
+    purged = "SELECT 1 FROM prescriptions_prescription WHERE id = ? AND purged_at IS NOT NULL"
+    until(lambda: site.rows(purged, rx), "proved to be empty")
     assert everything_under(site, rx) == []
 
 

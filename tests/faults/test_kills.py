@@ -1,21 +1,21 @@
 """kill -9 of each part in the middle of a miss: the variant gets made, once, and whoever waited is told what to do."""
 
-import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
 
 from rxproject.local import samples
+from rxproject.local.stack.components import BEAT_NODE, WORKER_NODE
+from rxproject.local.stack.readiness import worker_answers
 from tests.conftest import Site
-from tests.faults.test_recovery import WaitUntil, state_of
+from tests.faults.misses import insist, state_of, visit
+from tests.waiting import generation, kill_all, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,52 +27,18 @@ class Miss:
     client: "Future[httpx.Response]"
 
 
-def visit(site: Site, url: str) -> httpx.Response:
-    """The last answer to a client that follows redirects; a loop is an error."""
-    with httpx.Client(base_url=site.stack.base_url, timeout=60, follow_redirects=True, max_redirects=5) as client:
-        return client.get(url)
-
-
-def insist(site: Site, url: str) -> httpx.Response:
-    """The last answer to a client that comes back when told to, for a minute."""
-    deadline = time.monotonic() + 60
-    while (answer := visit(site, url)).status_code in (429, 503) and time.monotonic() < deadline:
-        time.sleep(float(answer.headers["retry-after"]) / 4)
-    return answer
-
-
-def parents() -> dict[int, int]:
-    """Process id of the parent of each process."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    return found
-
-
-def below(pid: int, level: int) -> list[int]:
-    """Children (level 1), grandchildren (2), ... of a process."""
-    tree, pids = parents(), {pid}
-    for _ in range(level):
-        pids = {child for child, parent in tree.items() if parent in pids}
-    return sorted(pids)
-
-
-def kill_all(pids: list[int]) -> None:
-    assert pids != []
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 def kill_renderers(site: Site) -> None:
     """The disposable processes that decode: below a worker's child there is a zygote, below that they are."""
-    kill_all(below(site.stack.pid_of("worker"), 3))
+    _kill(generation(site.stack.pid_of("worker"), 3))
 
 
 def kill_workers_children(site: Site) -> None:
-    kill_all(below(site.stack.pid_of("worker"), 1))
+    _kill(generation(site.stack.pid_of("worker"), 1))
+
+
+def _kill(pids: list[int]) -> None:
+    assert pids != []
+    kill_all(pids)
 
 
 def kill(name: str) -> Callable[[Site], None]:
@@ -88,7 +54,7 @@ KILLS: tuple[dict[str, Callable[[Site], None]], ...] = (
 
 
 @pytest.mark.slow
-def test_whatever_is_killed_in_mid_miss_the_variant_gets_made(site: Site, wait_until: WaitUntil) -> None:
+def test_whatever_is_killed_in_mid_miss_the_variant_gets_made(site: Site) -> None:
     photo = samples.phone_photo(seed=8, megapixels=6)
     misses: dict[str, Miss] = {}
 
@@ -99,11 +65,13 @@ def test_whatever_is_killed_in_mid_miss_the_variant_gets_made(site: Site, wait_u
             site.stack.tend()
             return condition()
 
-        wait_until(tended)
+        until(tended)
 
     def all_up() -> bool:
-        """Django answers at both doors, and can work."""
-        return [site.http.get(path).status_code for path in ("/readyz", "/generate/nothing")] == [200, 404]
+        """Django answers at both doors, and whoever works for it listens."""
+        doors = [site.http.get(path).status_code for path in ("/readyz", "/generate/nothing")]
+        broker = site.stack.env_for("web")["RX_REDIS_URL"]
+        return doors == [200, 404] and all(worker_answers(broker, node) for node in (WORKER_NODE, BEAT_NODE))
 
     def all_ready() -> bool:
         return all(state_of(site, miss.rx)[0][0] == "ready" for miss in misses.values())
@@ -145,7 +113,7 @@ def test_two_hundred_clients_at_fifty_cold_addresses_are_fifty_renders(site: Sit
     body = site.prescription(("photo.jpg", photo))
     page = body["pages"][0]
     urls = [page["info"].replace("info.json", f"{x},0,600,800/300,400/0/default.webp") for x in range(ADDRESSES)]
-    assert visit(site, page["variants"]["thumb"]).status_code == 200
+    assert insist(site, page["variants"]["thumb"]).status_code == 200
     logged = len(site.log("worker"))
     ended = Event()
 

@@ -10,7 +10,8 @@ import pytest
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from tests.conftest import Site
-from tests.faults.test_recovery import WaitUntil, caught_rendering, state_of
+from tests.faults.misses import caught_rendering, state_of
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_without_the_gateway_celery_takes_over(lambda_site: Site, photo: bytes) 
 
 
 @pytest.mark.slow
-def test_a_gateway_killed_in_mid_call_loses_nothing(lambda_site: Site, wait_until: WaitUntil) -> None:
+def test_a_gateway_killed_in_mid_call_loses_nothing(lambda_site: Site) -> None:
     # given a call under way that takes a second or more
     rx, _ = caught_rendering(lambda_site, seed=7)
 
@@ -96,7 +97,7 @@ def test_a_gateway_killed_in_mid_call_loses_nothing(lambda_site: Site, wait_unti
     lambda_site.stack.kill("gateway", signal.SIGKILL)
 
     # then the variant is made all the same, and once
-    wait_until(lambda: state_of(lambda_site, rx)[0][0] == "ready")
+    until(lambda: state_of(lambda_site, rx)[0][0] == "ready")
     lambda_site.stack.restart("gateway")
     assert state_of(lambda_site, rx)[0][1] <= 3
     versions = lambda_site.stack.s3_client("bootstrap").list_object_versions(Bucket="rx-variants", Prefix=rx)

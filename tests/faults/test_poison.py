@@ -1,13 +1,14 @@
 """A file that kills its renderer each time: three attempts, then the same answer for ever; nobody else notices."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.conftest import Site
-from tests.faults.test_recovery import WaitUntil
+from tests.waiting import until
 
 _DEPTH, _FAN = 6, 40
 PASSWORD = "three-attempts"
@@ -57,15 +58,15 @@ def states(site: Site, rx: str) -> dict[int, tuple[Any, ...]]:
 
 
 @pytest.fixture
-def operator(site: Site) -> httpx.Client:
+def operator(site: Site) -> Iterator[httpx.Client]:
     """Somebody with the rights to try again, at the admin's pages."""
     make = "from django.contrib.auth.models import User; User.objects.create_superuser('operator', password='%s')"
     site.manage("shell", "-c", make % PASSWORD)
-    client = httpx.Client(base_url=site.stack.base_url, timeout=30, follow_redirects=True)
-    client.get("/admin/login/")
-    form = {"username": "operator", "password": PASSWORD, "next": "/admin/"}
-    assert "logout" in client.post("/admin/login/", data={**form, **csrf(client)}).text
-    return client
+    with httpx.Client(base_url=site.stack.base_url, timeout=30, follow_redirects=True) as client:
+        client.get("/admin/login/")
+        form = {"username": "operator", "password": PASSWORD, "next": "/admin/"}
+        assert "logout" in client.post("/admin/login/", data={**form, **csrf(client)}).text
+        yield client
 
 
 def csrf(client: httpx.Client) -> dict[str, str]:
@@ -74,7 +75,7 @@ def csrf(client: httpx.Client) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_a_file_that_kills_each_renderer_is_given_up_after_three_attempts(
-    site: Site, photo: bytes, operator: httpx.Client, wait_until: WaitUntil
+    site: Site, photo: bytes, operator: httpx.Client
 ) -> None:
     # given a document whose second page kills its renderer, asked for and not waited for
     body = site.prescription(("poison.pdf", poison()))
@@ -87,7 +88,7 @@ def test_a_file_that_kills_each_renderer_is_given_up_after_three_attempts(
     assert site.follow(harmless["variants"]["thumb"])[-1].status_code == 200
     other = site.prescription(("photo.jpg", photo))
     assert site.follow(other["pages"][0]["variants"]["card"])[-1].status_code == 200
-    wait_until(lambda: states(site, rx)[2][0] == "dead")
+    until(lambda: states(site, rx)[2][0] == "dead")
 
     # then there were three attempts, and every door gives the same answer without a fourth
     state = states(site, rx)
@@ -106,5 +107,4 @@ def test_a_file_that_kills_each_renderer_is_given_up_after_three_attempts(
     assert re.findall(r'name="_selected_action" value="([0-9a-f]{32})"', page) == [state[2][3]]
     form = {"action": "try_again", "_selected_action": state[2][3], **csrf(operator)}
     assert "1 variant will be tried again" in operator.post(DEAD, data=form).text
-    wait_until(lambda: states(site, rx)[2][:2] in [("retry", 1), ("rendering", 1), ("rendering", 2)])
-    operator.close()
+    until(lambda: states(site, rx)[2][:2] in [("retry", 1), ("rendering", 1), ("rendering", 2)])

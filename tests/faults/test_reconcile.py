@@ -20,18 +20,19 @@ from prescriptions.upkeep import reconcile as module
 from prescriptions.upkeep.reconcile import Report, reconcile
 from prescriptions.variants import claims, making
 from rxproject.local.stack.stack import Stack
-from tests.faults.test_recovery import WaitUntil
+from tests.conftest import CLIENT
 from tests.prescriptions.conftest import another_client, claim, objects, page, upload  # noqa: F401
+from tests.waiting import until
 from transforms.version import PIPELINE
 
 pytestmark = [pytest.mark.usefixtures("own_buckets"), pytest.mark.django_db(transaction=True)]
-ORIGINALS, VARIANTS = "rx-own-originals", "rx-own-variants"
+ORIGINALS, VARIANTS = f"rx-{CLIENT}-originals", f"rx-{CLIENT}-variants"
 SPECS = ("full/150,200/0/default.webp", "full/30,40/0/default.png", "full/60,80/0/default.jpg")
 
 
 @pytest.fixture(scope="module")
 def buckets(servers: Stack) -> None:
-    """A reconciler looks at whole buckets: those of the running stack belong to another database."""
+    """A reconciler looks at whole buckets: those of the running stack belong to other databases."""
     admin = servers.s3_client("bootstrap")
     for bucket in (ORIGINALS, VARIANTS):
         admin.create_bucket(Bucket=bucket)
@@ -41,7 +42,7 @@ def buckets(servers: Stack) -> None:
 @pytest.fixture
 def own_buckets(buckets: None, servers: Stack, settings: Settings) -> Iterator[None]:
     settings.RX_ORIGINALS_BUCKET, settings.RX_VARIANTS_BUCKET = ORIGINALS, VARIANTS
-    settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers._environments.keys.s3["bootstrap"]
+    settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers.keys.s3["bootstrap"]
     with another_client("bootstrap"):
         yield
         for bucket in (ORIGINALS, VARIANTS):
@@ -97,7 +98,7 @@ def all_ready() -> bool:
     return set(Variant.objects.values_list("state", flat=True)) == {"ready"}
 
 
-def test_what_was_damaged_at_rest_is_made_again(made: list[Variant], servers: Stack, wait_until: WaitUntil) -> None:
+def test_what_was_damaged_at_rest_is_made_again(made: list[Variant], servers: Stack) -> None:
     # given one object of another length, one with other bytes, one as it was
     shorter, changed, whole = made
     spoil(servers, shorter, b"short")
@@ -106,7 +107,7 @@ def test_what_was_damaged_at_rest_is_made_again(made: list[Variant], servers: St
     report = reconcile()
 
     assert report == Report(damaged_objects=2)
-    wait_until(all_ready)
+    until(all_ready)
     for row in made:
         row.refresh_from_db()
         assert is_whole(row)
@@ -115,13 +116,13 @@ def test_what_was_damaged_at_rest_is_made_again(made: list[Variant], servers: St
 
 
 def test_a_report_that_is_out_of_date_harms_nothing(
-    made: list[Variant], servers: Stack, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+    made: list[Variant], servers: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given two reconcilers that listed the same damage, one of which has made it good
     spoil(servers, made[0], b"short")
     stale = list(storage.list_objects(VARIANTS))
     assert reconcile().damaged_objects == 1
-    wait_until(all_ready)
+    until(all_ready)
     before = everything(servers)
 
     listing = storage.list_objects
@@ -132,7 +133,7 @@ def test_a_report_that_is_out_of_date_harms_nothing(
 
 
 def test_damage_that_cannot_be_deleted_now_is_found_again(
-    made: list[Variant], servers: Stack, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+    made: list[Variant], servers: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoil(servers, made[0], b"short")
 
@@ -146,7 +147,7 @@ def test_damage_that_cannot_be_deleted_now_is_found_again(
     assert all_ready()
 
     assert reconcile() == Report(damaged_objects=1)
-    wait_until(all_ready)
+    until(all_ready)
     assert is_whole(Variant.objects.get(pk=made[0].pk))
 
 
@@ -250,7 +251,6 @@ def test_two_at_once_do_it_once(
     made: list[Variant],
     servers: Stack,
     monkeypatch: pytest.MonkeyPatch,
-    wait_until: WaitUntil,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     mess(made, servers)
@@ -270,8 +270,8 @@ def test_two_at_once_do_it_once(
     def outcomes() -> list[str]:
         return [record.outcome for record in caplog.records if record.message == "variant"]  # type: ignore[attr-defined]
 
-    wait_until(all_ready)
-    wait_until(lambda: len(outcomes()) >= 2)  # a renderer tells of its work after the row does
+    until(all_ready)
+    until(lambda: len(outcomes()) >= 2)  # a renderer tells of its work after the row does
     assert sum(report.taken_up for report in reports) == 1
     assert {report.damaged_objects for report in reports} <= {0, 1}
     assert outcomes() == ["ready", "ready"]

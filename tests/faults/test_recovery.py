@@ -4,58 +4,24 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 import redis
 
-from rxproject.local import samples
 from rxproject.local.stack import binaries, readiness
 from rxproject.local.stack.edge import prepare_home
 from rxproject.local.stack.ports import pick
 from tests.conftest import Site
+from tests.faults.misses import ask_later, caught_rendering, lapse, state_of
+from tests.waiting import until
 from transforms.version import PIPELINE
-
-WaitUntil = Callable[[Callable[[], bool]], None]
-
-
-def state_of(site: Site, rx: str) -> list[tuple[str, int]]:
-    return site.rows(
-        "SELECT v.state, v.attempts FROM prescriptions_variant v "
-        "JOIN prescriptions_page p ON p.id = v.page_id WHERE p.prescription_id = ?",
-        rx,
-    )
-
-
-def ask_later(site: Site, rx: str, spec: str) -> str:
-    """Ask for a variant and go away; the address of the job."""
-    answer = site.http.get(
-        f"/api/v1/prescriptions/{rx}/pages/1/variants/{spec}", headers={**site.bearer, "Prefer": "respond-async"}
-    )
-    assert answer.status_code == 202, answer.text
-    return answer.headers["location"]
-
-
-def caught_rendering(site: Site, *, seed: int) -> tuple[str, str]:
-    """A prescription whose render has begun and not ended, and its job. Looked too late? Again, with another one."""
-    photo = samples.phone_photo(seed=seed, megapixels=12)
-    for _ in range(5):
-        rx = site.prescription(("photo.jpg", photo))["id"]
-        job = ask_later(site, rx, "full/max/0/default.avif")
-        deadline = time.monotonic() + 60
-        while (state := state_of(site, rx)[0][0]) == "queued":
-            assert time.monotonic() < deadline, "nobody took it within a minute"
-            time.sleep(0.02)
-        if state == "rendering":
-            return rx, job
-    raise AssertionError("every render had ended before it was seen")
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_mid_render_loses_nothing(site: Site, wait_until: WaitUntil) -> None:
+def test_a_worker_killed_in_mid_render_loses_nothing(site: Site) -> None:
     # given a render that takes a second or more, begun and not ended
     rx, job = caught_rendering(site, seed=5)
 
@@ -63,15 +29,16 @@ def test_a_worker_killed_in_mid_render_loses_nothing(site: Site, wait_until: Wai
     os.killpg(site.stack.pid_of("worker"), signal.SIGKILL)
     assert state_of(site, rx) == [("rendering", 1)]
     site.stack.restart("worker")
+    lapse(site, rx)
 
     # then the variant gets made although nobody asks again
-    wait_until(lambda: state_of(site, rx)[0][0] == "ready")
+    until(lambda: state_of(site, rx)[0][0] == "ready")
     assert state_of(site, rx) == [("ready", 2)]
     assert site.http.get(job, headers=site.bearer).status_code == 303
 
 
 @pytest.mark.slow
-def test_a_flushed_redis_loses_nothing(site: Site, photo: bytes, wait_until: WaitUntil) -> None:
+def test_a_flushed_redis_loses_nothing(site: Site, photo: bytes) -> None:
     # given a claim whose message waits in Redis, because there is no worker
     rx = site.prescription(("photo.jpg", photo))["id"]
     site.stack.halt("worker")
@@ -81,9 +48,10 @@ def test_a_flushed_redis_loses_nothing(site: Site, photo: bytes, wait_until: Wai
     with contextlib.closing(redis.Redis.from_url(site.stack.env_for("web")["RX_REDIS_URL"])) as connection:
         connection.flushall()
     site.stack.restart("worker")
+    lapse(site, rx)
 
     # then the row alone is enough
-    wait_until(lambda: state_of(site, rx) == [("ready", 1)])
+    until(lambda: state_of(site, rx) == [("ready", 1)])
 
 
 def test_an_object_deleted_behind_a_ready_row_is_made_again(site: Site, photo: bytes) -> None:
@@ -128,8 +96,8 @@ def edge_of_another_release(site: Site, tmp_path: Path) -> Iterator[httpx.Client
         [binaries.nginx(), f"-p{tmp_path}", f"-c{config}", "-estderr", f"-g{directives}"], env=env
     )
     try:
-        while not readiness.http_answers(port, "/edge-healthz"):
-            assert process.poll() is None
+        until(lambda: process.poll() is not None or readiness.http_answers(port, "/edge-healthz"), "nginx")
+        assert process.poll() is None
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             yield client
     finally:
@@ -153,7 +121,7 @@ def test_an_edge_with_another_pipeline_never_loops(
 
 
 @pytest.mark.slow
-def test_without_s3_images_are_503_and_nothing_is_generated(site: Site, photo: bytes, wait_until: WaitUntil) -> None:
+def test_without_s3_images_are_503_and_nothing_is_generated(site: Site, photo: bytes) -> None:
     # given a variant that was made and one that was not
     body = site.prescription(("photo.jpg", photo))
     made, cold = body["pages"][0]["variants"]["thumb"], body["pages"][0]["variants"]["card"]
@@ -183,5 +151,5 @@ def test_without_s3_images_are_503_and_nothing_is_generated(site: Site, photo: b
     assert (ready.status_code, list(ready.json()["missing"])) == (503, ["storage"])
 
     # and when it comes back, so do they
-    wait_until(lambda: site.http.get("/readyz").status_code == 200)
+    until(lambda: site.http.get("/readyz").status_code == 200)
     assert [site.follow(url)[-1].status_code for url in (made, cold)] == [200, 200]

@@ -1,4 +1,4 @@
-"""PostgreSQL keeps the same promises about claims as SQLite, alone and under a stampede on the whole stack."""
+"""The whole stack on PostgreSQL: one render under a stampede, few connections, none of them shared by a fork."""
 
 import contextlib
 import os
@@ -12,31 +12,31 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from django.db import connection
 
+from prescriptions.models import ReasonCode
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
-from tests.conftest import PROJECT, Site
-from tests.prescriptions.review.test_postgresql import postgresql  # noqa: F401
+from tests.conftest import PROJECT, site_of
+from tests.databases import on_each_database
 
 CLIENTS = 200
 # PostgreSQL's own default is 100, and three are kept for its owner.
 CONNECTIONS = 60
 
 
-def test_claims_are_the_same(postgresql: str) -> None:  # noqa: F811
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/prescriptions/variants/test_claims.py"],
-        cwd=PROJECT,
-        env={**os.environ, "RX_DATABASE_URL": postgresql},
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+@on_each_database
+@pytest.mark.django_db(transaction=True)
+def test_a_test_on_each_database_is_on_it_in_every_thread(request: pytest.FixtureRequest) -> None:
+    def vendor(_: int) -> str:
+        try:
+            ReasonCode.objects.count()
+            return connection.vendor
+        finally:
+            connection.close()
 
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout
-    assert "skipped" not in done.stdout
+    with ThreadPoolExecutor(2) as pool:
+        assert {connection.vendor, *pool.map(vendor, range(2))} == {request.node.callspec.params["database"]}
 
 
 @contextlib.contextmanager
@@ -61,17 +61,14 @@ def most_connections(address: str) -> Iterator[list[int]]:
 
 
 @pytest.mark.slow
-def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_stampede_is_one_render(postgresql: str, tmp_path: Path) -> None:
     # On a busy machine one render may take longer than people are asked to wait.
     overrides = {"RX_DATABASE_URL": postgresql, "RX_WAIT": "35"}
     with (
         Stack(state_dir=tmp_path, quick_stop=True, overrides=overrides) as stack,
         psycopg.connect(postgresql, autocommit=True) as database,
-        contextlib.ExitStack() as ending,
+        site_of(stack) as site,
     ):
-        site = Site(stack, "")
-        ending.callback(site.http.close)
-        site.token = site.manage("rxtoken", "create", "--name", "tests", "--scopes", "rx:read,rx:write")
         body = site.prescription(("photo.jpg", samples.phone_photo(seed=4, megapixels=12)))
         url = body["pages"][0]["variants"]["review"]
 
@@ -111,7 +108,7 @@ print(parents, backend(), os.read(reading, 100).decode())
 """
 
 
-def test_a_fork_has_connections_of_its_own_and_leaves_its_parents_alone(postgresql: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_fork_has_connections_of_its_own_and_leaves_its_parents_alone(postgresql: str, tmp_path: Path) -> None:
     env = {
         "PATH": os.environ["PATH"],
         "RX_DATABASE_URL": postgresql,

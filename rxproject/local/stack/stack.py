@@ -8,22 +8,18 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from rxproject import buckets
-from rxproject.buckets import Identity
 from rxproject.local.stack import keys, readiness
 from rxproject.local.stack.components import Component, Sizes, components, demo_command, require_binaries
 from rxproject.local.stack.errors import StackError
 from rxproject.local.stack.launch import launch, run_task
 from rxproject.local.stack.ports import Ports, pick, require_free, s3_ports
 from rxproject.local.stack.process import Child
-from rxproject.local.stack.roles import Environments, Role
-from rxproject.local.stack.state import Lock, StateDir, write_env, write_private
+from rxproject.local.stack.roles import Environments
+from rxproject.local.stack.state import Lock, write_env, write_private
 from rxproject.local.stack.supervisor import Patience, Supervisor
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
+from rxproject.local.stack.view import View
 
 # One level of servers ends together, and those that serve before those that store: at most three levels.
 _GRACE_SECONDS = 10.0
@@ -37,7 +33,7 @@ class Stopped(Exception):
     """`request_stop` was called while the stack was starting or running."""
 
 
-class Stack:
+class Stack(View):
     """One installation in `state_dir`. Start and stop it in the main thread, or use it as a context manager.
 
     `port=None` picks a free front door. `only` starts some components by name (`{"s3", "redis"}`: a second).
@@ -60,7 +56,7 @@ class Stack:
         quick_stop: bool = False,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self.state = StateDir(state_dir.resolve())
+        super().__init__(state_dir)
         self._port = port
         self._edge = edge
         self._demo = demo
@@ -73,7 +69,6 @@ class Stack:
         self._stop_requests = 0
         self._hurry = threading.Event()
         self._supervisor = Supervisor(patience=patience, say=say, hurry=self._hurry)
-        self._env: Environments | None = None
         self._components: dict[str, Component] = {}
 
     # --- Life ---------------------------------------------------------------------------------------------
@@ -136,25 +131,6 @@ class Stack:
 
     # --- What tests and the command ask ------------------------------------------------------------------
 
-    @property
-    def base_url(self) -> str:
-        return self._environments.base_url
-
-    @property
-    def ports(self) -> Ports:
-        return self._environments.ports
-
-    def env_for(self, role: str) -> dict[str, str]:
-        """The whole environment of web, generate, worker, beat or edge."""
-        if role == Role.EDGE:
-            return self._environments.edge(self.state.tmpfs())
-        return self._environments.of(Role(role))
-
-    def s3_client(self, identity: str) -> "S3Client":
-        """A client with the rights of bootstrap, web, renderer or edge."""
-        who = Identity(identity)
-        return buckets.client(self._environments.s3_endpoint, who, self._environments.keys.s3[who.value])
-
     def pid_of(self, name: str) -> int:
         """Process id of a running server (of its master, where it has workers)."""
         return self._child(name).pid
@@ -173,16 +149,7 @@ class Stack:
         """Stop one server and leave it stopped; `restart` brings it back."""
         self._supervisor.stop([name], grace=_GRACE_SECONDS)
 
-    def log_path(self, name: str) -> Path:
-        return self.state.log(name)
-
     # --- Inside -------------------------------------------------------------------------------------------
-
-    @property
-    def _environments(self) -> Environments:
-        if self._env is None:
-            raise RuntimeError("the stack was not started")
-        return self._env
 
     def _child(self, name: str) -> Child:
         child = self._supervisor.child(name)

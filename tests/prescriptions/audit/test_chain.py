@@ -14,8 +14,9 @@ from prescriptions import audit
 from prescriptions.audit.actors import CUSTOMER, LINK, SYSTEM, staff
 from prescriptions.audit.chain import Fault
 from prescriptions.models import AppendOnly, AuditAnchor, AuditEvent, new_identifier
+from tests.databases import on_each_database
 
-pytestmark = pytest.mark.django_db
+pytestmark = [on_each_database, pytest.mark.django_db]
 TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescriptions_auditanchorhead")
 
 

@@ -81,7 +81,7 @@ def test_a_refusal_is_never_a_missing_object(call: Callable[[str], object], key:
 @pytest.fixture
 def bootstrap(servers: Stack, settings: Settings) -> Iterator[None]:
     """Rights to everything: who may not list buckets gets 403 for one that does not exist."""
-    settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers._environments.keys.s3["bootstrap"]
+    settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers.keys.s3["bootstrap"]
     with per_process.anew():
         yield
 

@@ -1,16 +1,13 @@
 """/metrics of the running stack: what several processes did is one set of numbers, which names nobody."""
 
-import os
 import re
-import signal
-import subprocess
-from collections.abc import Callable
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Site
+from tests.waiting import children_of, kill_all, until
 
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -41,13 +38,14 @@ class Scraper:
 
 
 @pytest.fixture(scope="module")
+def site(private_site: Site) -> Site:
+    """Numbers are of all that anybody does."""
+    return private_site
+
+
+@pytest.fixture(scope="module")
 def scraper(site: Site) -> Scraper:
     return Scraper(site)
-
-
-def children_of(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
-    return [int(line) for line in found.stdout.split()]
 
 
 def test_a_miss_and_hits_are_counted_by_several_processes(site: Site, scraper: Scraper, photo: bytes) -> None:
@@ -104,9 +102,7 @@ def test_nobody_is_named(site: Site, scraper: Scraper, photo: bytes) -> None:
     assert re.findall(r"(?i)secret|private-name|7,9|/iiif|rxk_|127\.0\.0\.1|pid=", text) == []
 
 
-def test_a_process_that_dies_takes_no_number_with_it(
-    site: Site, scraper: Scraper, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_a_process_that_dies_takes_no_number_with_it(site: Site, scraper: Scraper) -> None:
     name, labels = "rx_http_requests_total", {"role": "web", "status": "2xx"}
     slots = site.stack.state.metrics
     for _ in range(8):
@@ -116,11 +112,10 @@ def test_a_process_that_dies_takes_no_number_with_it(
     # when both processes of web are killed, and others come in their place
     old = children_of(site.stack.pid_of("web"))
     assert len(old) == 2
-    for pid in old:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(set(children_of(site.stack.pid_of("web"))) - set(old)) == 2)
+    kill_all(old)
+    until(lambda: len(set(children_of(site.stack.pid_of("web"))) - set(old)) == 2)
     for _ in range(8):
-        wait_until(lambda: site.http.get("/healthz").status_code == 200)
+        until(lambda: site.http.get("/healthz").status_code == 200)
 
     # then nothing is forgotten, and those who came count where the others ended
     assert scraper.value(name, **labels) >= before + 8

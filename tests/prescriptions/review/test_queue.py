@@ -11,7 +11,10 @@ from django.utils import timezone
 from prescriptions.infra.problems import Problem
 from prescriptions.models import AuditEvent, ReviewStatus
 from prescriptions.review import queue
+from tests.databases import on_each_database
 from tests.prescriptions.staff import Clock, Make, make_review, person, seed
+
+pytestmark = on_each_database
 
 
 def ago(**units: int) -> Any:

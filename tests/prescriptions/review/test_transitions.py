@@ -12,7 +12,10 @@ from prescriptions.models import AuditEvent, Prescription, Review, ReviewStatus
 from prescriptions.review import opening, queue
 from prescriptions.review.rules import RULES, Action
 from prescriptions.review.transitions import load, transition
+from tests.databases import on_each_database
 from tests.prescriptions.staff import Make
+
+pytestmark = on_each_database
 
 S = ReviewStatus
 # The state machine as the specification has it, written down a second time on purpose.

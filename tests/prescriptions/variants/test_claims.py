@@ -11,10 +11,11 @@ from pytest_django import Settings
 
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import claims
+from tests.databases import on_each_database
 from tests.prescriptions.conftest import claim
 from transforms.request.spec import Stored
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [on_each_database, pytest.mark.django_db(transaction=True)]
 PAST = timedelta(seconds=-1)
 
 

@@ -1,7 +1,6 @@
 """The people of the journeys: what a customer, a shop and a pharmacist do, each through the page that they have."""
 
 import re
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,23 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import DESKTOP, OpenPage, check_accessible
+from tests.browser.staff import Member, enter
 from tests.conftest import Site
+from tests.waiting import SECONDS
 
 QUEUE: Final = "/admin/prescriptions/review/"
-# Seconds in which a decision can be taken back; on this stack few, because customers hear of it after them.
-UNDO: Final = 3
-PASSWORD: Final = "long-enough-for-all"
-# Two pharmacists and a senior; run beside the running stack.
-HIRE: Final = f"""
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-for name, group in (("asha", "pharmacist"), ("bela", "pharmacist"), ("chitra", "senior")):
-    user = get_user_model().objects.create_user(name, password="{PASSWORD}", is_staff=True, first_name=name.title())
-    user.groups.add(Group.objects.get(name=group))
-"""
 CHECKING: Final = "A pharmacist is checking your prescription"
 TELMISARTAN: Final = {"name": "Telmisartan", "strength": "40 mg", "schedule": "H", "quantity_ordered": 30}
 METFORMIN: Final = {"name": "Metformin SR", "strength": "500 mg", "schedule": "H", "quantity_ordered": 60}
@@ -39,6 +29,7 @@ class Pharmacy:
     site: Site
     open_page: OpenPage
     files: Mapping[str, Path]
+    staff: Mapping[str, Member]
 
     # --- The shop, by its API ---------------------------------------------------------------------------------------
     def order(self, ref: str, patient: str = "") -> str:
@@ -76,18 +67,19 @@ class Pharmacy:
 
     def news(self, page: Page, headline: str) -> None:
         """The page asks by itself every few seconds; its clock goes faster here."""
+        self.let_decisions_stand()
         heading = page.get_by_role("heading", level=1)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while heading.inner_text() != headline:
             assert time.monotonic() < deadline, f"{heading.inner_text()} instead of {headline}"
             page.clock.run_for(5000)
             page.wait_for_timeout(200)
 
     # --- The pharmacist ---------------------------------------------------------------------------------------------
-    def sign_in(self, who: str, path: str = QUEUE, **options: Any) -> Page:
-        page = self.open_page(self.site.stack.base_url + path, **options)
-        sign_in(page, who)
-        expect(page.locator("#id_username")).to_have_count(0)
+    def signed_in(self, who: str, path: str = QUEUE, **options: Any) -> Page:
+        page = self.open_page(**options)
+        enter(page, self.site, self.staff[who])
+        page.goto(self.site.stack.base_url + path)
         return page
 
     def start(self, page: Page) -> str:
@@ -105,20 +97,13 @@ class Pharmacy:
         query = "SELECT id FROM prescriptions_prescription WHERE order_ref = ? ORDER BY created_at DESC"
         return [rx for (rx,) in self.site.rows(query, ref)]
 
+    def let_decisions_stand(self) -> None:
+        """So much time passes that nobody can take one back any more."""
+        self.site.change("UPDATE prescriptions_review SET decided_at = '2026-01-01' WHERE decided_at IS NOT NULL")
+
     def status(self, rx: str) -> str:
         [(status,)] = self.site.rows("SELECT status FROM prescriptions_review WHERE prescription_id = ?", rx)
         return str(status)
-
-    def change(self, statement: str, *values: object) -> None:
-        """What time does, or an administrator, written straight into the stack's database."""
-        with sqlite3.connect(self.site.stack.state.database, timeout=20) as connection:
-            connection.execute(statement, values)
-
-
-def sign_in(page: Page, who: str) -> None:
-    page.fill("#id_username", who)
-    page.fill("#id_password", PASSWORD)
-    page.click("[type=submit]")
 
 
 def shown(page: Page) -> None:
@@ -178,3 +163,17 @@ def check(page: Page) -> None:
     check_accessible(page)
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     page.emulate_media(color_scheme="light")
+
+
+def slow(page: Page) -> None:
+    """100 kB/s and 0.2 s, both ways."""
+    line_of = page.context.new_cdp_session(page)
+    line_of.send("Network.enable")
+    limits = {"offline": False, "latency": 200, "downloadThroughput": 100_000, "uploadThroughput": 100_000}
+    line_of.send("Network.emulateNetworkConditions", limits)
+
+
+def rewritten(route: Route, pattern: str, replacement: str) -> None:
+    """The server's page with something in it changed."""
+    answer = route.fetch()
+    route.fulfill(response=answer, body=re.sub(pattern, replacement, answer.text()))
