@@ -14,14 +14,14 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions.infra import storage
+from prescriptions.infra import per_process, storage
 from prescriptions.models import Document, Page, Prescription, Variant, new_identifier
 from prescriptions.upkeep import reconcile as module
 from prescriptions.upkeep.reconcile import Report, reconcile
 from prescriptions.variants import claims, making
 from rxproject.local.stack.stack import Stack
 from tests.conftest import CLIENT
-from tests.prescriptions.conftest import another_client, claim, objects, page, upload  # noqa: F401
+from tests.prescriptions.conftest import claim, objects, page, upload  # noqa: F401
 from tests.waiting import until
 from transforms.version import PIPELINE
 
@@ -43,7 +43,7 @@ def buckets(servers: Stack) -> None:
 def own_buckets(buckets: None, servers: Stack, settings: Settings) -> Iterator[None]:
     settings.RX_ORIGINALS_BUCKET, settings.RX_VARIANTS_BUCKET = ORIGINALS, VARIANTS
     settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = "bootstrap", servers.keys.s3["bootstrap"]
-    with another_client("bootstrap"):
+    with per_process.anew():
         yield
         for bucket in (ORIGINALS, VARIANTS):
             storage.delete_everything(bucket, "")

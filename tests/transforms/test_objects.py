@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pytest_django import Settings
 
-from prescriptions.infra import storage
+from prescriptions.infra import per_process, storage
 from prescriptions.models import new_identifier
 from rxproject.buckets import VARIANTS
 from rxproject.local.stack.stack import Stack
-from tests.prescriptions.conftest import another_client, objects
+from tests.prescriptions.conftest import objects
 from tests.transforms.scripted import RESET, Scripted, answer, scripted
 from transforms.function.s3 import S3Client
 from transforms.function.sigv4 import Credentials
@@ -153,7 +153,7 @@ def server() -> Iterator[Scripted]:
 def put_by_script(client: str, server: Scripted, servers: Stack, settings: Settings) -> Iterator[PutOnce]:
     server.requests.clear()
     settings.RX_S3_ENDPOINT = server.endpoint
-    with another_client("scripted"):
+    with per_process.anew():
         yield storage.put_variant if client == "boto3" else by_http_client(server.endpoint, "secret")
 
 

@@ -77,7 +77,7 @@ def test_a_worker_is_asked_for_where_a_backend_needs_one_however_it_is_spelt(
     backend: str, fallback: str, asked: bool, http: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND = backend, fallback
-    monkeypatch.setattr(redis_client, "_KEY", "rx:nobody-beats-here")
+    monkeypatch.setattr(redis_client, "WORKER_KEY", "rx:nobody-beats-here")
 
     assert (http.get("/readyz").status_code == 503) is asked
 
