@@ -5,7 +5,6 @@ Pure. Must never pass on a response that API Gateway would call malformed.
 
 import json
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -59,20 +58,10 @@ def no_answer(why: str) -> Refused:
 
 
 def event(request: Request, *, request_id: str, access_key: str, source_ip: str) -> bytes:
-    """The event of a REST API's proxy integration (payload format 1.0), as JSON."""
+    """The event of a REST API's proxy integration (payload format 1.0), as JSON: what a function can make use of."""
     query = parse_qsl(request.query, keep_blank_values=True)
     call = {"path": request.path, "httpMethod": request.method}
-    context = {
-        **call,
-        "resourcePath": request.path,
-        "protocol": "HTTP/1.1",
-        "stage": "local",
-        "accountId": "000000000000",
-        "apiId": "local",
-        "requestId": request_id,
-        "requestTimeEpoch": int(time.time() * 1000),
-        "identity": {"accessKey": access_key, "sourceIp": source_ip},
-    }
+    identity = {"accessKey": access_key, "sourceIp": source_ip}
     return json.dumps(
         {
             **call,
@@ -81,9 +70,7 @@ def event(request: Request, *, request_id: str, access_key: str, source_ip: str)
             "multiValueHeaders": _multi(request.headers) or None,
             "queryStringParameters": dict(query) or None,
             "multiValueQueryStringParameters": _multi(query) or None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": context,
+            "requestContext": {**call, "requestId": request_id, "stage": "local", "identity": identity},
             "body": request.body.decode("utf-8", "replace") if request.body else None,
             "isBase64Encoded": False,
         }
