@@ -23,10 +23,10 @@ from typing import Any, Final
 
 from PIL import Image, ImageOps
 
-import transforms.pixels.vips
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.limits import LIMITS
+from transforms.pixels import vips as vips_scaler
 from transforms.render import RenderJob, render
 from transforms.request.spec import Spec
 
@@ -126,12 +126,12 @@ def ours(case: Case, data: bytes) -> bytes:
 
 def pillow(case: Case, data: bytes) -> bytes:
     """Ours on a machine without pyvips."""
-    library = transforms.vips._library
-    transforms.vips._library = lambda: None
+    library = vips_scaler.library
+    vips_scaler.library = lambda: None
     try:
         return ours(case, data)
     finally:
-        transforms.vips._library = library
+        vips_scaler.library = library
 
 
 def naive(case: Case, data: bytes) -> bytes:

@@ -1,14 +1,18 @@
-"""Every size limit of the service in one place. Nothing else may invent a number of this kind."""
+"""Every limit of the service in one place: sizes, and what one renderer may use up. Nothing else may invent one.
 
-from dataclasses import dataclass
-from typing import Final
+`LIMITS` is what is shipped. Others are handed in by whoever needs them, which in production is nobody.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final, Self
 
 MIB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Pixels, bytes and seconds. Inputs beyond are refused, outputs clamped or refused (see `size.py`)."""
+    """Pixels, bytes, seconds. Inputs beyond these are refused, outputs clamped or refused (see `request/size.py`)."""
 
     # What may be uploaded.
     image_bytes: int = 15 * MIB
@@ -37,8 +41,20 @@ class Limits:
 
     # A renderer child. Wall time nests inside Lambda's 20 s, the gateway's 29 s and the lease's 30 s.
     child_memory_bytes: int = 1024 * MIB
-    child_cpu_seconds: int = 10
-    child_wall_seconds: int = 15
+    child_cpu_seconds: float = 10  # of one job
+    child_wall_seconds: float = 15  # of one job, waiting for a child included
+    child_idle_seconds: float = 3  # that it waits for its owner's next page
+    child_exit_seconds: float = 2  # until its end is reported; the zygote takes a millisecond, or has ended as well
+    zygote_start_seconds: float = 15  # it takes half a second; who asks waits no longer than for a job
+
+    def to_json(self) -> str:
+        """How the limits reach a process that is started."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))
 
 
 LIMITS: Final = Limits()

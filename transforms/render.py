@@ -3,7 +3,10 @@
 Must never be called on uploaded bytes outside the sandbox in production.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 from PIL import Image, ImageFile
 
@@ -11,10 +14,10 @@ from transforms.clock import Clock
 from transforms.errors import PageMissing, ResultTooLarge, SourceDamaged
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import ENGINES, PDFIUM
-from transforms.pixels import colour, images, plan, qualities, steps, vips
-from transforms.pixels.encode import bare, encode
+from transforms.pixels import colour, encode, images, plan, qualities, steps, vips
+from transforms.pixels.plan import Plan
 from transforms.request.spec import Stored
 
 
@@ -31,7 +34,7 @@ class RenderJob:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An encoded variant. `timings` has milliseconds of open, decode, scale, quality and encode, where they ran."""
+    """An encoded variant of `width` x `height` pixels. `timings` has milliseconds by phase, in the order they ran."""
 
     data: bytes
     media_type: str
@@ -46,85 +49,181 @@ def render(
     *,
     engines: tuple[str, ...] = ENGINES,
     deadline: float | None = None,
+    limits: Limits = LIMITS,
 ) -> Rendered:
     """The variant that `job` asks for.
 
-    `engines` are the PDF engines to try, in order. `deadline` is a time.monotonic() value, looked at between steps.
-    Raises any TransformError.
+    `engines` are the PDF engines to try, in order. `deadline` is a time.monotonic() value in seconds, looked at between
+    steps. Raises any TransformError.
     """
-    clock = Clock(deadline)
     qualities.check(job.stored.quality, job.redactions)
-    made = _from_pdf(data, job, engines, clock) if job.media_type is SourceType.PDF else _from_image(data, job, clock)
-    encoded = made if isinstance(made, bytes) else _encode(made, job.stored.format)
-    clock.lap("encode")
-    if len(encoded) > LIMITS.variant_bytes:
+    work = _Work(data, job, engines, limits, Clock(deadline))
+    if job.media_type is SourceType.PDF:
+        _run(_PDF_STEPS, work)
+    else:
+        with images.decoding(job.media_type):
+            _run(_IMAGE_STEPS, work)
+    _run(_OUTPUT_STEPS, work)
+    if len(work.encoded) > limits.variant_bytes:
         raise ResultTooLarge
     size = job.stored.size.rotated(job.stored.rotation)
-    return Rendered(encoded, job.stored.format.media_type, size.width, size.height, clock.timings)
+    return Rendered(work.encoded, job.stored.format.media_type, size.width, size.height, work.clock.timings)
 
 
-def _from_image(data: bytes, job: RenderJob, clock: Clock) -> Image.Image | bytes:
-    if job.page != 1:
+@dataclass(slots=True)
+class _Work:
+    """One render under way: what was asked for, and what the steps so far have made of it."""
+
+    data: bytes
+    job: RenderJob
+    engines: tuple[str, ...]
+    limits: Limits
+    clock: Clock
+    source: ImageFile.ImageFile = field(init=False)  # the opened file, of images only
+    orientation: int = 1  # EXIF
+    plan: Plan = field(init=False)
+    factor: int = 0  # `source` was decoded at 1/factor; 0: libvips has decoded for itself
+    scaled: bool = False
+    image: Image.Image = field(init=False)  # what the next step works on
+    encoded: bytes = b""
+
+
+# The steps, in the order of the tables below. Each leaves at once if it has nothing to do.
+
+
+def _open_image(work: _Work) -> None:
+    if work.job.page != 1:
         raise PageMissing
-    source = images.open_image(data, job.media_type)
-    with images.decoding(job.media_type):
-        orientation = images.orientation(source)
-        todo = _plan(job, images.size_of(source), orientation)
-        clock.lap("open")
-        if job.media_type is SourceType.JPEG and _is_the_page_itself(job):
-            from transforms.pdf import write
-
-            lossless = write.from_jpeg(data, source, orientation=orientation, rotation=job.stored.rotation)
-            if lossless:
-                return lossless
-        factor = 0  # libvips decodes for itself
-        image = vips.scaled(data, source, todo)
-        if image is None:
-            factor = steps.decode(source, todo, gray=job.stored.quality == "gray")
-            clock.lap("decode")
-            image = colour.scalable(source)
-            image = steps.burn_source(image, todo, factor)
-            image = steps.scale(image, todo, factor)
-        image = _in_srgb(image, source)
-        clock.lap("scale")
-        return _finished(
-            image, todo, job, lambda: _image_proxy(data, job.media_type, source, todo.source, factor), clock
-        )
+    work.source = images.open_image(work.data, work.job.media_type, limits=work.limits)
+    work.orientation = images.orientation(work.source)
 
 
-def _from_pdf(data: bytes, job: RenderJob, engines: tuple[str, ...], clock: Clock) -> Image.Image | bytes:
-    if _is_the_page_itself(job) and PDFIUM in engines:
-        from transforms.pdf import write
-
-        lossless = write.from_pdf(data, job.page, rotation=job.stored.rotation)
-        if lossless:
-            return lossless
-        clock.lap("decode")
-
-    from transforms.pdf import pages
-
-    def draw(region: Box, size: Size) -> Image.Image:
-        return pages.draw_page(
-            data, job.page, page=job.page_size, region=region, size=size, engines=engines, clock=clock
-        )
-
-    todo = _plan(job, job.page_size, 1)
-    image = draw(todo.crop, todo.size)
-    clock.lap("decode")
-    whole = Box(0, 0, job.page_size.width, job.page_size.height)
-    return _finished(image, todo, job, lambda: draw(whole, _proxy_size(job.page_size)), clock)
-
-
-def _plan(job: RenderJob, source: Size, orientation: int) -> plan.Plan:
-    todo = plan.make(
-        job.stored,
-        source=source,
-        orientation=orientation,
-        redactions=job.redactions if qualities.is_redacted(job.stored.quality) else (),
-    )
-    if source.rotated(90 * plan.turns_of(orientation)[1]) != job.page_size:
+def _make_plan(work: _Work) -> None:
+    job = work.job
+    size = job.page_size if job.media_type is SourceType.PDF else images.size_of(work.source)
+    redactions = job.redactions if qualities.is_redacted(job.stored.quality) else ()
+    work.plan = plan.make(job.stored, source=size, orientation=work.orientation, redactions=redactions)
+    if size.rotated(90 * plan.turns_of(work.orientation)[1]) != job.page_size:
         raise SourceDamaged("The file is not the one whose pages were measured. Send it again.")
-    return todo
+
+
+def _copy_jpeg(work: _Work) -> None:
+    if work.job.media_type is not SourceType.JPEG or not _is_page_itself(work.job):
+        return
+    # Lazy: img2pdf and pikepdf take 55 ms of a cold start.
+    from transforms.pdf import write
+
+    rotation = work.job.stored.rotation
+    work.encoded = write.from_jpeg(work.data, work.source, orientation=work.orientation, rotation=rotation) or b""
+
+
+def _copy_pdf_page(work: _Work) -> None:
+    if PDFIUM not in work.engines or not _is_page_itself(work.job):
+        return
+    # Lazy: img2pdf and pikepdf take 55 ms of a cold start.
+    from transforms.pdf import write
+
+    rotation = work.job.stored.rotation
+    work.encoded = write.from_pdf(work.data, work.job.page, rotation=rotation, limits=work.limits) or b""
+
+
+def _draw_pdf_page(work: _Work) -> None:
+    work.image = _drawn(work, work.plan.crop, work.plan.size)
+
+
+def _scale_with_vips(work: _Work) -> None:
+    image = vips.scaled(work.data, work.source, work.plan)
+    if image is None:
+        return
+    work.image, work.scaled = image, True
+
+
+def _decode(work: _Work) -> None:
+    if work.scaled:
+        return
+    work.factor = steps.decode(work.source, work.plan, gray=work.job.stored.quality == "gray")
+
+
+def _scale(work: _Work) -> None:
+    if work.scaled:
+        return
+    image = colour.scalable(work.source)
+    image = steps.burn_source(image, work.plan, work.factor)
+    work.image = steps.scale(image, work.plan, work.factor)
+
+
+def _convert_to_srgb(work: _Work) -> None:
+    work.image = _in_srgb(work.image, work.source)
+
+
+def _apply_quality(work: _Work) -> None:
+    proxy = _pdf_proxy if work.job.media_type is SourceType.PDF else _image_proxy
+    work.image = qualities.apply(work.job.stored.quality, work.image, work.plan, partial(proxy, work))
+
+
+def _burn_redactions(work: _Work) -> None:
+    work.image = steps.burn(work.image, work.plan.burnt_output())
+
+
+def _turn(work: _Work) -> None:
+    work.image = steps.turn(work.image, work.plan)
+
+
+def _free_source(work: _Work) -> None:
+    del work.source  # a decoded page takes up to 260 MB, which the encoder may need
+
+
+def _encode(work: _Work) -> None:
+    form = work.job.stored.format
+    if form is not OutputFormat.PDF:
+        work.encoded = encode.encode(work.image, form, limits=work.limits)
+        return
+    # Lazy: img2pdf and pikepdf take 55 ms of a cold start.
+    from transforms.pdf import write
+
+    work.encoded = write.from_picture(encode.bare(work.image), limits=work.limits)
+
+
+# The phase that the time of a step counts for, and the step.
+_Steps = tuple[tuple[str, Callable[[_Work], None]], ...]
+
+_IMAGE_STEPS: Final[_Steps] = (
+    ("open", _open_image),
+    ("open", _make_plan),
+    ("open", _copy_jpeg),
+    ("decode", _scale_with_vips),
+    ("decode", _decode),
+    ("scale", _scale),
+    ("scale", _convert_to_srgb),
+    ("quality", _apply_quality),
+    ("quality", _burn_redactions),
+    ("quality", _turn),
+    ("quality", _free_source),
+)
+_PDF_STEPS: Final[_Steps] = (
+    ("open", _make_plan),
+    ("open", _copy_pdf_page),
+    ("decode", _draw_pdf_page),
+    ("quality", _apply_quality),
+    ("quality", _burn_redactions),
+    ("quality", _turn),
+)
+_OUTPUT_STEPS: Final[_Steps] = (("encode", _encode),)
+
+
+def _run(table: _Steps, work: _Work) -> None:
+    """Runs the steps until there is something to store. Raises RenderTimeout past the deadline."""
+    for phase, step in table:
+        if work.encoded:
+            return  # the page could be copied
+        step(work)
+        work.clock.lap(phase)
+
+
+def _is_page_itself(job: RenderJob) -> bool:
+    """True if the whole page at its own size is asked for as PDF: nothing has to be drawn for that."""
+    whole = job.stored.region is None and job.stored.size == job.page_size
+    return job.stored.format is OutputFormat.PDF and whole and job.stored.quality == "default"
 
 
 def _in_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
@@ -132,50 +231,43 @@ def _in_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
     return colour.flatten(image, source.info.get("icc_profile"), adobe="adobe" in source.info)
 
 
-def _finished(image: Image.Image, todo: plan.Plan, job: RenderJob, proxy: qualities.Proxy, clock: Clock) -> Image.Image:
-    image = qualities.apply(job.stored.quality, image, todo, proxy)
-    image = steps.burn(image, todo.burnt_output())
-    image = steps.turn(image, todo)
-    clock.lap("quality")
-    return image
+def _drawn(work: _Work, region: Box, size: Size) -> Image.Image:
+    # Lazy: PDFium takes 22 ms of a cold start.
+    from transforms.pdf import pages
+
+    return pages.draw(
+        work.data,
+        work.job.page,
+        page=work.job.page_size,
+        region=region,
+        size=size,
+        engines=work.engines,
+        clock=work.clock,
+        limits=work.limits,
+    )
 
 
-def _image_proxy(data: bytes, kind: SourceType, decoded: ImageFile.ImageFile, size: Size, factor: int) -> Image.Image:
-    """The whole page of `size`, in source orientation. Always the same, whatever was shrunk for this request.
+def _pdf_proxy(work: _Work) -> Image.Image:
+    """The whole page in at most a megapixel."""
+    page = work.job.page_size
+    return _drawn(work, Box(0, 0, page.width, page.height), fit(page, page, area=work.limits.proxy_pixels))
 
-    `decoded` is at 1/`factor` (0: not decoded): where that is what the proxy needs, it is not decoded again.
+
+def _image_proxy(work: _Work) -> Image.Image:
+    """The whole page in about a megapixel, in source orientation. Always the same, whatever this request shrank.
+
+    Where the source was decoded as the proxy needs it, it is not decoded again.
     """
-    source, shrunk, wanted = decoded, 1, 1
-    while size.area > LIMITS.proxy_pixels * wanted**2:
+    size, source, shrunk, wanted = work.plan.source, work.source, 1, 1
+    while size.area > work.limits.proxy_pixels * wanted**2:
         wanted *= 2
-    if kind is SourceType.JPEG:
+    if work.job.media_type is SourceType.JPEG:
         small = Size(-(-size.width // wanted), -(-size.height // wanted))
-        whole = plan.Plan(size, Box(0, 0, size.width, size.height), small, None, ())
-        if factor == whole.shrink:
-            shrunk = factor
-        else:
-            reopened = images.open_image(data, kind)
-            shrunk = steps.decode(reopened, whole)
-            source = reopened
+        whole = Plan(size, Box(0, 0, size.width, size.height), small, None, ())
+        shrunk = whole.shrink
+        if work.factor != shrunk:
+            source = images.open_image(work.data, work.job.media_type, limits=work.limits)
+            shrunk = steps.decode(source, whole)
     image = colour.scalable(source)
     # Whole blocks averaged: nobody will look at it, and it costs a tenth of LANCZOS.
     return _in_srgb(image.reduce(wanted // shrunk) if wanted > shrunk else image, source)
-
-
-def _proxy_size(page: Size) -> Size:
-    return fit(page, page, area=LIMITS.proxy_pixels)
-
-
-def _is_the_page_itself(job: RenderJob) -> bool:
-    """True if the whole page at its own size is asked for as PDF: nothing has to be drawn for that."""
-    stored = job.stored
-    whole = stored.region is None and stored.size == job.page_size
-    return stored.format is OutputFormat.PDF and whole and stored.quality == "default"
-
-
-def _encode(image: Image.Image, form: OutputFormat) -> bytes:
-    if form is not OutputFormat.PDF:
-        return encode(image, form)
-    from transforms.pdf import write
-
-    return write.from_picture(bare(image))

@@ -20,8 +20,9 @@ from prescriptions.variants import making
 from tests.conformance import hostile
 from tests.prescriptions.conftest import assert_problem, file
 from tests.transforms import bombs
-from tests.transforms.sandbox.test_result_limit import NOISE, library_with_limit
+from tests.transforms.sandbox.test_result_limit import NOISE
 from transforms import sandbox
+from transforms.limits import Limits
 
 CORPUS: Final = Path(__file__).parents[3] / "shared" / "corpus"
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
@@ -174,11 +175,11 @@ def test_a_bomb_that_is_let_in_hurts_nobody(service: Service, name: str) -> None
 
 
 def test_a_result_too_large_to_store_is_refused_once_and_for_good(
-    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given renderers with a lower limit, and a page of noise
-    box = sandbox.Sandbox(library=library_with_limit(tmp_path, "32_768"))
-    monkeypatch.setattr(sandbox, "_DEFAULT", box)
+    box = sandbox.Sandbox(limits=Limits(variant_bytes=16_384))
+    monkeypatch.setattr(sandbox, "default", lambda: box)
     data = io.BytesIO()
     NOISE.save(data, "PNG")
     try:

@@ -11,8 +11,8 @@ from PIL import ImageFile, JpegImagePlugin, PngImagePlugin
 from transforms.errors import SourceTooLarge
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
-from transforms.limits import LIMITS, MIB
-from transforms.pdf import pages as documents
+from transforms.limits import LIMITS, MIB, Limits
+from transforms.pdf import pages
 from transforms.pixels import images, plan
 
 _SMALLEST: Final = 8  # libjpeg reads every coded byte even at 1/8, in a sixty-fourth of the memory
@@ -26,27 +26,27 @@ class Probe:
     pages: tuple[Size, ...]
 
 
-def probe(data: bytes) -> Probe:
+def probe(data: bytes, *, limits: Limits = LIMITS) -> Probe:
     """What `data` is.
 
     Raises SourceEmpty, UnsupportedMedia, SourceTooLarge, TooManyPixels, TooManyPages, SourceLocked, SourceDamaged.
     """
     kind = sniff(data[:SNIFF_BYTES])
-    allowed = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
+    allowed = limits.pdf_bytes if kind is SourceType.PDF else limits.image_bytes
     if len(data) > allowed:
         raise SourceTooLarge(f"The file is too large: at most {allowed // MIB} MiB are accepted.")
     if kind is SourceType.PDF:
-        return Probe(kind, documents.page_sizes(data))
-    return Probe(kind, (_image_size(data, kind),))
+        return Probe(kind, pages.sizes(data, limits=limits))
+    return Probe(kind, (_image_size(data, kind, limits),))
 
 
-def _image_size(data: bytes, kind: SourceType) -> Size:
-    image = images.open_image(data, kind)
+def _image_size(data: bytes, kind: SourceType, limits: Limits) -> Size:
+    image = images.open_image(data, kind, limits=limits)
     stored = images.size_of(image)
     with images.decoding(kind):
         if isinstance(image, PngImagePlugin.PngImageFile):
             image.verify()  # the checksums, which decoding skips; it uses the file up
-            image = images.open_image(data, kind)
+            image = images.open_image(data, kind, limits=limits)
         turned = plan.swaps_sides(images.orientation(image))
         _decode(image)
     return Size(stored.height, stored.width) if turned else stored

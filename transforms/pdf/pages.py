@@ -25,30 +25,29 @@ from transforms.errors import (
     TransformError,
 )
 from transforms.geometry import Box, Size, fit, half_up
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, Limits
 from transforms.pdf import poppler
 from transforms.pdf.engines import ENGINES, PDFIUM, POPPLER
 
 _POINTS_PER_INCH: Final = 72
-_PATIENCE: Final = LIMITS.child_wall_seconds
 _LOCK: Final = threading.Lock()  # PDFium is not thread-safe
 
 
 @contextmanager
-def document(data: bytes) -> Iterator[Any]:
+def document(data: bytes, *, limits: Limits = LIMITS) -> Iterator[Any]:
     """The opened PDF with its form fields ready to be drawn. Holds PDFium's lock.
 
     Raises SourceLocked, SourceDamaged, TooManyPages.
     """
-    with _LOCK, _mapped():
-        opened = _open(data)
+    with _LOCK, _our_errors():
+        opened = _open(data, limits)
         try:
             yield opened
         finally:
             opened.close()
 
 
-def _open(data: bytes) -> Any:
+def _open(data: bytes, limits: Limits) -> Any:
     try:
         opened = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -62,8 +61,8 @@ def _open(data: bytes) -> Any:
         pages = len(opened)
         if pages < 1:
             raise SourceDamaged("The PDF has no pages.")
-        if pages > LIMITS.pdf_pages:
-            raise TooManyPages(f"The PDF has more than {LIMITS.pdf_pages} pages. Send the pages that matter.")
+        if pages > limits.pdf_pages:
+            raise TooManyPages(f"The PDF has more than {limits.pdf_pages} pages. Send the pages that matter.")
     except BaseException:
         opened.close()
         raise
@@ -71,7 +70,7 @@ def _open(data: bytes) -> Any:
 
 
 @contextmanager
-def _mapped() -> Iterator[None]:
+def _our_errors() -> Iterator[None]:
     try:
         yield
     except TransformError:
@@ -82,29 +81,32 @@ def _mapped() -> Iterator[None]:
         raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.") from error
 
 
-def nominal_size(width: float, height: float) -> Size:
+def nominal_size(width: float, height: float, *, limits: Limits = LIMITS) -> Size:
     """The pixels of a page of so many points: 300 dpi, fewer where that would be more than 25 megapixels."""
-    dots = Fraction(LIMITS.pdf_dpi, _POINTS_PER_INCH)
+    dots = Fraction(limits.pdf_dpi, _POINTS_PER_INCH)
     # Whole thousandths of a point: boxes are stored as 32-bit floats, whose noise must not decide a pixel.
     sides = (Fraction(round(side * 1000), 1000) * dots for side in (width, height))
     exact = Size(*(max(1, half_up(side)) for side in sides))
-    return fit(exact, Size(LIMITS.source_side, LIMITS.source_side), area=LIMITS.pdf_pixels)
+    return fit(exact, Size(limits.source_side, limits.source_side), area=limits.pdf_pixels)
 
 
-def page_sizes(data: bytes) -> tuple[Size, ...]:
-    """Upright sizes of all pages; proves that each can be loaded and that the first can be drawn."""
-    with document(data) as opened:
-        sizes = []
+def sizes(data: bytes, *, limits: Limits = LIMITS) -> tuple[Size, ...]:
+    """Upright nominal sizes of all pages; proves that each can be loaded and that the first can be drawn.
+
+    Raises SourceLocked, SourceDamaged, TooManyPages, RenderMemory.
+    """
+    with document(data, limits=limits) as opened:
+        found = []
         for index in range(len(opened)):
             page = opened[index]
-            sizes.append(nominal_size(*page.get_size()))
+            found.append(nominal_size(*page.get_size(), limits=limits))
             if index == 0:
-                _draw(page, Box(0, 0, sizes[0].width, sizes[0].height), sizes[0], fit(sizes[0], Size(64, 64)))
+                _draw_loaded(page, found[0], Box(0, 0, found[0].width, found[0].height), fit(found[0], Size(64, 64)))
             page.close()
-        return tuple(sizes)
+        return tuple(found)
 
 
-def draw_page(
+def draw(
     data: bytes,
     number: int,
     *,
@@ -113,31 +115,33 @@ def draw_page(
     size: Size,
     engines: tuple[str, ...] = ENGINES,
     clock: Clock,
+    limits: Limits = LIMITS,
 ) -> Image.Image:
     """`region` (in pixels of `page`, the nominal size) of page `number` (from 1) at `size`, RGB on white.
 
-    Tries `engines` in turn. Raises PageMissing, SourceDamaged, SourceLocked.
+    Tries `engines` in turn; their laps on `clock` are "open" and "decode".
+    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages, RenderMemory, RenderTimeout.
     """
     failure: SourceDamaged | None = None
     for engine in engines:
         try:
-            return _ENGINES[engine](data, number, page, region, size, clock)
+            return _ENGINES[engine](data, number, page, region, size, clock, limits)
         except SourceDamaged as error:
             failure = failure or error  # the first engine knows best what is wrong
             clock.lap("decode")
     raise failure or SourceDamaged("No PDF engine is configured.")
 
 
-def _pdfium(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock) -> Image.Image:
-    with document(data) as opened:
+def _pdfium(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock, limits: Limits) -> Image.Image:
+    with document(data, limits=limits) as opened:
         if not 1 <= number <= len(opened):
             raise PageMissing
         loaded = opened[number - 1]
         clock.lap("open")
-        return _draw(loaded, region, page, size)
+        return _draw_loaded(loaded, page, region, size)
 
 
-def _draw(loaded: Any, region: Box, page: Size, size: Size) -> Image.Image:
+def _draw_loaded(loaded: Any, page: Size, region: Box, size: Size) -> Image.Image:
     """Lays the whole page over a bitmap of the asked size, shifted by whole pixels so that the region falls on it.
 
     PDFium can shift by fractions too, but not the values of forms.
@@ -161,18 +165,24 @@ def _draw(loaded: Any, region: Box, page: Size, size: Size) -> Image.Image:
     return Image.frombytes("RGB", (size.width, size.height), memoryview(pixels), "raw", "RGBX")
 
 
-def _poppler(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock) -> Image.Image:
+def _poppler(
+    data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock, limits: Limits
+) -> Image.Image:
     if not poppler.available():
         raise SourceDamaged("No other PDF engine is installed.")
-    return poppler.draw(data, number, page=page, region=region, size=size, seconds=clock.remaining(_PATIENCE))
+    seconds = clock.remaining(limits.child_wall_seconds)
+    return poppler.draw(data, number, page=page, region=region, size=size, seconds=seconds, limits=limits)
 
 
 _ENGINES: Final[dict[str, Callable[..., Image.Image]]] = {PDFIUM: _pdfium, POPPLER: _poppler}
 
 
-def flattened(data: bytes, number: int) -> bytes:
-    """The document with the annotations and form values of page `number` (from 1) made part of that page."""
-    with document(data) as opened:
+def flattened(data: bytes, number: int, *, limits: Limits = LIMITS) -> bytes:
+    """The document with the annotations and form values of page `number` (from 1) made part of that page.
+
+    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages.
+    """
+    with document(data, limits=limits) as opened:
         if not 1 <= number <= len(opened):
             raise PageMissing
         page = opened[number - 1]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from transforms.errors import RenderTimeout, SourceDamaged
 from transforms.geometry import Box, Size
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, Limits
 
 # pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
 # twice as large and averaged, it is as good as PDFium.
@@ -29,12 +29,18 @@ def available() -> bool:
     return shutil.which("pdftoppm") is not None
 
 
-def draw(data: bytes, number: int, *, page: Size, region: Box, size: Size, seconds: float) -> Image.Image:
-    """`region` (in pixels of `page`) of page `number` at `size`. Raises SourceDamaged, RenderTimeout."""
+def draw(
+    data: bytes, number: int, *, page: Size, region: Box, size: Size, seconds: float, limits: Limits = LIMITS
+) -> Image.Image:
+    """`region` (in pixels of `page`) of page `number` (from 1) at `size`, RGB, within `seconds`.
+
+    Raises SourceDamaged, RenderTimeout.
+    """
+    # Lazy: 10 ms of a cold start, and hardly any page needs it.
     import pdf2image
     from pdf2image import exceptions
 
-    whole = _whole_page(page, region, size)
+    whole = _whole_page(page, region, size, limits)
     try:
         with _as_file(data) as path:
             drawn = pdf2image.convert_from_path(
@@ -72,11 +78,11 @@ def _close(drawn: Size, whole: Size) -> bool:
     return abs(drawn.width - whole.width) <= _ROUNDING and abs(drawn.height - whole.height) <= _ROUNDING
 
 
-def _whole_page(page: Size, region: Box, size: Size) -> Size:
+def _whole_page(page: Size, region: Box, size: Size, limits: Limits) -> Size:
     """pdftoppm draws whole pages: how large, so that the region comes out oversampled, or at least not enlarged?"""
     factor = max(Fraction(size.width, region.width), Fraction(size.height, region.height))
     large = page.scaled(factor * _OVERSAMPLE)
-    return large if large.area <= LIMITS.pdf_pixels else page.scaled(factor)
+    return large if large.area <= limits.pdf_pixels else page.scaled(factor)
 
 
 @contextmanager

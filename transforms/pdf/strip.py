@@ -28,27 +28,27 @@ _STREAM_KEYS: Final = frozenset({
 
 
 class NotPlainError(ValueError):
-    """The page cannot be lifted out without carrying more than it shows: draw it instead."""
+    """The page cannot be taken out without carrying more than it shows: draw it instead."""
 
 
-def extract(data: bytes, number: int, *, rotation: int) -> bytes:
-    """Page `number` (from 1) of `data`, turned clockwise by `rotation` degrees more, and nothing else of it.
+def page(data: bytes, number: int, *, rotation: int) -> bytes:
+    """Page `number` (from 1) of `data`, turned clockwise by `rotation` degrees more, and nothing else of the document.
 
-    Raises NotPlainError. Annotations and form fields are dropped too: flatten them first.
+    Annotations and form fields are dropped too: flatten them first. Raises NotPlainError, pikepdf.PdfError.
     """
     with pikepdf.open(io.BytesIO(data)) as source, pikepdf.new() as target:
         if "/OCProperties" in source.Root:
             raise NotPlainError("layers: which of them are hidden is said outside the page")
         box = _visible_box(source.pages[number - 1])
         target.pages.append(source.pages[number - 1])
-        page = target.pages[0]
-        for key in [key for key in page.obj.keys() if key not in _PAGE_KEYS]:  # noqa: SIM118  # not a dict
-            del page.obj[key]
+        only = target.pages[0]
+        for key in [key for key in only.obj.keys() if key not in _PAGE_KEYS]:  # noqa: SIM118  # not a dict
+            del only.obj[key]
         # The page ends where it is seen to end. Printers place by the trim box.
-        page.mediabox = page.cropbox = page.trimbox = box
+        only.mediabox = only.cropbox = only.trimbox = box
         if rotation:
-            page.rotate(rotation, relative=True)
-        _clean_resources(page.obj)
+            only.rotate(rotation, relative=True)
+        _clean_resources(only.obj)
         for item in target.objects:
             if isinstance(item, pikepdf.Stream):
                 _clean_stream(item)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from transforms import jpeg
 from transforms.geometry import Size
+from transforms.limits import LIMITS, Limits
 from transforms.pdf import pages, strip
 from transforms.pixels import colour, plan
 from transforms.pixels.encode import save
@@ -26,7 +27,8 @@ _JPEG: Final[dict[str, Any]] = {"quality": 90, "subsampling": "4:4:4", "optimize
 def from_jpeg(data: bytes, image: Image.Image, *, orientation: int, rotation: int) -> bytes | None:
     """The JPEG `data`, opened as `image`, bit for bit on a page; None where it has to be decoded after all.
 
-    PDF can turn a picture but not mirror it, and without the profile its colours are taken for sRGB.
+    `orientation` is the EXIF tag, `rotation` the degrees clockwise that were asked for. PDF can turn a picture but not
+    mirror it, and without the profile its colours are taken for sRGB.
     """
     mirror, quarters = plan.turns_of(orientation)
     if mirror or image.mode not in ("L", "RGB") or not colour.is_srgb(image.info.get("icc_profile")):
@@ -38,17 +40,21 @@ def from_jpeg(data: bytes, image: Image.Image, *, orientation: int, rotation: in
     return _wrap(picture, degrees=(quarters * 90 + rotation) % 360)
 
 
-def from_pdf(data: bytes, number: int, *, rotation: int) -> bytes | None:
-    """Page `number` (from 1) as it is: text stays text. None where it has to be drawn after all."""
+def from_pdf(data: bytes, number: int, *, rotation: int, limits: Limits = LIMITS) -> bytes | None:
+    """Page `number` (from 1) as it is: text stays text. None where it has to be drawn after all.
+
+    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages.
+    """
     try:
-        return strip.extract(pages.flattened(data, number), number, rotation=rotation)
+        return strip.page(pages.flattened(data, number, limits=limits), number, rotation=rotation)
     except (strip.NotPlainError, pikepdf.PdfError):
         return None
 
 
-def from_picture(image: Image.Image) -> bytes:
-    """A rendered picture (mode 1, L or RGB, empty info) on a page of its shape."""
-    return _wrap(save(image, "PNG", {}) if image.mode == "1" else save(image, "JPEG", _JPEG))
+def from_picture(image: Image.Image, *, limits: Limits = LIMITS) -> bytes:
+    """A rendered picture (mode 1, L or RGB, empty info) on a page of its shape. Raises ResultTooLarge, RenderMemory."""
+    kind, settings = ("PNG", {}) if image.mode == "1" else ("JPEG", _JPEG)
+    return _wrap(save(image, kind, settings, limits=limits))
 
 
 def _wrap(picture: bytes, *, degrees: int = 0) -> bytes:
@@ -67,12 +73,12 @@ def _wrap(picture: bytes, *, degrees: int = 0) -> bytes:
 
 def _layout(width: int, height: int, _: object) -> tuple[float, float, float, float]:
     """(page width, page height, picture width, picture height) in points."""
-    points = sheet(Size(width, height))
+    points = page_size(Size(width, height))
     return (*points, *points)
 
 
-def sheet(size: Size) -> tuple[float, float]:
-    """The page in points for a picture of `size` pixels: its shape, inside A4 upright or lying, 96 dpi or finer."""
+def page_size(size: Size) -> tuple[float, float]:
+    """The page in points for a picture of `size` pixels: its shape, inside A4 upright or lying, at 96 dpi or more."""
     wide, high = _A4 if size.width <= size.height else (_A4[1], _A4[0])
     factor = min(wide / size.width, high / size.height, _POINTS_PER_INCH / _LEAST_DPI)
     return size.width * factor, size.height * factor

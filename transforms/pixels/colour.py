@@ -47,6 +47,7 @@ def flatten(image: Image.Image, icc: bytes | None, *, adobe: bool = True) -> Ima
 
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
     """`image` through its profile; unchanged where that is sRGB, damaged or for another colour space."""
+    # Lazy: littleCMS takes 3 ms of a cold start, and most pictures have no profile or sRGB.
     from PIL import ImageCms
 
     try:
@@ -65,6 +66,7 @@ def is_srgb(icc: bytes | None) -> bool:
     """True if colours mean the same without this profile: there is none, or it is one called sRGB."""
     if not icc:
         return True
+    # Lazy: as in `_to_srgb`.
     from PIL import ImageCms
 
     try:
@@ -74,6 +76,7 @@ def is_srgb(icc: bytes | None) -> bool:
 
 
 def _profile(icc: bytes) -> "ImageCmsProfile":
+    # Lazy: as in `_to_srgb`.
     from PIL import ImageCms
 
     if len(icc) > _ICC_BYTES:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from transforms.errors import RenderMemory, ResultTooLarge
 from transforms.formats import OutputFormat
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, Limits
 
 _PILLOW: Final = {
     OutputFormat.JPG: "JPEG",
@@ -35,32 +35,36 @@ _PNG_GRAY: Final = {"compress_level": 3}
 _PNG_BITONAL: Final = {"compress_level": 9}
 
 
-def encode(image: Image.Image, form: OutputFormat) -> bytes:
+def encode(image: Image.Image, form: OutputFormat, *, limits: Limits = LIMITS) -> bytes:
     """`image` (mode 1, L or RGB) as jpg, png, webp or avif. Raises ResultTooLarge, RenderMemory."""
     clean = bare(image)
     if clean.mode == "1" and form is not OutputFormat.PNG:
         clean = clean.convert("L")
-    return save(clean, _PILLOW[form], _settings(form, image.mode))
+    return save(clean, _PILLOW[form], _settings(form, image.mode), limits=limits)
 
 
-def save(image: Image.Image, kind: str, settings: dict[str, Any]) -> bytes:
+def save(image: Image.Image, kind: str, settings: dict[str, Any], *, limits: Limits = LIMITS) -> bytes:
     """`image` as Pillow's encoder `kind` writes it. Raises ResultTooLarge, RenderMemory."""
-    out = _Bounded()
+    out = _Bounded(limits.variant_bytes)
     try:
         image.save(out, kind, **settings)
     except (OSError, RuntimeError, ValueError) as error:
         if settings.get("optimize"):
             # The optimising JPEG encoder gets a buffer of a byte a pixel, which the noise of a bad camera outgrows.
-            return save(image, kind, {**settings, "optimize": False})
+            return save(image, kind, {**settings, "optimize": False}, limits=limits)
         raise RenderMemory from error  # a plain picture of a legal size: nothing else can be wrong with it
     return out.getvalue()
 
 
 class _Bounded(io.BytesIO):
-    """Ends an encoder once it has written more than may be stored, before it takes all the time and memory it wants."""
+    """Stops an encoder at `most` bytes, before it takes all the time and memory it wants."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
 
     def write(self, data: Any, /) -> int:
-        if self.tell() + len(data) > LIMITS.variant_bytes:
+        if self.tell() + len(data) > self._most:
             raise ResultTooLarge
         return super().write(data)
 

@@ -1,4 +1,4 @@
-"""HEIC/HEIF through libheif, loaded only when such a file comes: the library costs 90 ms of start-up."""
+"""HEIC and HEIF through libheif. Imported only when such a file comes."""
 
 from functools import cache
 

@@ -15,7 +15,7 @@ from PIL import AvifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlug
 from transforms.errors import RenderMemory, SourceDamaged, TooManyPixels, TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, Limits
 
 # "MPO" must not be listed: Pillow raises KeyError for it. Multi-picture JPEGs open as JPEG, first picture.
 _PILLOW: Final = {
@@ -29,7 +29,7 @@ _LABELS: Final = {**_PILLOW, SourceType.WEBP: "WebP", SourceType.HEIF: "HEIC"}
 _ORIENTATION_TAG: Final = 0x0112
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
-Image.MAX_IMAGE_PIXELS = LIMITS.source_pixels
+Image.MAX_IMAGE_PIXELS = LIMITS.source_pixels  # Pillow refuses at twice as many; `open_image` looks first
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a renderer may not start threads, and one job gets one core
 # Pillow warns about odd metadata in pictures that decode well. Pixel limits do not rely on its warnings.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -45,18 +45,19 @@ def decoding(kind: SourceType) -> Iterator[None]:
     except MemoryError as error:
         raise RenderMemory from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels() from error
+        raise _too_many_pixels(LIMITS) from error
     except Exception as error:
         label = _LABELS[kind]
         raise SourceDamaged(f"The {label} file is damaged or incomplete. Send it again, or another copy.") from error
 
 
-def open_image(data: bytes, kind: SourceType) -> ImageFile.ImageFile:
+def open_image(data: bytes, kind: SourceType, *, limits: Limits = LIMITS) -> ImageFile.ImageFile:
     """The image with its header read and its size checked, not decoded.
 
     Raises TooManyPixels or SourceDamaged.
     """
     if kind is SourceType.HEIF:
+        # Lazy: libheif takes 8 ms of a cold start, and few files are HEIF.
         from transforms.pixels import heif
 
         heif.register()
@@ -65,8 +66,8 @@ def open_image(data: bytes, kind: SourceType) -> ImageFile.ImageFile:
         width, height = image.size
         if width < 1 or height < 1:
             raise SourceDamaged("The image has no pixels.")
-        if width * height > LIMITS.source_pixels or max(width, height) > LIMITS.source_side:
-            raise _too_many_pixels()
+        if width * height > limits.source_pixels or max(width, height) > limits.source_side:
+            raise _too_many_pixels(limits)
     return image
 
 
@@ -89,8 +90,8 @@ def size_of(image: Image.Image) -> Size:
     return Size(*image.size)
 
 
-def _too_many_pixels() -> TooManyPixels:
-    megapixels, side = LIMITS.source_pixels // 1_000_000, LIMITS.source_side
+def _too_many_pixels(limits: Limits) -> TooManyPixels:
+    megapixels, side = limits.source_pixels // 1_000_000, limits.source_side
     return TooManyPixels(
         f"The image is too large: at most {megapixels} megapixels and {side} pixels a side are accepted. "
         "Take the photo at a lower resolution."

@@ -11,6 +11,7 @@ from PIL import Image
 from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box
+from transforms.pixels import enhance
 from transforms.pixels.plan import Plan
 
 Proxy = Callable[[], Image.Image]
@@ -38,8 +39,6 @@ def _gray(image: Image.Image, _: Plan, __: Proxy) -> Image.Image:
 
 
 def _enhanced(image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
-    from transforms.pixels import enhance
-
     return enhance.apply(image, enhance.measure(proxy()), plan)
 
 

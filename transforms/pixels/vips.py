@@ -1,7 +1,7 @@
 """An optional second scaler for JPEG: libvips through pyvips, where LANCZOS has many pixels to read.
 
-The same shrink while decoding and the same kernel as the steps it replaces, two to five times as fast: it decodes no
-further down than the region goes. Without pyvips, or where libvips refuses, Pillow does it all.
+It shrinks while decoding and scales with the same kernel as the steps it replaces, two to five times as fast: it
+decodes no further down than the region goes. Without pyvips, or where libvips refuses, Pillow does it all.
 """
 
 from functools import cache
@@ -16,9 +16,10 @@ _LARGE: Final = 4_000_000  # pixels of a source worth not decoding to its end
 
 
 @cache
-def _library() -> Any:
-    """pyvips, or None where it is not installed."""
+def library() -> Any:
+    """pyvips, set up for one job at a time; None where it is not installed."""
     try:
+        # Lazy: optional, and 12 ms of a cold start.
         import pyvips
     except (ImportError, OSError):
         return None
@@ -29,7 +30,7 @@ def _library() -> Any:
 
 
 def pays(source: ImageFile.ImageFile, plan: Plan) -> bool:
-    """True where libvips is faster and gives the same pixels (to a level or so)."""
+    """True where libvips is faster and gives the same pixels, to a level of 255 or so."""
     if not isinstance(source, JpegImagePlugin.JpegImageFile) or source.mode != "RGB" or plan.burn:
         return False
     if plan.is_exact(plan.shrink):
@@ -40,11 +41,11 @@ def pays(source: ImageFile.ImageFile, plan: Plan) -> bool:
 
 def scaled(data: bytes, source: ImageFile.ImageFile, plan: Plan) -> Image.Image | None:
     """The crop of `data`, opened as `source`, at its final size; None if Pillow has to do it."""
-    if not pays(source, plan) or (library := _library()) is None:
+    if not pays(source, plan) or (pyvips := library()) is None:
         return None
     factor, crop, size = plan.shrink, plan.crop, plan.size
     try:
-        image = library.Image.jpegload_buffer(data, shrink=factor, access="sequential", fail_on="truncated")
+        image = pyvips.Image.jpegload_buffer(data, shrink=factor, access="sequential", fail_on="truncated")
         if plan.is_exact(factor):
             image = image.crop(crop.x // factor, crop.y // factor, size.width, size.height)
         else:
@@ -53,5 +54,5 @@ def scaled(data: bytes, source: ImageFile.ImageFile, plan: Plan) -> Image.Image 
         if (image.width, image.height, image.bands, image.format) != (size.width, size.height, 3, "uchar"):
             return None
         return Image.frombytes("RGB", (size.width, size.height), image.write_to_memory())
-    except library.Error:
+    except pyvips.Error:
         return None

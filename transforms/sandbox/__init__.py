@@ -17,7 +17,7 @@ _DEFAULT: Final = Sandbox(pdf_engines=tuple(name.strip() for name in _ENGINES.sp
 
 
 def default() -> Sandbox:
-    """The sandbox of this process. `RX_PDF_ENGINES` names the engines for PDF pages.
+    """The sandbox of this process, with the shipped limits. `RX_PDF_ENGINES` names the engines for PDF pages.
 
     A forked copy of the process may call it as well: it gets processes of its own.
     """

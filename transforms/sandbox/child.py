@@ -1,29 +1,35 @@
-"""One renderer process: serves the jobs of one owner and dies. It runs the decoders, so it must be assumed
-hostile from its first job on: it holds no secret and can reach nothing but its own channel.
+"""One renderer process: serves the jobs of one owner and ends. It runs the decoders, so it must be assumed hostile
+from its first job on: it holds no secret and can reach nothing but its own channel.
 """
 
 import os
 import signal
 import socket
-from typing import Final, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
-from transforms.limits import LIMITS
+from transforms.limits import Limits
 from transforms.measure.probe import probe
-from transforms.render import render
+from transforms.pdf import assemble
+from transforms.render import Rendered
 from transforms.sandbox import confine, heap, warm_up, wire
 from transforms.sandbox.preload import POPPLER_FOLDERS
 
-IDLE_SECONDS: Final = 3.0  # how long a child waits for its owner's next page
+Render = Callable[..., Rendered]  # with the parameters of `transforms.render.render`
 
 
-def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool) -> NoReturn:
-    """Never returns. `channel` is the only descriptor besides 0, 1 and 2 that is open."""
+def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: Limits, render: Render) -> NoReturn:
+    """Confines this process and answers requests until the parent closes `channel`, a file descriptor.
+
+    `channel` is the only descriptor besides 0, 1 and 2 that is open. `zygote` is the pid to end with. `render` makes
+    the variants.
+    """
     confine.die_with(zygote)
     if may_exec:
         os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
     heap.fault_in()
-    confine.child(seccomp=seccomp, may_exec=may_exec)
+    confine.child(limits, seccomp=seccomp, may_exec=may_exec)
     warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")
     with socket.socket(fileno=channel) as parent:
         parent.send(b"%d" % os.getpid())
@@ -38,21 +44,21 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool) -> NoRetu
                 os._exit(os.EX_SOFTWARE)  # never two prescriptions in one process
             owner = request.owner
             source, result = descriptors
-            parent.send(_answer(request, source, result))
+            parent.send(_answer(request, source, result, limits, render))
             os.close(source)
             os.close(result)
-            parent.settimeout(IDLE_SECONDS)
+            parent.settimeout(limits.child_idle_seconds)
 
 
-def _answer(request: wire.Request, source: int, result: int) -> bytes:
-    signal.setitimer(signal.ITIMER_PROF, LIMITS.child_cpu_seconds)
+def _answer(request: wire.Request, source: int, result: int, limits: Limits, render: Render) -> bytes:
+    signal.setitimer(signal.ITIMER_PROF, limits.child_cpu_seconds)
     try:
         if isinstance(request.job, wire.Assembly):
             return _assembled(request.job, source, result)
         data = os.read(source, os.fstat(source).st_size)
         if request.job is None:
-            return wire.encode_probe(probe(data))
-        rendered = render(data, request.job, engines=(request.engine,), deadline=request.deadline)
+            return wire.encode_probe(probe(data, limits=limits))
+        rendered = render(data, request.job, engines=(request.engine,), deadline=request.deadline, limits=limits)
         view = memoryview(rendered.data)
         while view:
             view = view[os.write(result, view) :]
@@ -68,11 +74,6 @@ def _answer(request: wire.Request, source: int, result: int) -> bytes:
 
 
 def _assembled(job: wire.Assembly, source: int, result: int) -> bytes:
-    from transforms.pdf.assemble import (  # the parent imports this module and has no use for a PDF library
-        assemble,
-        parts,
-    )
-
     with open(result, "wb", closefd=False) as out:
-        assemble(tuple(parts(source, job.sizes)), out, a4=job.a4)
+        assemble.assemble(tuple(assemble.parts(source, job.sizes)), out, a4=job.a4)
         return wire.encode_assembled(out.tell())

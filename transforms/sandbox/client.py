@@ -2,12 +2,10 @@
 an answer or a TransformError. One child never serves two owners.
 """
 
-import atexit
 import fcntl
 import logging
 import os
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,14 +20,14 @@ from transforms.errors import (
     TransformError,
 )
 from transforms.formats import SourceType
-from transforms.limits import LIMITS
+from transforms.limits import LIMITS, Limits
 from transforms.measure.probe import Probe
-from transforms.pdf.engines import ENGINES
+from transforms.pdf.engines import ENGINES, PDFIUM, POPPLER
 from transforms.render import Rendered, RenderJob
 from transforms.sandbox import wire
 from transforms.sandbox.confine import Confinement
 from transforms.sandbox.pool import Pool
-from transforms.sandbox.spares import LIBRARY
+from transforms.sandbox.spares import BOOT
 from transforms.sandbox.worker import NeverStartedError, Worker
 
 log = logging.getLogger(__name__)
@@ -42,38 +40,36 @@ _Answer = TypeVar("_Answer")
 class Sandbox:
     """Starts its processes on first use. Threads may share it; a forked copy of the process starts its own.
 
-    `spares` children are kept ready: as many as renders are expected to begin at once. A call takes at most
-    `wall_seconds`. `library` is the folder that holds the `transforms` package which the children run.
+    `spares` children are kept ready: as many as renders are expected to begin at once. `limits` bind the children and
+    what is believed of their answers; a call takes at most `limits.child_wall_seconds`. `program` is what the zygote
+    runs: a test may start one of its own, and nothing that a request says can choose it.
     """
 
     def __init__(
         self,
         *,
         spares: int = 1,
-        pdf_engines: tuple[str, ...] = ENGINES,
-        wall_seconds: float = LIMITS.child_wall_seconds,
-        library: Path = LIBRARY,
+        pdf_engines: Sequence[str] = ENGINES,
+        limits: Limits = LIMITS,
+        program: Path = BOOT,
     ) -> None:
-        self._wall_seconds = wall_seconds
         self._spares = spares
-        self._pdf_engines = pdf_engines
-        self._library = library
-        self._pool = Pool(spares=spares, library=library)
-        _live.add(self)
+        self._pdf_engines = tuple(pdf_engines)
+        self._limits = limits
+        self._pool = Pool(wanted=spares, limits=limits, program=program)
 
     def probe(self, data: bytes, *, owner: str) -> Probe:
         """What `data` is. `owner` is the prescription's id. Raises TransformError."""
-        request = wire.Request(owner=owner, job=None, engine="pdfium", deadline=self._deadline())
-        return self._ask(request, lambda worker: wire.decode_probe(worker.run(request, data)[0]))
+        request = wire.Request(owner=owner, job=None, engine=PDFIUM, deadline=self._deadline())
+        return self._ask(request, lambda worker: wire.decode_probe(worker.run(request, data)[0], self._limits))
 
     def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
         """The variant. `owner` is the prescription's id. Raises TransformError.
 
         `timings` gets one more entry, "sandbox": what isolation added, waiting for a child included.
         """
-        began, failure = time.monotonic(), None
+        began, deadline, failure = time.monotonic(), self._deadline(), None
         for engine in self._engines(job):
-            deadline = began + self._wall_seconds
             request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
             try:
                 rendered = self._ask(request, partial(_rendered, request, data, job))
@@ -94,7 +90,7 @@ class Sandbox:
         Raises TransformError.
         """
         job = wire.Assembly(tuple(sizes), a4)
-        request = wire.Request(owner=owner, job=job, engine="pdfium", deadline=self._deadline())
+        request = wire.Request(owner=owner, job=job, engine=PDFIUM, deadline=self._deadline())
         with ExitStack() as unless_done:
             made = unless_done.enter_context(_file("document"))
             self._ask(request, lambda worker: _assembled(worker.converse(request, pages.fileno(), made.fileno()), made))
@@ -115,7 +111,7 @@ class Sandbox:
 
     def capabilities(self) -> Confinement:
         """Which protections hold in the children on this machine. Raises RendererUnavailable."""
-        return self._pool.nursery().confinement
+        return self._pool.spares().confinement
 
     def processes(self) -> tuple[tuple[int, str | None], ...]:
         """(pid, owner) of the zygote, first, and of every child known to be ready; a spare has no owner."""
@@ -125,24 +121,18 @@ class Sandbox:
         """Ends all processes. The next call would start them again."""
         self._pool.close()
 
-    def after_fork(self) -> None:
-        """In a forked copy of the process: leaves the parent's processes alone and begins with none."""
-        self._pool.abandon()
-        self._pool = Pool(spares=self._spares, library=self._library)
-
     def _deadline(self) -> float:
-        return time.monotonic() + self._wall_seconds
+        return time.monotonic() + self._limits.child_wall_seconds
 
-    def _engines(self, job: RenderJob) -> tuple[wire.Engine, ...]:
+    def _engines(self, job: RenderJob) -> tuple[str, ...]:
         if job.media_type is not SourceType.PDF:
-            return ("pdfium",)  # the usual kind of child
-        if "poppler" not in self._pdf_engines or not self.capabilities().poppler:
-            return ("pdfium",) if "pdfium" in self._pdf_engines else ()
-        return tuple(engine for engine in wire.ENGINES if engine in self._pdf_engines)
+            return (PDFIUM,)  # the usual kind of child
+        poppler = POPPLER in self._pdf_engines and self.capabilities().poppler
+        return tuple(engine for engine in ENGINES if engine in self._pdf_engines and (poppler or engine != POPPLER))
 
     def _ask(self, request: wire.Request, work: Callable[[Worker], _Answer]) -> _Answer:
         for _ in range(_ATTEMPTS):
-            worker = self._pool.take(request.owner, may_exec=request.engine == "poppler")
+            worker = self._pool.take(request.owner, may_exec=request.engine == POPPLER)
             reusable = False
             try:
                 answer = work(worker)
@@ -158,7 +148,7 @@ class Sandbox:
                 reusable = True
                 return answer
             finally:
-                self._pool.give_back(worker, reusable=reusable and request.engine != "poppler")
+                self._pool.give_back(worker, reusable=reusable and request.engine != POPPLER)
         raise RendererUnavailable
 
 
@@ -182,15 +172,3 @@ def _assembled(fields: wire.Fields, made: BinaryIO) -> None:
     size = os.fstat(made.fileno()).st_size
     wire.check_assembled(fields, size, os.pread(made.fileno(), 16, 0))
     made.seek(0)
-
-
-_live: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
-
-
-def _each(act: Callable[[Sandbox], None]) -> None:
-    for sandbox in tuple(_live):
-        act(sandbox)
-
-
-os.register_at_fork(after_in_child=lambda: _each(Sandbox.after_fork))
-atexit.register(lambda: _each(Sandbox.close))

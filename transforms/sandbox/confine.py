@@ -8,18 +8,19 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import ceil
 from typing import Final
 
-from transforms.limits import LIMITS
+from transforms.limits import Limits
 from transforms.sandbox import landlock, syscalls
 
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION: Final = 0x20080522
 
-_FILE_BYTES: Final = LIMITS.document_bytes + LIMITS.variant_bytes  # a document; sheets add a little to its pages
 _OPEN_FILES: Final = 64
-_JOBS: Final = 30  # so many jobs of the longest duration may one child do
+_JOBS: Final = 30  # so many jobs of the longest duration one child may do
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Confinement:
     poppler: bool
 
     def as_dict(self) -> dict[str, bool | int]:
+        """By the names of the fields."""
         return asdict(self)
 
     @property
@@ -51,8 +53,8 @@ def prctl(option: int, value: int) -> bool:
     return int(call(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero)) == 0
 
 
-def zygote(*, executables: tuple[str, ...] = ()) -> Confinement:
-    """Confines the calling process before it forks. Children that may exec at all may run `executables`."""
+def zygote(*, executables: Sequence[str] = ()) -> Confinement:
+    """Confines the calling process for good, before it forks. Children that may exec at all may run `executables`."""
     _prefer_for_oom_killer()
     no_new_privileges = prctl(_NO_NEW_PRIVS, 1)
     version = landlock.restrict(executables=executables)
@@ -80,18 +82,19 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
-def child(*, seccomp: bool, may_exec: bool) -> None:
+def child(limits: Limits, *, seccomp: bool, may_exec: bool) -> None:
     """Confines one child before its first byte of input. Raises OSError if a promised protection fails."""
     for what, amount in (
-        (resource.RLIMIT_AS, LIMITS.child_memory_bytes),
-        (resource.RLIMIT_FSIZE, _FILE_BYTES),
+        (resource.RLIMIT_AS, limits.child_memory_bytes),
+        # A document. Sheets of A4 add a little to its pages.
+        (resource.RLIMIT_FSIZE, limits.document_bytes + limits.variant_bytes),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),  # a core file would hold the picture
     ):
         resource.setrlimit(what, (amount, amount))
     # A job's own CPU time is measured by a timer. This is the end of a child that escapes it; an external program
     # inherits it and has no timer.
-    cpu_seconds = LIMITS.child_cpu_seconds * (1 if may_exec else _JOBS)
+    cpu_seconds = ceil(limits.child_cpu_seconds * (1 if may_exec else _JOBS))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     if seccomp:
         syscalls.drop_for_child(may_exec=may_exec)

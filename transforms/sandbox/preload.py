@@ -11,12 +11,9 @@ import pypdfium2
 from transforms.pixels import heif
 from transforms.sandbox import warm_up
 
-# Loaded by `transforms` only when they are needed: here that is now, for all children at once. pyseccomp looks for
-# its C library with the help of ldconfig, which cannot be run later.
-_LAZY: Final = (
-    "transforms.pdf.assemble", "transforms.pdf.pages", "transforms.pdf.write", "transforms.pdf.poppler",
-    "pdf2image", "pyseccomp", "pyvips",
-)  # fmt: skip
+# What the rest of `transforms` marks with "Lazy:": here it is needed now, for all children at once. pyseccomp looks
+# for its C library with the help of ldconfig, which cannot be run later.
+_LAZY: Final = ("PIL.ImageCms", "pdf2image", "pyseccomp", "pyvips", "transforms.pdf.pages", "transforms.pdf.write")
 _FORMS: Final = (
     "default.jpg", "default.png", "default.webp", "default.avif", "default.pdf", "gray.jpg", "bitonal.png",
     "enhanced.jpg",

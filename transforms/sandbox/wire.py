@@ -1,25 +1,33 @@
-"""What parent and child say to each other: small JSON messages, pixels and bytes go by memfd.
+"""What parent, zygote and children say to each other: small messages; pixels and files go by memfd.
 
-JSON because a child may have been taken over by the file it renders: its answer is data to check, no pickle.
+JSON because a child may have been taken over by the file it renders: its answer is data to check. Never pickle.
 """
 
 import json
 import logging
+import struct
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from transforms.errors import TransformError, from_code
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size
-from transforms.limits import LIMITS
+from transforms.limits import Limits
 from transforms.measure.probe import Probe
 from transforms.render import Rendered, RenderJob
 from transforms.request.spec import Stored
 
 log = logging.getLogger(__name__)
 
+# To the zygote.
+FORK: Final = b"F"  # with two descriptors: the child's channel, and the pipe on which its end is reported
+FORK_WITH_EXEC: Final = b"E"
+KILL: Final = b"K"  # followed by a pid
+EXIT_REPORT: Final = struct.Struct("=iq")  # from it: wait status, peak resident kilobytes
+
+# To a child and back.
 MESSAGE_BYTES: Final = 64 * 1024
 STARTED: Final = b"started"  # a child has taken the job: from here on the job is to blame
 _DETAIL_CHARACTERS: Final = 300
@@ -32,8 +40,6 @@ _MAGIC: Final[dict[OutputFormat, Callable[[bytes], bool]]] = {
 }
 
 Fields: TypeAlias = dict[str, Any]
-Engine: TypeAlias = Literal["pdfium", "poppler"]
-ENGINES: Final[tuple[Engine, ...]] = ("pdfium", "poppler")  # in order of trust
 
 
 class WireError(Exception):
@@ -50,14 +56,18 @@ class Assembly:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One job for a child; `job` None means probe. `deadline` is a time.monotonic() value, a clock both share."""
+    """One job for a child; `job` None means probe. `engine` is the PDF engine (`transforms.pdf.engines`).
+
+    `deadline` is a time.monotonic() value in seconds, a clock that both share.
+    """
 
     owner: str
     job: RenderJob | Assembly | None
-    engine: Engine
+    engine: str
     deadline: float
 
     def encode(self) -> bytes:
+        """The message, at most `MESSAGE_BYTES`."""
         message: Fields = {"owner": self.owner, "engine": self.engine, "deadline": self.deadline}
         if isinstance(self.job, Assembly):
             message["assembly"] = {"sizes": self.job.sizes, "a4": self.job.a4}
@@ -72,7 +82,7 @@ class Request:
         return json.dumps(message, separators=(",", ":")).encode()
 
     @classmethod
-    def decode(cls, message: bytes) -> "Request":
+    def decode(cls, message: bytes) -> Self:
         """Trusts its input: only the parent writes to a child."""
         fields = json.loads(message)
         job, assembly = fields.pop("job", None), fields.pop("assembly", None)
@@ -102,11 +112,13 @@ def encode_failure(error: TransformError, *, cause: Exception | None = None) -> 
 
 
 def encode_probe(probe: Probe) -> bytes:
+    """A child's answer to a probe."""
     pages = [[page.width, page.height] for page in probe.pages]
     return json.dumps({"media_type": probe.media_type.value, "pages": pages}).encode()
 
 
 def encode_rendered(rendered: Rendered) -> bytes:
+    """A child's answer to a render. The variant itself is in the result's file."""
     return json.dumps(
         {
             "media_type": rendered.media_type,
@@ -119,6 +131,7 @@ def encode_rendered(rendered: Rendered) -> bytes:
 
 
 def encode_assembled(size: int) -> bytes:
+    """A child's answer to an assembly: so many bytes are in the result's file."""
     return json.dumps({"bytes": size}).encode()
 
 
@@ -142,16 +155,18 @@ def fields_of(message: bytes) -> Fields:
 
 
 def _line(text: str) -> str:
-    """People and logs get one line of bounded length, whatever the child wrote."""
+    """One line of bounded length for people and logs, whatever the child wrote."""
     return "".join(character for character in text if character.isprintable())[:_DETAIL_CHARACTERS]
 
 
-def decode_probe(fields: Fields) -> Probe:
+def decode_probe(fields: Fields, limits: Limits) -> Probe:
     """Raises WireError for anything that a probe cannot find."""
     pages = fields.get("pages")
-    if not isinstance(pages, list) or not 1 <= len(pages) <= LIMITS.pdf_pages:
+    if not isinstance(pages, list) or not 1 <= len(pages) <= limits.pdf_pages:
         raise WireError("the number of pages is out of range")
-    sizes = tuple(_size(*page) if isinstance(page, list) and len(page) == 2 else _size(0, 0) for page in pages)
+    sizes = tuple(map(_size, pages))
+    if any(max(size.width, size.height) > limits.source_side for size in sizes):
+        raise WireError("a page is larger than any may be")
     try:
         media_type = SourceType(str(fields.get("media_type")))
     except ValueError as error:
@@ -167,9 +182,10 @@ def decode_rendered(fields: Fields, data: bytes, *, asked: Stored) -> Rendered:
         raise WireError("the length of the result differs from what was announced")
     if fields.get("media_type") != asked.format.media_type or not _MAGIC[asked.format](data[:16]):
         raise WireError(f"the result is not {asked.format.media_type}")
-    size = _size(fields.get("width"), fields.get("height"))
-    if size != asked.size.rotated(asked.rotation):
-        raise WireError(f"the result is {size} pixels instead of {asked.size.rotated(asked.rotation)}")
+    wanted = asked.size.rotated(asked.rotation)
+    size = _size([fields.get("width"), fields.get("height")])
+    if size != wanted:
+        raise WireError(f"the result is {size} pixels instead of {wanted}")
     timings = fields.get("timings")
     if not isinstance(timings, dict) or not all(_is_number(value) for value in timings.values()):
         raise WireError("the timings are not numbers")
@@ -186,11 +202,11 @@ def check_assembled(fields: Fields, size: int, head: bytes) -> None:
         raise WireError("the result is not application/pdf")
 
 
-def _size(width: object, height: object) -> Size:
-    sides = (width, height)
-    if not all(type(side) is int and 1 <= side <= LIMITS.source_side for side in sides):
-        raise WireError("a size is out of range")
-    return Size(*sides)  # type: ignore[arg-type]
+def _size(sides: object) -> Size:
+    """Width and height. Raises WireError unless both are whole numbers above zero: True and 160.0 are none."""
+    if not isinstance(sides, list) or [type(side) for side in sides] != [int, int] or min(sides) < 1:
+        raise WireError("a size is not two whole numbers above zero")
+    return Size(*sides)
 
 
 def _is_number(value: object) -> bool:

@@ -7,19 +7,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Final
 
 from transforms.errors import RenderCrashed, RendererUnavailable, RenderMemory, RenderTimeout, TransformError
-from transforms.limits import LIMITS
+from transforms.limits import Limits
 from transforms.sandbox import wire
-from transforms.sandbox.zygote import OBITUARY
 
 log = logging.getLogger(__name__)
-
-# A child that a signal ended with this much resident memory ran out of it: engines abort() when an allocation
-# fails (PDFium), or the kernel steps in. No legal page needs as much.
-_MEMORY_PRESSURE_KB: Final = LIMITS.child_memory_bytes // 2 // 1024
-_OBITUARY_SECONDS: Final = 2.0  # the zygote reports a death within a millisecond; without one, it is dead as well
 
 
 class NeverStartedError(Exception):
@@ -27,16 +20,18 @@ class NeverStartedError(Exception):
 
 
 class Worker:
-    """One child process, seen from the one that hired it. Serves one owner; used by one thread at a time."""
+    """One child process, seen from its parent. Serves one owner; used by one thread at a time."""
 
-    def __init__(self, channel: socket.socket, obituary: int, kill: Callable[[int], None]) -> None:
+    def __init__(self, channel: socket.socket, exit_pipe: int, kill: Callable[[int], None], limits: Limits) -> None:
+        """`exit_pipe` is the descriptor on which the zygote reports the child's end; `kill` ends a child by its pid."""
         self._channel = channel
-        self._obituary: list[int] = [obituary]
+        self._exit_pipe: list[int] = [exit_pipe]
         self._kill = kill
+        self._limits = limits
         self._memfds: list[int] = []
-        self.pid: int | None = None  # known once the child said that it is ready
+        self.pid: int | None = None  # known once the child has said that it is ready
         self.owner: str | None = None
-        self.expires = 0.0
+        self.expires = 0.0  # time.monotonic() seconds from which an idle one is not used any more
 
     def wait_ready(self, deadline: float) -> None:
         """Raises NeverStartedError, or RendererUnavailable past `deadline` (time.monotonic() seconds)."""
@@ -49,7 +44,7 @@ class Worker:
         """The child's answer and what it wrote. Raises NeverStartedError, WireError, or a TransformError."""
         try:
             source, result = self._files(data)
-            return self.converse(request, source, result), _read(result)
+            return self.converse(request, source, result), self._read(result)
         finally:
             _close(self._memfds)
 
@@ -70,7 +65,7 @@ class Worker:
         if answer is None:
             raise RenderTimeout
         if not answer:
-            raise self._autopsy()
+            raise self._exit_error()
         return wire.fields_of(answer)
 
     def kill(self) -> None:
@@ -81,7 +76,7 @@ class Worker:
     def close(self) -> None:
         """Lets go of the child: an idle one sees it and ends. Safe in a forked copy of this process."""
         self._channel.close()
-        _close(self._obituary)
+        _close(self._exit_pipe)
         _close(self._memfds)
 
     def _files(self, data: bytes) -> tuple[int, int]:
@@ -98,6 +93,13 @@ class Worker:
             raise RendererUnavailable from error
         return source, result
 
+    def _read(self, descriptor: int) -> bytes:
+        """A copy: the child could still change the file. Raises WireError for more bytes than a variant may have."""
+        size = os.fstat(descriptor).st_size
+        if size > self._limits.variant_bytes:
+            raise wire.WireError("the result is larger than any variant")
+        return os.pread(descriptor, size, 0)
+
     def _receive(self, deadline: float) -> bytes | None:
         """The next message, b"" if the child is gone, None if `deadline` came first."""
         poll = select.poll()
@@ -109,37 +111,32 @@ class Worker:
         except ConnectionResetError:
             return b""
 
-    def _autopsy(self) -> TransformError:
+    def _exit_error(self) -> TransformError:
         poll = select.poll()
-        (obituary,) = self._obituary
-        poll.register(obituary, select.POLLIN)
-        report = os.read(obituary, OBITUARY.size) if poll.poll(_OBITUARY_SECONDS * 1000) else b""
-        if len(report) != OBITUARY.size:
+        (exit_pipe,) = self._exit_pipe
+        poll.register(exit_pipe, select.POLLIN)
+        ready = poll.poll(self._limits.child_exit_seconds * 1000)
+        report = os.read(exit_pipe, wire.EXIT_REPORT.size) if ready else b""
+        if len(report) != wire.EXIT_REPORT.size:
             return RenderCrashed()
-        status, peak_kb = OBITUARY.unpack(report)
+        status, peak_kb = wire.EXIT_REPORT.unpack(report)
         ending = os.waitstatus_to_exitcode(status)
         log.warning("A renderer ended in a job: code %d, %d MiB at its peak.", ending, peak_kb // 1024)
-        return verdict(status, peak_kb)
+        return exit_error(status, peak_kb, self._limits)
 
 
-def verdict(status: int, peak_kb: int) -> TransformError:
-    """What a wait status and a peak of resident memory say about a job that got no answer."""
+def exit_error(status: int, peak_kb: int, limits: Limits) -> TransformError:
+    """What a wait status and a peak of resident memory (KiB) say about a job that got no answer."""
     if not os.WIFSIGNALED(status):
         return RenderCrashed()
     if os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGXCPU):
         return RenderTimeout()
-    return RenderMemory() if peak_kb >= _MEMORY_PRESSURE_KB else RenderCrashed()
+    # A child that a signal ended with half of its memory resident ran out of it: engines abort() when an allocation
+    # fails (PDFium), or the kernel steps in. No legal page needs as much.
+    return RenderMemory() if peak_kb * 1024 >= limits.child_memory_bytes // 2 else RenderCrashed()
 
 
 def _close(descriptors: list[int]) -> None:
     """Closes and forgets each, in an order that a fork in between cannot turn into closing one twice."""
     while descriptors:
         os.close(descriptors.pop())
-
-
-def _read(descriptor: int) -> bytes:
-    """A copy: the child could still change the file it wrote to. Raises WireError for more than a variant may be."""
-    size = os.fstat(descriptor).st_size
-    if size > LIMITS.variant_bytes:
-        raise wire.WireError("the result is larger than any variant")
-    return os.pread(descriptor, size, 0)

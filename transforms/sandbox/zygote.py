@@ -9,20 +9,19 @@ import resource
 import select
 import signal
 import socket
-import struct
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import NoReturn
 
-from transforms.sandbox import child, confine, heap, preload
-
-FORK: Final = b"F"  # with two descriptors: the child's channel, and the pipe its end is reported on
-FORK_WITH_EXEC: Final = b"E"
-KILL: Final = b"K"  # followed by a pid
-OBITUARY: Final = struct.Struct("=iq")  # wait status, peak resident kilobytes
+from transforms.limits import Limits
+from transforms.render import render as shipped_render
+from transforms.sandbox import child, confine, heap, preload, wire
 
 
-def main(control_fd: int, parent: int) -> NoReturn:
-    """Serves `control_fd` until it closes or `parent` is gone."""
+def main(control_fd: int, parent: int, *, limits: Limits, render: child.Render = shipped_render) -> NoReturn:
+    """Serves `control_fd`, a file descriptor, until it closes or `parent`, a pid, is gone.
+
+    `render` is what children make variants with. A test's own boot program hands in another one.
+    """
     # Stopping is the parent's business: it finishes its renders first, then closes the control channel.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -43,7 +42,7 @@ def main(control_fd: int, parent: int) -> NoReturn:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 2)
     os.close(null)
-    _Forker(control, parent_handle, confinement).run()
+    _Forker(control, parent_handle, confinement, limits, render).run()
 
 
 def _watch(process: int) -> int | None:
@@ -59,12 +58,21 @@ def _watch(process: int) -> int | None:
 
 
 class _Forker:
-    def __init__(self, control: socket.socket, parent: int | None, confinement: confine.Confinement) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        parent: int | None,
+        confinement: confine.Confinement,
+        limits: Limits,
+        render: child.Render,
+    ) -> None:
         self._control = control
         self._parent = parent
         self._confinement = confinement
+        self._limits = limits
+        self._render = render
         self._pid = os.getpid()
-        self._obituaries: dict[int, int] = {}  # pid -> pipe
+        self._exit_pipes: dict[int, int] = {}  # by pid
         self._groups: set[int] = set()  # children that lead a process group of their own
 
     def run(self) -> NoReturn:
@@ -83,32 +91,32 @@ class _Forker:
                 os._exit(0)
             if wake in ready:
                 os.read(wake, 4096)
-                self._bury()
+                self._reap()
             if self._control.fileno() in ready:
-                self._obey()
+                self._do_next()
 
-    def _obey(self) -> None:
+    def _do_next(self) -> None:
         message, descriptors, _, _ = socket.recv_fds(self._control, 64, 2)
         if not message:
             os._exit(0)  # PR_SET_PDEATHSIG takes the children along
-        if message in (FORK, FORK_WITH_EXEC):
-            channel, obituary = descriptors
-            self._fork(channel, obituary, may_exec=message == FORK_WITH_EXEC)
-        elif message.startswith(KILL) and (pid := int(message[1:])) in self._obituaries:
+        if message in (wire.FORK, wire.FORK_WITH_EXEC):
+            channel, exit_pipe = descriptors
+            self._fork(channel, exit_pipe, may_exec=message == wire.FORK_WITH_EXEC)
+        elif message.startswith(wire.KILL) and (pid := int(message[1:])) in self._exit_pipes:
             # Not yet waited for, so the number cannot have been given to anybody else.
             os.kill(pid, signal.SIGKILL)
 
-    def _fork(self, channel: int, obituary: int, *, may_exec: bool) -> None:
+    def _fork(self, channel: int, exit_pipe: int, *, may_exec: bool) -> None:
         try:
             pid = os.fork()
         except OSError:  # no memory or no process left: the parent sees the channel close and reports it
             os.close(channel)
-            os.close(obituary)
+            os.close(exit_pipe)
             return
         if pid == 0:
             self._become_child(channel, may_exec=may_exec)
         os.close(channel)
-        self._obituaries[pid] = obituary
+        self._exit_pipes[pid] = exit_pipe
         if may_exec:
             os.setpgid(pid, pid)  # here as well as there: neither may come too late
             self._groups.add(pid)
@@ -122,12 +130,19 @@ class _Forker:
             os.closerange(channel + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
             if may_exec:
                 os.setpgid(0, 0)
-            child.serve(channel, zygote=self._pid, seccomp=self._confinement.seccomp, may_exec=may_exec)
+            child.serve(
+                channel,
+                zygote=self._pid,
+                seccomp=self._confinement.seccomp,
+                may_exec=may_exec,
+                limits=self._limits,
+                render=self._render,
+            )
         finally:
             os._exit(os.EX_SOFTWARE)
 
-    def _bury(self) -> None:
-        while self._obituaries:
+    def _reap(self) -> None:
+        while self._exit_pipes:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended is None:
                 return
@@ -138,7 +153,7 @@ class _Forker:
                 self._groups.remove(pid)
                 os.killpg(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
-            obituary = self._obituaries.pop(pid)
+            exit_pipe = self._exit_pipes.pop(pid)
             with suppress(BrokenPipeError):  # nobody waits for it: an idle or surplus child
-                os.write(obituary, OBITUARY.pack(status, usage.ru_maxrss))
-            os.close(obituary)
+                os.write(exit_pipe, wire.EXIT_REPORT.pack(status, usage.ru_maxrss))
+            os.close(exit_pipe)

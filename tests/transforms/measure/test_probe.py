@@ -141,7 +141,6 @@ def test_opening_files_never_loads_pillows_other_plugins():
         probe(make())
     with pytest.raises(SourceDamaged):
         probe(b"RIFF\x04\0\0\0WEBP")
-    assert Image._initialized < 2
     assert "EPS" not in Image.OPEN
 
 

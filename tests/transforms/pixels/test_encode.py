@@ -230,7 +230,7 @@ def test_qualities_as_pdf_are_pictures(quality, source):
     ],
 )
 def test_pages_fit_on_a4(size, points):
-    assert write.sheet(size) == pytest.approx(points, abs=0.001)
+    assert write.page_size(size) == pytest.approx(points, abs=0.001)
     data = variant(fixtures.png(Image.new("L", (size.width, size.height), 255)), "full/max/0/default.pdf").data
     with pikepdf.open(io.BytesIO(data)) as document:
         page = document.pages[0]

@@ -1,13 +1,12 @@
 """Bombs in the sandbox: each ends in an answer or one of our errors, costs at most its own child, and says nothing of
 what a decoder said.
 
-The children have two seconds of CPU time instead of ten, so that the ones which need the limit reach it sooner.
+The children have one second of CPU time instead of ten, so that the ones which need the limit reach it sooner.
 """
 
 import logging
 import re
 import resource
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -15,10 +14,10 @@ from typing import Final
 import pytest
 
 from tests.transforms import bombs
-from tests.transforms.sandbox.test_sandbox import PAGE, PHOTO, ROOT, children_of, zygote_of
+from tests.transforms.sandbox.processes import PAGE, PHOTO, children_of, zygote_of
 from transforms import errors
 from transforms.errors import TransformError
-from transforms.limits import LIMITS, MIB
+from transforms.limits import LIMITS, MIB, Limits
 from transforms.render import RenderJob
 from transforms.request.spec import Spec
 from transforms.sandbox import Sandbox
@@ -41,12 +40,8 @@ OUR_WORDS: Final = re.compile(
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    folder = tmp_path_factory.mktemp("library")
-    shutil.copytree(ROOT / "transforms", folder / "transforms", ignore=shutil.ignore_patterns("__pycache__"))
-    limits = folder / "transforms/limits.py"
-    limits.write_text(limits.read_text().replace("child_cpu_seconds: int = 10", "child_cpu_seconds: int = 2"))
-    made = Sandbox(library=folder)
+def box() -> Iterator[Sandbox]:
+    made = Sandbox(limits=Limits(child_cpu_seconds=1))
     yield made
     made.close()
 

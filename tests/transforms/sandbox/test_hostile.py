@@ -1,25 +1,25 @@
 """What a renderer can do once a hostile file has taken it over: nearly nothing, and nothing unnoticed.
 
-The children run a copy of the library with one line more: an upload that begins with HOSTILE is executed. Everything
-else is the real thing: zygote, limits, filters and channels.
+The zygote is booted by `hostile_boot.py`: an upload that begins with HOSTILE is executed. Everything else is the real
+thing: zygote, limits, filters and channels.
 """
 
 import ast
 import io
 import os
-import shutil
 import signal
 import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from PIL import Image
 
 from tests.transforms import fixtures
 from tests.transforms.rendering import shows
-from tests.transforms.sandbox.test_sandbox import JOB, PHOTO, ROOT, children_of, eventually, is_running, zygote_of
+from tests.transforms.sandbox.processes import JOB, PHOTO, children_of, eventually, is_running, zygote_of
 from transforms.errors import (
     RenderCrashed,
     RendererUnavailable,
@@ -29,48 +29,31 @@ from transforms.errors import (
     TransformError,
 )
 from transforms.formats import SourceType
+from transforms.limits import LIMITS, MIB, Limits
 from transforms.render import RenderJob
 from transforms.request.spec import Stored
 from transforms.sandbox import Sandbox, worker
 
-TAKEN_OVER = """
-
-_render = render
-
-
-def render(data, job, **options):
-    if not data.startswith(b"HOSTILE"):
-        return _render(data, job, **options)
-    scope = {}
-    exec(data[7:], scope)
-    return scope["rendered"]
-"""
-RENDERED = "from transforms.render import Rendered\nrendered = Rendered(%s, %s, %s, %s, {'open': 1.0})"
+BOOT: Final = Path(__file__).with_name("hostile_boot.py")
+RENDERED: Final = "from transforms.render import Rendered\nrendered = Rendered(%s, %s, %s, %s, {'open': 1.0})"
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("library")
-    shutil.copytree(ROOT / "transforms", folder / "transforms", ignore=shutil.ignore_patterns("__pycache__"))
-    with (folder / "transforms/render.py").open("a") as file:
-        file.write(TAKEN_OVER)
-    limits = folder / "transforms/limits.py"
-    limits.write_text(limits.read_text().replace("child_cpu_seconds: int = 10", "child_cpu_seconds: int = 1"))
-    return folder
-
-
-@pytest.fixture
-def box(library: Path) -> Iterator[Sandbox]:
-    made = Sandbox(library=library)
+def box() -> Iterator[Sandbox]:
+    made = Sandbox(program=BOOT, limits=Limits(child_cpu_seconds=1, variant_bytes=MIB))
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def shared_box(library: Path) -> Iterator[Sandbox]:
-    made = Sandbox(library=library)
-    yield made
-    made.close()
+def poppler_box() -> Iterator[Sandbox]:
+    made = Sandbox(program=BOOT, pdf_engines=("poppler",))
+    try:
+        if not made.capabilities().poppler:
+            pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+        yield made
+    finally:
+        made.close()
 
 
 def attack(box: Sandbox, program: str, job: RenderJob = JOB) -> str:
@@ -86,15 +69,16 @@ def attack(box: Sandbox, program: str, job: RenderJob = JOB) -> str:
     return raised.value.detail
 
 
+def explode(box: Sandbox, program: str) -> TransformError:
+    """The error of a render by an owner whose child is not used again."""
+    with pytest.raises(TransformError) as raised:
+        box.render(b"HOSTILE" + textwrap.dedent(program).encode(), JOB, owner="bomber")
+    return raised.value
+
+
 def waits_in(pid: int) -> str:
     number = Path(f"/proc/{pid}/syscall").read_text().split()[0]
     return "clock_nanosleep" if number in ("230", "115") else ""  # x86-64, aarch64
-
-
-def explode(box: Sandbox, program: str) -> TransformError:
-    with pytest.raises(TransformError) as raised:
-        box.render(b"HOSTILE" + textwrap.dedent(program).encode(), JOB, owner="villain")
-    return raised.value
 
 
 REFUSED = ("Operation not permitted", "Permission denied", "Function not implemented")
@@ -135,11 +119,11 @@ SYSCALL = "import ctypes, os; c = ctypes.CDLL(None, use_errno=True); said = os.s
         SYSCALL + "c.shmget(0, 4096, 0o1600) == -1 else 'done'",
     ],
 )
-def test_a_taken_over_renderer_is_refused(shared_box: Sandbox, program: str) -> None:
-    if missing := shared_box.capabilities().missing:
+def test_a_taken_over_renderer_is_refused(box: Sandbox, program: str) -> None:
+    if missing := box.capabilities().missing:
         pytest.skip(f"this machine does not allow {', '.join(missing)}")
 
-    assert attack(shared_box, program).startswith(REFUSED)
+    assert attack(box, program).startswith(REFUSED)
     assert not Path("/tmp/taken-over").exists()  # noqa: S108
 
 
@@ -153,26 +137,10 @@ def test_a_taken_over_renderer_is_refused(shared_box: Sandbox, program: str) -> 
         "import os; said = os.kill(os.getppid(), 0)",
     ],
 )
-def test_a_child_that_may_run_poppler_may_run_nothing_else(library: Path, program: str) -> None:
-    box = Sandbox(library=library, pdf_engines=("poppler",))
-    try:
-        if not box.capabilities().poppler:
-            pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
-        job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
+def test_a_child_that_may_run_poppler_may_run_nothing_else(poppler_box: Sandbox, program: str) -> None:
+    job = RenderJob(SourceType.PDF, 1, JOB.stored, JOB.page_size)
 
-        assert attack(box, program, job=job).startswith(REFUSED)
-    finally:
-        box.close()
-
-
-@pytest.fixture
-def poppler_box(library: Path) -> Iterator[Sandbox]:
-    box = Sandbox(library=library, pdf_engines=("poppler",))
-    if not box.capabilities().poppler:
-        box.close()
-        pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
-    yield box
-    box.close()
+    assert attack(poppler_box, program, job=job).startswith(REFUSED)
 
 
 def test_poppler_draws_what_it_is_handed(poppler_box: Sandbox) -> None:
@@ -221,13 +189,13 @@ def test_what_poppler_is_started_from_has_no_network(poppler_box: Sandbox) -> No
         assert attack(poppler_box, program, job=job).startswith(REFUSED)
 
 
-def test_it_finds_no_secret(shared_box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_finds_no_secret(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RX_S3_SECRET_KEY", "secret")
 
-    assert attack(shared_box, "import os; said = sorted(os.environ)") == "['LANG']"
+    assert attack(box, "import os; said = sorted(os.environ)") == "['LANG']"
 
 
-def test_it_holds_its_own_descriptors_only(shared_box: Sandbox) -> None:
+def test_it_holds_its_own_descriptors_only(box: Sandbox) -> None:
     program = """
         import os
         said = 0
@@ -239,13 +207,13 @@ def test_it_holds_its_own_descriptors_only(shared_box: Sandbox) -> None:
                 pass
     """
     # Standard input, output, errors; its channel; the source and the result of the job.
-    assert attack(shared_box, program) == "6"
+    assert attack(box, program) == "6"
 
 
-def test_every_child_carries_what_the_machine_promises(shared_box: Sandbox) -> None:
-    promised = shared_box.capabilities()
-    shared_box.render(PHOTO, JOB, owner="a")
-    (child,) = children_of(shared_box, "a")
+def test_every_child_carries_what_the_machine_promises(box: Sandbox) -> None:
+    promised = box.capabilities()
+    box.render(PHOTO, JOB, owner="a")
+    (child,) = children_of(box, "a")
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
 
     assert (status["NoNewPrivs"] == "1") is promised.no_new_privileges
@@ -276,20 +244,22 @@ def test_the_way_a_child_ends_tells_what_went_wrong(
     assert raised.detail == error.title
     assert "Jane Doe" not in caplog.text
     assert ("ZeroDivisionError at <module>:1" in caplog.text) is ("Zero" in program)
-    assert children_of(box, "villain") == []
+    assert children_of(box, "bomber") == []
     assert box.render(PHOTO, JOB, owner="villain").width == 160
 
 
-def test_a_child_that_refuses_to_end_is_killed(box: Sandbox) -> None:
+def test_a_child_that_refuses_to_end_is_killed() -> None:
+    box = Sandbox(program=BOOT, limits=Limits(child_exit_seconds=0.2))
     box.warm()
     (child,) = children_of(box, None)
 
     assert type(explode(box, "import os, time; os.closerange(3, 64); time.sleep(60)")) is RenderCrashed
     assert eventually(lambda: not is_running(child))
+    box.close()
 
 
-def test_a_child_that_hangs_is_killed(library: Path) -> None:
-    box = Sandbox(library=library, wall_seconds=4)
+def test_a_child_that_hangs_is_killed() -> None:
+    box = Sandbox(program=BOOT, limits=Limits(child_wall_seconds=2))
     box.warm()
     (child,) = children_of(box, None)
 
@@ -298,8 +268,8 @@ def test_a_child_that_hangs_is_killed(library: Path) -> None:
     box.close()
 
 
-def test_no_child_in_time_is_not_the_files_fault(library: Path) -> None:
-    box = Sandbox(library=library, wall_seconds=0)
+def test_no_child_in_time_is_not_the_files_fault() -> None:
+    box = Sandbox(program=BOOT, limits=Limits(child_wall_seconds=0))
     box.capabilities()
 
     assert type(explode(box, "import time; time.sleep(60)")) is RendererUnavailable
@@ -324,11 +294,11 @@ def test_no_child_in_time_is_not_the_files_fault(library: Path) -> None:
 def test_a_lie_is_not_believed(box: Sandbox, caplog: pytest.LogCaptureFixture, answer: str) -> None:
     assert type(explode(box, answer)) is RenderCrashed
     assert "not acceptable" in caplog.text
-    assert children_of(box, "villain") == []
+    assert children_of(box, "bomber") == []
 
 
 def test_a_result_beyond_the_limit_is_not_even_read(box: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    assert type(explode(box, RENDERED % ("bytes(65 << 20)", "'image/jpeg'", 160, 120))) is RenderCrashed
+    assert type(explode(box, RENDERED % ("bytes(2 << 20)", "'image/jpeg'", 160, 120))) is RenderCrashed
     assert "larger than any variant" in caplog.text
 
 
@@ -343,8 +313,8 @@ def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> 
     errors: list[TransformError] = []
     thread = threading.Thread(target=lambda: errors.append(explode(box, "import time; time.sleep(60)")))
     thread.start()
-    assert eventually(lambda: children_of(box, "villain") != [])
-    zygote, (child,) = zygote_of(box), children_of(box, "villain")
+    assert eventually(lambda: children_of(box, "bomber") != [])
+    zygote, (child,) = zygote_of(box), children_of(box, "bomber")
 
     # As soon as it has begun: before that, another child would get the job, and rightly.
     assert eventually(lambda: "clock_nanosleep" in waits_in(child))
@@ -368,5 +338,5 @@ def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> 
         (1 << 8, 900_000, RenderCrashed),
     ],
 )
-def test_verdicts(status: int, peak_kb: int, error: type[TransformError]) -> None:
-    assert type(worker.verdict(status, peak_kb)) is error
+def test_the_error_of_an_exit_status(status: int, peak_kb: int, error: type[TransformError]) -> None:
+    assert type(worker.exit_error(status, peak_kb, LIMITS)) is error

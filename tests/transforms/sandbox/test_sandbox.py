@@ -9,16 +9,24 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pikepdf
 import pytest
-from PIL import Image
 
+from tests.transforms.sandbox.processes import (
+    JOB,
+    PAGE,
+    PHOTO,
+    ROOT,
+    children_of,
+    eventually,
+    is_running,
+    open_descriptors,
+    zygote_of,
+)
 from transforms import sandbox
 from transforms.errors import (
     RendererUnavailable,
@@ -32,58 +40,11 @@ from transforms.errors import (
 )
 from transforms.formats import SourceType
 from transforms.geometry import Size
+from transforms.limits import Limits
 from transforms.measure.probe import Probe
 from transforms.render import RenderJob, render
 from transforms.request.spec import Stored
 from transforms.sandbox import Sandbox
-
-PAGE = Size(320, 240)
-JOB = RenderJob(SourceType.JPEG, 1, Stored.parse("full/160,120/0/default.jpg"), PAGE)
-ROOT = Path(__file__).parents[3]
-
-
-def photo() -> bytes:
-    out = io.BytesIO()
-    Image.linear_gradient("L").resize((PAGE.width, PAGE.height)).convert("RGB").save(out, "JPEG")
-    return out.getvalue()
-
-
-PHOTO = photo()
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 30
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def zygote_of(box: Sandbox) -> int:
-    return box.processes()[0][0]
-
-
-def children_of(box: Sandbox, owner: str | None) -> list[int]:
-    return [pid for pid, whose in box.processes()[1:] if whose == owner]
-
-
-@pytest.fixture
-def box() -> Iterator[Sandbox]:
-    made = Sandbox()
-    yield made
-    made.close()
 
 
 def test_a_render_has_the_pixels_it_has_without_a_sandbox(box: Sandbox) -> None:
@@ -185,13 +146,15 @@ def test_one_owner_keeps_a_warm_child_and_two_never_share_one(box: Sandbox) -> N
     assert len(set.union(*served.values())) == 3
 
 
-def test_an_idle_child_ends_by_itself(box: Sandbox) -> None:
+def test_an_idle_child_ends_by_itself() -> None:
+    box = Sandbox(limits=Limits(child_idle_seconds=0.6))
     box.render(PHOTO, JOB, owner="a")
     (child,) = children_of(box, "a")
 
     assert eventually(lambda: not is_running(child))
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert child not in children_of(box, "a")
+    box.close()
 
 
 def test_no_more_than_four_children_wait_for_their_owners(box: Sandbox) -> None:
@@ -248,7 +211,7 @@ def test_closing_ends_every_process_and_descriptor() -> None:
 
 def test_a_renderer_that_cannot_start_is_an_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = open_descriptors()
-    box = Sandbox(library=tmp_path)
+    box = Sandbox(program=tmp_path / "missing.py")
 
     with pytest.raises(RendererUnavailable):
         box.render(PHOTO, JOB, owner="a")

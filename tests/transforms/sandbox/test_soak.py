@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transforms.sandbox.test_sandbox import JOB, PHOTO, eventually, is_running, open_descriptors, zygote_of
+from tests.transforms.sandbox.processes import JOB, PHOTO, eventually, is_running, open_descriptors, zygote_of
 from transforms.errors import SourceDamaged
 from transforms.sandbox import Sandbox
 
