@@ -1,4 +1,4 @@
-"""Every way a transform can fail, with its public name and HTTP status.
+"""Every way in which a transform can fail, with its public code and HTTP status.
 
 `detail` is shown to callers: it must never hold patient data, a path, a key or an engine's own words.
 """
@@ -9,7 +9,10 @@ SUPPORTED_LABEL = "JPEG, PNG, WebP, HEIF/AVIF, PDF"
 
 
 class TransformError(Exception):
-    """Base of all. `code` is stable and public; `permanent` means that trying again cannot help."""
+    """Base of all. `code` is stable and public; `permanent` means that trying again cannot help.
+
+    `detail` is one sentence or two for whoever asked; without one, the title.
+    """
 
     code: ClassVar[str] = "transform-failed"
     status: ClassVar[int] = 422
@@ -47,72 +50,98 @@ class RedactionMissing(SpecError):
 
 
 class UnsupportedMedia(TransformError):
+    """By its first bytes the file is of no accepted kind."""
+
     code = "unsupported-media-type"
     status = 415
     title = f"This kind of file is not accepted. Accepted are: {SUPPORTED_LABEL}."
 
 
 class SourceEmpty(TransformError):
+    """The file has no bytes."""
+
     code = "source-empty"
     title = "The file is empty."
 
 
 class SourceDamaged(TransformError):
+    """A decoder refuses the file, or it is not the file that was measured at intake."""
+
     code = "source-damaged"
     title = "The file is damaged or incomplete. Send it again, or another copy."
 
 
 class SourceLocked(TransformError):
+    """The PDF needs a password to be opened."""
+
     code = "source-locked"
     title = "The PDF is protected with a password. Send a copy without one."
 
 
 class SourceTooLarge(TransformError):
+    """More bytes than `Limits.image_bytes` or `Limits.pdf_bytes`."""
+
     code = "source-too-large"
     status = 413
     title = "The file is too large."
 
 
 class TooManyPixels(TransformError):
+    """More pixels than `Limits.source_pixels`, or a longer side than `Limits.source_side`."""
+
     code = "too-many-pixels"
     title = "The image has too many pixels."
 
 
 class TooManyPages(TransformError):
+    """More pages than `Limits.pdf_pages`."""
+
     code = "too-many-pages"
     title = "The document has too many pages."
 
 
 class PageMissing(TransformError):
+    """The page number is beyond the document."""
+
     code = "page-missing"
     status = 404
     title = "The document has no such page."
 
 
 class ResultTooLarge(TransformError):
+    """More bytes than `Limits.variant_bytes`."""
+
     code = "result-too-large"
     title = "The result would be too large to store. Ask for a smaller size, or for jpg or webp."
 
 
 class RenderCrashed(TransformError):
+    """The renderer's process ended, or it met an error that nobody foresaw."""
+
     code = "render-crashed"
     title = "Rendering the page failed."
     permanent = False
 
 
 class RenderMemory(TransformError):
+    """The renderer needed more than `Limits.child_memory_bytes`."""
+
     code = "render-memory"
     title = "Rendering the page needs more memory than is allowed."
     permanent = False
 
 
 class RenderTimeout(TransformError):
+    """The renderer needed more than `Limits.child_cpu_seconds` or `Limits.child_wall_seconds`."""
+
     code = "render-timeout"
     title = "Rendering the page took longer than is allowed."
     permanent = False
 
 
 class RendererUnavailable(TransformError):
+    """No renderer's process could be started in time. Says nothing of the file."""
+
     code = "renderer-unavailable"
     status = 503
     title = "No renderer is available right now. Try again shortly."
@@ -141,5 +170,5 @@ _BY_CODE = {kind.code: kind for kind in ALL}
 
 
 def from_code(code: str, detail: str = "") -> TransformError:
-    """The error that another process reported. An unknown code is a crash: it can be tried again."""
+    """The error that another process reported. An unknown code becomes RenderCrashed: it can be tried again."""
     return _BY_CODE.get(code, RenderCrashed)(detail)

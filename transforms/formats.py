@@ -32,6 +32,7 @@ class OutputFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
+        """As in Content-Type."""
         return _MEDIA_TYPES[self]
 
 

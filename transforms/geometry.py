@@ -1,6 +1,6 @@
 """Sizes and boxes in whole pixels, and the only rounding rule of the service: half up, in exact arithmetic.
 
-Never a float: two machines, or nginx and Python, must come to the same key.
+Never uses a float: two machines must come to the same key.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ class Size:
 
     @property
     def area(self) -> int:
+        """Pixels in all."""
         return self.width * self.height
 
     def exceeds(self, other: "Size") -> bool:
@@ -55,14 +56,17 @@ class Box:
 
     @property
     def size(self) -> Size:
+        """Width and height."""
         return Size(self.width, self.height)
 
     @property
     def right(self) -> int:
+        """The first column beyond the box."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
+        """The first row beyond the box."""
         return self.y + self.height
 
     def intersection(self, other: "Box") -> "Box | None":

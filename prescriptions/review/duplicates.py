@@ -19,8 +19,7 @@ from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.keys import original_key
-from transforms.measure import skew
-from transforms.measure.perceptual_hash import SPEC, distance, likeness
+from transforms.measure import perceptual_hash, skew
 from transforms.render import RenderJob
 from transforms.request.spec import Spec
 
@@ -83,7 +82,7 @@ def _hash(page: Page, source: bytes) -> None:
         return sandbox.default().render(source, job, owner=page.prescription_id).data
 
     try:
-        made = likeness(small(SPEC))
+        made = perceptual_hash.measure(small(perceptual_hash.SPEC))
         slope = skew.slope(small(skew.spec(page.width, page.height)))
     except TransformError as error:
         if error.status != 503:
@@ -112,7 +111,7 @@ def _near(page: Page, bits: str) -> list[dict[str, Any]]:
     found = []
     rows = _earlier(page).values_list("prescription_id", "number", "likeness")
     for rx, number, other in rows.iterator(chunk_size=5000):
-        bits_apart = distance(bits, other)
+        bits_apart = perceptual_hash.distance(bits, other)
         if bits_apart <= NEAR:
             found.append(_entry(page, rx, number, bits_apart))
     return sorted(found, key=lambda entry: int(entry["distance"]))[:_MOST]

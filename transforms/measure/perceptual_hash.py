@@ -1,4 +1,4 @@
-"""A perceptual hash of a page: near-copies of one photo (re-encoded, resized, brighter) get nearly the same bits.
+"""The perceptual hash of a page (dHash): near-copies of one photo (encoded anew, resized, brighter) differ in few bits.
 
 Works on a tiny grey picture that our own renderer made; never on uploaded bytes.
 """
@@ -14,18 +14,19 @@ from PIL import Image
 WIDTH: Final = 17
 HEIGHT: Final = 16
 SPEC: Final = f"full/{WIDTH},{HEIGHT}/0/gray.png"
+"""What to render of a page."""
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class PerceptualHash:
     """`bits`: 256 bits in hex. `luminance`: mean of the whole page, 0 black to 255 white."""
 
     bits: str
     luminance: int
 
 
-def likeness(png: bytes) -> Likeness:
-    """Of a page rendered as SPEC. ValueError for any other size."""
+def measure(png: bytes) -> PerceptualHash:
+    """Of a page rendered as SPEC. Raises ValueError for any other size, OSError for no picture."""
     with Image.open(BytesIO(png), formats=("PNG",)) as image:
         if image.size != (WIDTH, HEIGHT):
             message = f"the picture must have {WIDTH} x {HEIGHT} pixels, not {image.width} x {image.height}"
@@ -36,9 +37,9 @@ def likeness(png: bytes) -> Likeness:
         row = pixels[y * WIDTH : (y + 1) * WIDTH]
         for left, right in pairwise(row):
             bits = bits << 1 | (right > left)
-    return Likeness(f"{bits:064x}", sum(pixels) // len(pixels))
+    return PerceptualHash(f"{bits:064x}", sum(pixels) // len(pixels))
 
 
 def distance(one: str, other: str) -> int:
-    """In how many of 256 bits two pages differ."""
+    """In how many of 256 bits two pages differ, given their `bits`."""
     return (int(one, 16) ^ int(other, 16)).bit_count()

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageFilter
 SIDE: Final = 640
 """Pixels a side of the picture to ask for: print is a few pixels high, which is all that matters."""
 
-_WIDEST: Final = 12  # degrees to each side; who turns a page further does not do so by accident
+_WIDEST: Final = 12  # degrees to each side; a page further off was turned on purpose
 _STEPS: Final = 5  # parts of a degree, in the second pass
 # The level lines must stand out: on a page without lines every angle is as good as any other.
 _CLEAR: Final = 1.25
@@ -49,15 +49,15 @@ def slope(png: bytes) -> float | None:
 
 
 def _ink(grey: Image.Image) -> Image.Image:
-    """What is darker than its surroundings, whatever lit the page; shadows and the table's edge fade away."""
+    """What is darker than its surroundings, whatever the light; shadows and the edge of the table fade away."""
     paper = grey.filter(ImageFilter.BoxBlur(8))
     ink = ImageChops.subtract(paper, grey).point(lambda level: min(level, 64))
-    # Turning softens a picture, by nothing at 0 degrees: soft already, it has no favourite.
+    # Turning softens a picture, except by 0 degrees, which would look sharpest for that alone: soften it beforehand.
     return ink.filter(ImageFilter.BoxBlur(1))
 
 
 def _levelness(ink: Image.Image, degrees: float) -> float:
-    """How sharply rows with ink and rows without alternate once the page was turned back by so many degrees."""
+    """How sharply rows with ink and rows without alternate once the page is turned back by so many degrees."""
     width, height = ink.size
     level = ink.rotate(degrees, Image.Resampling.BILINEAR)  # counterclockwise
     middle = level.crop((width // 8, height // 8, width - width // 8, height - height // 8))

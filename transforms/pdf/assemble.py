@@ -1,7 +1,7 @@
-"""Single-page PDFs to one document, page after page, each at its own size or on a sheet of A4.
+"""Puts single-page PDFs together to one document, each page at its own size or on a sheet of A4.
 
-Reads and writes files: while it works, the library holds the pages' streams once (at most `LIMITS.document_bytes`), and
-the result never. The pages were made by a renderer, which has to be assumed hostile: this runs in the sandbox as well.
+Reads and writes files: while it works, the library holds the pages' streams once (at most `Limits.document_bytes`) and
+never the result. The pages were made by a renderer, which has to be assumed hostile: this runs in the sandbox as well.
 """
 
 import io
@@ -50,23 +50,27 @@ def _on_sheet(target: pikepdf.Pdf, page: pikepdf.Page) -> None:
 
 
 class Part(io.RawIOBase):
-    """A part of an open file, as a file of its own that is only read. Parts of one file do not disturb each other."""
+    """A part of an open file, as a read-only file of its own. Parts of one file do not disturb each other."""
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
         super().__init__()
         self._descriptor, self._start, self._size, self._at = descriptor, start, size, 0
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def seekable(self) -> bool:
+        """True."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new position, in bytes from the start of the part."""
         self._at = max(0, offset + (0, self._at, self._size)[whence])
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """How many bytes were read; never more than are left of the part."""
         wanted = max(0, min(len(buffer), self._size - self._at))
         read = os.preadv(self._descriptor, [buffer[:wanted]], self._start + self._at)
         self._at += read
@@ -74,7 +78,7 @@ class Part(io.RawIOBase):
 
 
 def parts(descriptor: int, sizes: Sequence[int]) -> Iterator[BinaryIO]:
-    """The files of so many bytes each that lie back to back in an open file."""
+    """The files of `sizes` bytes that lie back to back, from its start, in the open file `descriptor`."""
     start = 0
     for size in sizes:
         yield io.BufferedReader(Part(descriptor, start, size))

@@ -1,6 +1,6 @@
-"""PDF pages: their sizes and their pixels, one page at a time, drawn straight at the asked size.
+"""The pages of a PDF: their sizes and their pixels, one page at a time, drawn at the asked size.
 
-PDFium first; pdf2image (poppler's pdftoppm) where PDFium refuses. Never renders a page nobody asked for.
+PDFium first; pdf2image (poppler's pdftoppm) where PDFium refuses. Must never draw a page that nobody asked for.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from transforms.errors import (
 from transforms.geometry import Box, Size, fit, half_up
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import poppler
-from transforms.pdf.engines import ENGINES, PDFIUM, POPPLER
+from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM, POPPLER
 
 _POINTS_PER_INCH: Final = 72
 _LOCK: Final = threading.Lock()  # PDFium is not thread-safe
@@ -78,7 +78,7 @@ def _our_errors() -> Iterator[None]:
     except MemoryError as error:
         raise RenderMemory from error
     except Exception as error:
-        raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.") from error
+        raise SourceDamaged(DAMAGED) from error
 
 
 def nominal_size(width: float, height: float, *, limits: Limits = LIMITS) -> Size:
@@ -187,7 +187,7 @@ def flattened(data: bytes, number: int, *, limits: Limits = LIMITS) -> bytes:
             raise PageMissing
         page = opened[number - 1]
         if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_FAIL:
-            raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.")
+            raise SourceDamaged(DAMAGED)
         out = io.BytesIO()
         opened.save(out, flags=pdfium.FPDF_REMOVE_SECURITY)
         return out.getvalue()

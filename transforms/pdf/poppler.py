@@ -16,6 +16,7 @@ from PIL import Image
 from transforms.errors import RenderTimeout, SourceDamaged
 from transforms.geometry import Box, Size
 from transforms.limits import LIMITS, Limits
+from transforms.pdf.engines import DAMAGED
 
 # pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
 # twice as large and averaged, it is as good as PDFium.
@@ -60,9 +61,9 @@ def draw(
         ValueError,
         SyntaxError,
     ) as error:
-        raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.") from error
+        raise SourceDamaged(DAMAGED) from error
     if len(drawn) != 1 or not _close(Size(*drawn[0].size), whole):
-        raise SourceDamaged("The PDF is damaged. Print it to a new PDF, or send a photo.")
+        raise SourceDamaged(DAMAGED)
     across, down = Fraction(drawn[0].width, page.width), Fraction(drawn[0].height, page.height)
     box = (region.x * across, region.y * down, region.right * across, region.bottom * down)
     picture = drawn[0].convert("RGB")
@@ -79,7 +80,7 @@ def _close(drawn: Size, whole: Size) -> bool:
 
 
 def _whole_page(page: Size, region: Box, size: Size, limits: Limits) -> Size:
-    """pdftoppm draws whole pages: how large, so that the region comes out oversampled, or at least not enlarged?"""
+    """How large to draw the page (pdftoppm draws whole ones): so that the region is oversampled, or not enlarged."""
     factor = max(Fraction(size.width, region.width), Fraction(size.height, region.height))
     large = page.scaled(factor * _OVERSAMPLE)
     return large if large.area <= limits.pdf_pixels else page.scaled(factor)

@@ -14,10 +14,10 @@ from transforms import jpeg
 from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import pages, strip
+from transforms.pdf.assemble import A4
 from transforms.pixels import colour, plan
 from transforms.pixels.encode import save
 
-_A4: Final = (595.276, 841.890)  # points
 _LEAST_DPI: Final = 96  # a small picture is not blown up to fill the sheet
 _POINTS_PER_INCH: Final = 72
 # For print: red stamps keep their edges.
@@ -79,6 +79,6 @@ def _layout(width: int, height: int, _: object) -> tuple[float, float, float, fl
 
 def page_size(size: Size) -> tuple[float, float]:
     """The page in points for a picture of `size` pixels: its shape, inside A4 upright or lying, at 96 dpi or more."""
-    wide, high = _A4 if size.width <= size.height else (_A4[1], _A4[0])
+    wide, high = A4 if size.width <= size.height else (A4[1], A4[0])
     factor = min(wide / size.width, high / size.height, _POINTS_PER_INCH / _LEAST_DPI)
     return size.width * factor, size.height * factor

@@ -13,7 +13,7 @@ from transforms.pixels.plan import Plan
 
 _MAP_SIDE: Final = 96  # longest side of the light map, in map pixels; shadows are soft, ink is not
 _PAPER_WINDOW: Final = 13  # map pixels: wider than letters and most headings, narrower than shadows
-_PAPER_RANK: Final = 0.9  # paper is what most of a neighbourhood is no brighter than
+_PAPER_RANK: Final = 0.9  # of a neighbourhood: paper is as bright as its brightest tenth
 _BLUR: Final = 2  # map pixels
 _COLOURFUL: Final = 110  # HSV saturation: a printed band or a stamp, not paper in the warmest lamp light
 _GUESS: Final = 8  # of 255: the share of paper around that is enough to go by
@@ -82,8 +82,9 @@ def _even(image: Image.Image, light: Image.Image) -> Image.Image:
 
 
 def _without_colourful(small: Image.Image) -> Image.Image:
-    """Printed areas and table tops filled from the paper around: taken for paper, they would be bleached with what is
-    on them; left out, they would darken the paper beside them.
+    """`small` with printed areas and table tops filled from the paper around them.
+
+    Taken for paper, they would be bleached with what is on them; left out, they would darken the paper beside them.
     """
     if small.mode == "L":
         return small

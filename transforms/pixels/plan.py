@@ -45,7 +45,7 @@ _GAP: Final = Fraction(3, 2)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`crop` and `size` are in source orientation; `turn` brings the result upright and adds the rotation.
+    """`source`, `crop` and `size` are pixels in source orientation; `turn` brings the result upright and rotates it.
 
     `burn` holds the redacted rectangles in source pixels.
     """
@@ -58,6 +58,7 @@ class Plan:
 
     @property
     def whole(self) -> bool:
+        """True if nothing is cut off."""
         return self.crop == Box(0, 0, self.source.width, self.source.height)
 
     @property
@@ -96,7 +97,7 @@ def outward(box: Box, *, across: Fraction, down: Fraction) -> Box:
 
 
 def turns_of(orientation: int) -> tuple[bool, int]:
-    """Mirrored left-right first? And how many quarter turns clockwise bring the stored image upright."""
+    """Whether to mirror the stored image left-right first, and how many quarter turns clockwise bring it upright."""
     mirror, quarters = _ORIENTATIONS[orientation]
     return bool(mirror), quarters
 

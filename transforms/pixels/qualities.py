@@ -1,6 +1,6 @@
-"""IIIF qualities, applied to the small picture. None changes geometry; what they measure, they measure once per page.
+"""IIIF qualities (Image API 3.0 §4.4), applied to the scaled picture. Must never change geometry.
 
-`proxy` is called by those that measure: the whole page, at most a megapixel, so that tiles of one page match.
+Those that measure the page first call `proxy` for it: the whole page in about a megapixel, so that all its tiles match.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The steps from an opened image to a small upright picture. Each leaves at once if it has nothing to do."""
+"""What is done to pixels on the way from an opened image to a small upright picture; `render.py` has the order."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFile, JpegImagePlugin
 from transforms.geometry import Box
 from transforms.pixels.plan import Plan, outward
 
-# Averages whole blocks first where more than twice the asked pixels remain (only formats that cannot shrink
-# while decoding get that far). No visible difference to LANCZOS alone.
+# Averages whole blocks first where more than twice the asked pixels remain, which happens with formats that cannot
+# shrink while decoding. No visible difference from LANCZOS alone.
 _REDUCING_GAP: Final = 2.0
 _BLACK: Final[dict[str, int | tuple[int, ...]]] = {
     "1": 0,
@@ -23,7 +23,10 @@ _BLACK: Final[dict[str, int | tuple[int, ...]]] = {
 
 
 def decode(image: ImageFile.ImageFile, plan: Plan, *, gray: bool = False) -> int:
-    """Decodes `image` in place; returns by which factor it was shrunk: 1, 2, 4 or 8 (JPEG only)."""
+    """Decodes `image` in place; returns the factor by which it was shrunk: 1, 2, 4 or 8 (JPEG only).
+
+    `gray` allows a JPEG to be decoded as mode L. Raises what the decoder raises: call it inside `images.decoding`.
+    """
     factor = 1
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         wanted = plan.shrink
@@ -36,7 +39,7 @@ def decode(image: ImageFile.ImageFile, plan: Plan, *, gray: bool = False) -> int
 
 
 def burn(image: Image.Image, boxes: Iterable[Box]) -> Image.Image:
-    """Paints `boxes` black. Returns a copy where there is anything to paint."""
+    """`image` with `boxes` (pixels of it) painted black; a copy unless there are none."""
     boxes = tuple(boxes)
     if not boxes:
         return image
@@ -48,7 +51,9 @@ def burn(image: Image.Image, boxes: Iterable[Box]) -> Image.Image:
 
 
 def burn_source(image: Image.Image, plan: Plan, factor: int) -> Image.Image:
-    """Paints the redactions before scaling: LANCZOS carries a trace of what they hide over their edges."""
+    """Paints the redactions on an image decoded at 1/`factor`, before scaling: LANCZOS would carry a trace of what they
+    hide over their edges.
+    """
     shrunk = Fraction(1, factor)
     return burn(image, (outward(box, across=shrunk, down=shrunk) for box in plan.burn))
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, JpegImagePlugin
 from transforms.pixels.plan import Plan
 
 _MANY: Final = 1_000_000  # pixels left for LANCZOS to read; below, starting libvips costs more than it saves
-_LARGE: Final = 4_000_000  # pixels of a source worth not decoding to its end
+_LARGE: Final = 4_000_000  # pixels of a source from which it is worth stopping early
 
 
 @cache

@@ -13,6 +13,8 @@ ALLOWED: Final = f"full, square, x,y,w,h in pixels or pct:x,y,w,h in percent ({N
 
 
 class RegionKind(StrEnum):
+    """The four ways to write a region; the value is what comes before the numbers."""
+
     FULL = "full"
     SQUARE = "square"
     PIXELS = ""

@@ -20,6 +20,8 @@ Number = TypeVar("Number", int, Fraction)
 
 
 class SizeKind(Enum):
+    """The six ways to write a size: max; w, ; ,h ; pct:n ; w,h ; !w,h."""
+
     MAX = auto()
     WIDTH = auto()
     HEIGHT = auto()

@@ -1,4 +1,4 @@
-"""The first render of a process is slow: this makes it one of our own pictures, before anybody waits."""
+"""The first render of a process is slow: here it is one of a picture of our own, before anybody waits."""
 
 import io
 from functools import cache
@@ -29,7 +29,7 @@ def picture() -> bytes:
 
 
 def run(*forms: str) -> None:
-    """Renders the picture once in each of `forms`, which are stored forms."""
+    """Renders the picture in each of `forms`, which are stored forms."""
     for form in forms:
         stored = Stored.parse(form)
         render(picture(), RenderJob(media_type=SourceType.JPEG, page=1, stored=stored, page_size=_SIZE))
