@@ -242,6 +242,12 @@ def forms(depth: int, fan: int) -> bytes:
     )
 
 
+def endless_form() -> bytes:
+    """A drawing that draws itself."""
+    itself = b"/Type/XObject/Subtype/Form/BBox[0 0 600 600]/Resources<</XObject<</X 5 0 R>>>>"
+    return one_page(stream(b"/X Do"), stream(b"/X Do", itself), page=b"/Resources<</XObject<</X 5 0 R>>>>")
+
+
 def flate_content() -> bytes:
     """A GiB of white space to draw, compressed twice."""
     return one_page(stream(zlib.compress(zeros(GIB), 9), b"/Filter[/FlateDecode/FlateDecode]"))
@@ -273,6 +279,8 @@ def active() -> bytes:
 
 
 BIG: Final = 60_000
+# Ended by a limit, whatever the machine.
+ENDLESS: Final = frozenset({"forms for 10^9 squares"})
 # Refused at the door, with this code.
 REFUSED: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
     "PNG header of 3.6 gigapixels": (lambda: fixtures.header_only_png(BIG, BIG), "too-many-pixels"),
@@ -288,6 +296,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
 # Refused for what they are, or shown.
 SURVIVED: Final[dict[str, Callable[[], bytes]]] = {
     "the most pixels there may be": lambda: one_bit_png(8125, 8000),
+    "16,000 x 1": lambda: one_bit_png(16_000, 1),
     "WebP header of 3.6 gigapixels": lambda: webp_header(BIG, BIG),
     "AVIF of 96 x 64 that says 8,000": lambda: side_lie(fixtures.avif(), 8_000),
     "HEIC of 96 x 64 that says 8,000": lambda: side_lie(fixtures.heic(), 8_000),
@@ -308,6 +317,7 @@ SURVIVED: Final[dict[str, Callable[[], bytes]]] = {
     "10^5 pages that say they are one": lambda: page_tree(5, 1),
     "forms a thousand deep": lambda: forms(1000, 1),
     "forms for 10^9 squares": lambda: forms(9, 10),
+    "a form that draws itself": endless_form,
     "page of 10^9 points": lambda: one_page(SQUARE, box=b"0 0 1000000000 1000000000"),
     "page of 10^9 by 1": lambda: one_page(SQUARE, box=b"0 0 1000000000 1"),
     "page of negative size": lambda: one_page(SQUARE, box=b"0 0 -600 -600"),

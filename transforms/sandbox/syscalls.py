@@ -44,6 +44,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 def drop_everywhere() -> None:
     """Loads the first layer into this process for good. Raises OSError or ImportError where it cannot."""
+    # Lazy: optional, and looked for with a program that a child may not run.
     import pyseccomp
 
     layer = pyseccomp.SyscallFilter(defaction=pyseccomp.ALLOW)
@@ -56,6 +57,7 @@ def drop_for_child(*, may_exec: bool) -> None:
 
     `may_exec` leaves fork and exec to the one kind of child that runs an external program.
     """
+    # Lazy: as in `drop_everywhere`.
     import pyseccomp as sc
 
     layer = sc.SyscallFilter(defaction=sc.ALLOW)
@@ -82,6 +84,7 @@ def drop_for_child(*, may_exec: bool) -> None:
 
 
 def _deny(layer: Any, names: tuple[str, ...]) -> None:
+    # Lazy: as in `drop_everywhere`.
     import pyseccomp
 
     for name in names:

@@ -26,7 +26,7 @@ def png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("make", [samples.a4_scan, lambda seed: samples.phone_photo(seed, megapixels=2)])
 def test_turning_a_page_turns_its_slope_by_as_much(make: object, seed: int) -> None:
     page = small(make(seed))  # type: ignore[operator]

@@ -15,6 +15,7 @@ from PIL import Image
 from tests.transforms import fixtures
 from tests.transforms.rendering import shows, variant
 from transforms.errors import RenderCrashed
+from transforms.limits import Limits
 from transforms.pdf.assemble import A4, assemble, parts
 from transforms.sandbox import Sandbox
 
@@ -116,9 +117,9 @@ def test_a_large_document_is_not_held_by_our_code(tmp_path: os.PathLike[str]) ->
 # The sandbox does the same.
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    made = Sandbox()
+    made = Sandbox(limits=Limits(child_idle_seconds=60))  # how long a test takes must not matter
     yield made
     made.close()
 
@@ -144,6 +145,7 @@ def test_in_the_sandbox(box: Sandbox) -> None:
 
 
 def test_pages_that_are_none_are_a_crash_of_the_child_alone(box: Sandbox) -> None:
+    box.close()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with back_to_back(b"%PDF-1.7 nothing") as source, pytest.raises(RenderCrashed):
         box.assemble(source, [16], owner="a")
@@ -163,8 +165,8 @@ def resident_peak(pid: int) -> int:
 
 @pytest.mark.parametrize("a4", [False, True])
 def test_fifty_large_photos_and_pages_cost_the_child_no_more_than_they_are(box: Sandbox, a4: bool) -> None:
-    # given photos of 12 megapixels, lying and held upright, and pages of a document between them
-    noise = Image.effect_noise((4032, 3024), 20).convert("RGB")
+    # given photos of 3 megapixels, lying and held upright, and pages of a document between them
+    noise = Image.effect_noise((2016, 1512), 20).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x013B] = "Dr. Author"
@@ -173,14 +175,15 @@ def test_fifty_large_photos_and_pages_cost_the_child_no_more_than_they_are(box: 
         page_pdf(fixtures.jpeg(noise, quality=75, subsampling="4:2:0", exif=exif)),
         page_pdf(fixtures.vector_pdf()),
     ]
-    with back_to_back(pages[2]) as source, box.assemble(source, [len(pages[2])], a4=a4, owner="a"):
-        (child,) = (pid for pid, owner in box.processes()[1:] if owner == "a")
+    owner = f"a4 {a4}"
+    with back_to_back(pages[2]) as source, box.assemble(source, [len(pages[2])], a4=a4, owner=owner):
+        (child,) = (pid for pid, whose in box.processes()[1:] if whose == owner)
         before = resident_peak(child)
 
     # when 51 of them become one document
     with (
         back_to_back(*pages * 17) as source,
-        box.assemble(source, [len(page) for page in pages] * 17, a4=a4, owner="a") as made,
+        box.assemble(source, [len(page) for page in pages] * 17, a4=a4, owner=owner) as made,
     ):
         grown = resident_peak(child) - before
         size = os.fstat(made.fileno()).st_size
@@ -191,7 +194,7 @@ def test_fifty_large_photos_and_pages_cost_the_child_no_more_than_they_are(box: 
         author = b"Dr. Author" in made.read()
 
     # then the same child has held its pages once at most, and they are upright, in order
-    assert size > 100_000_000
+    assert size > 25_000_000
     assert grown < size
     assert shapes == [True, False, True] * 17
     assert not author

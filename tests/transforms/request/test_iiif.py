@@ -123,44 +123,33 @@ def test_link_headers_name_the_canonical_address_and_the_profile_with_http():
     )
 
 
+def webp(width: int, height: int) -> dict[str, object]:
+    """The image resource of a stored form of SERVICE."""
+    address = f"{SERVICE}/full/{width},{height}/0/default.webp"
+    return {"id": address, "type": "Image", "format": "image/webp", "width": width, "height": height}
+
+
 def test_the_manifest_of_a_prescription():
-    first = Canvas(service_id=SERVICE, number=1, page=A4, label="Page 1")
     document = manifest(
         manifest_id=MANIFEST,
         label="Prescription",
-        canvases=[first],
-        rendering=[
-            Rendering(url="https://rx.example/document.pdf", label="All pages", media_type="application/pdf"),
-            Rendering(url="https://rx.example/original", label="As uploaded", media_type="image/jpeg"),
-        ],
+        canvases=[Canvas(service_id=SERVICE, number=1, page=A4, label="Page 1")],
+        rendering=[Rendering(url="https://rx.example/document.pdf", label="All pages", media_type="application/pdf")],
     )
 
-    thumbnail = {
-        "id": f"{SERVICE}/full/141,200/0/default.webp",
-        "type": "Image",
-        "format": "image/webp",
-        "width": 141,
-        "height": 200,
-    }
     assert document == {
         "@context": "http://iiif.io/api/presentation/3/context.json",
         "id": MANIFEST,
         "type": "Manifest",
         "label": {"en": ["Prescription"]},
-        "thumbnail": [thumbnail],
+        "thumbnail": [webp(141, 200)],
         "rendering": [
             {
                 "id": "https://rx.example/document.pdf",
                 "type": "Text",
                 "label": {"en": ["All pages"]},
                 "format": "application/pdf",
-            },
-            {
-                "id": "https://rx.example/original",
-                "type": "Image",
-                "label": {"en": ["As uploaded"]},
-                "format": "image/jpeg",
-            },
+            }
         ],
         "items": [
             {
@@ -169,7 +158,7 @@ def test_the_manifest_of_a_prescription():
                 "label": {"en": ["Page 1"]},
                 "width": 2480,
                 "height": 3508,
-                "thumbnail": [thumbnail],
+                "thumbnail": [webp(141, 200)],
                 "items": [
                     {
                         "id": f"{MANIFEST}/canvas/1/page",
@@ -181,11 +170,7 @@ def test_the_manifest_of_a_prescription():
                                 "motivation": "painting",
                                 "target": f"{MANIFEST}/canvas/1",
                                 "body": {
-                                    "id": f"{SERVICE}/full/1448,2048/0/default.webp",
-                                    "type": "Image",
-                                    "format": "image/webp",
-                                    "width": 1448,
-                                    "height": 2048,
+                                    **webp(1448, 2048),
                                     "service": [{"id": SERVICE, "type": "ImageService3", "profile": "level2"}],
                                 },
                             }
@@ -195,6 +180,21 @@ def test_the_manifest_of_a_prescription():
             }
         ],
     }
+
+
+def test_a_download_is_an_image_or_a_text():
+    canvas = Canvas(service_id=SERVICE, number=1, page=A4, label="Page 1")
+    downloads = [
+        Rendering(url=f"https://rx.example/{number}", label="As uploaded", media_type=media_type)
+        for number, media_type in enumerate(("image/jpeg", "application/pdf"))
+    ]
+    document = manifest(manifest_id=MANIFEST, label="Prescription", canvases=[canvas], rendering=downloads)
+
+    label = {"en": ["As uploaded"]}
+    assert document["rendering"] == [
+        {"id": "https://rx.example/0", "type": "Image", "label": label, "format": "image/jpeg"},
+        {"id": "https://rx.example/1", "type": "Text", "label": label, "format": "application/pdf"},
+    ]
 
 
 def test_pages_keep_their_order_and_numbers_and_every_image_is_a_stored_form():

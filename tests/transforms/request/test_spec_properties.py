@@ -15,7 +15,7 @@ from transforms.request.spec import Spec, Stored
 
 unhurried = settings(deadline=None)
 # Most random requests ask for something larger than their region: they are dropped, and many are drawn.
-thorough = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.filter_too_much])
+thorough = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 
 SIDE = LIMITS.source_side
 
@@ -154,7 +154,7 @@ CANONICAL = re.compile(
 )
 
 
-@settings(thorough, max_examples=200)
+@thorough
 @given(requests, pages)
 @example("square/max/0/color.jpg", Size(300, 300))
 @example("pct:0,0,100,100/pct:100/360/default.png", Size(1, 1))

@@ -1,23 +1,27 @@
-"""Sandboxes: one for all tests that leave it as it was, and a fresh one for those that end or count its processes."""
+"""Sandboxes: one for all tests that leave its zygote alone, and a fresh one for those that end or watch processes."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from transforms.limits import Limits
 from transforms.sandbox import Sandbox
+
+# How long a test takes must not matter to a child that waits for its owner.
+PATIENT = Limits(child_idle_seconds=60)
 
 
 @pytest.fixture(scope="session")
 def shared_box() -> Iterator[Sandbox]:
-    """As shipped. A test that uses it takes an owner of its own."""
-    made = Sandbox()
+    """A test that uses it takes an owner of its own."""
+    made = Sandbox(limits=PATIENT)
     yield made
     made.close()
 
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """As shipped, for one test."""
-    made = Sandbox()
+    """For one test."""
+    made = Sandbox(limits=PATIENT)
     yield made
     made.close()

@@ -40,7 +40,7 @@ RENDERED: Final = "from transforms.render import Rendered\nrendered = Rendered(%
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    made = Sandbox(program=BOOT, limits=Limits(child_cpu_seconds=1, variant_bytes=MIB))
+    made = Sandbox(program=BOOT, limits=Limits(child_cpu_seconds=1, child_idle_seconds=60, variant_bytes=MIB))
     yield made
     made.close()
 

@@ -23,7 +23,7 @@ MOST = 16_384
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Sandbox]:
-    box = Sandbox(limits=Limits(variant_bytes=MOST))
+    box = Sandbox(limits=Limits(variant_bytes=MOST, child_idle_seconds=60))
     yield box
     box.close()
 

@@ -30,8 +30,6 @@ from tests.transforms.sandbox.processes import (
 from transforms import sandbox
 from transforms.errors import (
     RendererUnavailable,
-    RenderMemory,
-    RenderTimeout,
     SourceDamaged,
     SourceEmpty,
     SourceLocked,
@@ -47,16 +45,16 @@ from transforms.request.spec import Stored
 from transforms.sandbox import Sandbox
 
 
-def test_a_render_has_the_pixels_it_has_without_a_sandbox(box: Sandbox) -> None:
-    rendered = box.render(PHOTO, JOB, owner="a")
+def test_a_render_has_the_pixels_it_has_without_a_sandbox(shared_box: Sandbox) -> None:
+    rendered = shared_box.render(PHOTO, JOB, owner="pixels")
 
     assert rendered.data == render(PHOTO, JOB).data
     assert (rendered.media_type, rendered.width, rendered.height) == ("image/jpeg", 160, 120)
     assert rendered.timings["sandbox"] > 0
 
 
-def test_a_probe_tells_type_and_pages(box: Sandbox) -> None:
-    assert box.probe(PHOTO, owner="a") == Probe(SourceType.JPEG, (PAGE,))
+def test_a_probe_tells_type_and_pages(shared_box: Sandbox) -> None:
+    assert shared_box.probe(PHOTO, owner="probe") == Probe(SourceType.JPEG, (PAGE,))
 
 
 @pytest.mark.parametrize(
@@ -64,51 +62,21 @@ def test_a_probe_tells_type_and_pages(box: Sandbox) -> None:
     [(b"", SourceEmpty), (b"GIF89a", UnsupportedMedia), (PHOTO[:900], SourceDamaged)],
 )
 def test_what_is_wrong_with_a_file_is_told_as_without_a_sandbox(
-    box: Sandbox, data: bytes, error: type[TransformError]
+    shared_box: Sandbox, data: bytes, error: type[TransformError]
 ) -> None:
     with pytest.raises(error) as raised:
-        box.probe(data, owner="a")
+        shared_box.probe(data, owner="wrong")
     assert raised.value.detail
-    assert len(children_of(box, "a")) == 1  # it is in good health and waits for more
+    assert len(children_of(shared_box, "wrong")) == 1  # it is in good health and waits for more
 
 
-def test_a_locked_pdf_says_so(box: Sandbox) -> None:
+def test_a_locked_pdf_says_so(shared_box: Sandbox) -> None:
     document, out = pikepdf.new(), io.BytesIO()
     document.add_blank_page()
     document.save(out, encryption=pikepdf.Encryption(owner="o", user="u"))
 
     with pytest.raises(SourceLocked):
-        box.probe(out.getvalue(), owner="a")
-
-
-def billion_paints() -> bytes:
-    """A PDF of a few kB whose page paints form XObjects that paint ten others each, eight levels deep."""
-    document = pikepdf.new()
-    page = document.add_blank_page()
-    form = document.make_stream(
-        b"0 0 9 9 re f", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 9, 9]
-    )
-    for _ in range(8):
-        form = document.make_stream(
-            b"/X Do " * 10,
-            Type=pikepdf.Name.XObject,
-            Subtype=pikepdf.Name.Form,
-            BBox=[0, 0, 9, 9],
-            Resources={"/XObject": {"/X": form}},
-        )
-    page.Resources = pikepdf.Dictionary(XObject={"/X": form})
-    page.Contents = document.make_stream(b"/X Do")
-    out = io.BytesIO()
-    document.save(out)
-    return out.getvalue()
-
-
-def test_a_pdf_bomb_costs_a_child_and_nothing_else(box: Sandbox) -> None:
-    with pytest.raises((RenderMemory, RenderTimeout)):
-        box.probe(billion_paints(), owner="bomber")
-
-    assert box.probe(PHOTO, owner="next").pages == (PAGE,)
-    assert children_of(box, "bomber") == []
+        shared_box.probe(out.getvalue(), owner="locked")
 
 
 def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
@@ -129,18 +97,18 @@ def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
         box.close()
 
 
-def test_nothing_is_forked_from_a_process_with_threads(box: Sandbox) -> None:
+def test_nothing_is_forked_from_a_process_with_threads(shared_box: Sandbox) -> None:
     """A lock that another thread holds at that moment would stay locked in the child for ever."""
-    box.warm()
+    shared_box.warm()
 
-    assert "\nThreads:\t1\n" in Path(f"/proc/{zygote_of(box)}/status").read_text()
+    assert "\nThreads:\t1\n" in Path(f"/proc/{zygote_of(shared_box)}/status").read_text()
 
 
-def test_one_owner_keeps_a_warm_child_and_two_never_share_one(box: Sandbox) -> None:
+def test_one_owner_keeps_a_warm_child_and_two_never_share_one(shared_box: Sandbox) -> None:
     served: dict[str, set[int]] = {"a": set(), "b": set(), "c": set()}
     for owner in "abcabcaabbcc":
-        box.render(PHOTO, JOB, owner=owner)
-        served[owner].update(children_of(box, owner))
+        shared_box.render(PHOTO, JOB, owner=owner)
+        served[owner].update(children_of(shared_box, owner))
 
     assert [len(pids) for pids in served.values()] == [1, 1, 1]
     assert len(set.union(*served.values())) == 3
@@ -157,19 +125,19 @@ def test_an_idle_child_ends_by_itself() -> None:
     box.close()
 
 
-def test_no_more_than_four_children_wait_for_their_owners(box: Sandbox) -> None:
+def test_no_more_than_four_children_wait_for_their_owners(shared_box: Sandbox) -> None:
     for number in range(7):
-        box.render(PHOTO, JOB, owner=str(number))
+        shared_box.render(PHOTO, JOB, owner=str(number))
 
-    assert len([owner for _, owner in box.processes() if owner]) <= 4
+    assert len([owner for _, owner in shared_box.processes() if owner]) <= 4
 
 
-def test_a_spare_that_was_killed_is_not_noticed(box: Sandbox) -> None:
-    box.warm()
-    for spare in children_of(box, None):
+def test_a_spare_that_was_killed_is_not_noticed(shared_box: Sandbox) -> None:
+    shared_box.warm()
+    for spare in children_of(shared_box, None):
         os.kill(spare, signal.SIGKILL)
 
-    assert box.render(PHOTO, JOB, owner="a").width == 160
+    assert shared_box.render(PHOTO, JOB, owner="spare").width == 160
 
 
 def test_a_zygote_that_was_killed_is_replaced(box: Sandbox) -> None:
@@ -184,14 +152,14 @@ def test_a_zygote_that_was_killed_is_replaced(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_the_whole_group_leaves_renders_alone(box: Sandbox, number: int) -> None:
-    box.warm()
-    zygote = zygote_of(box)
-    for pid, _ in box.processes():
+def test_a_signal_to_the_whole_group_leaves_renders_alone(shared_box: Sandbox, number: int) -> None:
+    shared_box.warm()
+    zygote = zygote_of(shared_box)
+    for pid, _ in shared_box.processes():
         os.kill(pid, number)
 
-    assert box.render(PHOTO, JOB, owner="a").width == 160
-    assert zygote_of(box) == zygote
+    assert shared_box.render(PHOTO, JOB, owner="signal").width == 160
+    assert zygote_of(shared_box) == zygote
     assert os.getpgid(zygote) == zygote
 
 
@@ -220,27 +188,27 @@ def test_a_renderer_that_cannot_start_is_an_answer(tmp_path: Path, caplog: pytes
     assert open_descriptors() == before
 
 
-def test_a_process_without_descriptors_left_gets_an_answer(box: Sandbox) -> None:
-    box.warm()
+def test_a_process_without_descriptors_left_gets_an_answer(shared_box: Sandbox) -> None:
+    shared_box.warm()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
         with pytest.raises(RendererUnavailable):
-            box.render(PHOTO, JOB, owner="a")
+            shared_box.render(PHOTO, JOB, owner="descriptors")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    assert box.render(PHOTO, JOB, owner="a").width == 160
+    assert shared_box.render(PHOTO, JOB, owner="descriptors").width == 160
 
 
-def test_threads_render_at_the_same_time_and_get_their_own_answers(box: Sandbox) -> None:
+def test_threads_render_at_the_same_time_and_get_their_own_answers(shared_box: Sandbox) -> None:
     def work(number: int) -> tuple[int, int]:
         job = RenderJob(SourceType.JPEG, 1, Stored.parse(f"full/{number},60/0/default.png"), PAGE)
-        rendered = box.render(PHOTO, job, owner=f"owner {number % 7}")
+        rendered = shared_box.render(PHOTO, job, owner=f"owner {number % 7}")
         return number, rendered.width
 
     with ThreadPoolExecutor(8) as pool:
-        assert [width for _, width in pool.map(work, range(40, 80))] == list(range(40, 80))
+        assert [width for _, width in pool.map(work, range(40, 64))] == list(range(40, 64))
 
 
 def test_the_thread_that_started_the_zygote_may_end(box: Sandbox) -> None:
@@ -271,24 +239,24 @@ def test_it_works_where_multiprocessing_does_not() -> None:
     assert process.exitcode == 0
 
 
-def test_a_forked_copy_has_processes_of_its_own(box: Sandbox) -> None:
-    box.render(PHOTO, JOB, owner="a")
-    zygote, (child,) = zygote_of(box), children_of(box, "a")
+def test_a_forked_copy_has_processes_of_its_own(shared_box: Sandbox) -> None:
+    shared_box.render(PHOTO, JOB, owner="fork")
+    zygote, (child,) = zygote_of(shared_box), children_of(shared_box, "fork")
     pid = os.fork()
     if pid == 0:
         try:
-            assert box.processes() == ()
-            assert box.render(PHOTO, JOB, owner="a").width == 160
-            assert zygote_of(box) != zygote
-            assert children_of(box, "a") != [child]
-            box.close()
+            assert shared_box.processes() == ()
+            assert shared_box.render(PHOTO, JOB, owner="fork").width == 160
+            assert zygote_of(shared_box) != zygote
+            assert children_of(shared_box, "fork") != [child]
+            shared_box.close()
             os._exit(0)
         finally:
             os._exit(1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert box.render(PHOTO, JOB, owner="a").width == 160
-    assert zygote_of(box) == zygote
+    assert shared_box.render(PHOTO, JOB, owner="fork").width == 160
+    assert zygote_of(shared_box) == zygote
 
 
 def test_a_parent_that_is_killed_leaves_no_orphan(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from transforms.errors import SourceDamaged
 from transforms.sandbox import Sandbox
 
 # `make soak` asks for ten thousand.
-RENDERS = int(os.environ.get("RX_SOAK", "1000"))
+RENDERS = int(os.environ.get("RX_SOAK", "500"))
 PER_OWNER = 10
 
 
