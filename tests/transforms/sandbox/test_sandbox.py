@@ -38,7 +38,7 @@ from transforms.errors import (
 )
 from transforms.formats import SourceType
 from transforms.geometry import Size
-from transforms.limits import Limits
+from transforms.limits import LIMITS, Limits
 from transforms.measure.probe import Probe
 from transforms.render import RenderJob, render
 from transforms.request.spec import Stored
@@ -219,6 +219,18 @@ def test_the_thread_that_started_the_zygote_may_end(box: Sandbox) -> None:
 
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert zygote_of(box) == zygote
+
+
+def test_the_services_own_sandbox_runs_the_shipped_program_with_the_shipped_limits() -> None:
+    box = sandbox.default()
+    try:
+        box.capabilities()
+        _, *arguments = Path(f"/proc/{zygote_of(box)}/cmdline").read_text().split("\0")
+    finally:
+        box.close()
+
+    assert arguments[:3] == ["-I", "-B", str(ROOT / "transforms/sandbox/boot.py")]
+    assert LIMITS.to_json() in arguments
 
 
 def in_daemon(answer: Connection) -> None:
