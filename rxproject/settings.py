@@ -149,11 +149,10 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # --- S3: each process has its own identity; the bucket names are the same everywhere -----------------------------
 _REGION = env.text("a region, such as eu-west-1", r"[a-z0-9-]+")
 _BUCKET = env.text("3 to 63 lower-case letters, digits, dots and dashes", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_KEY = env.text("text without spaces", r"[!-~]+", secret=True)
 RX_S3_ENDPOINT = _read("RX_S3_ENDPOINT", "", env.origin())  # empty: AWS
 RX_S3_REGION = _read("RX_S3_REGION", "us-east-1", _REGION)
-RX_S3_ACCESS_KEY = _read("RX_S3_ACCESS_KEY", "", _KEY)  # empty: the SDK's own chain (roles)
-RX_S3_SECRET_KEY = _read("RX_S3_SECRET_KEY", "", _KEY)
+RX_S3_ACCESS_KEY = _read("RX_S3_ACCESS_KEY", "", env.text(secret=True))  # empty: the SDK's own chain (roles)
+RX_S3_SECRET_KEY = _read("RX_S3_SECRET_KEY", "", env.text(secret=True))
 RX_ORIGINALS_BUCKET = _read("RX_ORIGINALS_BUCKET", "rx-originals", _BUCKET)
 RX_VARIANTS_BUCKET = _read("RX_VARIANTS_BUCKET", "rx-variants", _BUCKET)
 
@@ -208,8 +207,8 @@ RX_FALLBACK_BACKEND = _read("RX_FALLBACK_BACKEND", "", kinds.backend())
 # The address of the API's /render, and who calls it; without keys the SDK's own chain (roles) is asked.
 RX_GATEWAY_URL = _read("RX_GATEWAY_URL", "", env.web_address())
 RX_GATEWAY_REGION = _read("RX_GATEWAY_REGION", "", _REGION) or RX_S3_REGION
-RX_GATEWAY_ACCESS_KEY = _read("RX_GATEWAY_ACCESS_KEY", "", _KEY)
-RX_GATEWAY_SECRET_KEY = _read("RX_GATEWAY_SECRET_KEY", "", _KEY)
+RX_GATEWAY_ACCESS_KEY = _read("RX_GATEWAY_ACCESS_KEY", "", env.text(secret=True))
+RX_GATEWAY_SECRET_KEY = _read("RX_GATEWAY_SECRET_KEY", "", env.text(secret=True))
 RX_GATEWAY_TIMEOUT = _read("RX_GATEWAY_TIMEOUT", "25", env.number(0.1, 29, "seconds"))
 RX_LAMBDA_CONCURRENCY = _read("RX_LAMBDA_CONCURRENCY", "16", env.whole(1, 1000))
 RX_LAMBDA_MEMORY_MB = _read("RX_LAMBDA_MEMORY_MB", "2048", env.whole(128, 10_240))
