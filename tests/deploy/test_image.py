@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from rxproject import settings
-from tests.deploy.composefile import ROOT, SERVICES, fill
+from tests.deploy.composefile import ROOT, SERVICES, TEXT, fill, variables
 
 FINAL_STAGE = (ROOT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
 RULES = [
@@ -115,9 +115,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -S {module} "$@"\n')
         (programs / name).chmod(0o755)
     told = {name: value for name, value in SERVICES["web"]["environment"].items() if value is not None}
-    secrets = {"RX_LINK_KEYS": f"k1:{'ab' * 32}", "RX_SECRET_KEY": "secret", "RX_BASE_URL": "https://rx.example.org"}
+    values = {name: "5ec4e7" * 10 for name, _, _ in variables(TEXT)} | {
+        "RX_LINK_KEYS": f"k1:{'ab' * 32}",
+        "RX_BASE_URL": "https://rx.example.org",
+        "RX_ALLOWED_HOSTS": "rx.example.org",
+    }
     env = {
-        **{name: fill(value, secrets) for name, value in told.items()},
+        **{name: fill(value, values) for name, value in told.items()},
         "RX_STATE_DIR": str(state),
         "RX_METRICS_DIR": str(state),
         "PATH": f"{programs}:{os.defpath}",

@@ -1,9 +1,11 @@
 """`manage.py runstack`: the whole stack on this machine, until Ctrl-C."""
 
 import json
+import os
 import signal
 import time
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from rxproject.local.stack import Stack, StackError, Stopped
-from rxproject.local.stack.banner import banner
+
+_PAGES = (
+    ("Review queue and admin", "/admin/"),
+    ("REST API", "/api/v1/docs"),
+)
 
 
 class Command(BaseCommand):
@@ -39,7 +45,7 @@ class Command(BaseCommand):
             self._say("Starting ...")
             with stack:
                 demo = json.loads(stack.state.demo.read_text()) if options["demo"] else None
-                self._say(banner(stack, seconds=time.monotonic() - started, demo=demo))
+                self._say(_banner(stack, seconds=time.monotonic() - started, demo=demo))
                 stack.run()
                 self._say("Stopping ...")
         except Stopped:
@@ -51,3 +57,18 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _banner(stack: Stack, *, seconds: float, demo: Mapping[str, Any] | None) -> str:
+    """Where to look, who may log in, how to stop. `demo` is the content of demo.json, or None without --demo."""
+    rows = [(title, stack.base_url + path) for title, path in _PAGES]
+    if demo:
+        rows.insert(0, ("Upload as a customer", demo["order_link"]))
+        rows += [
+            (f"Log in as {role}", f"{user['username']} / {user['password']}") for role, user in demo["users"].items()
+        ]
+        rows += [("Tokens and samples", str(stack.state.demo))]
+    rows += [("Logs", str(stack.log_path("*"))), ("Stop", f"Ctrl-C, or: kill {os.getpid()}")]
+    width = max(len(title) for title, _ in rows)
+    lines = [f"  {title:<{width}}  {value}" for title, value in rows]
+    return "\n".join(["", f"Ready in {seconds:.1f} s: {stack.base_url}", *lines, ""])
