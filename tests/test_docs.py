@@ -13,6 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def test_every_file_that_the_map_names_is_there() -> None:
+    text = (ROOT / "docs" / "explanation" / "map.md").read_text()
+    named = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", text))
+
+    assert len(named) > 40
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text())
