@@ -43,5 +43,5 @@ def warm(rx: str, *, following: str | None = None) -> int:
 
 
 def _wanted(pages: list[Page]) -> Iterator[tuple[Page, Stored]]:
-    for preset in ("review", "thumb"):  # the viewer draws tiles only for who zooms in further than the first image goes
+    for preset in ("review", "thumb"):  # the viewer draws tiles only for those who zoom in further than the first image goes
         yield from ((page, preset_of(page, preset)) for page in pages)

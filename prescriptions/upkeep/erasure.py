@@ -91,6 +91,6 @@ def _not_kept(today: date) -> Q:
 
 
 def _forget_variants(rx: str) -> None:
-    """What the edge could still serve to an old link; it will be made again for who may see it."""
+    """What the edge could still serve to an old link; it will be made again for those who may see it."""
     storage.delete_everything(settings.RX_VARIANTS_BUCKET, prefix(rx))
     Variant.objects.filter(page__prescription=rx).delete()

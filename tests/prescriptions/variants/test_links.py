@@ -167,7 +167,7 @@ def test_paths_are_those_that_the_edge_serves() -> None:
 
 # --- Who was given one ------------------------------------------------------------------------------------------------
 def given(actor: str) -> set[tuple[str, int]]:
-    """Prescription and expiry of each link that the audit trail says somebody was given."""
+    """Prescription and expiry of each link that the audit log says somebody was given."""
     events = AuditEvent.objects.filter(verb="link.minted", actor=actor)
     found = [(event.rx, event.data["until"]) for event in events]
     assert len(found) == len(set(found)), "the same link is recorded once"
