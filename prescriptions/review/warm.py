@@ -43,5 +43,6 @@ def warm(rx: str, *, following: str | None = None) -> int:
 
 
 def _wanted(pages: list[Page]) -> Iterator[tuple[Page, Stored]]:
-    for preset in ("review", "thumb"):  # the viewer draws tiles only for those who zoom in further than the first image goes
+    # The viewer draws tiles only for those who zoom in further than the first image goes.
+    for preset in ("review", "thumb"):
         yield from ((page, preset_of(page, preset)) for page in pages)
