@@ -25,7 +25,6 @@ from rxproject.local.stack.view import View
 from tests import databases
 from tests.databases import database, migrated, postgresql  # noqa: F401
 from tests.shared_stack import OVERRIDES, SharedStack, attach
-from tests.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Tests that use one of these fixtures run one after the other, in one worker, which makes the fixture once.
@@ -217,11 +216,6 @@ def servers(stack: View) -> View:
     # A test before this one may have asked an S3 that was not there, and learnt from it.
     per_process.forget()
     return stack
-
-
-@pytest.fixture
-def wait_until() -> Any:
-    return until
 
 
 @pytest.fixture

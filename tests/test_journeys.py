@@ -9,6 +9,7 @@ from PIL import Image
 
 from rxproject.local import samples
 from tests.conftest import Site
+from tests.waiting import until
 from transforms.version import PIPELINE
 
 
@@ -151,7 +152,7 @@ def test_two_hundred_clients_on_one_cold_url(site: Site) -> None:
     assert len(versions["Versions"]) == 1
 
 
-def test_the_drf_view_hit_miss_and_async(site: Site, photo: bytes, wait_until) -> None:
+def test_the_drf_view_hit_miss_and_async(site: Site, photo: bytes) -> None:
     body = site.prescription(("photo.jpg", photo))
     base = f"/api/v1/prescriptions/{body['id']}/pages/1/variants"
 
@@ -169,7 +170,7 @@ def test_the_drf_view_hit_miss_and_async(site: Site, photo: bytes, wait_until) -
     # and who does not want to wait gets a job
     job = site.http.get(f"{base}/preview", headers={**site.bearer, "Prefer": "respond-async"})
     assert (job.status_code, job.json()["page"]) == (202, f"{body['id']}_1")
-    wait_until(lambda: site.http.get(job.headers["location"], headers=site.bearer).status_code == 303)
+    until(lambda: site.http.get(job.headers["location"], headers=site.bearer).status_code == 303)
     done = site.http.get(job.headers["location"], headers=site.bearer)
     assert [a.status_code for a in site.follow(done.headers["location"])] == [200]
 
