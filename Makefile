@@ -54,11 +54,16 @@ run: $(VENV)/.stack $(FRONT) ## the whole stack on this machine, with sample pre
 
 .PHONY: test
 test: $(VENV)/.dev $(FRONT) ## every test
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
 	RX_SOAK=10000 $(PY) -m pytest tests/transforms/sandbox/test_soak.py
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times as many
+	RX_FUZZ=50 $(PY) -m pytest -n 2 --dist loadgroup --timeout 7200 tests/transforms/request/test_spec_properties.py \
+		tests/prescriptions/review/test_machine.py tests/prescriptions/api/test_fuzz.py
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types, layers, migrations, container files

@@ -25,7 +25,7 @@ from rxproject.local.stack.view import View
 from tests import databases
 from tests.databases import database, migrated, postgresql  # noqa: F401
 from tests.shared_stack import OVERRIDES, SharedStack, attach
-from tests.waiting import until
+from tests.waiting import insist
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Tests that use one of these fixtures run one after the other, in one worker, which makes the fixture once.
@@ -101,17 +101,21 @@ class Site:
         )
 
     def prescription(self, *files: tuple[str, bytes], **data: str) -> dict[str, Any]:
-        response = self.upload(*files, **data)
+        response = insist(self.upload, *files, **data)
         assert response.status_code == 201, response.text
         body: dict[str, Any] = response.json()
         return body
 
     def follow(self, url: str, *, limit: int = 6, **kwargs: Any) -> list[httpx.Response]:
-        """Every answer on the way, redirects included; more than `limit` of them is a loop."""
-        answers = [self.http.get(url, **kwargs)]
-        while answers[-1].is_redirect:
+        """Every answer on the way, redirects included, of a client that comes back when told to.
+
+        More than `limit` of them is a loop.
+        """
+        answers: list[httpx.Response] = []
+        while not answers or answers[-1].is_redirect:
             assert len(answers) < limit, [answer.headers.get("location") for answer in answers]
-            answers.append(self.http.get(answers[-1].headers["location"], **kwargs))
+            step = answers[-1].headers["location"] if answers else url
+            answers.append(insist(self.http.get, step, **kwargs))
         return answers
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -187,7 +191,7 @@ def pdf() -> bytes:
 def servers(stack: View) -> View:
     """Points Django in this process at the stack's S3 and Redis (its database stays its own)."""
     from django.conf import settings
-    from django.core.files.storage import storages
+    from django.test.signals import setting_changed
 
     from prescriptions.infra import per_process
 
@@ -213,15 +217,10 @@ def servers(stack: View) -> View:
             secret_key=env["RX_S3_SECRET_KEY"],
             client_config=settings.RX_S3_CLIENT_CONFIG,
         )
-    storages._storages.clear()
+    setting_changed.send(sender=None, setting="STORAGES", value=settings.STORAGES, enter=True)  # they are made anew
     # A test before this one may have asked an S3 that was not there, and learnt from it.
     per_process.forget()
     return stack
-
-
-@pytest.fixture
-def wait_until() -> Any:
-    return until
 
 
 @pytest.fixture

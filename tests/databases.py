@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import psycopg
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
+
+from rxproject.database import connection
 
 GROUP = "postgresql"
 on_each_database = pytest.mark.usefixtures("database")
@@ -52,7 +53,7 @@ def migrated(postgresql: str, django_db_setup: None, django_db_blocker: Any) -> 
     with psycopg.connect(postgresql, autocommit=True) as server:
         server.execute("CREATE DATABASE rx_tests")
     address = postgresql.replace("/postgres?", "/rx_tests?")
-    settings: dict[str, Any] = connections.configure_settings({"default": dj_database_url.parse(address)})["default"]
+    settings: dict[str, Any] = connections.configure_settings({"default": connection(address, pool=0)})["default"]
     with django_db_blocker.unblock(), _default(settings):
         call_command("migrate", verbosity=0)
     return settings

@@ -7,7 +7,9 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import httpx
 
 SECONDS = 60.0
 _PAUSES = (0.01, 0.2)  # the first, the longest
@@ -23,6 +25,14 @@ def until(condition: Callable[[], T], what: str | Callable[[], str] = "this", *,
             raise AssertionError(f"{what if isinstance(what, str) else what()}: not within {seconds:g} s")
         time.sleep(pause)
         pause = min(2 * pause, longest)
+    return answer
+
+
+def insist(ask: Callable[..., httpx.Response], *arguments: Any, **more: Any) -> httpx.Response:
+    """The first answer that is not "later" (429 or 503 with Retry-After): a client that comes back, for a minute."""
+    deadline = time.monotonic() + SECONDS
+    while (answer := ask(*arguments, **more)).status_code in (429, 503) and time.monotonic() < deadline:
+        time.sleep(float(answer.headers["retry-after"]) / 4)
     return answer
 
 

@@ -66,8 +66,8 @@ def test_the_whole_document_comes_through_the_edge(site: Site, photo: bytes, pdf
     body = site.prescription(("photo.jpg", photo), ("three.pdf", pdf))
 
     # when the API and the manifest's own link are asked for all of them
-    from_api = site.http.get(f"/api/v1/prescriptions/{body['id']}/document.pdf?fit=a4", headers=site.bearer)
-    from_link = site.http.get(site.http.get(body["manifest"]).json()["rendering"][0]["id"])
+    [from_api] = site.follow(f"/api/v1/prescriptions/{body['id']}/document.pdf?fit=a4", headers=site.bearer)
+    [from_link] = site.follow(site.http.get(body["manifest"]).json()["rendering"][0]["id"])
 
     # then both have four pages, and only the first is a picture
     for answer in (from_api, from_link):
@@ -76,5 +76,5 @@ def test_the_whole_document_comes_through_the_edge(site: Site, photo: bytes, pdf
         texts = [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(answer.content)]
         assert ["SPECIMEN" in text for text in texts] == [False, True, True, True]
     # by the gunicorn whose threads may wait
-    waited = [line["path"] for line in site.log("generate") if "document.pdf" in line.get("path", "")]
-    assert len(waited) == 2
+    asked = [line.get("path", "") for line in site.log("generate")]
+    assert len([path for path in asked if "document.pdf" in path and body["id"] in path]) >= 2

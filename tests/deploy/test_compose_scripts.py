@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +17,15 @@ from rxproject.edge import render
 from rxproject.local.stack import binaries, readiness
 from rxproject.local.stack.ports import Ports, pick
 from tests.deploy.composefile import ROOT, SERVICES, fill
+from tests.waiting import until
 
 SCRIPTS = ROOT / "deploy" / "compose"
 SECRETS = {identity.value: f"{identity.value}-secret" for identity in Identity}
-LIVENESS_SECONDS = 60.0
 
 
 def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + LIVENESS_SECONDS
-    while not ready():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+    until(lambda: process.poll() is not None or ready(), log.read_text)
+    assert process.poll() is None, log.read_text()
 
 
 @contextmanager

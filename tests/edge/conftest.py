@@ -28,14 +28,12 @@ from tests.edge.servers import (
     StandIn,
     StartEdge,
     Store,
-    free_port,
-    listens,
     nginx_command,
     running,
     standing_in,
     values,
-    wait_for,
 )
+from tests.waiting import free_port, listens, until
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +70,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         return True
 
     with running(arguments, env=dict(os.environ), log=folder / "weed.log"):
-        wait_for(writable, f"weed (log: {folder / 'weed.log'})")
+        until(writable, f"weed (log: {folder / 'weed.log'})")
         yield Store(ports["s3"], client)
 
 
@@ -110,7 +108,7 @@ def start_edge(tmp_path_factory: pytest.TempPathFactory, store: Store, django_se
             stack.enter_context(
                 running(nginx_command(run_dir), env=secrets if env is None else env, log=run_dir / "stderr.log")
             )
-            wait_for(lambda: listens(port), f"nginx (log: {run_dir / 'stderr.log'})")
+            until(lambda: listens(port), f"nginx (log: {run_dir / 'stderr.log'})")
             client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False))
             return Edge(f"http://127.0.0.1:{port}", client, run_dir, tmpfs_dir)
 

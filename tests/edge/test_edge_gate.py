@@ -23,13 +23,11 @@ from tests.edge.servers import (
     StandIn,
     StartEdge,
     Store,
-    free_port,
-    listens,
     mint,
     nginx_command,
     running,
-    wait_for,
 )
+from tests.waiting import free_port, listens, until
 
 REFUSED = (
     b'{"type":"/docs/problems#link-refused","title":"This link is not valid","status":403,'
@@ -68,7 +66,7 @@ def njs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         + f"  server {{ listen 127.0.0.1:{port}; location / {{ js_content call.call; }} }} }}\n"
     )
     with running(nginx_command(folder), env={}, log=folder / "log"):
-        wait_for(lambda: listens(port), "nginx")
+        until(lambda: listens(port), "nginx")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             yield client
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.edge.servers import PIPELINE, Address, Edge, StandIn, StartEdge, Store, free_port, mint, standing_in
+from tests.edge.servers import PIPELINE, Address, Edge, StandIn, StartEdge, Store, mint, standing_in
+from tests.waiting import free_port
 
 
 def assert_down(edge: Edge, answer: object) -> None:

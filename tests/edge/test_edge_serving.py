@@ -19,8 +19,8 @@ from tests.edge.servers import (
     Store,
     mint,
     standing_in,
-    wait_for,
 )
+from tests.waiting import until
 
 BODY = bytes(range(256)) * 40
 CANONICAL = {"canonical": "full/max/0/default.webp", "source": "0" * 64, "form": "full/200,150/0/default.webp"}
@@ -231,7 +231,7 @@ def test_a_remembered_link_ends_in_time_and_opens_nothing_else(edge: Edge, store
     assert edge.http.get(address.path(token)).status_code == 200
     assert edge.http.get(address.path(token)).status_code == 200
     assert edge.http.get(other.path(token)).status_code == 403
-    wait_for(lambda: edge.http.get(address.path(token)).status_code == 403, "the end of the link")
+    until(lambda: edge.http.get(address.path(token)).status_code == 403, "the end of the link")
 
 
 def test_temporary_credentials_come_from_a_file_that_is_read_again(start_edge: StartEdge, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rxproject.edge import EDGE_NAMES, EDGE_SECRETS, render
-from tests.edge.servers import NGINX, TEMPLATE, VECTORS, free_port, nginx_command, values
+from tests.edge.servers import NGINX, TEMPLATE, VECTORS, nginx_command, values
+from tests.waiting import free_port
 
 TEXT = TEMPLATE.read_text()
 

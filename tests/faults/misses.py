@@ -1,12 +1,10 @@
 """What the tests of faults share: a miss that is under way, what its row says, and clients that do as they are told."""
 
-import time
-
 import httpx
 
 from rxproject.local import samples
 from tests.conftest import Site
-from tests.waiting import SECONDS, until
+from tests.waiting import until
 
 
 def state_of(site: Site, rx: str) -> list[tuple[str, int]]:
@@ -52,11 +50,3 @@ def visit(site: Site, url: str) -> httpx.Response:
     """The last answer to a client that follows redirects; a loop is an error."""
     with httpx.Client(base_url=site.stack.base_url, timeout=60, follow_redirects=True, max_redirects=5) as client:
         return client.get(url)
-
-
-def insist(site: Site, url: str) -> httpx.Response:
-    """The last answer to a client that comes back when told to, for a minute."""
-    deadline = time.monotonic() + SECONDS
-    while (answer := visit(site, url)).status_code in (429, 503) and time.monotonic() < deadline:
-        time.sleep(float(answer.headers["retry-after"]) / 4)
-    return answer

@@ -14,8 +14,8 @@ from rxproject.local import samples
 from rxproject.local.stack.components import BEAT_NODE, WORKER_NODE
 from rxproject.local.stack.readiness import worker_answers
 from tests.conftest import Site
-from tests.faults.misses import insist, state_of, visit
-from tests.waiting import generation, kill_all, until
+from tests.faults.misses import state_of, visit
+from tests.waiting import generation, insist, kill_all, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def test_whatever_is_killed_in_mid_miss_the_variant_gets_made(site: Site) -> Non
         assert answer.status_code == 200 or int(answer.headers["retry-after"]) > 0, name
     for name, miss in misses.items():
         assert len(site.objects(miss.rx)) == 1, name
-        assert insist(site, miss.url).headers["content-type"] == "image/avif"
+        assert insist(visit, site, miss.url).headers["content-type"] == "image/avif"
 
 
 CLIENTS, ADDRESSES = 200, 50
@@ -113,7 +113,7 @@ def test_two_hundred_clients_at_fifty_cold_addresses_are_fifty_renders(site: Sit
     body = site.prescription(("photo.jpg", photo))
     page = body["pages"][0]
     urls = [page["info"].replace("info.json", f"{x},0,600,800/300,400/0/default.webp") for x in range(ADDRESSES)]
-    assert insist(site, page["variants"]["thumb"]).status_code == 200
+    assert insist(visit, site, page["variants"]["thumb"]).status_code == 200
     logged = len(site.log("worker"))
     ended = Event()
 
@@ -128,7 +128,7 @@ def test_two_hundred_clients_at_fifty_cold_addresses_are_fifty_renders(site: Sit
 
     with ThreadPoolExecutor(CLIENTS + 1) as pool:
         elsewhere = pool.submit(look_elsewhere)
-        answers = list(pool.map(lambda number: insist(site, urls[number % ADDRESSES]), range(CLIENTS)))
+        answers = list(pool.map(lambda number: insist(visit, site, urls[number % ADDRESSES]), range(CLIENTS)))
         ended.set()
 
     # then all have it, fifty were made, and the rest of the site never noticed

@@ -11,7 +11,7 @@ from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from tests.conftest import Site
 from tests.faults.misses import caught_rendering, state_of
-from tests.waiting import until
+from tests.waiting import insist, until
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_two_hundred_clients_are_one_call(lambda_site: Site) -> None:
 
     def ask(_: int) -> int:
         with httpx.Client(timeout=60, follow_redirects=True) as client:
-            return client.get(url).status_code
+            return insist(client.get, url).status_code
 
     with ThreadPoolExecutor(200) as pool:
         assert set(pool.map(ask, range(200))) == {200}

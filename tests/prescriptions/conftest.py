@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore import register_initializer
 from botocore.config import Config
+from botocore.session import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -140,13 +142,29 @@ def wrong_secret(servers: Stack, settings: Settings) -> Iterator[None]:
         yield
 
 
+# Keys that this process has put into S3. Others use the same buckets at the same time.
+_put: set[str] = set()
+
+
+def _watch(session: Session) -> None:
+    def remember(params: dict[str, Any], **_: object) -> None:
+        _put.add(params["Key"])
+
+    for operation in ("PutObject", "CreateMultipartUpload"):
+        session.register(f"provide-client-params.s3.{operation}", remember)
+
+
+register_initializer(_watch)
+
+
 def objects(servers: Stack, bucket: str = "rx-originals", prefix: str = "") -> list[tuple[str, str]]:
-    """Key and version of everything in a bucket, delete markers too."""
+    """Key and version of everything below a prefix, delete markers too; without one, of what this process has put."""
     pages = servers.s3_client("bootstrap").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
     return [
         (item["Key"], item["VersionId"])
         for page in pages
         for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if prefix or item["Key"] in _put
     ]
 
 

@@ -1,7 +1,6 @@
 """Erasing from the admin, against real storage: asked, confirmed, proved; and refused without losing anything.
 Dead letters are brought back to life in the same way: by a button, for real."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from prescriptions.upkeep import erasure
 from prescriptions.variants import sweep
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, claim, objects
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -125,9 +125,7 @@ def test_an_address_of_nothing(db: None, officer: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dead_letter_is_found_tried_again_and_made(
-    page: Page, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_a_dead_letter_is_found_tried_again_and_made(page: Page) -> None:
     dead = claim(page, state="dead", attempts=3, error_code="render-crashed", error_detail="It stopped.")
     claim(page, "full/75,100/0/default.webp", state="ready")
     client, variants = signed_in("view_variant", "change_variant"), reverse("admin:prescriptions_variant_changelist")
@@ -138,7 +136,7 @@ def test_a_dead_letter_is_found_tried_again_and_made(
     assert "1 variant will be tried again." in said.content.decode()
     assert sweep.sweep() == 1
 
-    wait_until(lambda: Variant.objects.filter(pk=dead.pk, state="ready").exists())
+    until(lambda: Variant.objects.filter(pk=dead.pk, state="ready").exists())
     dead.refresh_from_db()
     assert (dead.state, dead.error_code, dead.attempts) == ("ready", "", 1)
     assert "0 variants" in client.get(f"{variants}?given_up=1").content.decode()

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Site
+from tests.depth import examples
 from tests.prescriptions.conftest import picture
 
 MACHINES = ("/api/", "/iiif/", "/generate/")
@@ -27,7 +28,7 @@ headers = st.lists(
     unique_by=lambda pair: pair[0],
 )
 BOUNDED = settings(
-    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(100), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -13,6 +13,7 @@ from prescriptions.infra import storage
 from prescriptions.models import Page, Prescription, Variant
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import assert_problem, claim, objects
+from tests.waiting import until
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 # Renders run in threads with connections of their own, and waiters close theirs.
@@ -104,7 +105,7 @@ def test_a_page_that_is_not_there(number: str, page: Page, http: Client, bearer:
 
 @threads
 def test_who_does_not_want_to_wait_gets_a_job(
-    page: Page, get: Callable[..., Any], http: Client, bearer: Bearer, wait_until: Callable[..., None]
+    page: Page, get: Callable[..., Any], http: Client, bearer: Bearer
 ) -> None:
     response = get(page, "card", Prefer="respond-async")
 
@@ -113,7 +114,7 @@ def test_who_does_not_want_to_wait_gets_a_job(
     assert (response["Retry-After"], response["Cache-Control"]) == ("1", "no-store")
     assert (body["page"], body["stored"]) == (page.identifier, "full/300,400/0/default.webp")
     assert response["Location"] == f"http://testserver/api/v1/jobs/{body['id']}"
-    wait_until(lambda: Variant.objects.get().state == "ready")
+    until(lambda: Variant.objects.get().state == "ready")
     done = http.get(response["Location"], headers=bearer())
     assert (done.status_code, done["X-Variant"]) == (303, "hit")
     assert get(page, "card", Prefer="respond-async").status_code == 303

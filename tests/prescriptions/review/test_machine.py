@@ -22,6 +22,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.models import AuditEvent, Prescription, Review, ReviewStatus
 from prescriptions.review import clarifications, decisions, opening, queue, undo
 from prescriptions.upkeep import reviews
+from tests.depth import examples
 from tests.prescriptions.review.test_transitions import ARROWS, CLOSING
 from tests.prescriptions.reviewing import approval
 from tests.prescriptions.staff import make_review
@@ -189,7 +190,7 @@ def test_no_sequence_of_calls_leads_where_no_arrow_leads(
     visited.clear()
 
     # One number per walk, not one draw per step: Hypothesis likes to repeat itself, and the walks must spread.
-    @hypothesis_settings(max_examples=40, deadline=None)
+    @hypothesis_settings(max_examples=examples(20), deadline=None)
     @given(seed=st.integers(0, 2**32))
     def walks(seed: int) -> None:
         with transaction.atomic():

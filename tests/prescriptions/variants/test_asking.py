@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import asking, claims, waiting
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import claim, objects
+from tests.waiting import until
 from transforms.limits import LIMITS
 from transforms.request.presets import preset
 from transforms.request.spec import Stored
@@ -139,7 +140,7 @@ def room_for_one(settings: Settings) -> Iterator[None]:
         yield
 
 
-def test_waiters_are_bounded(row: Page, room_for_one: None, wait_until: Callable[..., None]) -> None:
+def test_waiters_are_bounded(row: Page, room_for_one: None) -> None:
     # given somebody who waits, as many as there may be
     taken = claim(row, str(SMALL))
 
@@ -151,7 +152,7 @@ def test_waiters_are_bounded(row: Page, room_for_one: None, wait_until: Callable
 
     with ThreadPoolExecutor(1) as pool:
         waits = pool.submit(wait)
-        wait_until(lambda: waiting.waited_for() == {taken.pk})
+        until(lambda: waiting.waited_for() == {taken.pk})
 
         # when one more would have to wait
         problem = refusal(row, wait=50)

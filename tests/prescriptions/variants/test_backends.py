@@ -17,6 +17,7 @@ from prescriptions.variants.backends.names import SHORT_NAMES
 from rxproject.celery import app
 from tests.conftest import Site
 from tests.prescriptions.conftest import CLOSED, claim
+from tests.waiting import until
 from transforms.request.spec import Stored
 
 
@@ -96,12 +97,12 @@ def no_answer(variant: Variant, timings: dict[str, float]) -> claims.Made:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inline_makes_it_in_this_process(page: Page, wait_until: Callable[[Callable[[], bool]], None]) -> None:
+def test_inline_makes_it_in_this_process(page: Page) -> None:
     variant = claim(page)
 
     backends.named("inline").dispatch(variant.id, variant.owner, lane="images")
 
-    wait_until(lambda: Variant.objects.get().state == "ready")
+    until(lambda: Variant.objects.get().state == "ready")
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def broker() -> Iterator[Callable[[str], None]]:
 
 @pytest.mark.parametrize("lane", ["images", "documents"])
 def test_celery_tells_a_worker_and_the_message_holds_ids_only(
-    lane: str, site: Site, broker: Callable[[str], None], wait_until: Callable[[Callable[[], bool]], None]
+    lane: str, site: Site, broker: Callable[[str], None]
 ) -> None:
     broker(site.stack.env_for("web")["RX_REDIS_URL"])
     variant_id = new_identifier()
@@ -129,7 +130,7 @@ def test_celery_tells_a_worker_and_the_message_holds_ids_only(
     backends.named("celery").dispatch(variant_id, "nobody", lane=lane)
 
     # then the stack's worker got it, and found no such claim in its database
-    wait_until(lambda: any(line.get("variant") == variant_id for line in site.log("worker")))
+    until(lambda: any(line.get("variant") == variant_id for line in site.log("worker")))
     told = [line["message"] for line in site.log("worker") if line.get("variant") == variant_id]
     assert told == ["stale message"]
 

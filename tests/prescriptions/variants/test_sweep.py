@@ -1,6 +1,5 @@
 """The sweep: what nobody works on is taken up again, whoever forgot it."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,12 +9,13 @@ from pytest_django import Settings
 from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import claims, sweep
 from tests.prescriptions.conftest import claim
+from tests.waiting import until
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db(transaction=True)]
 PAST = timezone.now() - timedelta(minutes=1)
 
 
-def test_a_forgotten_claim_gets_made(page: Page, wait_until: Callable[[Callable[[], bool]], None]) -> None:
+def test_a_forgotten_claim_gets_made(page: Page) -> None:
     # given a claim whose message was lost and one whose worker died
     claim(page, lease_until=PAST)
     claim(page, "full/30,40/0/default.png", state="rendering", attempts=1, lease_until=PAST)
@@ -23,7 +23,7 @@ def test_a_forgotten_claim_gets_made(page: Page, wait_until: Callable[[Callable[
 
     assert sweep.sweep() == 3
 
-    wait_until(lambda: Variant.objects.filter(state="ready").count() == 3)
+    until(lambda: Variant.objects.filter(state="ready").count() == 3)
     assert sorted(Variant.objects.values_list("attempts", flat=True)) == [1, 2, 3]
     assert sweep.sweep() == 0
 
@@ -65,11 +65,11 @@ def test_a_broker_that_is_away_leaves_everything_for_the_next_sweep(row: Page, s
     assert set(Variant.objects.values_list("attempts", flat=True)) == {0}
 
 
-def test_what_an_operator_revived_is_taken_up(page: Page, wait_until: Callable[[Callable[[], bool]], None]) -> None:
+def test_what_an_operator_revived_is_taken_up(page: Page) -> None:
     variant = claim(page, state="dead", attempts=3, error_code="render-crashed")
     claims.revive(variant)
 
     assert sweep.sweep() == 1
 
-    wait_until(lambda: Variant.objects.get().state == "ready")
+    until(lambda: Variant.objects.get().state == "ready")
     assert Variant.objects.get().attempts == 1

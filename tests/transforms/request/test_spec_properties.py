@@ -7,6 +7,7 @@ from fractions import Fraction
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.depth import examples
 from transforms.errors import SpecError, UpscaleRefused
 from transforms.formats import OutputFormat
 from transforms.geometry import Box, Size
@@ -15,7 +16,7 @@ from transforms.request.spec import Spec, Stored
 
 unhurried = settings(deadline=None)
 # Most random requests ask for something larger than their region: they are dropped, and many are drawn.
-thorough = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+thorough = settings(deadline=None, max_examples=examples(80), suppress_health_check=[HealthCheck.filter_too_much])
 
 SIDE = LIMITS.source_side
 
@@ -183,7 +184,7 @@ def test_the_canonical_form_is_spelt_as_the_specification_says(text, page):
     )  # fmt: skip
 
 
-@settings(thorough, max_examples=60)
+@settings(thorough, max_examples=examples(60))
 @given(requests, requests, pages)
 @example("full/max/0/default.jpg", "0,0,9999,9999/300,/360/color.jpg", Size(300, 400))
 @example("full/150,/0/default.jpg", "full/!150,200/0/color.jpg", Size(300, 400))

@@ -1,7 +1,5 @@
 """A photo to render, and what becomes of the processes that render it."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -19,25 +17,8 @@ JOB = RenderJob(SourceType.JPEG, 1, Stored.parse("full/160,120/0/default.jpg"), 
 PHOTO = fixtures.save(Image.linear_gradient("L").resize((PAGE.width, PAGE.height)).convert("RGB"), "JPEG")
 
 
-def eventually(true: Callable[[], bool]) -> bool:
-    """Whether it comes true within half a minute: a bound for a hang, not a speed."""
-    end = time.monotonic() + 30
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def zygote_of(box: Sandbox) -> int:

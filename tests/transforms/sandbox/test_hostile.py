@@ -19,7 +19,8 @@ from PIL import Image
 
 from tests.transforms import fixtures
 from tests.transforms.rendering import shows
-from tests.transforms.sandbox.processes import JOB, PHOTO, children_of, eventually, is_running, zygote_of
+from tests.transforms.sandbox.processes import JOB, PHOTO, children_of, zygote_of
+from tests.waiting import is_alive, until
 from transforms.errors import (
     RenderCrashed,
     RendererUnavailable,
@@ -254,7 +255,7 @@ def test_a_child_that_refuses_to_end_is_killed() -> None:
     (child,) = children_of(box, None)
 
     assert type(explode(box, "import os, time; os.closerange(3, 64); time.sleep(60)")) is RenderCrashed
-    assert eventually(lambda: not is_running(child))
+    until(lambda: not is_alive(child))
     box.close()
 
 
@@ -264,7 +265,7 @@ def test_a_child_that_hangs_is_killed() -> None:
     (child,) = children_of(box, None)
 
     assert type(explode(box, "import time; time.sleep(60)")) is RenderTimeout
-    assert eventually(lambda: not is_running(child))
+    until(lambda: not is_alive(child))
     box.close()
 
 
@@ -313,11 +314,11 @@ def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> 
     errors: list[TransformError] = []
     thread = threading.Thread(target=lambda: errors.append(explode(box, "import time; time.sleep(60)")))
     thread.start()
-    assert eventually(lambda: children_of(box, "bomber") != [])
+    until(lambda: children_of(box, "bomber") != [])
     zygote, (child,) = zygote_of(box), children_of(box, "bomber")
 
     # As soon as it has begun: before that, another child would get the job, and rightly.
-    assert eventually(lambda: "clock_nanosleep" in waits_in(child))
+    until(lambda: "clock_nanosleep" in waits_in(child))
     os.kill(child if who == "child" else zygote, signal.SIGKILL)
     thread.join(60)
 

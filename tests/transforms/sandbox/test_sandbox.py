@@ -22,11 +22,10 @@ from tests.transforms.sandbox.processes import (
     PHOTO,
     ROOT,
     children_of,
-    eventually,
-    is_running,
     open_descriptors,
     zygote_of,
 )
+from tests.waiting import is_alive, until
 from transforms import sandbox
 from transforms.errors import (
     RendererUnavailable,
@@ -119,7 +118,7 @@ def test_an_idle_child_ends_by_itself() -> None:
     box.render(PHOTO, JOB, owner="a")
     (child,) = children_of(box, "a")
 
-    assert eventually(lambda: not is_running(child))
+    until(lambda: not is_alive(child))
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert child not in children_of(box, "a")
     box.close()
@@ -144,11 +143,11 @@ def test_a_zygote_that_was_killed_is_replaced(box: Sandbox) -> None:
     box.render(PHOTO, JOB, owner="a")
     before = box.processes()
     os.kill(before[0][0], signal.SIGKILL)
-    assert eventually(lambda: not is_running(before[0][0]))
+    until(lambda: not is_alive(before[0][0]))
 
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert zygote_of(box) != before[0][0]
-    assert eventually(lambda: not any(is_running(pid) for pid, _ in before))
+    until(lambda: not any(is_alive(pid) for pid, _ in before))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -173,7 +172,7 @@ def test_closing_ends_every_process_and_descriptor() -> None:
     box.close()
 
     assert len(processes) >= 4
-    assert eventually(lambda: not any(is_running(pid) for pid in processes))
+    until(lambda: not any(is_alive(pid) for pid in processes))
     assert open_descriptors() == before
 
 
@@ -289,13 +288,13 @@ def test_a_parent_that_is_killed_leaves_no_orphan(tmp_path: Path) -> None:
         (sys.executable, "-c", program), cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, start_new_session=True
     )
     try:
-        assert eventually((tmp_path / "ready").exists)
+        until((tmp_path / "ready").exists)
         processes = [int(pid) for pid in (tmp_path / "ready").read_text().split()]
         assert len(processes) == 3
 
         parent.kill()
         parent.wait()
 
-        assert eventually(lambda: not any(is_running(pid) for pid in processes))
+        until(lambda: not any(is_alive(pid) for pid in processes))
     finally:
         os.killpg(parent.pid, signal.SIGKILL)

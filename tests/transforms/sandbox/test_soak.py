@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.transforms.sandbox.processes import JOB, PHOTO, eventually, is_running, open_descriptors, zygote_of
+from tests.transforms.sandbox.processes import JOB, PHOTO, open_descriptors, zygote_of
+from tests.waiting import is_alive, until
 from transforms.errors import SourceDamaged
 from transforms.sandbox import Sandbox
 
@@ -49,4 +50,4 @@ def test_thousands_of_renders_leave_nothing_behind() -> None:
     processes = [pid for pid, _ in box.processes()]
     assert len(processes) <= 6  # the zygote, a spare, four that wait for their owners
     box.close()
-    assert eventually(lambda: not any(is_running(pid) for pid in processes))
+    until(lambda: not any(is_alive(pid) for pid in processes))

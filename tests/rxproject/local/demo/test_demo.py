@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from rxproject.local.demo.load import PATIENT
-from tests.rxproject.local.stack.processes import environment_of, is_alive, wait_for
+from tests.rxproject.local.stack.processes import environment_of
 from tests.rxproject.local.stack.running import ROOT, Run, descendants_of, runstack
+from tests.waiting import is_alive, until
 
 # The photos of the day are drawn in full size; on a busy machine that takes minutes.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -94,7 +95,7 @@ def test_a_dead_server_and_all_its_workers_are_replaced(run: Run) -> None:
 
     os.kill(worker, signal.SIGKILL)
 
-    wait_for(lambda: run.servers().get("worker", worker) != worker)
+    until(lambda: run.servers().get("worker", worker) != worker)
     assert not any(is_alive(pid) for pid in family)
     assert run.servers().keys() == SERVERS
 

@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.rxproject.local.stack.processes import is_alive, wait_for
+from tests.waiting import children_of, is_alive, until
 
 ROOT = Path(__file__).parents[4]
 ACCESS_KEY, SECRET_KEY, REGION = "caller", "caller-secret", "us-east-1"
@@ -45,8 +45,7 @@ class Gateway:
 
     def runtimes(self) -> list[int]:
         """Process ids of the gateway's children, each of which belongs to a thread."""
-        threads = Path(f"/proc/{self.pid}/task").glob("*/children")
-        return [int(pid) for children in threads for pid in children.read_text().split() if is_alive(int(pid))]
+        return [pid for pid in children_of(self.pid) if is_alive(pid)]
 
 
 def signed(
@@ -94,6 +93,6 @@ def running(
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    wait_for(lambda: "\n" in log.read_text() or process.poll() is not None)
+    until(lambda: "\n" in log.read_text() or process.poll() is not None)
     address: str = json.loads(log.read_text().partition("\n")[0])["listening"]
     return address

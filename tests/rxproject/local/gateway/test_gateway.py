@@ -17,7 +17,7 @@ import pytest
 
 from rxproject.local.gateway.settings import Settings, SettingsError
 from tests.rxproject.local.gateway.process import ROOT, Gateway, running, signed
-from tests.rxproject.local.stack.processes import is_alive, wait_for
+from tests.waiting import is_alive, until
 
 MIB = 1024 * 1024
 BAD_GATEWAY = {"message": "Internal server error"}
@@ -109,7 +109,7 @@ def test_a_runtime_that_dies_is_a_502_and_is_replaced(gateway: Gateway, how: dic
 def test_a_runtime_that_is_killed_while_idle_is_replaced(gateway: Gateway) -> None:
     before = gateway.call({}).json()["pid"]
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: not is_alive(before))
+    until(lambda: not is_alive(before))
 
     assert gateway.call({}).json()["calls"] == 1
 
@@ -164,7 +164,7 @@ def test_of_more_calls_than_runtimes_a_few_wait_and_the_rest_are_throttled(tmp_p
         ThreadPoolExecutor(4) as callers,
     ):
         held = [callers.submit(gateway.call, {"hold": str(tmp_path)}) for _ in range(2)]
-        wait_for(lambda: len(began(tmp_path)) == 2)
+        until(lambda: len(began(tmp_path)) == 2)
 
         # when two more come
         more = [callers.submit(gateway.call, {}) for _ in range(2)]
@@ -183,7 +183,7 @@ def test_a_call_waits_for_a_runtime_only_so_long(tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as callers,
     ):
         held = callers.submit(gateway.call, {"hold": str(tmp_path)})
-        wait_for(lambda: began(tmp_path))
+        until(lambda: began(tmp_path))
 
         assert refusal(gateway.call({})) == THROTTLED
 
@@ -272,10 +272,10 @@ def test_a_call_that_takes_longer_than_the_integration_is_a_504_and_goes_on(tmp_
         answer = gateway.call({"hold": str(tmp_path)})
 
         assert refusal(answer) == (504, "InternalServerErrorException", {"message": "Endpoint request timed out"})
-        wait_for(lambda: began(tmp_path))
+        until(lambda: began(tmp_path))
         assert not (tmp_path / "done").exists()
         (tmp_path / "go").touch()
-        wait_for((tmp_path / "done").exists)
+        until((tmp_path / "done").exists)
         assert gateway.runtimes() == began(tmp_path)
 
 
@@ -288,7 +288,7 @@ def test_a_function_that_cannot_start_is_a_502_each_time(tmp_path: Path) -> None
 def test_sigterm_lets_calls_in_flight_end(tmp_path: Path) -> None:
     with running(tmp_path) as gateway, ThreadPoolExecutor(1) as callers:
         call = callers.submit(gateway.call, {"hold": str(tmp_path)})
-        wait_for(lambda: began(tmp_path))
+        until(lambda: began(tmp_path))
 
         os.kill(gateway.pid, signal.SIGTERM)
         (tmp_path / "go").touch()
@@ -302,7 +302,7 @@ def test_sigkill_leaves_no_runtime_behind(tmp_path: Path) -> None:
         runtime = gateway.call({}).json()["pid"]
         os.kill(gateway.pid, signal.SIGKILL)
 
-    wait_for(lambda: not is_alive(runtime))
+    until(lambda: not is_alive(runtime))
 
 
 @pytest.mark.parametrize(

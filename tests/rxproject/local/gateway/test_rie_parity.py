@@ -7,10 +7,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import httpx
 import pytest
 
 from tests.rxproject.local.gateway.process import FUNCTION, ROOT, Gateway, running
+from tests.waiting import free_port, listens, until
 
 RIE = os.environ.get("RX_RIE") or shutil.which("aws-lambda-rie")
 pytestmark = pytest.mark.skipif(not RIE, reason="RX_RIE does not name AWS's runtime interface emulator")
@@ -32,13 +31,6 @@ CASES: dict[str, dict[str, Any]] = {
     "time": {"sleep": 30},
     "answer too large": {"bytes": 6 * 1024 * 1024 + 100},
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +52,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [*command, sys.executable, "-m", "awslambdaric", FUNCTION],
             cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", front)) == 0:
-                break
-        time.sleep(0.05)
+    until(lambda: listens(front), "the emulator")
     yield f"http://127.0.0.1:{front}/2015-03-31/functions/function/invocations"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

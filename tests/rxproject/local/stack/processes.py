@@ -2,14 +2,9 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rxproject.local.stack.process import Command
-
-# Liveness bounds, not measurements.
-PATIENCE_SECONDS = 60.0
 
 
 def program(name: str, source: str, folder: Path) -> Command:
@@ -21,21 +16,6 @@ def program(name: str, source: str, folder: Path) -> Command:
         cwd=folder,
         log=folder / f"{name}.log",
     )
-
-
-def wait_for(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "this never came true"
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def environment_of(pid: int) -> dict[str, str]:

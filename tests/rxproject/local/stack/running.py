@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rxproject.local.stack import ports
 from rxproject.local.stack.launch import START_SECONDS
-from tests.rxproject.local.stack.processes import environment_of, is_alive, wait_for
+from tests.rxproject.local.stack.processes import environment_of
+from tests.waiting import children_of, descendants_of, is_alive, until
 
 ROOT = Path(__file__).parents[4]
 
@@ -59,18 +60,9 @@ def runstack(state: Path, *options: str, **settings: str) -> Iterator[Run]:
         )
     run = Run(process, state, port)
     try:
-        wait_for(lambda: process.poll() is not None or "Ready in " in run.said, 2 * START_SECONDS)
+        until(lambda: process.poll() is not None or "Ready in " in run.said, seconds=2 * START_SECONDS)
         assert process.poll() is None, run.said + run.complained
         yield run
     finally:
         process.kill()
         process.wait()
-
-
-def children_of(parent: int) -> list[int]:
-    tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(pid) for task in tasks for pid in task.read_text().split()]
-
-
-def descendants_of(parent: int) -> list[int]:
-    return [pid for child in children_of(parent) for pid in (child, *descendants_of(child))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rxproject.local.stack.processes import is_alive, wait_for
+from tests.waiting import is_alive, until
 
 ROOT = Path(__file__).parents[4]
 # Like gunicorn, Celery and nginx: a master with a worker, which it ends when it is told to end.
@@ -48,7 +48,7 @@ def test_no_server_and_no_worker_outlives_runstack(tmp_path: Path, how: signal.S
         [sys.executable, "-c", RUNNER, MASTER], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     logs = [tmp_path / "one.log", tmp_path / "two.log"]
-    wait_for(lambda: all(log.exists() and log.read_text().endswith("\n") for log in logs))
+    until(lambda: all(log.exists() and log.read_text().endswith("\n") for log in logs))
     pids = [int(pid) for log in logs for pid in log.read_text().split()]
     assert len(pids) == 4
     assert all(is_alive(pid) for pid in pids)
@@ -58,7 +58,7 @@ def test_no_server_and_no_worker_outlives_runstack(tmp_path: Path, how: signal.S
     status = runner.wait(60)
 
     assert status == (0 if how == signal.SIGTERM else -signal.SIGKILL)
-    wait_for(lambda: not any(is_alive(pid) for pid in pids))
+    until(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_a_server_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -> None:

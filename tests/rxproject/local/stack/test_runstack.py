@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rxproject.local.stack import ports
-from tests.rxproject.local.stack.processes import PATIENCE_SECONDS, is_alive, wait_for
 from tests.rxproject.local.stack.running import ROOT, runstack
+from tests.waiting import SECONDS, is_alive, until
 
 # A fresh start imports Django five times; on a busy machine that takes a while.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -26,11 +26,11 @@ def test_sigterm_ends_all_of_it_in_order_and_completely(tmp_path: Path) -> None:
         assert (tmp_path / "stack.env").exists()
 
         run.process.send_signal(signal.SIGTERM)
-        run.process.wait(PATIENCE_SECONDS)
+        run.process.wait(SECONDS)
 
         assert (run.process.returncode, run.complained) == (0, "")
         assert run.said.endswith("Stopping ...\nStopped.\n")
-        wait_for(lambda: not any(is_alive(pid) for pid in everybody))
+        until(lambda: not any(is_alive(pid) for pid in everybody))
         assert [path for path in (home, tmp_path / "demo.json", tmp_path / "stack.env") if path.exists()] == []
 
 
@@ -43,7 +43,7 @@ def test_after_a_sigkill_nothing_goes_on(tmp_path: Path, options: tuple[str, ...
 
         run.process.kill()
 
-        wait_for(lambda: not [pid for pid in everybody if is_alive(pid)])
+        until(lambda: not [pid for pid in everybody if is_alive(pid)])
     assert ports.is_free(run.port)
 
 

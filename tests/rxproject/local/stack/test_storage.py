@@ -18,7 +18,8 @@ from rxproject.local.stack import Stack, StackError
 from rxproject.local.stack.ports import is_free
 from rxproject.local.stack.readiness import redis_answers
 from rxproject.local.stack.supervisor import Patience
-from tests.rxproject.local.stack.processes import environment_of, is_alive
+from tests.rxproject.local.stack.processes import environment_of
+from tests.waiting import is_alive
 
 ROOT = Path(__file__).parents[4]
 EVERYBODY = ("web", "renderer", "edge")

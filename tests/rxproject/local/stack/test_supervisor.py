@@ -9,7 +9,8 @@ import pytest
 from rxproject.local.stack.errors import StackError
 from rxproject.local.stack.process import Child, group_members
 from rxproject.local.stack.supervisor import Patience, Supervisor
-from tests.rxproject.local.stack.processes import is_alive, program, wait_for
+from tests.rxproject.local.stack.processes import program
+from tests.waiting import is_alive, until
 
 QUICK = Patience(first_pause=0.01, longest_pause=0.02)
 STAYS = "import time; time.sleep(600)"
@@ -40,7 +41,7 @@ def check_until_it_gives_up(supervisor: Supervisor) -> StackError:
             failures.append(error)
         return bool(failures)
 
-    wait_for(gave_up)
+    until(gave_up)
     return failures[0]
 
 
@@ -68,7 +69,7 @@ def test_each_pause_is_twice_the_last_up_to_a_limit() -> None:
 def test_a_dead_server_stays_down_until_its_pause_is_over(tmp_path: Path) -> None:
     supervisor = Supervisor(patience=Patience(first_pause=3600, longest_pause=3600))
     child = supervisor.start(program("unlucky", DIES, tmp_path))
-    wait_for(lambda: not child.is_running())
+    until(lambda: not child.is_running())
 
     for _ in range(10):
         supervisor.check()
@@ -85,7 +86,7 @@ def test_deaths_outside_the_window_do_not_count(tmp_path: Path) -> None:
         supervisor.check()
         return lives(tmp_path) >= 7 if (tmp_path / "lives").exists() else False
 
-    wait_for(seven_lives)
+    until(seven_lives)
     supervisor.stop(["unlucky"], grace=5)
 
 
@@ -93,11 +94,11 @@ def test_what_a_dead_master_left_is_ended_before_it_starts_again(tmp_path: Path)
     supervisor = Supervisor(patience=QUICK)
     first = supervisor.start(program("master", LEAVES_A_WORKER, tmp_path))
     note = tmp_path / "worker"
-    wait_for(lambda: note.exists() and note.read_text().endswith(" "))
+    until(lambda: note.exists() and note.read_text().endswith(" "))
     worker = int(note.read_text())
 
     first.signal(signal.SIGKILL)
-    wait_for(lambda: not first.is_running())
+    until(lambda: not first.is_running())
     assert is_alive(worker), "given a worker that outlives its master"
     supervisor.check()
 
@@ -108,14 +109,14 @@ def test_what_a_dead_master_left_is_ended_before_it_starts_again(tmp_path: Path)
         supervisor.check()
         return supervisor.child("master") is not None
 
-    wait_for(started_again)
+    until(started_again)
     supervisor.stop(["master"], grace=0)
 
 
 def test_a_server_that_will_not_stop_is_killed_after_its_grace(tmp_path: Path) -> None:
     supervisor = Supervisor()
     child = supervisor.start(program("deaf", DEAF, tmp_path))
-    wait_for((tmp_path / "deaf").exists)
+    until((tmp_path / "deaf").exists)
 
     supervisor.stop(["deaf"], grace=0.05)
 
@@ -127,7 +128,7 @@ def test_a_second_request_to_stop_ends_the_waiting(tmp_path: Path) -> None:
     hurry = threading.Event()
     supervisor = Supervisor(hurry=hurry)
     child = supervisor.start(program("deaf", DEAF, tmp_path))
-    wait_for((tmp_path / "deaf").exists)
+    until((tmp_path / "deaf").exists)
 
     hurry.set()
     supervisor.stop(["deaf"], grace=3600)
@@ -169,7 +170,7 @@ def test_ignored_signals_are_not_inherited(tmp_path: Path) -> None:
         child = Child(program("ears", f"import sys\nif True: {source}", tmp_path))
     finally:
         signal.signal(signal.SIGINT, before)
-    wait_for(lambda: not child.is_running())
+    until(lambda: not child.is_running())
 
     assert child.reap() == 0
     ignored = int((tmp_path / "ears.log").read_text(), 16)
