@@ -4,14 +4,15 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from transforms import sandbox
+
 
 class PrescriptionsConfig(AppConfig):
     name = "prescriptions"
     verbose_name = _("Prescriptions")
 
     def ready(self) -> None:
-        # Lazy: these load models, which the app registry allows from here on. Importing the checks registers them.
+        # Lazy: they load models, which the app registry allows from here on. Importing them registers them.
         from prescriptions.ops import checks  # noqa: F401
-        from transforms import sandbox
 
         sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES))

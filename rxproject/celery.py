@@ -46,8 +46,10 @@ def drop_old_connections(**_: object) -> None:
 @worker_process_init.connect
 def warm_renderer(**_: object) -> None:
     """The first customer must not pay for the renderer's start."""
-    # Lazy: as above; and who only sends tasks needs no decoders.
+    # Lazy: as above.
     from prescriptions.infra import metrics
+
+    # Lazy: whoever only sends tasks needs no decoders.
     from transforms import sandbox
 
     if settings.RX_ROLE == "worker":

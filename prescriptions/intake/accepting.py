@@ -81,7 +81,7 @@ def _accept_once(
     _check_request(files, order_ref, patient_ref, idempotency_key)
     if not idempotency_key:
         return _accept(files, client, order_ref, patient_ref)
-    fingerprint = _fingerprint(files, order_ref, patient_ref)
+    fingerprint = fingerprint_of(files, order_ref, patient_ref)
     held = _hold(client, idempotency_key, fingerprint)
     if held.prescription is not None:
         return held.prescription
@@ -224,7 +224,8 @@ def _take_back(rx: str) -> None:
         log.error("originals without rows are left behind", extra={"rx": rx})
 
 
-def _fingerprint(files: Sequence[Upload], order_ref: str, patient_ref: str) -> str:
+def fingerprint_of(files: Sequence[Upload], order_ref: str, patient_ref: str) -> str:
+    """What an Idempotency-Key stands for: SHA-256 (hex) over references and files."""
     digest = hashlib.sha256(f"{order_ref}\n{patient_ref}\n".encode())
     for file in files:
         file.seek(0)

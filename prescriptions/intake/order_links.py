@@ -10,7 +10,7 @@ from django.core import signing
 
 from prescriptions.models import REFERENCE
 
-_SALT = "rx-order-link-v2"
+SALT = "rx-order-link-v2"
 COOKIE = "rx_order"
 
 
@@ -33,14 +33,14 @@ def mint(*, order_ref: str, client: str, expires_in: int, patient_ref: str = "")
     With `patient_ref`, earlier prescriptions of that patient can be used again.
     """
     expires = int(time.time()) + expires_in
-    signed = signing.dumps([order_ref, client, expires, patient_ref], salt=_SALT)
+    signed = signing.dumps([order_ref, client, expires, patient_ref], salt=SALT)
     return OrderLink(order_ref, client, expires, signed, patient_ref)
 
 
 def verify(signed: str) -> OrderLink | None:
     """The link, or None when it is forged or expired."""
     try:
-        order_ref, client, expires, patient_ref = signing.loads(signed, salt=_SALT)
+        order_ref, client, expires, patient_ref = signing.loads(signed, salt=SALT)
     except (signing.BadSignature, ValueError, TypeError):
         return None
     if not REFERENCE.match(order_ref) or expires <= time.time():

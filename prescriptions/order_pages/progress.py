@@ -119,7 +119,7 @@ FACES: Final[dict[Stage, Face]] = {
     ),
 }
 
-_STAGES: Final[dict[str, Stage]] = {
+STAGES: Final[dict[str, Stage]] = {
     ReviewStatus.QUEUED: Stage.IN_REVIEW,
     ReviewStatus.IN_REVIEW: Stage.IN_REVIEW,
     ReviewStatus.SECOND_CHECK: Stage.IN_REVIEW,
@@ -213,7 +213,7 @@ def _progress(row: Prescription) -> Progress:
     review: Review | None = getattr(row, "review", None)
     if review is None:
         return Progress(row, Stage.RECEIVED)
-    stage = _STAGES.get(review.status, Stage.RECEIVED) if published(review) else Stage.IN_REVIEW
+    stage = STAGES.get(review.status, Stage.RECEIVED) if published(review) else Stage.IN_REVIEW
     return Progress(
         row,
         stage,

@@ -96,7 +96,8 @@ def check_accessible(page: Page) -> None:
 
 def check_layout(page: Page) -> None:
     """Nothing is wider than the window, and no button, chip or step cuts off its words."""
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    # The window has just changed its size, and scripts may still be drawing.
+    page.wait_for_function("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     cut = page.evaluate(
         """[...document.querySelectorAll('.rx-button, .rx-chip, h1, h2, label, .steps li')]
         .filter(e => e.offsetParent && !e.matches('.rx-hidden'))

@@ -111,7 +111,7 @@ def test_what_is_written_is_written_to_memory_and_kept_for_thirty_seconds() -> N
 
 
 def test_only_404_is_a_miss() -> None:
-    """On AWS a missing key is 404 only for those who may list the bucket; deploy/ grants the edge s3:ListBucket for that."""
+    """On AWS a missing key is 404 only for those who may list the bucket: deploy/ grants the edge s3:ListBucket."""
     assert re.findall(r"error_page ([^;@]+) = @miss;", TEXT) == ["404"]
     assert "s3:ListBucket" in (NGINX / "README.md").read_text()
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from prescriptions.models import Schedule
 from rxproject import kinds
 from rxproject.environment import SettingError
+from rxproject.local.gateway import settings as gateway_settings
 from rxproject.settings import VARIABLES
 from tests.conftest import PROJECT
 
@@ -179,7 +181,10 @@ def test_every_name_that_is_read_is_on_the_page_and_nothing_else_is() -> None:
         for file in ([PROJECT / name] if (PROJECT / name).is_file() else (PROJECT / name).rglob("*"))
         if file.is_file() and "__pycache__" not in file.parts and "static" not in file.parts
     ]
-    read = set().union(*map(names_in, files)) | set(VARIABLES)
+    gateway = {
+        f"RX_GATEWAY_{one.name.upper()}" for one in fields(gateway_settings.Settings) if one.name != "function_env"
+    }
+    read = set().union(*map(names_in, files)) | set(VARIABLES) | gateway
     described = set(re.findall(r"`(RX_[A-Z0-9_]+)`", PAGE))
 
     assert sorted(read - described) == []

@@ -44,7 +44,7 @@ def test_clients_do_not_share_keys(upload: Upload) -> None:
 
 def test_the_same_upload_in_progress_is_a_conflict(upload: Upload) -> None:
     # given an upload that holds the key and has not ended
-    fingerprint = accepting._fingerprint([file()], "", "")
+    fingerprint = accepting.fingerprint_of([file()], "", "")
     IdempotencyKey.objects.create(client="shop", key="k", fingerprint=fingerprint)
 
     with pytest.raises(Problem) as refused:

@@ -55,7 +55,7 @@ def test_every_refusal(code: str) -> None:
     assert untranslated(refusals.sentence(code, file="a.png", size=1), DATA) == ""
 
 
-@pytest.mark.parametrize("status", sorted(progress._STAGES))
+@pytest.mark.parametrize("status", sorted(progress.STAGES))
 def test_every_state(customer: Client, link: OrderLink, status: str) -> None:
     prescription = sent(link, status=status, reason_id="image_blurry", reason_page=1, valid_until="2099-01-01")
     for position, decision in enumerate(["accepted", "reduced", "refused", "owing"], 1):

@@ -87,7 +87,7 @@ def test_a_server_of_the_system_is_used_where_there_is_no_wheel(
 
 
 def test_an_unknown_component_is_named_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"no component mail; there are s3, redis, migrate, web, worker, beat"):
+    with pytest.raises(StackError, match=r"no component mail; there are s3, redis, migrate, web, beat"):
         Stack(state_dir=tmp_path, only={"mail"}).start()
 
 
