@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.waiting import until
+
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--no-sandbox",
@@ -97,7 +99,7 @@ def check_accessible(page: Page) -> None:
 def check_layout(page: Page) -> None:
     """Nothing is wider than the window, and no button, chip or step cuts off its words."""
     # The window has just changed its size, and scripts may still be drawing.
-    page.wait_for_function("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    until(lambda: page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
     cut = page.evaluate(
         """[...document.querySelectorAll('.rx-button, .rx-chip, h1, h2, label, .steps li')]
         .filter(e => e.offsetParent && !e.matches('.rx-hidden'))

@@ -14,6 +14,8 @@ _LOWEST, _HIGHEST = 12_000, 22_000
 _GRPC_OFFSET = 10_000
 S3_SPAN = 5
 _ATTEMPTS = 200
+# Not the generator that programs seed: two that start at the same moment with the same seed would pick the same ports.
+_RANDOM = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def s3_ports(first: int) -> tuple[int, ...]:
 
 def _pick_s3(held: ExitStack) -> int:
     for _ in range(_ATTEMPTS):
-        first = random.randrange(_LOWEST, _HIGHEST - S3_SPAN)  # noqa: S311 - a port number is no secret
+        first = _RANDOM.randrange(_LOWEST, _HIGHEST - S3_SPAN)
         if _hold(held, *s3_ports(first)):
             return first
     raise _none_free()
@@ -89,7 +91,7 @@ def _pick_s3(held: ExitStack) -> int:
 
 def _pick_one(held: ExitStack) -> int:
     for _ in range(_ATTEMPTS):
-        port = random.randrange(_LOWEST, _HIGHEST)  # noqa: S311
+        port = _RANDOM.randrange(_LOWEST, _HIGHEST)
         if _hold(held, port):
             return port
     raise _none_free()
