@@ -43,7 +43,7 @@ print(json.dumps([row.pk for row in rows]))
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def staff(site: Site) -> dict[str, Member]:
     """Somebody of each group."""
     groups = ("pharmacist", "senior", "auditor", "ops")
@@ -51,7 +51,7 @@ def staff(site: Site) -> dict[str, Member]:
     return {group: hired[f"queue-{group}"] for group in groups}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def items(site: Site, staff: dict[str, Member]) -> list[str]:
     """Eleven prescriptions of a client of this module's own; the first is the head of the queue."""
     token = site.manage("rxtoken", "create", "--name", "queue", "--client", "queue", "--scopes", "rx:write")
