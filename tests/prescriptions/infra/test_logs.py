@@ -11,6 +11,7 @@ from prescriptions.infra import logs
 from prescriptions.intake import order_links
 from tests.conftest import Site
 from tests.prescriptions.conftest import picture
+from tests.waiting import until
 
 CANARY = "ZZCANARYZZ"
 
@@ -62,9 +63,8 @@ def test_no_log_of_the_stack_holds_a_name_a_reference_or_a_secret(site: Site) ->
 def test_django_writes_json_lines_with_a_role(name: str, site: Site) -> None:
     site.follow(site.prescription(("a.jpg", picture()))["pages"][0]["variants"]["thumb"])
 
-    lines = site.log(name)
+    lines = until(lambda: site.log(name))
 
-    assert lines
     for line in lines:
         assert {"time", "level", "role", "logger", "message"} <= set(line)
         assert line["role"] == name
