@@ -29,7 +29,13 @@ from tests.waiting import insist
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Tests that use one of these fixtures run one after the other, in one worker, which makes the fixture once.
-GROUPS = {"private_stack": "private stack", "postgresql": databases.GROUP}
+GROUPS = {
+    "private_stack": "private stack",
+    "lambda_site": "lambda",
+    "postgresql": databases.GROUP,
+    "real_s3": "s3",
+    "store": "edge",
+}
 # Whose prescriptions this process uploads.
 CLIENT = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 _shared = pytest.StashKey[tuple[Path, SharedStack]]()

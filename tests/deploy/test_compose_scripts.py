@@ -19,6 +19,7 @@ from rxproject.local.stack.ports import Ports, pick
 from tests.deploy.composefile import ROOT, SERVICES, fill
 from tests.waiting import until
 
+pytestmark = pytest.mark.xdist_group("compose")
 SCRIPTS = ROOT / "deploy" / "compose"
 SECRETS = {identity.value: f"{identity.value}-secret" for identity in Identity}
 

@@ -19,6 +19,7 @@ import pytest
 from rxproject import settings
 from tests.deploy.composefile import ROOT, SERVICES, TEXT, fill, variables
 
+pytestmark = pytest.mark.xdist_group("image")
 FINAL_STAGE = (ROOT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
 RULES = [
     line for line in (ROOT / ".dockerignore").read_text().splitlines() if line.strip() and not line.startswith("#")

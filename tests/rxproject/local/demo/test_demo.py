@@ -20,7 +20,7 @@ from tests.rxproject.local.stack.running import ROOT, Run, descendants_of, runst
 from tests.waiting import is_alive, until
 
 # The photos of the day are drawn in full size; on a busy machine that takes minutes.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("demo")]
 
 SERVERS = {"weed", "valkey-server", "web", "generate", "worker", "beat", "nginx"}
 HOLDERS: dict[str, set[str]] = {

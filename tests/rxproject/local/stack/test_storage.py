@@ -22,6 +22,7 @@ from tests.rxproject.local.stack.processes import environment_of
 from tests.waiting import is_alive
 
 ROOT = Path(__file__).parents[4]
+pytestmark = pytest.mark.xdist_group("storage")
 EVERYBODY = ("web", "renderer", "edge")
 # What the identities may do: "r" read, "w" write and delete, "l" list.
 RIGHTS = {
