@@ -158,9 +158,10 @@ class Site:
             env={**self.stack.env_for("web"), **extra},
             capture_output=True,
             text=True,
-            timeout=60,
-            check=True,
+            timeout=120,
+            check=False,
         )
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
 
