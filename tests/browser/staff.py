@@ -20,8 +20,7 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.db import SessionStore
 password, sessions = make_password({password!r}), {{}}
 for name, group in {people!r}.items():
-    about = dict(password=password, is_staff=True, first_name=name.title())
-    user, _ = get_user_model().objects.get_or_create(username=name, defaults=about)
+    user = get_user_model().objects.create(username=name, password=password, is_staff=True, first_name=name.title())
     user.groups.add(Group.objects.get(name=group))
     session = SessionStore()
     session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
