@@ -22,61 +22,63 @@ from django.db import connection
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from rxproject.local.stack.view import View
-from tests import databases
+from tests import memory, scheduling
 from tests.databases import database, migrated, postgresql  # noqa: F401
 from tests.shared_stack import OVERRIDES, SharedStack, attach
 from tests.waiting import insist
 
 PROJECT = Path(__file__).resolve().parents[1]
-# Tests that use one of these fixtures run one after the other, in one worker, which makes the fixture once.
-GROUPS = {
-    "private_stack": "private stack",
-    "lambda_site": "lambda",
-    "postgresql": databases.GROUP,
-    "real_s3": "s3",
-    "store": "edge",
-}
 # Whose prescriptions this process uploads.
 CLIENT = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-_shared = pytest.StashKey[tuple[Path, SharedStack]]()
+_folder, _stack = pytest.StashKey[Path](), pytest.StashKey[SharedStack]()
+
+
+# --- The run: a folder that its processes share, a stack beside it, and who runs which tests ------------------------
+def pytest_configure(config: pytest.Config) -> None:
+    if given := getattr(config, "workerinput", {}).get("folder"):
+        config.stash[_folder] = Path(given)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Before a worker starts, in the process that hands out the tests: the stack starts while workers collect."""
-    if _shared not in node.config.stash:
-        folder = Path(tempfile.mkdtemp(prefix="rx-stack-"))
-        node.config.stash[_shared] = folder, SharedStack(folder)
-    node.workerinput["stack"] = str(node.config.stash[_shared][0])
+    stash = node.config.stash
+    if _stack not in stash:
+        stash[_folder] = Path(tempfile.mkdtemp(prefix="rx-run-", dir=memory.FOLDER))
+        stash[_stack] = SharedStack(stash[_folder])
+    node.workerinput["folder"] = str(stash[_folder])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling.scheduler(config, log, config.stash[_folder])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _shared in config.stash:
-        folder, stack = config.stash[_shared]
+    if stack := config.stash.get(_stack, None):
         stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(config.stash[_folder], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups by fixture; and what takes long comes first, or one worker ends long after the others.
-
-    Whole files: one that was split would set up twice what its tests share.
-    """
-    for item in items:
-        for name in GROUPS.keys() & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(GROUPS[name]))
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    scheduling.arrange(items)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if folder := session.config.stash.get(_folder, None):
+        scheduling.write_down(session.items, folder)
+
+
+# --- Servers --------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
     """Every server of the project, real, on free ports: SeaweedFS, Valkey, two gunicorns, worker, beat, nginx.
 
     All workers of the run use it, and nobody may kill, stop or reconfigure it, or expect to be alone with it.
     """
-    if given := getattr(request.config, "workerinput", {}).get("stack"):
-        yield attach(Path(given))
+    if folder := request.config.stash.get(_folder, None):
+        yield attach(folder)
         return
     with Stack(state_dir=tmp_path_factory.mktemp("stack"), quick_stop=True, overrides=OVERRIDES) as running:
         yield running

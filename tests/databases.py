@@ -16,8 +16,8 @@ from django.db import connections
 
 from rxproject.database import connection
 
-GROUP = "postgresql"
 on_each_database = pytest.mark.usefixtures("database")
+ON_THE_SERVER = pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))
 _STARTS = 6
 
 
@@ -59,7 +59,7 @@ def migrated(postgresql: str, django_db_setup: None, django_db_blocker: Any) -> 
     return settings
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group(GROUP))])
+@pytest.fixture(scope="module", params=["sqlite", ON_THE_SERVER])
 def database(request: pytest.FixtureRequest) -> Iterator[None]:
     """The database of a module's tests, threads and all."""
     if request.param == "sqlite":

@@ -39,8 +39,9 @@ _TARGETS = """least => [...document.querySelectorAll('.rx button, .rx .rx-button
   .filter(e => e.offsetParent && (e.offsetHeight < 24 || (e.matches('button') && e.offsetHeight < least)))
   .map(e => e.outerHTML)"""
 OpenPage = Callable[..., Page]
+PATIENCE_MS = 60_000
 # Liveness, not speed: a busy machine may take its time.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +67,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     def new(url: str = "", **options: Any) -> Page:
         context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("pageerror", lambda error: trouble.append(f"script: {error}"))
         page.on("console", lambda said: "Content Security" in said.text and trouble.append(said.text))

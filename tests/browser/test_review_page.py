@@ -17,7 +17,7 @@ Uploaded = Callable[..., str]
 OpenAs = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pharmacists(site: Site) -> Iterator[Member]:
     """People who have decided nothing yet: one's last decision can be taken back from everywhere."""
     return iter(hire(site, {f"pharmacist-{CLIENT}-{n}": "pharmacist" for n in range(_HIRED)}).values())

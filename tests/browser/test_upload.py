@@ -19,7 +19,7 @@ from tests.prescriptions.order_pages.pseudo import spoken, untranslated
 Files = dict[str, Path]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """What customers choose: a good photo, three that deserve advice, a PDF, a HEIC, and something else."""
     folder = tmp_path_factory.mktemp("files")

@@ -263,9 +263,12 @@ def test_doubled_slashes_are_not_the_same_address(edge: Edge, store: Store, djan
     address = Address()
     store.put(address.key, b"the variant")
 
-    for target in (f"/{address.path()}", address.path().replace("/full", "//full")):
+    path = address.path()
+    doubled = [f"/{path}", path.replace("/full", "//full")]
+
+    for target in doubled:
         assert edge.get_raw(target).endswith(b"from upstream")
-    assert [seen.target for seen in django.seen] == [f"/{address.path()}", address.path().replace("/full", "//full")]
+    assert [seen.target for seen in django.seen] == doubled
 
 
 def test_escaped_characters_are_the_characters(edge: Edge, store: Store) -> None:

@@ -120,14 +120,13 @@ def test_on_a_slow_network(pharmacy: Pharmacy) -> None:
     for _ in range(3):
         customer.click("#send")
     expect(customer.locator("#wait")).to_contain_text("still on")
-    expect(customer.get_by_role("heading", level=1)).to_have_text(CHECKING, timeout=60_000)
+    expect(customer.get_by_role("heading", level=1)).to_have_text(CHECKING)
     assert posts.count("files") == 1
     [rx] = pharmacy.sent("ORD-14")
 
     # and a pharmacist on such a line has a picture, and decides
     asha = pharmacy.signed_in("asha")
     slow(asha)
-    asha.set_default_timeout(60_000)
     pharmacy.start(asha)
     shown(asha)
     print(  # noqa: T201 - said, not judged
