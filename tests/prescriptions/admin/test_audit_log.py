@@ -12,7 +12,7 @@ from prescriptions.audit.actors import CUSTOMER
 from prescriptions.models import AuditEvent
 from tests.prescriptions.staff import make_review, person, seed
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_audit_log")]
+pytestmark = pytest.mark.django_db
 LOG = "/admin/prescriptions/auditevent/"
 
 

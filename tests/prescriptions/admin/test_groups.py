@@ -29,7 +29,7 @@ PATIENT, ORDER, FILE = "PAT-4711", "ORD-4711", "Mrs-Pillai.jpg"
 
 
 @pytest.fixture
-def rows(empty_audit_log: None) -> dict[str, Any]:
+def rows(db: None) -> dict[str, Any]:
     """One row of each kind; model: primary key."""
     seed()
     review = make_review(pages=2, lines=1, order_ref=ORDER)

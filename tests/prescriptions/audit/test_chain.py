@@ -21,7 +21,7 @@ TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescription
 
 
 @pytest.fixture
-def rx(empty_audit_log: None) -> str:
+def rx() -> str:
     """A chain of four events, the only one."""
     rx = new_identifier()
     for number in range(1, 5):
