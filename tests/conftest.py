@@ -238,7 +238,7 @@ def servers(stack: View) -> View:
 
 @pytest.fixture(autouse=True)
 def audit_log_stays_empty(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
-    """Empties the audit log after a test with real transactions: it only adds, so the flush of tables leaves it alone."""
+    """Empties the audit log after a test with real transactions: it only adds, so the flush leaves it alone."""
     yield
     marker = request.node.get_closest_marker("django_db")
     commits = marker is not None and marker.kwargs.get("transaction")
