@@ -41,8 +41,8 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
-    """How a stage looks: chip, tone, icon and words. `done` steps of three: received, checked, decided."""
+class Display:
+    """How a stage is shown: chip, tone, icon and words. `done` steps of three: received, checked, decided."""
 
     chip: Promise
     tone: str
@@ -52,8 +52,8 @@ class Face:
     done: int
 
 
-FACES: Final[dict[Stage, Face]] = {
-    Stage.RECEIVED: Face(
+DISPLAYS: Final[dict[Stage, Display]] = {
+    Stage.RECEIVED: Display(
         _("Received"),
         "info",
         "clock",
@@ -61,7 +61,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("A pharmacist will check it soon. You can close this page and come back with the same link."),
         1,
     ),
-    Stage.IN_REVIEW: Face(
+    Stage.IN_REVIEW: Display(
         _("In review"),
         "info",
         "clock",
@@ -69,7 +69,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("This page shows the answer as soon as there is one. You can close it and come back with the same link."),
         1,
     ),
-    Stage.NEEDS_ANSWER: Face(
+    Stage.NEEDS_ANSWER: Display(
         _("Needs your answer"),
         "warn",
         "question",
@@ -77,7 +77,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("Your order waits until you have answered."),
         1,
     ),
-    Stage.APPROVED: Face(
+    Stage.APPROVED: Display(
         _("Approved"),
         "good",
         "check",
@@ -85,7 +85,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("There is nothing more to do. Your order goes on."),
         3,
     ),
-    Stage.PARTLY_APPROVED: Face(
+    Stage.PARTLY_APPROVED: Display(
         _("Partly approved"),
         "warn",
         "check",
@@ -93,7 +93,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("What is approved goes on. Below is what is not, and why."),
         3,
     ),
-    Stage.NOT_ACCEPTED: Face(
+    Stage.NOT_ACCEPTED: Display(
         _("Not accepted"),
         "bad",
         "cross",
@@ -101,7 +101,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("Your order waits. Here is how to put it right."),
         3,
     ),
-    Stage.EXPIRED: Face(
+    Stage.EXPIRED: Display(
         _("Expired"),
         "warn",
         "clock",
@@ -109,7 +109,7 @@ FACES: Final[dict[Stage, Face]] = {
         _("Ask your doctor for a new one and send it here."),
         3,
     ),
-    Stage.WITHDRAWN: Face(
+    Stage.WITHDRAWN: Display(
         _("Withdrawn"),
         "info",
         "cross",
@@ -155,8 +155,8 @@ class Progress:
     version: int = 0
 
     @property
-    def face(self) -> Face:
-        return FACES[self.stage]
+    def display(self) -> Display:
+        return DISPLAYS[self.stage]
 
     @property
     def waiting(self) -> bool:
