@@ -2,7 +2,6 @@
 security policy fails the test that caused it."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,9 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from rxproject.local.shots.screenshots import find_chromium
 from tests.waiting import until
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = find_chromium()
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -11,13 +11,14 @@ from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from tests.conftest import Site
 from tests.faults.misses import caught_rendering, state_of
+from tests.shared_stack import OVERRIDES
 from tests.waiting import insist, until
 
 
 @pytest.fixture(scope="module")
 def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A stack whose misses are made by Lambda, and by Celery when that is in trouble."""
-    overrides = {"RX_BACKEND": "lambda", "RX_FALLBACK_BACKEND": "celery"}
+    overrides = {**OVERRIDES, "RX_BACKEND": "lambda", "RX_FALLBACK_BACKEND": "celery"}
     with Stack(state_dir=tmp_path_factory.mktemp("lambda"), port=None, quick_stop=True, overrides=overrides) as running:
         made = Site(running, "")
         made.token = made.manage("rxtoken", "create", "--name", "tests", "--scopes", "rx:read,rx:write")

@@ -131,10 +131,15 @@ def webp(png: bytes) -> bytes:
     return out.getvalue()
 
 
+def find_chromium() -> str | None:
+    """The shell before the whole browser: it draws the same without the half that nobody looks at."""
+    return shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+
 @contextmanager
 def chromium() -> "Iterator[Browser]":
     """Debian's Chromium, driven by Playwright. Raises Unable."""
-    path = shutil.which("chromium")
+    path = find_chromium()
     if path is None:
         raise Unable("Chromium was not found. On Debian: apt-get install chromium")
     try:
