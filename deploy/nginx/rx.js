@@ -57,10 +57,6 @@ function credentials(r) {
     return { access: process.env.RX_EDGE_ACCESS_KEY, secret: process.env.RX_EDGE_SECRET_KEY, session: '' };
 }
 
-function s3Path(r) {
-    return sigv4.encodePath(`/${r.variables.rx_bucket}/${r.variables.rx_key}`);
-}
-
 function s3Date() {
     return sigv4.amzDate(Date.now());
 }
@@ -88,4 +84,4 @@ function startOver(r) {
     }
 }
 
-export default { credentialsFile, gate, startOver, s3Authorization, s3Date, s3Path, s3Session };
+export default { credentialsFile, gate, startOver, s3Authorization, s3Date, s3Session };

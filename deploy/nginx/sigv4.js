@@ -4,12 +4,6 @@ import crypto from 'crypto';
 // A GET has no body to protect, and hashing an empty one would only cost time.
 const PAYLOAD = 'UNSIGNED-PAYLOAD';
 
-// S3 signs the path with everything but unreserved characters and '/' encoded, in upper-case hex.
-function encodePath(path) {
-    const octet = (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase();
-    return encodeURIComponent(path).replace(/[!'()*]/g, octet).replace(/%2F/g, '/');
-}
-
 // Milliseconds since 1970 as 20260131T235959Z.
 function amzDate(milliseconds) {
     return new Date(milliseconds).toISOString().replace(/[-:]|\.\d+/g, '');
@@ -42,4 +36,4 @@ function authorization(request, credentials) {
     return `AWS4-HMAC-SHA256 Credential=${credentials.access}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
 }
 
-export default { amzDate, authorization, encodePath, PAYLOAD };
+export default { amzDate, authorization, PAYLOAD };
