@@ -11,9 +11,11 @@ from transforms.pixels.mending import proof
 _SCAN, _RESTARTS = 0xDA, 0xDD
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE: Final = frozenset({0xC2, 0xCA})
+_PROGRESSIVE_FRAME: Final = b"\xff\xc2"
 _RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
 _COEFFICIENTS: Final = 64
 _BLOCK: Final = 8  # pixels
+_ITS_OWN: Final = 2  # bytes of zeros or ones that a picture may end in; white paper often ends in one of zeros
 
 
 def is_suspect(data: bytes) -> bool:
@@ -25,13 +27,20 @@ def mended(data: bytes, limits: Limits) -> bytes | None:
     """`data` with its end; None if it has one, or if anything is missing in front of it."""
     if jpeg.has_end(data):
         return None
-    picture = data.rstrip(proof.FILL)
-    stuffed = data[len(picture) :]
-    if stuffed in (b"\xff", b"\xff\0"):  # the last byte of the picture, as ones are stored; more than that is fill
-        picture += b"\xff\0"
-    ended, other = picture + jpeg.END, picture + proof.OTHER + jpeg.END
-    whole = _says_all(ended) and proof.same_pixels(ended, other, SourceType.JPEG, limits)
-    return ended if whole else None
+    for picture in _pictures(data):
+        ended, other = picture + jpeg.END, picture + proof.OTHER + jpeg.END
+        if _says_all(ended) and proof.same_pixels(ended, other, SourceType.JPEG, limits):
+            return ended
+    return None
+
+
+def _pictures(data: bytes) -> tuple[bytes, ...]:
+    """What may be the picture, without what fills the file up."""
+    said = data.rstrip(proof.FILL)
+    if len(data) - len(said) <= _ITS_OWN:
+        return (data + b"\0" if data.endswith(b"\xff") else data,)  # as ones are stored
+    # The zeros of a progressive one would be refinements that change nothing: not to be told from what is missing.
+    return (said,) if _PROGRESSIVE_FRAME in said else (said, said + b"\0")
 
 
 def _says_all(data: bytes) -> bool:

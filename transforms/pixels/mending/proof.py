@@ -30,7 +30,7 @@ def refilled(data: bytes) -> bytes:
     """`data` with other bytes in the place of those that fill it up; unchanged without such."""
     if not ends_in_fill(data):
         return data
-    said = data.rstrip(FILL)
+    said = data.rstrip(data[-1:])
     fill = len(data) - len(said)
     other = OTHER if data.endswith(b"\0") else _OPPOSITE
     return said + (other * (fill // len(other) + 1))[:fill]
