@@ -145,6 +145,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2 * LIMITS.files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * LIMITS.order_lines + 50
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["prescriptions.intake.multipart.AnyName"]
 
 # --- S3: each process has its own identity; the bucket names are the same everywhere -----------------------------
 _REGION = env.text("a region, such as eu-west-1", r"[a-z0-9-]+")

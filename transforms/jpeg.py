@@ -8,6 +8,7 @@ _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _OTHER_FRAMES: Final = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDC, 0xDD})  # Huffman, quantisation, number of lines, restart interval
 _SCAN, _END, _JFIF, _ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
+END: Final = b"\xff\xd9"
 _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _PLAIN_JFIF: Final = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
@@ -24,7 +25,7 @@ def bare(data: bytes) -> bytes:
     """
     parts = [b"\xff\xd8"]
     frame = False
-    for marker, payload, scan in _segments(data):
+    for marker, payload, scan in segments(data):
         if marker in _OTHER_FRAMES:
             raise NotPlainError("lossless, hierarchical or arithmetic coding")
         if marker == _JFIF and payload.startswith(b"JFIF\0") and len(parts) == 1:
@@ -38,15 +39,31 @@ def bare(data: bytes) -> bytes:
             parts += (_segment(marker, payload), scan)
     if not frame:
         raise NotPlainError("no frame")
-    return b"".join((*parts, b"\xff\xd9"))
+    return b"".join((*parts, END))
+
+
+def has_end(data: bytes) -> bool:
+    """False for a JPEG that stops without an end-of-image marker.
+
+    Free where the marker comes last, as it should; further pictures and films may follow it.
+    """
+    return data.endswith(END) or data.find(END, _first_scan(data)) >= 0
+
+
+def _first_scan(data: bytes) -> int:
+    """Where it begins: a preview, which lies before it, has an end of its own."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN:
+        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return at
 
 
 def _segment(marker: int, payload: bytes) -> bytes:
     return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """(marker, payload, coded data behind it) of each segment up to the end-of-image marker."""
+def segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """(marker, payload, coded data behind it) of each segment up to the end-of-image marker. Raises NotPlainError."""
     at = 2
     while True:
         if data[at : at + 1] != b"\xff":

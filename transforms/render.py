@@ -16,7 +16,7 @@ from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import ENGINES, PDFIUM
-from transforms.pixels import colour, encode, images, plan, qualities, steps, vips
+from transforms.pixels import colour, encode, images, mending, plan, qualities, steps, transparency, vips
 from transforms.pixels.plan import Plan
 from transforms.request.spec import Stored
 
@@ -57,17 +57,30 @@ def render(
     steps. Raises any TransformError.
     """
     qualities.check(job.stored.quality, job.redactions)
-    work = _Work(data, job, engines, limits, Clock(deadline))
-    if job.media_type is SourceType.PDF:
-        _run(_PDF_STEPS, work)
-    else:
-        with images.decoding(job.media_type):
-            _run(_IMAGE_STEPS, work)
+    clock = Clock(deadline)
+    work = _Work(data, job, engines, limits, clock)
+    try:
+        _run_source(work)
+    except SourceDamaged:
+        # Intake has taken it, so it can be mended. Here as there: only what fails is looked at any closer.
+        mended = None if job.media_type is SourceType.PDF else mending.mended(data, job.media_type, limits=limits)
+        if mended is None:
+            raise
+        work = _Work(mended, job, engines, limits, clock)
+        _run_source(work)
     _run(_OUTPUT_STEPS, work)
     if len(work.encoded) > limits.variant_bytes:
         raise ResultTooLarge
     size = job.stored.size.rotated(job.stored.rotation)
     return Rendered(work.encoded, job.stored.format.media_type, size.width, size.height, work.clock.timings)
+
+
+def _run_source(work: "_Work") -> None:
+    if work.job.media_type is SourceType.PDF:
+        _run(_PDF_STEPS, work)
+        return
+    with images.decoding(work.job.media_type):
+        _run(_IMAGE_STEPS, work)
 
 
 @dataclass(slots=True)
@@ -81,6 +94,7 @@ class _Work:
     clock: Clock
     source: ImageFile.ImageFile = field(init=False)  # the opened file, of images only
     orientation: int = 1  # EXIF
+    plain: bool = False  # CMYK that is not stored inverted
     plan: Plan = field(init=False)
     factor: int = 0  # `source` was decoded at 1/factor; 0: libvips has decoded for itself
     scaled: bool = False
@@ -95,7 +109,7 @@ def _open_image(work: _Work) -> None:
     if work.job.page != 1:
         raise PageMissing
     work.source = images.open_image(work.data, work.job.media_type, limits=work.limits)
-    work.orientation = images.orientation(work.source)
+    work.orientation = images.orientation(work.source, work.data)
 
 
 def _make_plan(work: _Work) -> None:
@@ -105,6 +119,15 @@ def _make_plan(work: _Work) -> None:
     work.plan = plan.make(job.stored, source=size, orientation=work.orientation, redactions=redactions)
     if size.rotated(90 * plan.turns_of(work.orientation)[1]) != job.page_size:
         raise SourceDamaged("The file is not the one whose pages were measured. Send it again.")
+
+
+def _read_cmyk(work: _Work) -> None:
+    if work.source.mode != "CMYK" or "adobe" in work.source.info:
+        return
+    # By the whole page, whatever was asked for: all its tiles must agree.
+    page = images.open_image(work.data, work.job.media_type, limits=work.limits)
+    images.decode_small(page)
+    work.plain = colour.is_plain(page)
 
 
 def _copy_jpeg(work: _Work) -> None:
@@ -147,13 +170,13 @@ def _decode(work: _Work) -> None:
 def _scale(work: _Work) -> None:
     if work.scaled:
         return
-    image = colour.scalable(work.source)
+    image = _scalable(work, work.source)
     image = steps.burn_source(image, work.plan, work.factor)
     work.image = steps.scale(image, work.plan, work.factor)
 
 
 def _convert_to_srgb(work: _Work) -> None:
-    work.image = _in_srgb(work.image, work.source)
+    work.image = _in_srgb(work, work.image)
 
 
 def _apply_quality(work: _Work) -> None:
@@ -190,6 +213,7 @@ _Steps = tuple[tuple[str, Callable[[_Work], None]], ...]
 _IMAGE_STEPS: Final[_Steps] = (
     ("open", _open_image),
     ("open", _make_plan),
+    ("open", _read_cmyk),
     ("open", _copy_jpeg),
     ("decode", _scale_with_vips),
     ("decode", _decode),
@@ -226,9 +250,14 @@ def _is_page_itself(job: RenderJob) -> bool:
     return job.stored.format is OutputFormat.PDF and whole and job.stored.quality == "default"
 
 
-def _in_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
+def _scalable(work: _Work, source: ImageFile.ImageFile) -> Image.Image:
+    """`source`, decoded from the file, in a mode that can be scaled."""
+    return colour.scalable(source, transparency.alpha(source, work.data, limits=work.limits))
+
+
+def _in_srgb(work: _Work, image: Image.Image) -> Image.Image:
     """Grey or sRGB without transparency, by what the file says of its colours."""
-    return colour.flatten(image, source.info.get("icc_profile"), adobe="adobe" in source.info)
+    return colour.flatten(image, work.source.info.get("icc_profile"), plain=work.plain)
 
 
 def _drawn(work: _Work, region: Box, size: Size) -> Image.Image:
@@ -268,6 +297,6 @@ def _image_proxy(work: _Work) -> Image.Image:
         if work.factor != shrunk:
             source = images.open_image(work.data, work.job.media_type, limits=work.limits)
             shrunk = steps.decode(source, whole)
-    image = colour.scalable(source)
+    image = _scalable(work, source)
     # Whole blocks averaged: nobody will look at it, and it costs a tenth of LANCZOS.
-    return _in_srgb(image.reduce(wanted // shrunk) if wanted > shrunk else image, source)
+    return _in_srgb(work, image.reduce(wanted // shrunk) if wanted > shrunk else image)

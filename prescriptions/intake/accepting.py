@@ -47,6 +47,8 @@ log = logging.getLogger("rx.intake")
 
 # How long an upload that holds an Idempotency-Key may take before another try may take the key over.
 _IN_PROGRESS = timedelta(minutes=2)
+_NAME_MOST = 150
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _BIDI_AND_CONTROL = re.compile(
     r"[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -95,9 +97,15 @@ def _accept_once(
 
 
 def display_name(raw: str) -> str:
-    """A file name fit to be shown: no path, no control or direction characters, NFC, at most 150 characters."""
+    """A file name fit to be shown: no path, no control or direction characters, NFC, at most 150 characters of which
+    the last are the extension: without it, a download opens in no program.
+    """
     name = os.path.basename(raw.replace("\\", "/"))  # noqa: PTH119 - it is text from a stranger, not a path
-    return unicodedata.normalize("NFC", _BIDI_AND_CONTROL.sub("", name)).strip()[:150].rstrip()
+    name = unicodedata.normalize("NFC", _BIDI_AND_CONTROL.sub("", name)).strip()
+    if len(name) <= _NAME_MOST:
+        return name
+    extension = found[0] if (found := _EXTENSION.search(name)) else ""
+    return name[: _NAME_MOST - len(extension)].rstrip() + extension
 
 
 def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, idempotency_key: str) -> None:

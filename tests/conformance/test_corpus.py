@@ -19,6 +19,7 @@ from prescriptions.models import Document, Prescription, Variant, VariantState
 from prescriptions.variants import making
 from tests.prescriptions.conftest import assert_problem, file
 from tests.transforms import bombs
+from tests.transforms.rendering import TAKEN_WITHOUT_PROFILE
 from tests.transforms.sandbox.test_result_limit import NOISE
 from transforms import sandbox
 from transforms.limits import Limits
@@ -52,7 +53,8 @@ def corpus() -> dict[str, str]:
         return {}
     with manifest.open(newline="") as lines:
         rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return {row["file"]: OUTCOMES[row["expected"]] for row in rows if row["expected"] in OUTCOMES}
+        outcomes = {row["file"]: OUTCOMES[row["expected"]] for row in rows if row["expected"] in OUTCOMES}
+        return outcomes | {TAKEN_WITHOUT_PROFILE: OK}
 
 
 FILES: Final = corpus()

@@ -1,21 +1,18 @@
-"""Looks at an upload once, at intake: what it is, how many pages, how large, and whether every byte decodes.
+"""Looks at an upload once, at intake: what it is, how many pages, how large, and whether every pixel decodes.
 
 Runs only inside the sandbox. Must never accept a file that a later render would refuse.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
-from PIL import ImageFile, JpegImagePlugin, PngImagePlugin
+from PIL import PngImagePlugin
 
-from transforms.errors import SourceTooLarge
+from transforms.errors import SourceDamaged, SourceTooLarge
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
 from transforms.limits import LIMITS, MIB, Limits
 from transforms.pdf import pages
-from transforms.pixels import images, plan
-
-_SMALLEST: Final = 8  # libjpeg reads every coded byte even at 1/8, in a sixty-fourth of the memory
+from transforms.pixels import images, mending, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +38,26 @@ def probe(data: bytes, *, limits: Limits = LIMITS) -> Probe:
 
 
 def _image_size(data: bytes, kind: SourceType, limits: Limits) -> Size:
+    failure = images.damaged(kind)
+    if not mending.is_suspect(data, kind):
+        try:
+            return _upright(data, kind, limits)
+        except SourceDamaged as error:
+            failure = error
+    mended = mending.mended(data, kind, limits=limits)
+    if mended is None:
+        raise failure
+    return _upright(mended, kind, limits)
+
+
+def _upright(data: bytes, kind: SourceType, limits: Limits) -> Size:
+    """The size of an image, all of which is decoded."""
     image = images.open_image(data, kind, limits=limits)
     stored = images.size_of(image)
     with images.decoding(kind):
         if isinstance(image, PngImagePlugin.PngImageFile):
             image.verify()  # the checksums, which decoding skips; it uses the file up
             image = images.open_image(data, kind, limits=limits)
-        turned = plan.swaps_sides(images.orientation(image))
-        _decode(image)
+        turned = plan.swaps_sides(images.orientation(image, data))
+        images.decode_small(image)
     return Size(stored.height, stored.width) if turned else stored
-
-
-def _decode(image: ImageFile.ImageFile) -> None:
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        image.draft(image.mode, (max(1, image.width // _SMALLEST), max(1, image.height // _SMALLEST)))
-    image.load()

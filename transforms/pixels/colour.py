@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Final
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsProfile  # littleCMS is loaded for pictures with a profile only
@@ -12,14 +12,26 @@ _SCALABLE: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
 _SPACES: Final = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 _ICC_BYTES: Final = 4 * 1024 * 1024  # the largest press profiles take 2 MiB
 _WHITE: Final = (255, 255, 255, 255)
+_WILDLY: Final = 64  # levels of mean luminance; the two readings of a page of paper differ by 200
 
 
-def scalable(image: Image.Image) -> Image.Image:
-    """`image` in a mode that LANCZOS can average: palettes and single bits cannot be."""
+def scalable(image: Image.Image, alpha: Image.Image | None = None) -> Image.Image:
+    """`image` in a mode that LANCZOS can average: palettes and single bits cannot be.
+
+    `alpha` (mode L) is its transparency where `image.info` does not say it well enough.
+    """
+    if alpha is not None:
+        shown = image.copy() if image.mode in _SCALABLE else _opaque(image)
+        shown.info = {}
+        shown.putalpha(alpha)
+        return shown
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         return image.convert("RGBA")
-    if image.mode in _SCALABLE:
-        return image
+    return image if image.mode in _SCALABLE else _opaque(image)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """`image` in mode L or RGB, whatever its mode."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
         # A plain convert("L") clips: every grey above 255 of 65,535 turns white, and the page goes blank.
         return image.point(lambda level: level * (1 / 257) + 0.5).convert("L")
@@ -28,17 +40,28 @@ def scalable(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def flatten(image: Image.Image, icc: bytes | None, *, adobe: bool = True) -> Image.Image:
+def is_plain(page: Image.Image) -> bool:
+    """True for a CMYK page without Adobe's marker whose values are stored as they are; `page` is it in small.
+
+    Browsers take all of them for inverted, as Pillow does. Paper is light: where it would be dark, they are wrong.
+    """
+    inverted, plain = (
+        ImageStat.Stat(reading.convert("RGB").convert("L")).mean[0] for reading in (page, ImageChops.invert(page))
+    )
+    return plain - inverted > _WILDLY
+
+
+def flatten(image: Image.Image, icc: bytes | None, *, plain: bool = False) -> Image.Image:
     """Grey or sRGB on white paper, from any mode of `scalable`. Cheap on small images only: call it after scaling.
 
-    `adobe` tells how CMYK is stored: Photoshop inverts it and says so in its marker. Pillow always assumes so.
+    `plain` is for CMYK that is not inverted, see `is_plain`.
     """
     if image.mode in ("LA", "RGBA"):
         image = image.convert("RGBA")
         paper = Image.new("RGBA", image.size, _WHITE)
         paper.alpha_composite(image)
         image = paper.convert("RGB")
-    elif image.mode == "CMYK" and not adobe:
+    elif image.mode == "CMYK" and plain:
         image = ImageChops.invert(image)
     if icc:
         image = _to_srgb(image, icc)

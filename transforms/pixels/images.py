@@ -12,6 +12,7 @@ from typing import Final
 # Imported by name: Image.open() would load every plugin to look for one that is not registered yet.
 from PIL import AvifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
+from transforms import png
 from transforms.errors import RenderMemory, SourceDamaged, TooManyPixels, TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
@@ -27,6 +28,7 @@ _PILLOW: Final = {
 }
 _LABELS: Final = {**_PILLOW, SourceType.WEBP: "WebP", SourceType.HEIF: "HEIC"}
 _ORIENTATION_TAG: Final = 0x0112
+_SMALLEST: Final = 8
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 Image.MAX_IMAGE_PIXELS = LIMITS.source_pixels  # Pillow refuses at twice as many; `open_image` looks first
@@ -47,8 +49,12 @@ def decoding(kind: SourceType) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(LIMITS) from error
     except Exception as error:
-        label = _LABELS[kind]
-        raise SourceDamaged(f"The {label} file is damaged or incomplete. Send it again, or another copy.") from error
+        raise damaged(kind) from error
+
+
+def damaged(kind: SourceType) -> SourceDamaged:
+    """The error that says so, and what to do."""
+    return SourceDamaged(f"The {_LABELS[kind]} file is damaged or incomplete. Send it again, or another copy.")
 
 
 def open_image(data: bytes, kind: SourceType, *, limits: Limits = LIMITS) -> ImageFile.ImageFile:
@@ -71,18 +77,30 @@ def open_image(data: bytes, kind: SourceType, *, limits: Limits = LIMITS) -> Ima
     return image
 
 
-def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; damaged or absurd metadata counts as upright. Decodes a PNG.
+def orientation(image: Image.Image, data: bytes) -> int:
+    """The EXIF orientation, 1 to 8, of `image`, opened from `data`; absurd metadata counts as upright. Decodes a PNG.
 
-    Raises what the decoder raises: call it inside `decoding`.
+    Raises what the decoder raises, and SourceDamaged for damaged notes behind the pixels of a PNG: call it inside
+    `decoding`.
     """
     if isinstance(image, PngImagePlugin.PngImageFile):
+        before = dict(image.info)
         image.load()  # its EXIF may come behind the pixels
+        # Pillow checks what comes before them. What differs behind them, and is damaged, must not turn the page.
+        if image.info != before and not png.notes_are_sound(data):
+            raise damaged(SourceType.PNG)
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001  # a broken EXIF block must not cost the patient a readable picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def decode_small(image: ImageFile.ImageFile) -> None:
+    """Decodes `image` in place, a JPEG at 1/8: libjpeg reads every coded byte even so, in a 64th of the memory."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        image.draft(image.mode, (max(1, image.width // _SMALLEST), max(1, image.height // _SMALLEST)))
+    image.load()
 
 
 def size_of(image: Image.Image) -> Size:

@@ -88,6 +88,9 @@ def test_any_name_becomes_harmless(raw: str) -> None:
         ("/a/folder/scan.png", "scan.png"),
         ("Ma\u0308rz.pdf", "März.pdf"),
         ("नुस्खा\u200d.jpg", "नुस्खा\u200d.jpg"),
+        ("n" * 300 + ".pdf", "n" * 146 + ".pdf"),
+        ("n" * 140 + " " * 20 + ".jpeg", "n" * 140 + ".jpeg"),
+        ("n" * 300 + ".not an extension", "n" * 150),
     ],
 )
 def test_a_good_name_stays(raw: str, shown: str) -> None:
