@@ -42,6 +42,7 @@ PAGES = {1, 2}
 # How many days before today, and whether somebody writes why all the same. 180 or 30 days are valid, 1826 are possible.
 _AGO = (*[0] * 9, 29, 30, 31, 180, 181, 1826, 1827, -1)
 DATES = (*((ago, "") for ago in _AGO), (31, "Why."), (181, "Why."), (1827, "Why."))
+REJECT = {"outcome": "rejected", "reason": "image_blurry"}
 
 Call = Callable[[Review, Any, int, Random], object]
 BY_STAFF: dict[str, Call] = {
