@@ -293,7 +293,7 @@ def test_without_scripts_everything_can_be_done(site: Site, uploaded: Uploaded, 
     page.locator("[data-page='3']").click()
     for number in (3, 1, 2):
         page.get_by_role("button", name=f"I have looked at page {number}").click()
-    day, other = ambiguous_date()
+    day, _other = ambiguous_date()
     page.fill("#prescribed_on", day.isoformat())
     page.get_by_role("radio", name="Approve", exact=True).check(force=True)
     page.locator("[data-submit]").click()
@@ -301,7 +301,7 @@ def test_without_scripts_everything_can_be_done(site: Site, uploaded: Uploaded, 
     # refused, with everything that is missing
     expect(page.locator("#summary a").first).to_have_text("Enter the prescriber's name.")
     assert page.input_value("#prescribed_on") == day.isoformat()
-    choose(page, f"{other:%-d %b %Y}")
+    choose(page, f"{day:%-d %b %Y}")
     page.fill("#prescriber", "Dr A. Rao")
     page.fill("#override_reason", "Called the doctor.")
     page.get_by_role("checkbox", name="then the next one").uncheck()

@@ -21,7 +21,7 @@ def test_a_date_that_forbids_an_approval_is_told_while_it_is_typed(
     for day, said, why in (
         ("2999-01-01", "The date is in the future.", "the date is in the future"),
         ("1026-01-31", "The date is too long ago", "the date is before"),
-        ("2024-03-14", "It ran out on 10 Sept 2024.", "it ran out on 10 Sept 2024; only a senior may approve it"),
+        ("2024-03-14", "It ran out on 10 Sept 2024.", "it ran out on 10 Sept 2024; only a senior can override that"),
     ):
         page.fill("#prescribed_on", day)
         expect(valid).to_contain_text(said)

@@ -131,12 +131,12 @@ export class DecisionForm {
   #date(need) {
     const words = state.say, { day, until, future, old, over } = this.#dates()
     if (!day) return need(false, 'prescribed_on', words.missing_date)
+    if (this.#value('confirmed_date') != day) return need(false, 'confirmed_date', words.missing_which)
     need(!future, 'prescribed_on', words.never_future, true)
     need(!old, 'prescribed_on', fill(words.never_old, { day: inWords(state.earliest) }), true)
     if (over && state.override) {
       need(this.#value('override_reason'), 'override_reason', fill(words.missing_override, { day: inWords(until) }))
     } else need(!over, 'prescribed_on', fill(words.never_expired, { day: inWords(until) }), true)
-    need(this.#value('confirmed_date') == day, 'confirmed_date', words.missing_which)
   }
 
   #looked(need) {
@@ -178,7 +178,7 @@ export class DecisionForm {
   #preview() {
     const box = $('[data-preview]')
     const [title, text] = state.reasons[this.#value('reason')] || []
-    if (box) box.textContent = title ? `${title}. ${text}` : ''
+    if (box) box.textContent = title ? fill(state.say.customer_reads, { text: `${title}. ${text}` }) : ''
   }
 
   /** What follows from the date, as on the server: the shortest validity of what is supplied decides. */
