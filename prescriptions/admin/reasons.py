@@ -1,4 +1,4 @@
-"""The reasons that customers are given: seniors put them into the shop's own words. Codes stay what they are."""
+"""Reasons, as colleagues and as customers read them: seniors put them into the shop's own words. Codes stay."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from prescriptions.admin.base import ReadOnly, may
 from prescriptions.models import ReasonCode
 
-_WORDS = ("customer_title", "customer_body", "active")
+_WORDS = ("staff_title", "customer_title", "customer_body", "active")
 _FIELDS = ("code", "group", "position", *_WORDS, "action", "retryable", "needs_note")
 
 
@@ -20,9 +20,9 @@ class ReasonCodeAdmin(ReadOnly):
     """Texts may change and reasons may be switched off; none is added or deleted, since decisions refer to them."""
 
     list_title = _("Reasons that customers are given")
-    list_display = ("customer_title", "code", "group", "action", "retryable", "needs_note", "active")
+    list_display = ("staff_title", "customer_title", "code", "group", "action", "retryable", "needs_note", "active")
     list_filter = ("group", "active")
-    search_fields = ("code", "customer_title", "customer_body")
+    search_fields = ("code", "staff_title", "customer_title", "customer_body")
     fields = _FIELDS
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:

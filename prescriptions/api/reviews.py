@@ -19,7 +19,7 @@ from prescriptions.api.serializers import ReasonSerializer
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus
+from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
 from prescriptions.models.finding import find
 from prescriptions.review import decisions, order_lines, queue
 from prescriptions.review.payload import DecisionSerializer
@@ -56,6 +56,15 @@ class MessageSerializer(serializers.ModelSerializer[ClarificationMessage]):
         fields = ("author", "text", "page", "at", "expires_at", "answered_at")
 
 
+class OfferedReasonSerializer(ReasonSerializer):
+    """A reason as reviewers choose it: under its heading, in their words, and what the customer will read."""
+
+    staff = serializers.CharField(source="__str__", help_text="What colleagues call it; never shown to customers.")
+
+    class Meta(ReasonSerializer.Meta):
+        fields = ("code", "group", "staff", "title", "text", "action", "retryable", "needs_note")
+
+
 class ReviewSerializer(serializers.ModelSerializer[Review]):
     """Where a review stands, for those who review."""
 
@@ -63,7 +72,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
     claimed_by = serializers.CharField(source="claimed_by.username", default=None, allow_null=True)
     reviewer = serializers.CharField(source="reviewer.username", default=None, allow_null=True)
     second_checker = serializers.CharField(source="second_checker.username", default=None, allow_null=True)
-    reason = ReasonSerializer(allow_null=True)
+    reason = OfferedReasonSerializer(allow_null=True)
     lines = OrderLineSerializer(source="prescription.order_lines", many=True)
     messages = MessageSerializer(many=True)
 
@@ -91,6 +100,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
             "registration_number",
             "checklist",
             "override_reason",
+            "overridden",
             "valid_until",
             "lines",
             "messages",
@@ -161,6 +171,20 @@ class NextReview(APIView):
         if claimed is None:
             return Response(status=204, headers={"Cache-Control": "no-store"})
         return _answer(_find(request, claimed.pk))
+
+
+class Reasons(APIView):
+    """The reasons that a reviewer may give, in the order of the review page."""
+
+    scopes = {"GET": "rx:review"}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="reasons_list", responses={200: OfferedReasonSerializer(many=True), **problems_of()}, filters=False
+    )
+    def get(self, request: Request) -> Response:
+        offered = [reason for reason in ReasonCode.objects.all() if reason.offered]
+        headers = {"Cache-Control": "private, no-cache"}
+        return Response(OfferedReasonSerializer(offered, many=True).data, headers=headers)
 
 
 class OrderLines(APIView):

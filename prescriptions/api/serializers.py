@@ -24,7 +24,7 @@ from prescriptions.models import (
     Variant,
     VariantState,
 )
-from prescriptions.review.publication import published
+from prescriptions.review.publication import published, standing
 from prescriptions.variants import links
 from prescriptions.variants.pictures import picture
 from transforms.request.presets import PRESETS
@@ -86,7 +86,7 @@ class ReasonSerializer(serializers.ModelSerializer[ReasonCode]):
 
     class Meta:
         model = ReasonCode
-        fields = ("code", "title", "text", "action", "retryable")
+        fields: tuple[str, ...] = ("code", "title", "text", "action", "retryable")
 
 
 class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
@@ -121,7 +121,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             return ReviewStatus.ERASED.value
         if review is None:
             return ReviewStatus.QUEUED.value
-        return review.status if published(review) else ReviewStatus.IN_REVIEW.value
+        return standing(review).value
 
     @extend_schema_field(ReasonSerializer(allow_null=True))
     def get_reason(self, prescription: Prescription) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/decision$", reviews.Decision.as_view(), name="decision"),
     re_path(rf"^prescriptions/{_RX}/claim$", reviews.Claim.as_view(), name="claim"),
     re_path(rf"^prescriptions/{_RX}/order-lines$", reviews.OrderLines.as_view(), name="order-lines"),
+    path("reasons", reviews.Reasons.as_view(), name="reasons"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),
     re_path(
         rf"^prescriptions/{_RX}/pages/(?P<number>{PAGE_NUMBER})/variants/(?P<spec>.+)$",

@@ -31,6 +31,7 @@ class Verb(StrEnum):
     LINK_MINTED = "link.minted"
     MANIFEST_OPENED = "manifest.opened"
     PAGE_OPENED = "page.opened"
+    PAGE_SEEN = "page.seen"
     PAGE_ROTATED = "page.rotated"
     DOWNLOADED = "original.downloaded"
     DOCUMENT_DOWNLOADED = "document.downloaded"

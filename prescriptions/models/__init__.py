@@ -7,7 +7,14 @@ from prescriptions.models.identifiers import REFERENCE, REFERENCE_HELP, new_iden
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
-from prescriptions.models.review import ClarificationMessage, MessageAuthor, Review, ReviewSkip, ReviewStatus
+from prescriptions.models.review import (
+    ClarificationMessage,
+    MessageAuthor,
+    PageSeen,
+    Review,
+    ReviewSkip,
+    ReviewStatus,
+)
 from prescriptions.models.uploads import Document, IdempotencyKey, Page, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
@@ -30,6 +37,7 @@ __all__ = [
     "MessageAuthor",
     "OrderLine",
     "Page",
+    "PageSeen",
     "Prescription",
     "ReasonCode",
     "ReasonGroup",

@@ -1,6 +1,11 @@
-"""Why a prescription or an order line was not accepted, in words for the customer. Codes never change; texts may."""
+"""Why a prescription or an order line was not accepted: in words for colleagues, and in words for the customer.
 
+Codes never change; texts may.
+"""
+
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,6 +16,7 @@ class ReasonGroup(models.TextChoices):
     CONTENT = "content", _("What is written")
     ORDER = "order", _("The order")
     PROCESS = "process", _("The process")
+    SYSTEM = "system", _("Only set by the system or the customer")
 
 
 class CustomerAction(models.TextChoices):
@@ -25,11 +31,15 @@ class CustomerAction(models.TextChoices):
 
 
 class ReasonCode(models.Model):
-    """A reason with its customer text. Seeded by a migration; shops may edit texts and switch codes off."""
+    """A reason with its texts. Seeded by a migration; shops may edit texts and switch codes off.
+
+    No two may be alike, neither for staff nor for customers: who reads one has to know which it is.
+    """
 
     code = models.CharField(_("code"), primary_key=True, max_length=40, editable=False)
     group = models.CharField(_("about"), max_length=8, choices=ReasonGroup.choices)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    staff_title = models.CharField(_("name for staff"), max_length=120, blank=True)
     customer_title = models.CharField(_("title for the customer"), max_length=120)
     customer_body = models.CharField(_("text for the customer"), max_length=400)
     action = models.CharField(_("what the customer can do"), max_length=16, choices=CustomerAction.choices)
@@ -43,4 +53,16 @@ class ReasonCode(models.Model):
         verbose_name_plural = _("reasons")
 
     def __str__(self) -> str:
-        return self.customer_title
+        return gettext(self.staff_title or self.customer_title)
+
+    def clean(self) -> None:
+        others = ReasonCode.objects.exclude(pk=self.pk)
+        for name in ("staff_title", "customer_title"):
+            text = getattr(self, name).strip()
+            if text and others.filter(**{f"{name}__iexact": text}).exists():
+                raise ValidationError({name: _("Another reason is called so. Nobody could tell them apart.")})
+
+    @property
+    def offered(self) -> bool:
+        """May a person choose it?"""
+        return self.active and self.group != ReasonGroup.SYSTEM

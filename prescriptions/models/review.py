@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.models.reasons import ReasonCode
-from prescriptions.models.uploads import Prescription
+from prescriptions.models.uploads import Page, Prescription
 
 
 class ReviewStatus(models.TextChoices):
@@ -87,6 +87,9 @@ class Review(models.Model):
     registration_number = models.CharField(_("registration number"), max_length=40, blank=True)
     checklist = models.JSONField(_("checklist"), default=dict, blank=True)
     override_reason = models.CharField(_("approved although"), max_length=400, blank=True)
+    overridden = models.JSONField(
+        _("what was overridden"), default=list, blank=True, help_text=_("Codes: checklist, expired.")
+    )
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
 
     supersedes = models.ForeignKey(
@@ -124,6 +127,7 @@ class Review(models.Model):
             ("second_check_review", _("Can make second checks")),
             ("reopen_review", _("Can reopen decided reviews")),
             ("assign_review", _("Can take reviews from others and set priorities")),
+            ("override_review", _("Can approve what has run out")),
         )
         verbose_name = _("review")
         verbose_name_plural = _("reviews")
@@ -156,6 +160,23 @@ class ReviewSkip(models.Model):
 
     def __str__(self) -> str:
         return f"skipped until {self.until:%H:%M}"
+
+
+class PageSeen(models.Model):
+    """Somebody looked at a page when they could decide. Counts for that person and that version of the review alone."""
+
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    version = models.PositiveIntegerField(help_text=_("Of the review."))
+    at = models.DateTimeField(default=timezone.now)
+    declared = models.BooleanField(default=False, help_text=_("Somebody said so; no page of ours painted it."))
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("page", "user", "version"), name="page_seen"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"seen {self.at:%Y-%m-%d %H:%M}"
 
 
 class MessageAuthor(models.TextChoices):

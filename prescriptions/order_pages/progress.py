@@ -24,7 +24,7 @@ from prescriptions.models import (
     Review,
     ReviewStatus,
 )
-from prescriptions.review.publication import publicly_decided, published
+from prescriptions.review.publication import publicly_decided, standing
 
 
 class Stage(StrEnum):
@@ -213,7 +213,7 @@ def _progress(row: Prescription) -> Progress:
     review: Review | None = getattr(row, "review", None)
     if review is None:
         return Progress(row, Stage.RECEIVED)
-    stage = STAGES.get(review.status, Stage.RECEIVED) if published(review) else Stage.IN_REVIEW
+    stage = STAGES.get(standing(review), Stage.RECEIVED)
     return Progress(
         row,
         stage,

@@ -4,7 +4,6 @@ What is written is written in one transaction with the change of status, or not 
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,18 +14,20 @@ from django.utils.translation import gettext as _
 from prescriptions.audit.actors import SYSTEM, Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
-from prescriptions.review import clarifications, payload
-from prescriptions.review.payload import Case, Decision
+from prescriptions.review import clarifications, payload, proof
+from prescriptions.review.payload import Decision
+from prescriptions.review.proof import Calendar, Case
 from prescriptions.review.rules import OUTCOMES, Action
 from prescriptions.review.transitions import check, load, transition, undo_since
 
 _BATCH = 200
 
 
-def act(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Review:
+def act(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int, typed: bool = False) -> Review:
     """Do what somebody chose, by form or by API: one of the outcomes of `payload.DecisionSerializer`.
 
-    Raises Problem: 403, 404, 409, 410, 422; then nothing is written.
+    `typed`: a form, which asks back where day and month could be swapped. Raises Problem: 403, 404, 409, 410, 422; then
+    nothing is written.
     """
     match str(sent.get("outcome", "")):
         case "clarification":
@@ -34,7 +35,7 @@ def act(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Revi
             text, page = given.get("question", ""), given.get("reason_page")
             return clarifications.ask(rx, text, actor=actor, version=version, page=page)
         case "confirmed":
-            return confirm(rx, actor=actor, version=version)
+            return confirm(rx, sent, actor=actor, version=version)
         case "returned":
             note = payload.fields(sent, "note").get("note", "")
             return disagree(rx, actor=actor, version=version, note=note)
@@ -42,10 +43,10 @@ def act(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Revi
             note = payload.fields(sent, "note").get("note", "")
             return reopen(rx, actor=actor, version=version, note=note)
         case _:
-            return decide(rx, sent, actor=actor, version=version)
+            return decide(rx, sent, actor=actor, version=version, typed=typed)
 
 
-def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Review:
+def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int, typed: bool = False) -> Review:
     """Approve, approve in part, or reject: see `payload.parse` for what to send.
 
     Leads to `second_check` where a line of RX_SECOND_CHECK_SCHEDULES is supplied. Raises Problem: 403, 404, 409, 410,
@@ -55,18 +56,22 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> R
     # First of all, may this person decide on this version? The answer must not depend on what they typed.
     action = payload.OUTCOMES.get(str(sent.get("outcome", "")), Action.REJECT)
     check(review, action, actor=actor, version=version, now=timezone.now())
-    case = _case(review)
+    case = _case(review, actor, typed=typed)
     decision = payload.parse(sent, case)
     second = _needs_second_check(decision, case)
+    data = {"outcome": OUTCOMES[decision.action].value, "reasons": decision.reasons}
+    if overridden := decision.columns["overridden"]:
+        data["overridden"] = overridden
     with transaction.atomic():
+        proof.declare(review, decision.declared, actor=actor)
         decided = transition(
             review,
             decision.action,
             actor=actor,
             version=version,
             target=ReviewStatus.SECOND_CHECK if second else OUTCOMES[decision.action],
-            changes={**decision.columns, "valid_until": _valid_until(decision, case)},
-            data={"outcome": OUTCOMES[decision.action].value, "reasons": decision.reasons},
+            changes=decision.columns,
+            data=data,
         )
         lines = {line.position: line for line in case.lines}
         for verdict in decision.lines:
@@ -76,20 +81,37 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> R
     return decided
 
 
-def _case(review: Review) -> Case:
+def _case(review: Review, actor: Actor, *, typed: bool = False) -> Case:
     return Case(
         pages=review.prescription.pages.count(),
         lines=list(review.prescription.order_lines.all()),
         reasons={reason.code: reason for reason in ReasonCode.objects.all()},
         schedules=settings.RX_SECOND_CHECK_SCHEDULES,
-        today=timezone.localdate(),
+        calendar=Calendar.now(),
+        seen=proof.seen(review, actor.user_id),
+        may_override=actor.may("override_review"),
+        typed=typed,
     )
 
 
-def confirm(rx: str, *, actor: Actor, version: int) -> Review:
-    """The second person agrees: the first decision stands. Raises Problem 403, 409."""
+def confirm(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> Review:
+    """The second person agrees, after looking for themselves (`payload.agree`): the first decision stands.
+
+    What has run out since cannot be confirmed. What was approved although it had run out holds for the day on which the
+    second person answers for it. Raises Problem 403, 404, 409, 410, 422; then nothing is written.
+    """
     review = load(rx)
-    return transition(review, Action.CONFIRM, actor=actor, version=version, data={"outcome": review.outcome})
+    check(review, Action.CONFIRM, actor=actor, version=version, now=timezone.now())
+    case = _case(review, actor)
+    until, today = review.valid_until, case.calendar.today
+    over = until if until is not None and until < today else None
+    knowingly = "expired" in review.overridden
+    declared = payload.agree(sent, review.prescribed_on, None if knowingly else over, case)
+    with transaction.atomic():
+        proof.declare(review, declared, actor=actor)
+        changes = {"valid_until": today} if over else {}
+        data = {"outcome": review.outcome}
+        return transition(review, Action.CONFIRM, actor=actor, version=version, changes=changes, data=data)
 
 
 def disagree(rx: str, *, actor: Actor, version: int, note: str) -> Review:
@@ -138,13 +160,3 @@ def _back(rx: str, action: Action, *, actor: Actor, version: int, note: str) -> 
 def _needs_second_check(decision: Decision, case: Case) -> bool:
     """Does it supply a line of a schedule that two people have to look at?"""
     return any(line.schedule in case.schedules and decision.supplies(line.position) for line in case.lines)
-
-
-def _valid_until(decision: Decision, case: Case) -> date | None:
-    """The shortest validity of what is supplied decides; policy is a setting (RX_VALIDITY_DAYS)."""
-    issued = decision.columns["prescribed_on"]
-    if decision.action is Action.REJECT or issued is None:
-        return None
-    days, rest = settings.RX_VALIDITY_DAYS, settings.RX_VALIDITY_DAYS["*"]
-    supplied = [days.get(line.schedule, rest) for line in case.lines if decision.supplies(line.position)]
-    return date.fromordinal(issued.toordinal()) + timedelta(days=min(supplied, default=rest))

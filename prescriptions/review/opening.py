@@ -7,7 +7,16 @@ from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import CUSTOMER, SYSTEM, Actor
-from prescriptions.models import ClarificationMessage, OrderLine, Page, Prescription, Review, ReviewSkip, ReviewStatus
+from prescriptions.models import (
+    ClarificationMessage,
+    OrderLine,
+    Page,
+    PageSeen,
+    Prescription,
+    Review,
+    ReviewSkip,
+    ReviewStatus,
+)
 from prescriptions.review import duplicates
 from prescriptions.review.publication import published
 from prescriptions.review.rules import TERMINAL, Action
@@ -72,6 +81,7 @@ def close_for_erasure(rx: str) -> None:
     OrderLine.objects.filter(prescription=rx).delete()
     ClarificationMessage.objects.filter(review=rx).delete()
     ReviewSkip.objects.filter(review=rx).delete()
+    PageSeen.objects.filter(page__prescription=rx).delete()
 
 
 def _replaced(prescription: Prescription) -> Review | None:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from prescriptions.infra.problems import Problem
-from prescriptions.models import LineDecision, OrderLine, ReasonCode
+from prescriptions.models import LineDecision
+from prescriptions.review import proof
+from prescriptions.review.proof import Case, Wrong, incomplete
 from prescriptions.review.rules import Action
 
 # What makes a prescription valid: the keys are the contract, the words are for the screens.
@@ -31,13 +32,11 @@ OUTCOMES: Final = {
     "partially_approved": Action.APPROVE_SOME,
     "rejected": Action.REJECT,
 }
-_SUPPLIED: Final = (LineDecision.ACCEPTED, LineDecision.REDUCED, LineDecision.OWING)
+SUPPLIED: Final = (LineDecision.ACCEPTED, LineDecision.REDUCED, LineDecision.OWING)
 _DECIDED: Final = tuple(value for value in LineDecision.values if value != LineDecision.PENDING)
 _TEXTS: Final = ("customer_text", "internal_note", "prescriber", "registration_number", "override_reason")
-_DECISION: Final = (*_TEXTS, "checklist", "prescribed_on", "pages_seen", "reason", "reason_page", "lines")
-
-# Where something is wrong (a JSON pointer), and what.
-Wrong = tuple[str, str]
+_AGREEMENT: Final = ("pages_seen", "confirmed_lines", "confirmed_date")
+_DECISION: Final = (*_TEXTS, *_AGREEMENT, "checklist", "prescribed_on", "reason", "reason_page", "lines")
 
 
 # --- Fields -----------------------------------------------------------------------------------------------------------
@@ -59,6 +58,10 @@ class _Text(serializers.CharField):
 
 class _Number(serializers.IntegerField):
     default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}  # noqa: RUF012
+
+
+class _Date(serializers.DateField):
+    default_error_messages = {"invalid": gettext_lazy("Write the date as YYYY-MM-DD.")}  # noqa: RUF012
 
 
 class _Checklist(serializers.DictField):
@@ -85,14 +88,16 @@ class DecisionSerializer(serializers.Serializer[Any]):
         help_text="`confirmed` and `returned` are second checks.",
     )
     version = _Number(required=False, help_text="Of the review that was looked at; or If-Match.")
-    prescribed_on = serializers.DateField(
-        required=False, error_messages={"invalid": gettext_lazy("Write the date as YYYY-MM-DD.")}
-    )
+    prescribed_on = _Date(required=False)
     prescriber = _Text(required=False, max_length=120)
     registration_number = _Text(required=False, max_length=40)
     checklist = _Checklist(required=False, help_text=f"Points: {', '.join(CHECKLIST)}.")
-    pages_seen = serializers.ListField(child=_Number(), required=False)
-    override_reason = _Text(required=False, max_length=400, help_text="Why approve without all points and pages.")
+    pages_seen = serializers.ListField(
+        child=_Number(), required=False, help_text="Pages that you looked at; the audit log has it as declared."
+    )
+    override_reason = _Text(
+        required=False, max_length=400, help_text="Why approve without all points; for seniors also: what has run out."
+    )
     lines = LineVerdictSerializer(many=True, required=False)
     reason = _Text(required=False)
     reason_page = _Number(required=False)
@@ -100,6 +105,10 @@ class DecisionSerializer(serializers.Serializer[Any]):
     internal_note = _Text(required=False, max_length=2000)
     question = _Text(required=False, help_text="For `clarification`.")
     note = _Text(required=False, help_text="For `returned` and `reopened`: why.")
+    confirmed_lines = serializers.ListField(
+        child=_Number(), required=False, help_text="For `confirmed`: the lines that are supplied, each checked again."
+    )
+    confirmed_date = _Date(required=False, help_text="For `confirmed`: the date as you read it on the prescription.")
 
 
 def fields(sent: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -107,7 +116,7 @@ def fields(sent: Mapping[str, Any], *names: str) -> dict[str, Any]:
     wrong: list[Wrong] = []
     given = _read(DecisionSerializer(), sent, names, wrong)
     if wrong:
-        raise _incomplete(wrong)
+        raise incomplete(wrong)
     return given
 
 
@@ -160,6 +169,7 @@ class Decision:
     action: Action
     columns: Mapping[str, Any]
     lines: tuple[LineVerdict, ...]
+    declared: tuple[int, ...] = ()  # pages that were seen, as the sender says
 
     @property
     def reasons(self) -> list[str]:
@@ -168,25 +178,16 @@ class Decision:
         return list(dict.fromkeys(filter(None, codes)))
 
     def supplies(self, position: int) -> bool:
-        return any(line.position == position and line.decision in _SUPPLIED for line in self.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What a decision is checked against. `schedules`: lines of these need the prescriber's registration number."""
-
-    pages: int
-    lines: Sequence[OrderLine]
-    reasons: Mapping[str, ReasonCode]
-    schedules: Sequence[str]
-    today: date
+        return any(line.position == position and line.decision in SUPPLIED for line in self.lines)
 
 
 def parse(sent: Mapping[str, Any], case: Case) -> Decision:
-    """Raises Problem 422 `decision-incomplete` with one entry in `errors` for each field that is wrong."""
+    """Raises Problem 422 with one entry in `errors` for each field that is wrong: `prescription-date` or
+    `prescription-expired` where the date forbids an approval, `decision-incomplete` otherwise.
+    """
     action = OUTCOMES.get(str(sent.get("outcome", "")))
     if action is None:
-        raise _incomplete([("/outcome", str(_choose(OUTCOMES)))])
+        raise incomplete([("/outcome", str(_choose(OUTCOMES)))])
     wrong: list[Wrong] = []
     given = _read(DecisionSerializer(), sent, _DECISION, wrong)
     ticked = given.get("checklist", {})
@@ -196,22 +197,50 @@ def parse(sent: Mapping[str, Any], case: Case) -> Decision:
         "reason_id": given.get("reason") or None,
         "reason_page": given.get("reason_page"),
     }
-    if action is Action.REJECT:
-        columns["override_reason"] = ""
-    decision = Decision(action, columns, _verdicts(given.get("lines", []), action, case))
+    verdicts = _verdicts(given.get("lines", []), action, case)
+    decision = Decision(action, columns, verdicts, tuple(given.get("pages_seen", ())))
     wrong += _wrong(decision, given, case)
-    if wrong:
-        raise _incomplete(wrong)
+    day = proof.Validity() if action is Action.REJECT else _validity(decision, given, case)
+    if wrong or day.wrong:
+        raise incomplete([*day.wrong, *wrong] if day.code else [*wrong, *day.wrong], day.code)
+    overridden = _overridden(decision, day)
+    columns |= {"valid_until": day.until, "overridden": overridden}
+    if not overridden:
+        columns["override_reason"] = ""
     return decision
 
 
-def _incomplete(wrong: Iterable[Wrong]) -> Problem:
-    """The first thing wrong with a field is enough."""
-    texts: dict[str, str] = {}
-    for pointer, text in wrong:
-        texts.setdefault(pointer, text)
-    errors = [{"pointer": pointer, "detail": text} for pointer, text in texts.items()]
-    return Problem(422, "decision-incomplete", _("The decision is not complete"), errors[0]["detail"], errors=errors)
+def _validity(decision: Decision, given: Mapping[str, Any], case: Case) -> proof.Validity:
+    supplied = [line.schedule for line in case.lines if decision.supplies(line.position)]
+    return proof.validity(decision.columns["prescribed_on"], supplied, given, case)
+
+
+def _overridden(decision: Decision, day: proof.Validity) -> list[str]:
+    """What the reason that somebody wrote makes up for, as codes."""
+    complete = decision.action is Action.REJECT or all(decision.columns["checklist"].values())
+    return [code for code, yes in (("checklist", not complete), ("expired", day.overridden)) if yes]
+
+
+def agree(sent: Mapping[str, Any], decided: date | None, over: date | None, case: Case) -> tuple[int, ...]:
+    """What a second person confirms: every page, each line that is supplied, and the date; the pages they declare.
+
+    `decided`: the date of the first decision; `over`: the last day of its validity, where that is past. Raises Problem
+    422, as `parse` does.
+    """
+    wrong: list[Wrong] = []
+    given = _read(DecisionSerializer(), sent, _AGREEMENT, wrong)
+    wrong += proof.unseen(given, case)
+    lines = [line.position for line in case.lines if line.decision in SUPPLIED]
+    missing = [str(position) for position in lines if position not in given.get("confirmed_lines", [])]
+    if missing:
+        wrong.append(("/confirmed_lines", _("Confirm each line: %(lines)s.") % {"lines": ", ".join(missing)}))
+    if over:
+        wrong.insert(0, ("/confirmed_date", proof.ran_out(over)))
+    elif given.get("confirmed_date") != decided:
+        wrong.append(("/confirmed_date", _("Confirm the date. If it is not the one decided on, do not agree.")))
+    if wrong:
+        raise incomplete(wrong, "prescription-expired" if over else "")
+    return tuple(given.get("pages_seen", ()))
 
 
 def _verdicts(sent: Sequence[Mapping[str, Any]], action: Action, case: Case) -> tuple[LineVerdict, ...]:
@@ -237,8 +266,6 @@ def _wrong(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator
     columns, code, page = decision.columns, decision.columns["reason_id"], decision.columns["reason_page"]
     if given.get("checklist", {}).keys() - CHECKLIST.keys():
         yield "/checklist", _("The points are: %(points)s.") % {"points": ", ".join(CHECKLIST)}
-    if columns["prescribed_on"] and columns["prescribed_on"] > case.today:
-        yield "/prescribed_on", _("The date is in the future.")
     yield from _wrong_reason("/reason", code, case)
     if page is not None and not 1 <= page <= case.pages:
         yield "/reason_page", _("There is no such page.")
@@ -250,8 +277,8 @@ def _wrong(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator
 
 
 def _wrong_reason(pointer: str, code: str | None, case: Case) -> Iterator[Wrong]:
-    if code and (code not in case.reasons or not case.reasons[code].active):
-        yield pointer, _("There is no such reason.")
+    if code and (code not in case.reasons or not case.reasons[code].offered):
+        yield pointer, _("There is no such reason to choose.")
 
 
 def _wrong_lines(sent: Sequence[Mapping[str, Any]], case: Case) -> Iterator[Wrong]:
@@ -285,7 +312,7 @@ def _approve_some(decision: Decision, given: Mapping[str, Any], case: Case) -> I
     if missing or not decided:
         listed = ", ".join(missing) or "-"
         yield "/lines", _("Decide on every order line. Missing: %(lines)s.") % {"lines": listed}
-    if not any(line.decision in _SUPPLIED for line in decision.lines):
+    if not any(line.decision in SUPPLIED for line in decision.lines):
         yield "/lines", _("A partial approval accepts something. To accept nothing, reject it.")
     if all(line.decision == LineDecision.ACCEPTED for line in decision.lines):
         yield "/lines", _("Every line is accepted as ordered: this is a full approval.")
@@ -305,19 +332,13 @@ _RULES: Final[Mapping[Action, Callable[[Decision, Mapping[str, Any], Case], Iter
 
 
 def _proof(decision: Decision, given: Mapping[str, Any], case: Case) -> Iterator[Wrong]:
-    """What an approval rests on: date, prescriber, checklist, and that every page was looked at."""
+    """What an approval rests on, besides the date: prescriber, checklist, and that every page was looked at."""
     columns = decision.columns
-    if columns["prescribed_on"] is None:
-        yield "/prescribed_on", _("Enter the date of the prescription.")
     if not columns["prescriber"]:
         yield "/prescriber", _("Enter the prescriber's name.")
     strict = any(line.schedule in case.schedules and decision.supplies(line.position) for line in case.lines)
     if strict and not columns["registration_number"]:
         yield "/registration_number", _("These medicines need the prescriber's registration number.")
-    if columns["override_reason"]:
-        return
-    if not all(columns["checklist"].values()):
+    if not all(columns["checklist"].values()) and not columns["override_reason"]:
         yield "/checklist", _("Tick all five points, or say why you approve it anyway.")
-    unseen = [str(number) for number in range(1, case.pages + 1) if number not in given.get("pages_seen", [])]
-    if unseen:
-        yield "/pages_seen", _("Not viewed yet: page %(pages)s.") % {"pages": ", ".join(unseen)}
+    yield from proof.unseen(given, case)

@@ -12,6 +12,8 @@ from prescriptions.review.transitions import undo_since
 
 DECIDED: Final = (*OUTCOMES.values(), ReviewStatus.SECOND_CHECK)
 
+APPROVED: Final = (ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED)
+
 
 def published(review: Review, now: datetime | None = None) -> bool:
     """May people outside be told where this review stands? Not while its decision can still be undone."""
@@ -23,6 +25,15 @@ def published(review: Review, now: datetime | None = None) -> bool:
         or review.decided_at is None
         or review.decided_at <= undone_until
     )
+
+
+def standing(review: Review, now: datetime | None = None) -> ReviewStatus:
+    """Where it stands for people outside. An approval ends with its last day, however late the beat comes to say so."""
+    moment = now or timezone.now()
+    if not published(review, moment):
+        return ReviewStatus.IN_REVIEW
+    over = review.valid_until is not None and review.valid_until < timezone.localdate(moment)
+    return ReviewStatus.EXPIRED if over and review.status in APPROVED else ReviewStatus(review.status)
 
 
 def publicly_decided(now: datetime | None = None) -> Q:

@@ -83,7 +83,7 @@ RULES: Final[Mapping[Action, Rule]] = {
     Action.CONFIRM: _rule({S.SECOND_CHECK}, {S.APPROVED, S.PARTIALLY_APPROVED}, STAFF, "second_check_review"),
     Action.DISAGREE: _rule({S.SECOND_CHECK}, {S.QUEUED}, STAFF, "second_check_review"),
     Action.EXPIRE: _rule({S.APPROVED, S.PARTIALLY_APPROVED}, {S.EXPIRED}, SYSTEM),
-    Action.REOPEN: _rule({S.APPROVED, S.PARTIALLY_APPROVED}, {S.QUEUED}, STAFF, "reopen_review"),
+    Action.REOPEN: _rule({S.APPROVED, S.PARTIALLY_APPROVED, S.EXPIRED}, {S.QUEUED}, STAFF, "reopen_review"),
     # A slip: only by the person who decided, within seconds, and never after a second person agreed (see undo.py).
     Action.UNDO: _rule(
         {S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.SECOND_CHECK}, {S.IN_REVIEW}, STAFF, "decide_review"

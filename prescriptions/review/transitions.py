@@ -23,7 +23,14 @@ from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RU
 
 # Above every priority that a person can set.
 HURRY = 100
-_UNDECIDED = {"outcome": "", "decided_at": None, "reviewer": None, "second_checker": None, "override_reason": ""}
+_UNDECIDED: dict[str, Any] = {
+    "outcome": "",
+    "decided_at": None,
+    "reviewer": None,
+    "second_checker": None,
+    "override_reason": "",
+    "overridden": [],
+}
 
 
 def load(rx: str) -> Review:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
-from prescriptions.review import queue
+from prescriptions.review import proof, queue
 from prescriptions.review.payload import LineVerdict
 from prescriptions.review.publication import DECIDED
 from prescriptions.review.rules import OUTCOMES, Action
@@ -31,6 +31,7 @@ def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Rev
     decided = load(rx)
     with transaction.atomic():
         review = transition(decided, Action.UNDO, actor=actor, version=version)
+        proof.keep_seen(decided, review)
         lines = OrderLine.objects.filter(prescription=rx)
         before = tuple(
             LineVerdict(line.position, line.decision, line.quantity_allowed, line.reason_id) for line in lines

@@ -1,97 +1,23 @@
 """The pharmacist's page in a real browser, on the real stack: look, decide, slip and take it back, sign in again."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
-from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
-from tests.browser.staff import Member, enter, hire, sign_in
+from tests.browser.conftest import DESKTOP, PHONE, check_accessible, check_layout
+from tests.browser.review_site import (
+    OpenAs,
+    Uploaded,
+    ambiguous_date,
+    choose,
+    complete,
+    look_at_all,
+    review_of,
+    rx_of,
+)
+from tests.browser.staff import Member, hire, sign_in
 from tests.conftest import CLIENT, Site
-
-_HIRED = 20
-Uploaded = Callable[..., str]
-OpenAs = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def pharmacists(site: Site) -> Iterator[Member]:
-    """People who have decided nothing yet: one's last decision can be taken back from everywhere."""
-    return iter(hire(site, {f"pharmacist-{CLIENT}-{n}": "pharmacist" for n in range(_HIRED)}).values())
-
-
-@pytest.fixture
-def pharmacist(pharmacists: Iterator[Member]) -> Member:
-    """The one of this test."""
-    return next(pharmacists)
-
-
-@pytest.fixture
-def uploaded(site: Site, pdf: bytes) -> Uploaded:
-    """A fresh prescription of three pages with two order lines; its address on the site."""
-
-    def new(schedule: str = "H") -> str:
-        rx = site.prescription(("three.pdf", pdf), order_ref=f"PAGE-{uuid4().hex}", patient_ref="PT-7")["id"]
-        lines = [
-            {"name": "Telmisartan", "strength": "40 mg", "schedule": "H", "quantity_ordered": 30},
-            {"name": "Metformin SR", "strength": "500 mg", "schedule": schedule, "quantity_ordered": 60},
-        ]
-        answer = site.http.put(f"/api/v1/prescriptions/{rx}/order-lines", json=lines, headers=site.bearer)
-        assert answer.status_code == 200, answer.text
-        return f"{site.stack.base_url}/admin/prescriptions/review/{rx}/"
-
-    return new
-
-
-@pytest.fixture
-def open_as(site: Site, pharmacist: Member, open_page: OpenPage) -> OpenAs:
-    """Opens a review page as somebody who has signed in: this test's pharmacist, who claims it."""
-
-    def new(address: str, who: Member = pharmacist, *, claim: bool = True, clock: bool = False, **options: Any) -> Page:
-        page = open_page(**options)
-        if clock:
-            page.clock.install()
-        enter(page, site, who)
-        page.goto(address)
-        page.wait_for_selector("#review")
-        if claim:
-            page.get_by_role("button", name="Claim it").click()
-            page.wait_for_selector("[data-submit]")
-        return page
-
-    return new
-
-
-def rx_of(address: str) -> str:
-    return address.rstrip("/").rsplit("/", 1)[1]
-
-
-def review_of(site: Site, address: str) -> dict[str, Any]:
-    query = "SELECT status, version, prescriber FROM prescriptions_review WHERE prescription_id = ?"
-    [row] = site.rows(query, rx_of(address))
-    return dict(zip(("status", "version", "prescriber"), row, strict=True))
-
-
-def complete(page: Page) -> None:
-    """Everything that an approval needs but the pages."""
-    page.fill("#prescribed_on", page.evaluate("new Date().toISOString().slice(0, 10)"))
-    page.fill("#prescriber", "Dr A. Rao")
-    for box in page.locator("[name=checklist]").all():
-        box.check()
-
-
-def look_at_all(page: Page) -> None:
-    for number in (2, 3):
-        with page.expect_response(lambda answer: "/opened/" in answer.url):
-            page.locator(f"[data-page='{number}']").click()
-    expect(page.locator("[data-unseen]")).to_have_text(re.compile("all seen"), use_inner_text=True)
-
-
-def choose(page: Page, outcome: str) -> None:
-    page.get_by_role("radio", name=outcome, exact=True).check(force=True)
 
 
 def test_an_approval_says_what_is_missing_and_leads_on(site: Site, uploaded: Uploaded, open_as: OpenAs) -> None:
@@ -103,11 +29,12 @@ def test_an_approval_says_what_is_missing_and_leads_on(site: Site, uploaded: Upl
     expect(submit).to_have_attribute("aria-disabled", "true")
 
     # when it is to be approved at once, then it is said what is missing, with links that lead there
+    expect(page.locator("[data-page='1']")).to_have_attribute("data-seen", "")
     choose(page, "Approve")
     submit.click(force=True)
     assert review_of(site, address)["status"] == "in_review"
     missing = page.locator("#missing a")
-    expect(missing).to_have_text(["date", "prescriber", "checklist 0/5", "look at page 2, 3"])
+    expect(missing).to_have_text(["date", "prescriber", "checklist 0/5", "2 of 3 pages not looked at: page 2, 3"])
     expect(missing.first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#prescribed_on")).to_be_focused()
@@ -142,16 +69,17 @@ def test_the_server_has_the_last_word_and_nothing_typed_is_lost(
     look_at_all(page)
     page.fill("#registration_number", "KMC 1")
     choose(page, "Approve")
-    page.locator("#prescribed_on").evaluate("field => { field.value = '2999-01-01' }")
+    page.locator("#prescriber").evaluate("field => { field.maxLength = 500; field.value = 'x'.repeat(121) }")
     stage = page.locator("[data-stage] canvas, [data-stage] img").first.element_handle()
 
     page.locator("[data-submit]").click()
 
     expect(page.locator("#summary")).to_be_focused()
-    page.get_by_role("link", name="The date is in the future.").click()
-    expect(page.locator("#prescribed_on")).to_be_focused()
-    expect(page.locator("#prescribed_on-error")).to_be_visible()
-    assert page.input_value("#prescriber") == "Dr A. Rao"
+    page.get_by_role("link", name="At most 120 characters.").click()
+    expect(page.locator("#prescriber")).to_be_focused()
+    expect(page.locator("#prescriber-error")).to_be_visible()
+    assert page.input_value("#registration_number") == "KMC 1"
+    expect(page.locator("[data-unseen]")).to_have_text(re.compile("all seen"), use_inner_text=True)
     assert page.locator("[name=checklist]:checked").count() == 5
     assert stage is not None
     assert stage.evaluate("element => element.isConnected"), "the viewer stays"
@@ -362,16 +290,18 @@ def test_without_scripts_everything_can_be_done(site: Site, uploaded: Uploaded, 
     page = open_as(address, java_script_enabled=False)
     page.get_by_role("button", name="Turn right").click()
     assert "/90/default.webp" in str(page.locator("[data-first]").get_attribute("src"))
-    for number in ("2", "3"):
-        page.locator(f"[data-page='{number}']").click()
-    expect(page.locator("[data-page='3']")).to_have_attribute("aria-current", "page")
-    page.fill("#prescribed_on", "2026-01-02")
+    page.locator("[data-page='3']").click()
+    for number in (3, 1, 2):
+        page.get_by_role("button", name=f"I have looked at page {number}").click()
+    day, _other = ambiguous_date()
+    page.fill("#prescribed_on", day.isoformat())
     page.get_by_role("radio", name="Approve", exact=True).check(force=True)
     page.locator("[data-submit]").click()
 
     # refused, with everything that is missing
     expect(page.locator("#summary a").first).to_have_text("Enter the prescriber's name.")
-    assert page.input_value("#prescribed_on") == "2026-01-02"
+    assert page.input_value("#prescribed_on") == day.isoformat()
+    choose(page, f"{day:%-d %b %Y}")
     page.fill("#prescriber", "Dr A. Rao")
     page.fill("#override_reason", "Called the doctor.")
     page.get_by_role("checkbox", name="then the next one").uncheck()

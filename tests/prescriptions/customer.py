@@ -2,10 +2,8 @@
 
 import io
 from collections.abc import Callable
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -13,6 +11,7 @@ from PIL import Image
 from prescriptions.intake import order_links
 from prescriptions.intake.order_links import OrderLink
 from rxproject.local.stack.stack import Stack
+from tests.prescriptions.staff import seed
 
 
 def picture(shade: str = "navy", form: str = "PNG") -> bytes:
@@ -31,7 +30,7 @@ def file(name: str = "page.png", data: bytes | None = None) -> SimpleUploadedFil
 @pytest.fixture
 def link(servers: Stack, db: None) -> OrderLink:
     # Other tests, with real transactions, empty every table afterwards: the seeded ones too.
-    import_module("prescriptions.migrations.0004_reasons").seed(apps, None)
+    seed()
     return order_links.mint(order_ref="A-1", client="shop", expires_in=600, patient_ref="P-1")
 
 

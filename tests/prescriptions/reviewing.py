@@ -5,8 +5,9 @@ from typing import Any
 
 from django.test import Client
 
+from prescriptions.audit.actors import staff
 from prescriptions.models import AuditEvent, Review
-from prescriptions.review import queue
+from prescriptions.review import proof, queue
 from prescriptions.review.payload import CHECKLIST
 from tests.prescriptions.staff import Make
 
@@ -37,9 +38,22 @@ def form(review: Review, **extra: Any) -> dict[str, Any]:
         "prescriber": "Dr A. Rao",
         "registration_number": "KMC 12345",
         "checklist": list(CHECKLIST),
-        "pages_seen": "1,2,3",
+        "confirmed_date": TODAY.isoformat(),
         **extra,
     }
+
+
+def agreement(**extra: Any) -> dict[str, Any]:
+    """A complete second check, as the API takes it."""
+    seen = {"pages_seen": [1, 2, 3], "confirmed_lines": [1, 2, 3], "confirmed_date": TODAY.isoformat()}
+    return {"outcome": "confirmed", **seen, **extra}
+
+
+def looked(review: Review, user: Any, *pages: int) -> Review:
+    """This person has had these pages, or all, on the screen since they may decide."""
+    numbers = pages or tuple(review.prescription.pages.values_list("number", flat=True))
+    proof.look(review.pk, numbers, actor=staff(user), version=review.version)
+    return review
 
 
 def claimed(make: Make, user: Any, **columns: Any) -> Review:

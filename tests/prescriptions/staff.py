@@ -22,6 +22,8 @@ Make = Callable[..., Review]
 def seed() -> None:
     """What migrations seed; a test that flushes the database takes it away from those after it."""
     import_module("prescriptions.migrations.0004_reasons").seed(apps, None)
+    later = import_module("prescriptions.migrations.0011_reasons_apart")
+    later.set_apart(apps, None)
     if not Group.objects.filter(name="ops").exists():
 
         class Editor:
@@ -29,6 +31,7 @@ def seed() -> None:
 
         Editor.connection = connection  # type: ignore[attr-defined]
         import_module("prescriptions.migrations.0005_groups").make(apps, Editor)
+        later.let_seniors(apps, Editor)
 
 
 @pytest.fixture

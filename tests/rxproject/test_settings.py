@@ -77,6 +77,7 @@ SHIPPED: dict[str, Any] = {
     "RX_CLARIFICATION_WAIT": 172_800,
     "RX_SECOND_CHECK_SCHEDULES": ("H1", "X"),
     "RX_VALIDITY_DAYS": {"*": 180, "H1": 30, "X": 30},
+    "RX_PRESCRIBED_WITHIN": 1826,
     "RX_DUPLICATE_DAYS": 365,
     "RX_METRICS_DIR": "",
     "RX_REDIS_URL": "redis://127.0.0.1:6379/0",

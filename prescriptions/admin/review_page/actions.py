@@ -16,7 +16,9 @@ from prescriptions.admin.review_page.views import by_script, guarded_post, onwar
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Review
-from prescriptions.review import pages, queue
+from prescriptions.review import pages, proof, queue
+from prescriptions.review.proof import Calendar
+from prescriptions.review.transitions import load
 from prescriptions.variants import links, redactions
 from prescriptions.variants.pictures import picture
 
@@ -47,10 +49,10 @@ def skip(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> Htt
 
 @guarded_post
 def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
-    """A fresh lease, and fresh links: a review may take longer than a link lives."""
+    """A fresh lease, fresh links, and what day it is: a review may take longer than a link lives, or over midnight."""
     review = queue.heartbeat(rx, request.user)
     answer: dict[str, Any] = {"version": review.version, "left": _seconds_left(review)}
-    answer |= {"services": {}, "thumbs": {}, "others": {}}
+    answer |= {"today": Calendar.now().today.isoformat(), "services": {}, "thumbs": {}, "others": {}}
     if actor.may("view_page"):
         answer["others"] = context.services_of(request.POST.get("others", "").split(","), actor)
         token, rows = context.links_of(review, actor)
@@ -61,10 +63,19 @@ def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -
 
 @guarded_post
 def opened(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
-    """A page is on somebody's screen."""
+    """A page is on the screen of somebody who only looks."""
     _may_see_pages(actor)
     pages.opened(rx, _page_number(request), actor=actor)
     return HttpResponse(status=204)
+
+
+@guarded_post
+def seen(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
+    """Pages that somebody who decides has looked at: painted, as the script says, or declared by a button's form."""
+    script = by_script(request)
+    looked = numbers(request.POST.get("pages", ""))
+    proof.look(rx, looked, actor=actor, version=version_of(request), declared=not script)
+    return HttpResponse(status=204) if script else onward(request, _page_address(rx, _next_unseen(rx, looked, actor)))
 
 
 @guarded_post
@@ -111,6 +122,13 @@ def _page_number(request: HttpRequest) -> int:
     if number is None:
         raise not_found()
     return number
+
+
+def _next_unseen(rx: str, looked: frozenset[int], actor: Actor) -> int:
+    """Where to go on after this page; itself, where no other is left."""
+    review = load(rx)
+    left = set(review.prescription.pages.values_list("number", flat=True)) - proof.seen(review, actor.user_id)
+    return min(left, default=max(looked))
 
 
 def _page_address(rx: str, number: int) -> str:

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.db.models import Q
@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from prescriptions import audit
 from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState
 from prescriptions.admin.review_page.notices import Related
 from prescriptions.admin.review_page.permissions import ViewerPermissions, permissions_of
@@ -32,7 +31,8 @@ from prescriptions.models import (
     Variant,
     VariantState,
 )
-from prescriptions.review import queue
+from prescriptions.review import proof, queue
+from prescriptions.review.proof import Calendar
 from prescriptions.review.transitions import load, undo_since
 from prescriptions.review.undo import undoable
 from prescriptions.variants import links
@@ -40,7 +40,7 @@ from prescriptions.variants.pictures import picture, preset_of
 from transforms.version import PIPELINE
 
 QUEUE: Final = "admin:prescriptions_review_changelist"
-_ACTIONS: Final = ("claim", "release", "skip", "heartbeat", "opened", "rotate", "redact", "decide", "undo")
+_ACTIONS: Final = ("claim", "release", "skip", "heartbeat", "opened", "seen", "rotate", "redact", "decide", "undo")
 _EVENTS: Final = 400
 _RELATED: Final = 25
 
@@ -66,7 +66,8 @@ class Facts:
     take_next: bool
     form: FormState
     problem: Problem | None
-    seen: frozenset[int]
+    seen: frozenset[int]  # pages that count as looked at, for this person and this version
+    calendar: Calendar
     shown: int  # the page that is on the screen first
     page_asked: bool  # by a strip link, without scripts
     posted: bool  # the form comes from a POST: newer than what the browser keeps
@@ -83,6 +84,18 @@ class Facts:
     def editable(self) -> bool:
         """Who lost the claim keeps the form, with all that is in it, as long as they can claim it again."""
         return self.may.decide or (self.may.claim and bool(self.form))
+
+    @property
+    def looks(self) -> bool:
+        """Does it count which pages this person looks at?"""
+        return self.may.decide or self.may.second_check
+
+    @property
+    def over(self) -> date | None:
+        """The last day of an approval that can no longer be confirmed."""
+        until = self.review.valid_until
+        late = until is not None and until < self.calendar.today and "expired" not in self.review.overridden
+        return until if late and self.review.status == ReviewStatus.SECOND_CHECK else None
 
     @property
     def visible_pages(self) -> list[Page]:
@@ -117,7 +130,8 @@ def gather(request: HttpRequest, rx: str, *, state: FormState | None = None, pro
         take_next=request.session.get(TAKE_NEXT, True),
         form=form,
         problem=problem,
-        seen=form.seen | _seen(events, actor, review.queued_at),
+        seen=proof.seen(review, actor.user_id),
+        calendar=Calendar.now(),
         shown=_shown(request, pages),
         page_asked="page" in request.GET,
         posted=bool(form) and request.method == "POST",
@@ -162,15 +176,6 @@ def _related(review: Review) -> dict[str, Related]:
         .order_by("-queued_at")[:_RELATED]
     )
     return {row.pk: Related(row, tuple(row.prescription.pages.all())) for row in rows}
-
-
-def _seen(events: Iterable[AuditEvent], actor: Actor, since: datetime) -> frozenset[int]:
-    """Pages that this person has looked at since the item came into the queue; the audit log knows."""
-    return frozenset(
-        int(event.data["page"])
-        for event in events
-        if event.verb == audit.Verb.PAGE_OPENED and event.actor == str(actor) and event.at >= since
-    )
 
 
 def _shown(request: HttpRequest, pages: list[Page]) -> int:

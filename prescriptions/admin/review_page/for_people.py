@@ -1,6 +1,7 @@
 """The template's context of the review page: what people see."""
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any, Final
 
@@ -13,10 +14,11 @@ from prescriptions.admin import chips
 from prescriptions.admin.review_page import lines, notices, words
 from prescriptions.admin.review_page.context import QUEUE, Facts
 from prescriptions.admin.review_page.permissions import WAITING, banner, name_of
-from prescriptions.admin.review_page.timeline import entries
-from prescriptions.models import Page
+from prescriptions.admin.review_page.timeline import OVERRIDDEN, entries
+from prescriptions.models import Page, ReasonGroup
 from prescriptions.ops.checks import VIEWER
 from prescriptions.review.payload import CHECKLIST
+from prescriptions.review.proof import Calendar, in_words, ran_out
 from prescriptions.variants.pictures import Picture, picture
 
 _SHOWN_EVENTS: Final = 60
@@ -57,6 +59,7 @@ def context(facts: Facts) -> dict[str, Any]:
         **_pages(facts),
         **_form(facts),
         **_decided(facts),
+        **_date(facts),
         **_history(facts),
     }
 
@@ -100,8 +103,8 @@ def _pages(facts: Facts) -> dict[str, Any]:
         "zooming": _zooming(),
         "viewer_pages": len(sheets),
         "viewer_first": current.viewer_first if current else None,
+        "looks": facts.looks,
         "unseen": sum(not sheet.seen for sheet in sheets),
-        "pages_seen": ",".join(map(str, sorted(facts.seen | ({facts.shown} if sheets else set())))),
     }
 
 
@@ -121,15 +124,38 @@ def _form(facts: Facts) -> dict[str, Any]:
         "choices": lines.CHOICES,
         "reason_groups": lines.reason_groups(facts.reasons),
         "chosen_reason": next((reason for reason in facts.reasons if reason.code == form.texts.get("reason")), None),
-        "line_reasons": [reason for reason in facts.reasons if reason.active and reason.group != "process"],
+        "line_reason_groups": lines.reason_groups(r for r in facts.reasons if r.group != ReasonGroup.PROCESS),
         "points": [(key, label, key in form.checklist) for key, label in CHECKLIST.items()],
     }
 
 
+def _date(facts: Facts) -> dict[str, Any]:
+    """The date: between which days it has to be, and the two that it may be where day and month could be swapped."""
+    return {
+        "today": facts.calendar.today.isoformat(),
+        "earliest": facts.calendar.earliest.isoformat(),
+        "readings": _readings(facts.form.texts.get("prescribed_on", ""), facts.calendar),
+        "over": ran_out(facts.over) if facts.over else "",
+    }
+
+
+def _readings(typed: str, calendar: Calendar) -> list[tuple[str, str]]:
+    """The date as it was typed and the other way round, each also in words; two empty ones where there is no doubt."""
+    try:
+        day = date.fromisoformat(typed)
+        other = calendar.other_reading(day)
+    except ValueError:
+        other = None
+    return [(each.isoformat(), in_words(each)) for each in (day, other)] if other else [("", "")] * 2
+
+
 def _decided(facts: Facts) -> dict[str, Any]:
-    """By whom, and on which of the five points."""
+    """By whom, on which of the five points, and what a second person has ticked so far."""
     review = facts.review
     return {
+        "confirmed_lines": facts.form.confirmed,
+        "confirmed_date": bool(facts.form.texts.get("confirmed_date")),
+        "overridden": [OVERRIDDEN[code] for code in review.overridden if code in OVERRIDDEN],
         "ticked": [(label, review.checklist.get(key) is True) for key, label in CHECKLIST.items()],
         "reviewer": name_of(review.reviewer) if review.reviewer_id else "",
         "second_checker": name_of(review.second_checker) if review.second_checker_id else "",
@@ -142,7 +168,7 @@ def _history(facts: Facts) -> dict[str, Any]:
         "notices": notices.of(facts.review, facts.related),
         "thread": facts.thread,
         "related": [entry for entry in facts.related.values() if entry.rx != facts.rx],
-        "timeline": entries(facts.events[:_SHOWN_EVENTS], {r.code: r.customer_title for r in facts.reasons}),
+        "timeline": entries(facts.events[:_SHOWN_EVENTS], {r.code: str(r) for r in facts.reasons}),
         "timeline_more": len(facts.events) > _SHOWN_EVENTS,
     }
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from prescriptions.admin.pictures import viewer_page
 from prescriptions.admin.review_page import words
 from prescriptions.admin.review_page.context import QUEUE, Facts
+from prescriptions.review.proof import ran_out
 
 
 def data(facts: Facts) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def data(facts: Facts) -> dict[str, Any]:
         "version": facts.review.version,
         "user": facts.actor.user_id,
         "decide": facts.may.decide,
+        "looks": facts.looks,
         "editable": facts.editable,
         # After a refusal the form is newer than the browser's own draft; after a GET the draft is.
         "posted": facts.posted,
@@ -26,14 +28,18 @@ def data(facts: Facts) -> dict[str, Any]:
         "turn": facts.may.turn,
         "redact": facts.may.redact,
         "shown": facts.shown,
-        "opened": [facts.shown] if facts.page_asked and facts.visible_pages else [],
+        "opened": facts.shown if facts.page_asked and facts.visible_pages else None,
         "seen": sorted(facts.seen),
         "urls": facts.urls,
         "queue": reverse(QUEUE),
         "pages": [viewer_page(page, facts.tokens[facts.rx], facts.boxes) for page in facts.visible_pages],
         "compare": _comparable(facts) if facts.may.see_pages else {},
         "reasons": {r.code: [r.customer_title, r.customer_body, r.needs_note] for r in facts.reasons},
-        "validity": settings.RX_VALIDITY_DAYS,
+        "today": facts.calendar.today.isoformat(),
+        "earliest": facts.calendar.earliest.isoformat(),
+        "validity": facts.calendar.days,
+        "override": facts.may.override,
+        "over": ran_out(facts.over) if facts.over else "",
         "strict": list(settings.RX_SECOND_CHECK_SCHEDULES),
         "next": facts.next_image,
         "say": words.for_scripts(),

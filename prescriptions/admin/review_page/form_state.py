@@ -6,16 +6,19 @@ Also what the session keeps of it: order lines of an undone decision (codes and 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final, Self
 
 from django.http import HttpRequest, QueryDict
 
 from prescriptions.models import LineDecision, Review, ReviewStatus
 from prescriptions.review.payload import CHECKLIST, LineVerdict, clean
+from prescriptions.review.proof import swapped
 
 # Fields of one value each; what they are called in the form is what the payload calls them.
 TEXTS: Final = (
     "prescribed_on",
+    "confirmed_date",
     "prescriber",
     "registration_number",
     "reason",
@@ -48,13 +51,13 @@ class LineState:
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """The form as somebody left it. `lines`: by position; `seen`: numbers of pages."""
+    """The form as somebody left it. `lines`: by position; `confirmed`: positions that a second person has ticked."""
 
     outcome: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     checklist: frozenset[str] = frozenset()
     lines: Mapping[int, LineState] = field(default_factory=dict)
-    seen: frozenset[int] = frozenset()
+    confirmed: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, post: QueryDict, outcome: str = "") -> Self:
@@ -64,17 +67,19 @@ class FormState:
                 lines.setdefault(int(match[1]), {})[match[2]] = clean(post[name])[:80]
         return cls(
             outcome=outcome or clean(post.get("outcome"))[:40],
-            texts={name: clean(post.get(name))[:_LONGEST] for name in TEXTS},
+            texts=_as_meant({name: clean(post.get(name))[:_LONGEST] for name in TEXTS}),
             checklist=frozenset(post.getlist("checklist")) & frozenset(CHECKLIST),
             lines={position: LineState(**parts) for position, parts in lines.items()},
-            seen=numbers(post.get("pages_seen", "")),
+            confirmed=numbers(",".join(post.getlist("confirmed_lines"))),
         )
 
     @classmethod
     def undone(cls, review: Review, verdicts: Sequence[LineVerdict]) -> Self:
         """What the decision that was taken back had said. The outcome is to be chosen again."""
+        day = review.prescribed_on.isoformat() if review.prescribed_on else ""
         texts = {
-            "prescribed_on": review.prescribed_on.isoformat() if review.prescribed_on else "",
+            "prescribed_on": day,
+            "confirmed_date": day,
             "prescriber": review.prescriber,
             "registration_number": review.registration_number,
             "reason": review.reason_id or "",
@@ -95,7 +100,8 @@ class FormState:
         return cls(texts=texts, checklist=frozenset(k for k, ticked in review.checklist.items() if ticked), lines=lines)
 
     def __bool__(self) -> bool:
-        return bool(self.outcome or self.checklist or any(self.texts.values()) or any(self.lines.values()))
+        typed = any(self.texts.values()) or any(self.lines.values())
+        return bool(self.outcome or self.checklist or self.confirmed or typed)
 
     def sent(self) -> dict[str, Any]:
         """As `payload.DecisionSerializer` has it."""
@@ -103,7 +109,7 @@ class FormState:
             "outcome": self.outcome,
             **self.texts,
             "checklist": sorted(self.checklist),
-            "pages_seen": sorted(self.seen),
+            "confirmed_lines": sorted(self.confirmed),
             "lines": [
                 {
                     "line": position,
@@ -120,6 +126,17 @@ class FormState:
         if self.outcome == ReviewStatus.REJECTED:
             return []
         return sorted(position for position, line in self.lines.items() if line.decision)
+
+
+def _as_meant(texts: dict[str, str]) -> dict[str, str]:
+    """Who was asked which of two dates they meant, and chose the other one, meant that."""
+    try:
+        typed, meant = (date.fromisoformat(texts[name]) for name in ("prescribed_on", "confirmed_date"))
+        if swapped(typed) == meant:
+            texts["prescribed_on"] = texts["confirmed_date"]
+    except ValueError:
+        pass  # not both are dates, or there is no such month
+    return texts
 
 
 def keep_undone(request: HttpRequest, review: Review, verdicts: Sequence[LineVerdict]) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from prescriptions.admin.review_page.form_state import FormState, LineState
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, ReasonGroup
+from prescriptions.review.payload import SUPPLIED
 
 # Short words: four of them stand side by side.
 CHOICES: Final[tuple[tuple[str, Promise], ...]] = (
@@ -20,7 +21,7 @@ CHOICES: Final[tuple[tuple[str, Promise], ...]] = (
     (LineDecision.OWING.value, _("Owing")),
 )
 # Where the payload's word for a field is not the form's.
-_ELSEWHERE: Final = {"pages_seen": "strip", "boxes": "viewer"}
+_ELSEWHERE: Final = {"pages_seen": "strip", "boxes": "viewer", "confirmed_lines": "lines"}
 _PARTS: Final = {"decision": "decision", "quantity_allowed": "quantity", "reason": "reason"}
 
 
@@ -36,6 +37,10 @@ class Row:
     @property
     def name(self) -> str:
         return f"line-{self.line.position}"
+
+    @property
+    def supplied(self) -> bool:
+        return self.line.decision in SUPPLIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def rows(lines: Sequence[OrderLine], form: FormState, wrong: Mapping[str, str], 
 
 def reason_groups(reasons: Iterable[ReasonCode]) -> list[tuple[str, list[ReasonCode]]]:
     """Reasons that are offered, under their headings."""
-    offered = sorted((r for r in reasons if r.active), key=lambda r: (ReasonGroup.values.index(r.group), r.position))
+    offered = sorted((r for r in reasons if r.offered), key=lambda r: (ReasonGroup.values.index(r.group), r.position))
     return [(str(ReasonGroup(group).label), list(items)) for group, items in groupby(offered, key=lambda r: r.group)]
 
 

@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from prescriptions.admin.review_page.timeline import OVERRIDDEN
 from prescriptions.models import Page, Review, ReviewStatus
 
 
@@ -62,6 +63,11 @@ def of(review: Review, related: Mapping[str, Related]) -> list[Notice]:
     if review.is_dark:
         text = _("Brightness, contrast and “enhanced” in the viewer may help.")
         found.append(Notice("warn", "alert", _("A page is dark"), text))
+    if review.overridden and review.status == ReviewStatus.SECOND_CHECK:
+        what = ", ".join(str(OVERRIDDEN.get(code, code)) for code in review.overridden)
+        found.insert(
+            0, Notice("warn", "alert", _("Approved although %(what)s") % {"what": what}, review.override_reason)
+        )
     if review.internal_note and review.status in (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW) and review.version > 2:
         found.append(Notice("info", "info", _("Note from a colleague"), review.internal_note))
     return found

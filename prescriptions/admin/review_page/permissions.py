@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 
 from prescriptions.audit.actors import Actor
 from prescriptions.models import Review, ReviewStatus
+from prescriptions.review.rules import RULES, Action
 from prescriptions.variants import links
 
 # For a pharmacist, that is: what may be overdue.
 WAITING: Final = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW)
-_APPROVED: Final = (ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class ViewerPermissions:
     see_pages: bool
     redact: bool
     turn: bool
+    override: bool
 
 
 def permissions_of(actor: Actor, review: Review, now: datetime) -> ViewerPermissions:
@@ -39,11 +40,12 @@ def permissions_of(actor: Actor, review: Review, now: datetime) -> ViewerPermiss
         second_check=review.status == ReviewStatus.SECOND_CHECK
         and actor.may("second_check_review")
         and review.reviewer_id != actor.user_id,
-        reopen=review.status in _APPROVED and actor.may("reopen_review"),
+        reopen=review.status in RULES[Action.REOPEN].sources and actor.may("reopen_review"),
         take_back=held and not mine and actor.may("assign_review"),
         see_pages=actor.may("view_page") and not links.are_cut(review.prescription),
         redact=actor.may("redact_page"),
         turn=actor.may("claim_review"),
+        override=actor.may("override_review"),
     )
 
 

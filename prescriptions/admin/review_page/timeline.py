@@ -16,6 +16,7 @@ _WORDS: Final[dict[str, Promise]] = {
     "link.minted": gettext_lazy("Links to the pages issued"),
     "manifest.opened": gettext_lazy("Page list opened"),
     "page.opened": gettext_lazy("Page viewed"),
+    "page.seen": gettext_lazy("Page looked at"),
     "page.rotated": gettext_lazy("Page turned"),
     "page.redacted": gettext_lazy("Redaction confirmed"),
     "original.downloaded": gettext_lazy("Original downloaded"),
@@ -41,6 +42,12 @@ _WORDS: Final[dict[str, Promise]] = {
     "review.undo": gettext_lazy("Decision undone"),
     "review.withdraw": gettext_lazy("Withdrawn by the customer"),
     "review.close": gettext_lazy("Closed for erasure"),
+}
+
+# What somebody answered for with a written reason; the reason is in the review, not in the log.
+OVERRIDDEN: Final[dict[str, Promise]] = {
+    "checklist": gettext_lazy("a point was missing"),
+    "expired": gettext_lazy("it had run out"),
 }
 
 
@@ -86,6 +93,9 @@ def _detail(data: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
         parts.append(_("boxes: %(count)s") % {"count": data["boxes"]})
     if "priority" in data:
         parts.append(str(data["priority"]))
+    if data.get("declared"):
+        parts.append(_("declared"))
+    parts += [_("although %(what)s") % {"what": OVERRIDDEN.get(code, code)} for code in data.get("overridden", [])]
     if data.get("to") == "second_check":
         parts.append(_("needs a second check"))
     parts += [reasons.get(code, code) for code in data.get("reasons", [])]

@@ -26,6 +26,7 @@ _ACTIONS: Final[dict[str, Callable[..., HttpResponseBase]]] = {
     "skip": actions.skip,
     "heartbeat": actions.heartbeat,
     "opened": actions.opened,
+    "seen": actions.seen,
     "rotate": actions.rotate,
     "redact": actions.redact,
     "decide": views.decide,

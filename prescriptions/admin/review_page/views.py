@@ -11,13 +11,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from prescriptions import audit
 from prescriptions.admin.review_page import context, for_people, for_scripts
 from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState, keep_undone, numbers, take_undone
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import AuditEvent, Review, ReviewStatus
+from prescriptions.models import ReviewStatus
 from prescriptions.review import decisions, pages, queue
 from prescriptions.review import undo as undoing
 
@@ -52,11 +51,9 @@ def decide(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor, outc
     """One form for every outcome. A refusal is the page for scripts, too: they put its parts in place of theirs."""
     state = FormState.of(request.POST, outcome)
     try:
-        decided = decisions.act(rx, state.sent(), actor=actor, version=version_of(request))
+        decisions.act(rx, state.sent(), actor=actor, version=version_of(request), typed=True)
     except Problem as problem:
         return _refused(request, site, rx, problem, state)
-    if state.outcome in undoing.DECISIONS:
-        _record_seen(decided, state, actor)
     return onward(request, _after(request, rx) if state.outcome in _ONWARD else _queue())
 
 
@@ -83,17 +80,6 @@ def onward(request: HttpRequest, address: str) -> HttpResponse:
     return JsonResponse({"location": address}) if by_script(request) else HttpResponseRedirect(address, status=303)
 
 
-def _record_seen(review: Review, state: FormState, actor: Actor) -> None:
-    """Without scripts nobody has said yet which pages were on the screen."""
-    opened = AuditEvent.objects.filter(
-        rx=review.pk, verb=audit.Verb.PAGE_OPENED, actor=str(actor), at__gte=review.queued_at
-    )
-    known = {event.data.get("page") for event in opened}
-    real = set(review.prescription.pages.values_list("number", flat=True))
-    for number in sorted((state.seen & real) - known):
-        audit.record(review.pk, audit.Verb.PAGE_OPENED, actor=actor, data={"page": number})
-
-
 def _after(request: HttpRequest, rx: str) -> str:
     """The next item, which is claimed, if this person wants it at once; the queue otherwise."""
     take = bool(request.POST.get("next"))
@@ -116,11 +102,10 @@ def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     """Opening never claims."""
     actor = _viewer(request)
     try:
-        if "page" in request.GET and actor.may("view_page"):
-            # Strip links are followed only where no script shows the pages; `from` is the one that was there first.
-            for name in ("from", "page"):
-                for number in numbers(request.GET.get(name, "").partition(",")[0]):
-                    pages.opened(rx, number, actor=actor)
+        if actor.may("view_page"):
+            # Strip links are followed only where no script shows the pages.
+            for number in numbers(request.GET.get("page", "").partition(",")[0]):
+                pages.opened(rx, number, actor=actor)
         return render(request, site, rx, state=take_undone(request, rx))
     except Problem as problem:
         return _gone(request, site, problem)

@@ -1,7 +1,7 @@
 // What somebody typed, kept in this tab until it is decided. Never in localStorage: it is about a patient.
 import { $, state } from './review-base.js'
 
-const SKIP = ['csrfmiddlewaretoken', 'version', 'pages_seen', 'next', 'outcome'] // an outcome is chosen anew each time
+const SKIP = ['csrfmiddlewaretoken', 'version', 'confirmed_date', 'confirmed_lines', 'next', 'outcome'] // chosen and confirmed anew each time
 const PREFIX = 'rx-review:'
 
 export class Draft {

@@ -3,18 +3,26 @@ import { $, $$, calm, fill, post, read, say, state, trouble } from './review-bas
 
 const SUPPLIED = ['accepted', 'reduced', 'owing']
 const LANGUAGE = document.documentElement.lang.replace(/^en$/, 'en-GB') // 3 May, as the rest of the page has it
+const inWords = day => new Date(day).toLocaleDateString(LANGUAGE, { dateStyle: 'medium', timeZone: 'UTC' })
+const later = (day, days) => new Date(Date.parse(day) + days * 864e5).toISOString().slice(0, 10)
+const AMBIGUOUS = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|1[0-2])$/
 const SWAPS = ['alerts', 'details', 'bar', 'lease', 'chip']
 
 export class DecisionForm {
   #sending = false
+  #keyed = false // a key was pressed in the date's field: what a calendar gives is never in doubt
 
   constructor({ draft, pages, swapped }) {
     Object.assign(this, { draft, pages, swapped, form: $('#decide') })
     for (const type of ['input', 'change']) document.addEventListener(type, e => {
       if (e.target.form != this.form) return
       if (e.target.name == 'outcome') this.#chosen()
+      if (e.target.name == 'confirmed_date' && e.target.type == 'radio') this.form.elements.prescribed_on.value = e.target.value
+      if (e.target.name == 'prescribed_on' && type == 'input') this.#ask(!this.#keyed)
       this.check()
     })
+    document.addEventListener('focusin', e => { if (e.target.name == 'prescribed_on') this.#keyed = false })
+    document.addEventListener('keydown', e => { if (e.target.name == 'prescribed_on' && e.key != 'Tab') this.#keyed = true })
     this.form.addEventListener('submit', e => this.#submit(e))
     document.addEventListener('click', e => e.target.closest('[data-act="accept-rest"]') && this.#acceptRest())
     this.#chosen(false)
@@ -35,28 +43,32 @@ export class DecisionForm {
 
   /** Says what is missing, with links; and what follows from the date and the reason. */
   check() {
-    const seen = this.form.elements.pages_seen
-    if (seen && this.pages) seen.value = [...this.pages.seen].sort((a, b) => a - b).join()
     this.#preview()
+    this.#ask()
     this.#valid()
     const submit = $('[data-submit]'), box = $('[data-missing]')
     if (!submit || !box) return true
-    const missing = this.outcome ? this.#missing() : []
-    submit.setAttribute('aria-disabled', !this.outcome || missing.length > 0 || this.#sending)
+    const found = this.outcome ? this.#missing() : []
+    submit.setAttribute('aria-disabled', !this.outcome || found.length > 0 || this.#sending)
     if ($('#outcome-error', box) && !this.outcome) return false
-    box.replaceChildren()
-    if (missing.length) {
-      const list = document.createElement('ul')
-      for (const [id, text] of missing) {
-        const item = document.createElement('li'), link = document.createElement('a')
-        link.href = '#' + id
-        link.textContent = text
-        item.append(link)
-        list.append(item)
-      }
-      box.append(state.say.missing + ' ', list)
+    const never = found.filter(each => each.never), missing = found.filter(each => !each.never)
+    box.replaceChildren(...this.#listed(state.say.never, never, 'never'), ...this.#listed(state.say.missing, missing))
+    return this.outcome && !found.length
+  }
+
+  #listed(title, found, name = '') {
+    if (!found.length) return []
+    const part = document.createElement('div'), list = document.createElement('ul')
+    part.className = name
+    for (const { id, text } of found) {
+      const item = document.createElement('li'), link = document.createElement('a')
+      link.href = '#' + id
+      link.textContent = text
+      item.append(link)
+      list.append(item)
     }
-    return this.outcome && !missing.length
+    part.append(title + ' ', list)
+    return [part]
   }
 
   #value(name) { return this.form.elements[name]?.value.trim() || '' }
@@ -74,7 +86,7 @@ export class DecisionForm {
   }
 
   #missing() {
-    const words = state.say, found = [], need = (ok, id, text) => ok || found.push([id, text])
+    const words = state.say, found = [], need = (ok, id, text, never) => ok || found.push({ id, text, never })
     const notes = this.#value('internal_note') || this.#value('customer_text')
     const needsNote = code => state.reasons[code]?.[2] && !notes
     const checks = {
@@ -85,6 +97,7 @@ export class DecisionForm {
         need(this.#value('reason'), 'reason', words.missing_reason)
         need(!needsNote(this.#value('reason')), 'internal_note', words.missing_note)
       },
+      confirmed: () => this.#agreement(need),
       returned: () => need(this.#value('note'), 'note', words.missing_note),
     }
     checks[this.outcome]?.()
@@ -105,15 +118,39 @@ export class DecisionForm {
       need(line.decision != 'reduced' || less, line.id.replace('decision', 'quantity'), words.missing_quantity)
       need(line.decision != 'refused' || line.reason, line.id.replace('decision', 'reason'), words.missing_line_reason)
     }
-    need(this.#value('prescribed_on'), 'prescribed_on', words.missing_date)
+    this.#date(need)
     need(this.#value('prescriber'), 'prescriber', words.missing_prescriber)
     const strict = lines.some(line => line.strict && supplies(line))
     need(!strict || this.#value('registration_number'), 'registration_number', words.missing_registration)
-    if (this.#value('override_reason')) return
     const points = $$('[name=checklist]', this.form), done = points.filter(point => point.checked).length
-    need(done == points.length, 'checklist', fill(words.missing_checklist, { done, points: points.length }))
-    const unseen = state.pages.map(page => page.number).filter(number => !this.pages.seen.has(number))
-    need(!unseen.length, 'strip', fill(words.missing_pages, { pages: unseen.join(', ') }))
+    need(done == points.length || this.#value('override_reason'), 'checklist',
+      fill(words.missing_checklist, { done, points: points.length }))
+    this.#looked(need)
+  }
+
+  #date(need) {
+    const words = state.say, { day, until, future, old, over } = this.#dates()
+    if (!day) return need(false, 'prescribed_on', words.missing_date)
+    if (this.#value('confirmed_date') != day) return need(false, 'confirmed_date', words.missing_which)
+    need(!future, 'prescribed_on', words.never_future, true)
+    need(!old, 'prescribed_on', fill(words.never_old, { day: inWords(state.earliest) }), true)
+    if (over && state.override) {
+      need(this.#value('override_reason'), 'override_reason', fill(words.missing_override, { day: inWords(until) }))
+    } else need(!over, 'prescribed_on', fill(words.never_expired, { day: inWords(until) }), true)
+  }
+
+  #looked(need) {
+    const unseen = this.pages?.unseen || [], [first] = unseen, all = state.pages.length
+    const values = { count: unseen.length, all, pages: unseen.join(', ') }
+    need(!unseen.length, 'page-' + first, fill(state.say.missing_pages, values))
+  }
+
+  /** Of a second person: every page, the date, and each line that is supplied. */
+  #agreement(need) {
+    need(!state.over, 'confirmed_date', state.say.never_confirmed, true)
+    this.#looked(need)
+    const open = $$('.tick input', this.form).filter(box => !box.checked)
+    need(!open.length, open[0]?.id, fill(state.say.missing_ticks, { count: open.length }))
   }
 
   /** Only what belongs to the outcome is there, and only that is sent. */
@@ -140,20 +177,44 @@ export class DecisionForm {
 
   #preview() {
     const box = $('[data-preview]')
-    if (box) box.textContent = state.reasons[this.#value('reason')]?.[1] || ''
+    const [title, text] = state.reasons[this.#value('reason')] || []
+    if (box) box.textContent = title ? fill(state.say.customer_reads, { text: `${title}. ${text}` }) : ''
   }
 
-  /** The shortest validity of what is supplied decides, as on the server. */
+  /** What follows from the date, as on the server: the shortest validity of what is supplied decides. */
+  #dates() {
+    const day = this.#value('prescribed_on'), rest = state.validity['*']
+    const days = this.#lines().filter(line => line.decision != 'refused').map(line => state.validity[line.schedule] ?? rest)
+    const future = day.length > 10 || day > state.today, old = !!day && day < state.earliest
+    const until = day && !future && !old ? later(day, days.length ? Math.min(...days) : rest) : ''
+    return { day, until, future: !!day && future, old, over: !!until && until < state.today }
+  }
+
   #valid() {
-    const box = $('[data-valid]'), day = Date.parse(this.#value('prescribed_on'))
+    const box = $('[data-valid]')
+    if (!box || !this.form.elements.prescribed_on) return
+    const words = state.say, { until, future, old, over } = this.#dates()
+    box.textContent = future ? words.future : old ? fill(words.too_old, { day: inWords(state.earliest) })
+      : until && fill(over ? words.ran_out : words.valid, { day: inWords(until) })
+    box.classList.toggle('over', future || old || over)
+  }
+
+  /** Which date is meant, where day and month could be swapped and somebody typed it. */
+  #ask(sure = false) {
+    const box = $('.ask'), day = this.#value('prescribed_on'), [, year, month, date] = day.match(AMBIGUOUS) || []
     if (!box) return
-    const days = this.#lines().filter(line => line.decision != 'refused')
-      .map(line => state.validity[line.schedule] ?? state.validity['*'])
-    const until = day + 864e5 * (days.length ? Math.min(...days) : state.validity['*'])
-    const over = until < Date.now() - 864e5
-    const text = day && new Date(until).toLocaleDateString(LANGUAGE, { dateStyle: 'medium', timeZone: 'UTC' })
-    box.textContent = text ? fill(over ? state.say.too_old : state.say.valid, { day: text }) : ''
-    box.classList.toggle('over', !!day && over)
+    const swapped = `${year}-${date}-${month}`, both = $$('input', box), values = both.map(radio => radio.value)
+    const doubt = year && month != date && swapped <= state.today && swapped >= state.earliest
+    if (!doubt) both.forEach((radio, n) => Object.assign(radio, { value: n ? '' : day, checked: !n && !!day }))
+    else if (!values.includes(day) || !values.includes(swapped)) {
+      both.forEach((radio, n) => {
+        radio.value = [day, swapped][n]
+        radio.checked = false
+        radio.nextElementSibling.textContent = inWords(radio.value)
+      })
+    }
+    if (doubt && sure) both.find(radio => radio.value == day).checked = true
+    box.hidden = !doubt || sure || (box.hidden && this.#value('confirmed_date') == day)
   }
 
   async #submit(e) {
@@ -196,6 +257,7 @@ export class DecisionForm {
     const { pages, ...rest } = read(fresh) // the viewer has its own addresses
     Object.assign(state, rest)
     if (!state.editable) this.form.scrollTop = 0 // what was typed is listed there
+    this.pages?.refresh()
     this.#chosen(false)
     this.check()
     this.swapped()

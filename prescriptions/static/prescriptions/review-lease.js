@@ -39,6 +39,7 @@ export class Lease {
     }
     const fresh = await answer.json()
     this.#end = Date.now() + fresh.left * 1000
+    state.today = fresh.today
     this.#warned = false
     notice('lease')
     this.#tick()

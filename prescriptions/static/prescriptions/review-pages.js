@@ -3,19 +3,24 @@ import { $, $$, calm, fill, post, say, state, trouble } from './review-base.js'
 import { Viewer } from './viewer.js'
 
 const SETTLE = 700 // ms: three quarter turns in a row are saved once
+const AGAIN = [1000, 30_000] // ms: until what was not stored is reported again, at first and at most
 
 export class Pages {
-  #told = new Set(state.opened)
+  #told = new Set([state.opened])
+  #painted = new Set()
+  #reporting = false
+  #wait = AGAIN[0]
   #turning = {}
   #live = false
 
-  /** @param {() => void} changed after another page was seen */
+  /** @param {() => void} changed after the server knows of another page that was seen; `seen` are those it knows of */
   constructor(changed) {
     Object.assign(this, { changed, seen: new Set(state.seen), section: $('[data-viewer]'), strip: $('.strip') })
     this.pages = new Map(state.pages.map(page => [page.number, page]))
     const on = (type, act) => this.section.addEventListener('viewer:' + type, e => act(e.detail))
     on('shown', ({ number }) => this.#live && this.#shown(number))
-    on('failed', ({ number }) => this.#failed(number))
+    on('painted', ({ number }) => this.#looked(number))
+    on('failed', ({ number }) => say(fill(state.say.failed, { page: number })))
     on('rotated', ({ number, rotation }) => this.#rotated(number, rotation))
     on('boxes', ({ number, boxes }) => { this.pages.get(number).drawn = boxes; this.#redaction() })
     this.viewer = new Viewer(this.section, { pages: state.pages })
@@ -57,6 +62,18 @@ export class Pages {
     }
   }
 
+  /** Numbers of the pages that this person has still to look at. */
+  get unseen() { return state.pages.map(page => page.number).filter(number => !this.seen.has(number)) }
+
+  show(number) { this.viewer.show(number) }
+
+  /** The server's page was put in place of ours. */
+  refresh() {
+    this.seen = new Set(state.seen)
+    this.#marks()
+    this.#report()
+  }
+
   #link(number) { return $(`[data-page="${number}"]`, this.strip) }
 
   #shown(number) {
@@ -64,32 +81,50 @@ export class Pages {
     const link = this.#link(number)
     link.setAttribute('aria-current', 'page')
     link.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-    this.#see(number)
     this.#redaction()
-    if (this.#told.has(number)) return
+    if (state.looks || this.#told.has(number)) return
     this.#told.add(number)
     post(state.urls.opened, { page: number }).then(calm, trouble)
   }
 
-  #see(number) {
-    this.seen.add(number)
-    this.#link(number).dataset.seen = ''
-    this.#count()
+  #looked(number) {
+    if (!state.looks || this.seen.has(number)) return
+    this.#painted.add(number)
+    this.#report()
   }
 
-  /** What nobody could see was not seen. */
-  #failed(number) {
-    this.seen.delete(number)
-    delete this.#link(number).dataset.seen
-    this.#count()
-    say(fill(state.say.failed, { page: number }))
+  /** What the server does not know of was not seen: reported until it is stored, and all at once what came meanwhile. */
+  async #report() {
+    const pages = [...this.#painted].filter(number => !this.seen.has(number))
+    if (this.#reporting || !state.looks || !pages.length) return
+    this.#reporting = true
+    let again = false
+    try {
+      const answer = await post(state.urls.seen, { pages: pages.join(), version: state.version })
+      calm()
+      if (answer.ok) {
+        for (const number of pages) this.seen.add(number)
+        this.#wait = AGAIN[0]
+        this.#marks()
+        this.changed()
+      } else if (answer.status >= 500 || answer.status == 429) again = true
+      else this.#painted.clear() // the review is not ours any more
+    } catch (error) {
+      trouble(error)
+      again = true
+    }
+    this.#reporting = false
+    if (!again) return this.#report()
+    setTimeout(() => this.#report(), this.#wait)
+    this.#wait = Math.min(this.#wait * 2, AGAIN[1])
   }
 
-  #count() {
-    const box = $('[data-unseen]'), left = state.pages.filter(page => !this.seen.has(page.number)).length
-    $('[data-count]', box).textContent = left
-    box.toggleAttribute('data-none', !left)
-    this.changed()
+  #marks() {
+    for (const { number } of state.pages) this.#link(number).toggleAttribute('data-seen', this.seen.has(number))
+    const box = $('[data-unseen]')
+    if (!box) return
+    $('[data-count]', box).textContent = this.unseen.length
+    box.toggleAttribute('data-none', !this.unseen.length)
   }
 
   #rotated(number, rotation) {

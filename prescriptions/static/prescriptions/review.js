@@ -19,6 +19,7 @@ function view(name) {
 function goTo(id) {
   const target = document.getElementById(id)
   if (!target) return
+  if (target.dataset.page) pages?.show(+target.dataset.page)
   if (narrow.matches) view(target.closest('.details') ? 'details' : target.closest('.strip, .centre') ? 'image' : root.dataset.view)
   target.focus({ preventScroll: true })
   ;(target.closest('.line, .rx-field') || target).scrollIntoView({ block: 'nearest' })

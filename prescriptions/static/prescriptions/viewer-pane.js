@@ -25,7 +25,7 @@ export class Pane {
   view = this.aim // where it is now
   #pointers = new Map()
 
-  /** @param {object} on callbacks: view() after each move, busy(boolean), failed(page) */
+  /** @param {object} on callbacks: view() after each move, busy(boolean), failed(page), painted(page) */
   constructor(stage, on) {
     Object.assign(this, { stage, on })
     this.left = new AbortController()
@@ -81,7 +81,7 @@ export class Pane {
     this.on.busy(true)
     try {
       if (!image?.complete || !image.naturalWidth) put(await load(() => this.first(), signal))
-      if (!signal.aborted) this.opened()
+      if (!signal.aborted) { this.opened(); this.#look() }
     } catch {
       if (!signal.aborted) this.fail()
     } finally { if (!signal.aborted) this.on.busy(false) }
@@ -89,6 +89,13 @@ export class Pane {
 
   first() { return this.page.first.replace(/\/\w+(\.\w+)$/, `/${this.quality}$1`) }
   opened() {}
+  /** Tells once the picture is on the screen: not of a tab behind, and not where the stage has no size. */
+  #look() {
+    const { page, image } = this, there = () => page == this.page && image == this.image && image.naturalWidth
+    if (!there() || !this.stage.getClientRects().length) return
+    requestAnimationFrame(() => requestAnimationFrame(() => there() && this.on.painted(page)))
+  }
+
   fail() { this.failed = true; this.on.failed(this.page) }
   set dragging(allowed) { this.still = !allowed }
 
@@ -127,7 +134,11 @@ export class Pane {
     return Math.min((width - 2 * MARGIN) / wide, (height - 2 * MARGIN) / high)
   }
 
-  resized() { if (this.page) this.mode ? this[this.mode](true) : this.go({}, true) }
+  resized() {
+    if (!this.page) return
+    this.mode ? this[this.mode](true) : this.go({}, true)
+    this.#look()
+  }
 
   fit(now) {
     this.mode = 'fit'

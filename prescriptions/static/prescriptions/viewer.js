@@ -15,8 +15,9 @@ const FILTERS = ['brightness', 'contrast'], SWITCHES = ['invert', 'sharpen', 'en
  * in upright page pixels or null, `label` what to call it instead of "Page 1 of 2".
  *
  * Events on the section, all bubbling: viewer:shown {number}, viewer:rotated {number, rotation}, viewer:zoom {percent},
- * viewer:boxes {number, boxes} after each change by the user, viewer:failed {number}, and viewer:help, whose default
- * (the viewer's own help) can be prevented.
+ * viewer:boxes {number, boxes} after each change by the user, viewer:failed {number}, viewer:painted {number} when the
+ * picture is on the screen (perhaps more than once), and viewer:help, whose default (the viewer's own help) can be
+ * prevented.
  */
 export class Viewer {
   #left = new AbortController()
@@ -193,6 +194,7 @@ export class Viewer {
         box.querySelector('[data-failed]').hidden = false
         if (main) this.#tell('failed', { number: page.number })
       },
+      painted: page => main && this.#tell('painted', { number: page.number }),
     })
   }
 

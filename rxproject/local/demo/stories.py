@@ -18,7 +18,7 @@ from prescriptions.audit import actors
 from prescriptions.audit.actors import CUSTOMER
 from prescriptions.intake import accepting
 from prescriptions.models import Prescription, Review
-from prescriptions.review import clarifications, decisions, order_lines, queue
+from prescriptions.review import clarifications, decisions, order_lines, proof, queue
 from prescriptions.review.payload import CHECKLIST
 from rxproject.local import samples
 from rxproject.local.samples.camera import Fault
@@ -89,15 +89,15 @@ def _clock(moment: datetime) -> Iterator[None]:
 
 def _decide(story: Story, review: Review, people: People, **sent: Any) -> None:
     paper = content(story.seed, medicines=story.medicines)
-    seen = list(range(1, review.prescription.pages.count() + 1))
+    actor = actors.staff(people["pharmacist"])
+    proof.look(review.pk, range(1, review.prescription.pages.count() + 1), actor=actor, version=review.version)
     written = {
         "prescribed_on": issued_on(review.queued_at),
         "prescriber": paper.doctor,
         "registration_number": paper.registration,
         "checklist": list(CHECKLIST),
-        "pages_seen": seen,
     }
-    decisions.decide(review.pk, {**written, **sent}, actor=actors.staff(people["pharmacist"]), version=review.version)
+    decisions.decide(review.pk, {**written, **sent}, actor=actor, version=review.version)
 
 
 def _approve(story: Story, review: Review, people: People) -> None:
@@ -166,6 +166,7 @@ STORIES = (
     ),
     Story("bad-light", "ORD-20408", "PAT-2267", 21, "bad-light.jpg", 4, _faulty(Fault.SHADOW)),
     Story("dark", "ORD-20410", "PAT-4090", 9, "dark.jpg", 5, _faulty(Fault.DARK)),
+    Story("run-out", "ORD-20407", "PAT-3071", 25, "old.jpg", 11, lambda s, d: _photo(s, d - timedelta(days=200))),
     Story("small", "ORD-20404", "PAT-6143", 44, "screenshot.png", 6, lambda s, d: samples.as_png(s, issued=d)),
     Story("approved", "ORD-20377", "PAT-7731", 2 * 24 * 60 + 2, "prescription.jpg", 7, _photo, then=_approve),
     Story(

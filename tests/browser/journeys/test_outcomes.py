@@ -12,6 +12,7 @@ from tests.browser.journeys.people import (
     QUEUE,
     TELMISARTAN,
     Pharmacy,
+    agree,
     approve,
     check,
     choose,
@@ -180,6 +181,13 @@ def test_a_second_pair_of_eyes(pharmacy: Pharmacy) -> None:
     approve(bela)
     chitra.goto(pharmacy.address(rx))
     choose(chitra, "I agree")
+    missing = ["1 of 1 pages not looked at: page 1", "tick what you see: 2"]
+    chitra.route("**/seen/", lambda route: route.abort())
+    chitra.reload()
+    choose(chitra, "I agree")
+    expect(chitra.locator("#missing a")).to_have_text(missing)
+    chitra.unroute("**/seen/")
+    agree(chitra)
     submit(chitra)
     pharmacy.news(customer, "Your prescription is approved")
 

@@ -150,12 +150,14 @@ def test_seniors_put_reasons_into_their_own_words_and_codes_stay(rows: dict[str,
     before = (reason.group, reason.action, reason.position, reason.retryable, reason.needs_note)
     form = client.get(change("reasoncode", "image_blurry")).content.decode()
     assert set(re.findall(r'<(?:input|textarea)[^>]* name="(?!csrf|_)(\w+)"', form)) == {
+        "staff_title",
         "customer_title",
         "customer_body",
         "active",
     }
 
     sent = {
+        "staff_title": "Not sharp",
         "customer_title": "Too blurred",
         "customer_body": "Hold still.",
         "code": "evil",
@@ -168,6 +170,9 @@ def test_seniors_put_reasons_into_their_own_words_and_codes_stay(rows: dict[str,
     assert (reason.customer_title, reason.customer_body, reason.active) == ("Too blurred", "Hold still.", False)
     assert (reason.group, reason.action, reason.position, reason.retryable, reason.needs_note) == before
     assert not ReasonCode.objects.filter(pk="evil").exists()
+    for column, taken in (("staff_title", "too DARK"), ("customer_title", "the picture is too dark")):
+        refused = client.post(change("reasoncode", "image_blurry"), {**sent, column: taken})
+        assert "Nobody could tell them apart" in refused.content.decode(), column
 
 
 def test_others_read_reasons_only(rows: dict[str, Any]) -> None:

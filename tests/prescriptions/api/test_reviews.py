@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from prescriptions.api.authentication import create
 from prescriptions.models import AuditEvent, Review, ReviewStatus
-from tests.prescriptions.reviewing import approval
+from tests.prescriptions.conftest import assert_problem
+from tests.prescriptions.reviewing import agreement, approval
 from tests.prescriptions.staff import Make
 
 JSON = "application/json"
@@ -162,13 +163,46 @@ def test_a_second_check_by_api(make: Make, caller: Caller, staff: dict[str, Any]
     caller.post(f"prescriptions/{review.pk}/claim")
     first = caller.post(path, approval(version=2)).json()
 
-    own = caller.post(path, {"outcome": "confirmed", "version": 3})
-    confirmed = senior.post(path, {"outcome": "confirmed", "version": 3})
+    own = caller.post(path, agreement(version=3))
+    empty = senior.post(path, {"outcome": "confirmed", "version": 3})
+    confirmed = senior.post(path, agreement(version=3))
     reopened = senior.post(path, {"outcome": "reopened", "version": 4, "note": "The doctor called back."})
 
-    assert (first["status"], own.status_code) == ("second_check", 403)
+    assert (first["status"], own.status_code, empty.status_code) == ("second_check", 403, 422)
+    pointers = [error["pointer"] for error in empty.json()["errors"]]
+    assert pointers == ["/pages_seen", "/confirmed_lines", "/confirmed_date"]
     assert (confirmed.json()["status"], confirmed.json()["second_checker"]) == ("approved", "senior")
     assert (reopened.json()["status"], reopened.json()["internal_note"]) == ("queued", "The doctor called back.")
+
+
+@pytest.mark.parametrize(("day", "code"), [("2999-01-01", "prescription-date"), ("2024-03-14", "prescription-expired")])
+def test_a_date_that_forbids_an_approval_has_a_problem_of_its_own(
+    make: Make, caller: Caller, day: str, code: str
+) -> None:
+    review = make()
+    caller.post(f"prescriptions/{review.pk}/claim")
+
+    sent = approval(version=2, prescribed_on=day, prescriber="")
+    answer = caller.post(f"prescriptions/{review.pk}/decision", sent)
+
+    assert_problem(answer, 422, code)
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/prescribed_on", "/prescriber"]
+    review.refresh_from_db()
+    assert (review.status, review.version) == (ReviewStatus.IN_REVIEW, 2)
+
+
+def test_reasons_are_listed_in_both_wordings_for_reviewers_and_in_one_for_clients(make: Make, caller: Caller) -> None:
+    listed = {reason["code"]: reason for reason in caller.get("reasons").json()}
+    review = make()
+    caller.post(f"prescriptions/{review.pk}/claim")
+    sent = {"outcome": "rejected", "version": 2, "reason": "altered_or_suspected_forgery", "internal_note": "x"}
+    decided = caller.post(f"prescriptions/{review.pk}/decision", sent).json()
+
+    assert listed["image_blurry"]["group"] == "image"
+    assert (listed["image_blurry"]["staff"], listed["image_blurry"]["title"]) == ("Blurred", "The picture is blurred")
+    assert not {"withdrawn_by_customer", "no_reply_from_customer"} & listed.keys()
+    assert decided["reason"]["staff"] == "Altered, or suspected forgery"
+    assert "suspected forgery" not in caller.get(f"prescriptions/{review.pk}").content.decode()
 
 
 def test_order_lines_stand_once_somebody_has_started(make: Make, caller: Caller) -> None:

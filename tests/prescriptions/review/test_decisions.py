@@ -13,7 +13,7 @@ from prescriptions.models import AuditEvent, Review, ReviewStatus
 from prescriptions.review import clarifications, decisions, queue
 from prescriptions.review.payload import CHECKLIST
 from prescriptions.upkeep import reviews
-from tests.prescriptions.reviewing import TODAY, approval, claimed
+from tests.prescriptions.reviewing import TODAY, agreement, approval, claimed
 from tests.prescriptions.staff import Make
 
 S = ReviewStatus
@@ -28,7 +28,7 @@ SENT: dict[str, dict[str, Any]] = {
     "partially_approved": approval(lines=[{"line": 1, "decision": "reduced", "quantity_allowed": 10}]),
     "rejected": {"reason": "image_blurry"},
     "clarification": {"question": "Which strength?", "reason_page": 1},
-    "confirmed": {},
+    "confirmed": agreement(),
     "returned": {"note": "The date is wrong."},
     "reopened": {"note": "The doctor called back."},
 }
@@ -152,16 +152,26 @@ def test_nonsense_is_a_422_and_never_a_crash(make: Make, staff: dict[str, Any], 
     assert refused.value.status == 422
 
 
-def test_missing_points_and_pages_need_a_reason_why_not(make: Make, staff: dict[str, Any]) -> None:
+def test_a_missing_point_needs_a_reason_why_not(make: Make, staff: dict[str, Any]) -> None:
     review = claimed(make, staff["pharmacist"], pages=2)
+    sent = approval(checklist={"date": True}, override_reason="Called the doctor.")
 
-    after = decide(
-        review,
-        staff["pharmacist"],
-        approval(checklist={"date": True}, pages_seen=[], override_reason="Called the doctor."),
+    after = decide(review, staff["pharmacist"], sent)
+
+    assert (after.status, after.override_reason, after.overridden) == (
+        S.APPROVED,
+        "Called the doctor.",
+        ["checklist"],
     )
+    [event] = AuditEvent.objects.filter(rx=review.pk, verb="review.approve")
+    assert event.data["overridden"] == ["checklist"]
+    assert "doctor" not in str(event.__dict__)
 
-    assert (after.status, after.override_reason) == (S.APPROVED, "Called the doctor.")
+
+def test_where_nothing_is_missing_no_reason_is_kept(make: Make, staff: dict[str, Any]) -> None:
+    after = decide(claimed(make, staff["pharmacist"]), staff["pharmacist"], approval(override_reason="Just so."))
+
+    assert (after.override_reason, after.overridden) == ("", [])
 
 
 def test_a_partial_approval_decides_line_by_line(make: Make, staff: dict[str, Any]) -> None:

@@ -1,9 +1,11 @@
 """While a decision can be undone, nobody outside can tell that there is one."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from prescriptions.audit.actors import SYSTEM
@@ -61,14 +63,24 @@ def test_what_is_sent_again_replaces_only_what_was_told(make: Make, staff: Staff
     assert late.supersedes_id == told.pk
 
 
-def test_an_old_prescription_does_not_expire_before_its_approval_stands(make: Make, staff: Staff, clock: Clock) -> None:
-    review = claimed(make, staff["pharmacist"], pages=1)
-    sent = approval(prescribed_on="2024-01-01")
+def test_an_approval_that_ends_while_it_can_be_undone_is_never_told(make: Make, staff: Staff, clock: Clock) -> None:
+    clock.now = clock.now.replace(hour=23, minute=59, second=55)
+    review = claimed(make, staff["pharmacist"], pages=1, order_ref="O-4")
+    sent = approval(prescribed_on=(timezone.localdate() - timedelta(days=180)).isoformat())
     decided = decisions.decide(review.pk, sent, actor=actor_of(staff["pharmacist"]), version=review.version)
-    assert decided.valid_until is not None
+    assert decided.valid_until == timezone.localdate()
+    detail, client = f"/api/v1/prescriptions/{review.pk}", signed_in(staff["senior"])
 
+    clock.forward(seconds=7)
     assert decisions.expire_due() == 0
-    clock.forward(seconds=8)
+    assert client.get(detail).json()["status"] == "in_review"
+
+    # the window has closed and the day has ended, and the beat was not there yet
+    clock.forward(seconds=1)
+    assert client.get(detail).json()["status"] == "expired"
+    customer = Client()
+    customer.get(order_links.page_path(order_links.mint(order_ref="O-4", client="shop", expires_in=600)))
+    assert "no longer valid" in customer.get("/orders/O-4/prescription/status").content.decode()
     assert decisions.expire_due() == 1
 
 

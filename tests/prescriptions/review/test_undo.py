@@ -7,7 +7,7 @@ from prescriptions.audit.actors import staff as actor_of
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Review, ReviewStatus
 from prescriptions.review import decisions, undo
-from tests.prescriptions.reviewing import Staff, approval, claimed
+from tests.prescriptions.reviewing import Staff, agreement, approval, claimed
 from tests.prescriptions.staff import Clock, Make
 
 
@@ -32,6 +32,6 @@ def test_of_undo_and_confirmation_exactly_one_wins(second: Review, staff: Staff)
     undo.undo(second.pk, actor=actor_of(staff["pharmacist"]), version=3)
 
     with pytest.raises(Problem) as refused:
-        decisions.confirm(second.pk, actor=actor_of(staff["senior"]), version=3)
+        decisions.confirm(second.pk, agreement(), actor=actor_of(staff["senior"]), version=3)
 
     assert refused.value.status == 409

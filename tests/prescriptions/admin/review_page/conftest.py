@@ -3,7 +3,7 @@
 import pytest
 
 from prescriptions.models import Review
-from tests.prescriptions.reviewing import Staff, claimed
+from tests.prescriptions.reviewing import Staff, claimed, looked
 from tests.prescriptions.staff import Make
 
 
@@ -14,5 +14,5 @@ def nothing_is_rendered(recorder: list[str]) -> None:
 
 @pytest.fixture
 def held(make: Make, staff: Staff) -> Review:
-    """Two pages, two lines, claimed by the pharmacist."""
-    return claimed(make, staff["pharmacist"], pages=2, lines=2, order_ref="ORD-1")
+    """Two pages, two lines, claimed by the pharmacist, who has looked at both pages."""
+    return looked(claimed(make, staff["pharmacist"], pages=2, lines=2, order_ref="ORD-1"), staff["pharmacist"])

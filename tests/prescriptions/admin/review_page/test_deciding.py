@@ -1,6 +1,6 @@
 """Decisions on the review page: refusals that keep what was typed and write nothing, second checks, reopening."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,20 @@ from django.utils import timezone
 from prescriptions.audit.actors import staff as actor_of
 from prescriptions.models import ClarificationMessage, OrderLine, Review, ReviewStatus
 from prescriptions.review import clarifications, decisions, queue
-from tests.prescriptions.reviewing import FETCH, Staff, address, approval, events, form, signed_in, text_of
-from tests.prescriptions.staff import Make
+from tests.prescriptions.reviewing import (
+    FETCH,
+    TODAY,
+    Staff,
+    address,
+    approval,
+    claimed,
+    events,
+    form,
+    looked,
+    signed_in,
+    text_of,
+)
+from tests.prescriptions.staff import Clock, Make
 
 S = ReviewStatus
 
@@ -26,7 +38,7 @@ def test_an_approval_leads_to_the_next_item_which_is_claimed(held: Review, make:
     following.refresh_from_db()
     assert (held.status, held.reviewer) == (S.APPROVED, staff["pharmacist"])
     assert following.claimed_by == staff["pharmacist"]
-    assert events(held)[-2:] == ["page.opened", "page.opened"], "what was seen without scripts is in the audit log"
+    assert events(held)[-3:] == ["page.seen", "page.seen", "review.approve"]
 
 
 def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review, make: Make, staff: Staff) -> None:
@@ -46,7 +58,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "date": ({"prescribed_on": "2999-01-01"}, "prescribed_on"),
     "prescriber": ({"prescriber": ""}, "prescriber"),
     "checklist": ({"checklist": ["date"]}, "checklist"),
-    "pages": ({"pages_seen": "1"}, "strip"),
+    "long ago": ({"prescribed_on": "1026-03-14"}, "prescribed_on"),
+    "run out": ({"prescribed_on": "2024-03-14"}, "prescribed_on"),
+    "which date": ({"prescribed_on": "2024-02-01"}, "confirmed_date"),
     "reason": ({"outcome": "rejected"}, "reason"),
     "reason page": ({"outcome": "rejected", "reason": "page_missing", "reason_page": "7"}, "reason_page"),
     "note": ({"outcome": "rejected", "reason": "other"}, "internal_note"),
@@ -83,6 +97,51 @@ def test_what_is_wrong_is_linked_what_was_typed_is_kept_and_nothing_is_written(
     held.refresh_from_db()
     assert (held.status, held.version, held.prescriber) == (S.IN_REVIEW, 2, "")
     assert [verb for verb in events(held) if verb != "link.minted"] == before
+
+
+def test_a_page_that_was_not_looked_at_is_named_and_a_list_in_the_form_says_nothing(make: Make, staff: Staff) -> None:
+    review = looked(claimed(make, staff["pharmacist"], pages=2), staff["pharmacist"], 1)
+    sent = form(review, pages_seen="1,2", override_reason="I know this doctor.")
+
+    answer = signed_in(staff["pharmacist"]).post(address(review, "decide"), sent)
+
+    assert answer.status_code == 422
+    assert "Not viewed yet: page 2." in text_of(answer)
+    review.refresh_from_db()
+    assert review.status == S.IN_REVIEW
+
+
+def test_the_other_of_two_dates_is_what_was_meant(held: Review, staff: Staff, clock: Clock) -> None:
+    clock.now = clock.now.replace(month=6, day=14)
+    year, client = clock.now.year, signed_in(staff["pharmacist"])
+    Review.objects.filter(pk=held.pk).update(claimed_until=clock.now + timedelta(minutes=5))
+    typed = form(held, prescribed_on=f"{year}-03-05", confirmed_date="")
+
+    asked = text_of(client.post(address(held, "decide"), typed))
+    assert f"Which date is meant: 5 Mar {year} or 3 May {year}?" in asked
+    assert all(f'name="confirmed_date" value="{year}-{day}"' in asked for day in ("03-05", "05-03"))
+    answer = client.post(address(held, "decide"), {**typed, "confirmed_date": f"{year}-05-03"})
+
+    assert answer.status_code == 303
+    held.refresh_from_db()
+    assert held.prescribed_on == date(year, 5, 3)
+
+
+def test_seniors_answer_for_what_has_run_out_and_who_checks_it_reads_why(make: Make, staff: Staff) -> None:
+    day = (TODAY - timedelta(days=31)).isoformat()
+    review = looked(claimed(make, staff["senior"], lines=1, schedule="X"), staff["senior"])
+    sent = form(review, prescribed_on=day, confirmed_date=day)
+    client = signed_in(staff["senior"])
+
+    refused = client.post(address(review, "decide"), sent)
+    answer = client.post(address(review, "decide"), {**sent, "override_reason": "The doctor is away."})
+
+    assert 'href="#override_reason"' in text_of(refused)
+    assert (refused.status_code, answer.status_code) == (422, 303)
+    for who in ("senior2", "auditor"):
+        page = text_of(signed_in(staff[who]).get(address(review)))
+        assert "The doctor is away." in page
+        assert "although it had run out" in page
 
 
 def test_an_old_version_is_a_409_that_keeps_what_was_typed(held: Review, staff: Staff) -> None:
@@ -141,7 +200,7 @@ def test_the_thread_is_on_the_page(held: Review, staff: Staff) -> None:
 
 def test_fifty_lines_can_be_decided(make: Make, staff: Staff, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 250  # see rxproject/settings.py
-    review = queue.claim(make(pages=3, lines=50).pk, staff["pharmacist"])
+    review = looked(claimed(make, staff["pharmacist"], pages=3, lines=50), staff["pharmacist"])
     lines = {f"line-{n}-{part}": value for n in range(1, 51) for part, value in LINE[n % 2].items()}
 
     answer = signed_in(staff["pharmacist"]).post(
@@ -173,7 +232,18 @@ def test_the_second_person_sees_the_first_decision_and_agrees(second: Review, st
     assert "I agree" in page
     assert 'name="prescriber"' not in page
 
-    answer = client.post(address(second, "decide"), {"version": second.version, "outcome": "confirmed"})
+    assert 'name="confirmed_lines" id="line-1-confirmed" value="1"' in page
+    sent = {"version": second.version, "outcome": "confirmed"}
+    refused = text_of(client.post(address(second, "decide"), sent))
+    for field in ("strip", "lines", "confirmed_date"):
+        assert f'href="#{field}"' in refused
+        assert f'id="{field}"' in refused
+    second.refresh_from_db()
+    assert second.status == S.SECOND_CHECK
+    looked(second, staff["senior2"])
+    sent |= {"confirmed_lines": ["1"], "confirmed_date": TODAY.isoformat()}
+
+    answer = client.post(address(second, "decide"), sent)
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/prescriptions/review/")
     second.refresh_from_db()

@@ -20,7 +20,7 @@ from prescriptions.models import (
     Variant,
 )
 from prescriptions.review import queue
-from tests.prescriptions.reviewing import FETCH, Staff, address, events, form, signed_in, text_of
+from tests.prescriptions.reviewing import FETCH, Staff, address, claimed, events, form, signed_in, text_of
 from tests.prescriptions.staff import Clock, Make
 
 S = ReviewStatus
@@ -82,10 +82,12 @@ def test_queries_do_not_grow_with_pages_lines_or_history(make: Make, staff: Staf
     assert max(counts) <= 20
 
 
-def test_a_strip_link_counts_as_looking(held: Review, staff: Staff) -> None:
+def test_a_strip_link_is_in_the_audit_log_and_counts_for_nothing(make: Make, staff: Staff) -> None:
+    held = claimed(make, staff["pharmacist"], pages=2)
+
     page = signed_in(staff["pharmacist"]).get(address(held), {"page": "2"})
 
-    assert 'name="pages_seen" value="2"' in text_of(page)
+    assert "data-seen" not in text_of(page)
     signed_in(staff["pharmacist"]).get(address(held), {"page": "2,1"})
     page = signed_in(staff["pharmacist"]).get(address(held), {"page": "99"})
     assert page.status_code == 404
@@ -147,6 +149,7 @@ REFUSED = [
     ("auditor", "claim", 409),
     ("auditor", "heartbeat", 409),
     ("auditor", "opened", 403),
+    ("auditor", "seen", 403),
     ("auditor", "rotate", 403),
     ("auditor", "redact", 403),
     ("auditor", "decide", 403),
@@ -155,6 +158,7 @@ REFUSED = [
     ("other", "release", 409),
     ("other", "skip", 409),
     ("other", "heartbeat", 409),
+    ("other", "seen", 409),
     ("other", "decide", 409),
     ("other", "ask", 409),
     ("other", "confirm", 403),
@@ -171,7 +175,15 @@ REFUSED = [
 @pytest.mark.parametrize(("role", "action", "status"), REFUSED)
 def test_what_is_refused_writes_nothing(held: Review, staff: Staff, role: str, action: str, status: int) -> None:
     before = Review.objects.filter(pk=held.pk).values().get(), events(held)
-    sent = {**form(held), "page": 1, "rotation": 90, "boxes": "[[0,0,9,9]]", "question": "?", "note": "no"}
+    sent = {
+        **form(held),
+        "page": 1,
+        "pages": "1",
+        "rotation": 90,
+        "boxes": "[[0,0,9,9]]",
+        "question": "?",
+        "note": "no",
+    }
 
     answer = signed_in(staff[role]).post(address(held, action), sent)
 
@@ -180,7 +192,9 @@ def test_what_is_refused_writes_nothing(held: Review, staff: Staff, role: str, a
     assert (Review.objects.filter(pk=held.pk).values().get(), after) == before
 
 
-@pytest.mark.parametrize("action", ["claim", "release", "skip", "decide", "undo", "heartbeat", "opened", "rotate"])
+@pytest.mark.parametrize(
+    "action", ["claim", "release", "skip", "decide", "undo", "heartbeat", "opened", "seen", "rotate"]
+)
 def test_nothing_is_done_by_get_or_without_a_session(held: Review, staff: Staff, action: str) -> None:
     assert signed_in(staff["pharmacist"]).get(address(held, action)).status_code == 405
     answer = Client().post(address(held, action), form(held))
@@ -210,29 +224,37 @@ def test_a_heartbeat_brings_a_fresh_lease_and_fresh_links(
     assert signed_in(staff["other"]).post(address(held, "heartbeat"), **FETCH).status_code == 409
 
 
-def test_a_page_that_was_opened_is_seen(held: Review, staff: Staff) -> None:
-    client = signed_in(staff["pharmacist"])
+def test_pages_are_reported_as_they_are_painted(make: Make, staff: Staff) -> None:
+    review = claimed(make, staff["pharmacist"], pages=3)
+    client, sent = signed_in(staff["pharmacist"]), {"version": review.version, "pages": "2,3"}
 
-    assert client.post(address(held, "opened"), {"page": 2}, **FETCH).status_code == 204
-    assert client.post(address(held, "opened"), {"page": 3}, **FETCH).status_code == 404
-    assert client.post(address(held, "opened"), {"page": "x"}, **FETCH).status_code == 404
+    for _ in (1, 2):
+        assert client.post(address(review, "seen"), sent, **FETCH).status_code == 204
+    late = client.post(address(review, "seen"), {**sent, "version": 1}, **FETCH)
+    other = signed_in(staff["other"]).post(address(review, "seen"), sent, **FETCH)
+    nowhere = client.post(address(review, "seen"), {**sent, "pages": "4"}, **FETCH)
 
-    assert events(held)[-1] == "page.opened"
-    assert 'data-page="2" data-seen' in text_of(client.get(address(held)))
-    assert "data-seen" not in text_of(signed_in(staff["other"]).get(address(held))), "everybody looks for themselves"
+    assert [answer.status_code for answer in (late, other, nowhere)] == [409, 409, 404]
+    assert events(review)[-2:] == ["page.seen", "page.seen"]
+    page = text_of(client.get(address(review)))
+    assert page.count("data-seen") == 2
+    assert "data-count>1</b>" in page
+    assert "data-unseen" not in text_of(signed_in(staff["other"]).get(address(review))), "it counts for who decides"
+    assert client.post(address(review, "opened"), {"page": 2}, **FETCH).status_code == 204
 
 
-def test_without_scripts_the_first_page_is_seen_with_the_second(held: Review, staff: Staff) -> None:
-    # given the page as it comes at first, with its first picture
-    client = signed_in(staff["pharmacist"])
-    assert 'href="?page=2&amp;from=1"' in text_of(client.get(address(held)))
+def test_without_scripts_a_button_declares_a_page_and_leads_to_the_next(make: Make, staff: Staff) -> None:
+    review, client = claimed(make, staff["pharmacist"], pages=3), signed_in(staff["pharmacist"])
+    assert "I have looked at page 2" in text_of(client.get(address(review), {"page": "2"}))
 
-    # when the link to the second is followed
-    shown = text_of(client.get(address(held) + "?page=2&from=1"))
+    answer = client.post(address(review, "seen"), {"version": review.version, "pages": "2"})
+    last = client.post(address(review, "seen"), {"version": review.version, "pages": "1,3"})
 
-    # then both were looked at
-    assert shown.count("data-seen") == 2
-    assert 'href="?page=1"' in shown
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{address(review)}?page=1")
+    assert last.headers["Location"] == f"{address(review)}?page=3"
+    assert "I have looked at" not in text_of(client.get(address(review)))
+    declared = AuditEvent.objects.filter(rx=review.pk, verb="page.seen")
+    assert [event.data for event in declared] == [{"page": number, "declared": True} for number in (2, 1, 3)]
 
 
 def test_a_turned_page_is_turned_everywhere_from_then_on(held: Review, staff: Staff) -> None:

@@ -7,7 +7,18 @@ from prescriptions import audit
 from prescriptions.audit.actors import staff as actor_of
 from prescriptions.models import OrderLine, Review, ReviewStatus
 from prescriptions.review import decisions, queue
-from tests.prescriptions.reviewing import FETCH, Staff, address, approval, claimed, events, form, signed_in, text_of
+from tests.prescriptions.reviewing import (
+    FETCH,
+    Staff,
+    address,
+    agreement,
+    approval,
+    claimed,
+    events,
+    form,
+    signed_in,
+    text_of,
+)
 from tests.prescriptions.staff import Clock, Make
 
 S = ReviewStatus
@@ -100,7 +111,7 @@ def test_otherwise_the_decision_stands_and_nothing_is_written(make: Make, staff:
     review = claimed(make, staff["pharmacist"], lines=1, schedule="X" if who == "confirmed" else "H")
     review = decisions.decide(review.pk, approval(), actor=actor_of(staff["pharmacist"]), version=2)
     if who == "confirmed":
-        review = decisions.confirm(review.pk, actor=actor_of(staff["senior"]), version=3)
+        review = decisions.confirm(review.pk, agreement(), actor=actor_of(staff["senior"]), version=3)
     if who == "late":
         clock.forward(seconds=8)
     before, recorded = Review.objects.filter(pk=review.pk).values().get(), events(review)

@@ -1,0 +1,72 @@
+"""What an approval rests on, in a real browser: the date while it is typed, and pictures that were really painted."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import DESKTOP, check_accessible
+from tests.browser.review_site import OpenAs, Uploaded, ambiguous_date, choose, complete, look_at_all, rx_of
+from tests.conftest import Site
+from tests.waiting import until
+
+
+def test_a_date_that_forbids_an_approval_is_told_while_it_is_typed(
+    site: Site, uploaded: Uploaded, open_as: OpenAs
+) -> None:
+    address = uploaded()
+    page = open_as(address)
+    complete(page)
+    look_at_all(page)
+    choose(page, "Approve")
+    submit, missing, valid = page.locator("[data-submit]"), page.locator("#missing"), page.locator("#valid")
+
+    for day, said, why in (
+        ("2999-01-01", "The date is in the future.", "the date is in the future"),
+        ("1026-01-31", "The date is too long ago", "the date is before"),
+        ("2024-03-14", "It ran out on 10 Sept 2024.", "it ran out on 10 Sept 2024; only a senior can override that"),
+    ):
+        page.fill("#prescribed_on", day)
+        expect(valid).to_contain_text(said)
+        expect(missing).to_contain_text(f"Cannot be approved: {why}")
+        expect(submit).to_have_attribute("aria-disabled", "true")
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+
+    # what is typed in numbers is asked back where it could be another date; what a calendar gives is not
+    day, other = ambiguous_date()
+    page.fill("#prescribed_on", day.isoformat())
+    expect(page.locator(".ask")).to_be_hidden()
+    page.fill("#prescribed_on", "")
+    page.focus("#prescribed_on")
+    page.keyboard.type(f"{day:%m%d%Y}")
+    expect(page.locator("#prescribed_on")).to_have_value(day.isoformat())
+    expect(missing).to_contain_text("which date is meant")
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    page.locator(".ask").get_by_role("radio", name=f"{other:%-d}").check(force=True)
+    expect(page.locator("#prescribed_on")).to_have_value(other.isoformat())
+    expect(missing).not_to_contain_text("which date")
+
+
+def test_a_picture_counts_only_when_it_was_painted_and_the_server_knows(
+    site: Site, uploaded: Uploaded, open_as: OpenAs
+) -> None:
+    # given a page whose picture does not come, and a server that does not answer for a while
+    address = uploaded()
+    page = open_as(address)
+    expect(page.locator("[data-page='1']")).to_have_attribute("data-seen", "")
+    page.route(f"**/{rx_of(address)}_2/full/**", lambda route: route.abort())
+    page.locator("[data-page='2']").click()
+    expect(page.locator("[data-main] [data-failed]")).to_be_visible()
+    page.route("**/seen/", lambda route: route.abort())
+    page.locator("[data-page='3']").click()
+    expect(page.locator("[data-notice=lost]")).to_be_visible()
+    expect(page.locator("[data-page][data-seen]")).to_have_count(1)
+
+    # then it is reported again until it is stored, and the link in the bar leads to the page that is missing
+    page.unroute("**/seen/")
+    expect(page.locator("[data-page='3']")).to_have_attribute("data-seen", "")
+    choose(page, "Approve")
+    page.unroute(f"**/{rx_of(address)}_2/full/**")
+    page.get_by_role("link", name="1 of 3 pages not looked at: page 2").click()
+    expect(page.locator("[data-page='2']")).to_have_attribute("aria-current", "page")
+    seen = "SELECT count(*) FROM prescriptions_pageseen s JOIN prescriptions_page p ON p.id = s.page_id "
+    until(lambda: site.rows(seen + "WHERE p.prescription_id = ? AND NOT s.declared", rx_of(address)) == [(3,)])
