@@ -22,6 +22,7 @@ from prescriptions.models import (
 from prescriptions.review import queue
 from tests.prescriptions.reviewing import FETCH, Staff, address, events, form, signed_in, text_of
 from tests.prescriptions.staff import Clock, Make
+from transforms.version import PIPELINE
 
 S = ReviewStatus
 
@@ -266,7 +267,7 @@ def test_the_next_first_image_is_named_only_if_it_is_made(held: Review, make: Ma
     following, client = make(), signed_in(staff["pharmacist"])
     assert '"next": ""' in text_of(client.get(address(held)))
     page = Page.objects.get(prescription=following.pk)
-    Variant.objects.create(page=page, stored="full/1200,1600/0/default.webp", pipeline="p1", state="ready")
+    Variant.objects.create(page=page, stored="full/1200,1600/0/default.webp", pipeline=PIPELINE, state="ready")
 
     assert re.search(
         rf'"next": "/iiif/3/[^"]+/{following.pk}_1/full/1200,1600/0/default.webp"', text_of(client.get(address(held)))
