@@ -83,6 +83,19 @@ def test_queries_do_not_grow_with_pages_lines_or_history(make: Make, staff: Staf
     assert max(counts) <= 20
 
 
+def test_what_pages_do_not_show_stands_above_the_picture(held: Review, staff: Staff) -> None:
+    Page.objects.filter(prescription=held.pk, number=2).update(notices=["missing-glyphs", "of a newer version"])
+
+    page = text_of(signed_in(staff["pharmacist"]).get(address(held)))
+
+    found = re.findall(r'data-notice="([\w-]+)".+?<h2[^>]*>(.+?)</h2>', page, re.DOTALL)
+    assert found == [("missing-glyphs", "Page 2: Text may be missing or wrong")]
+    assert page.index('data-notice="missing-glyphs"') < page.index("data-viewer")
+    assert "Please send a photo" not in page  # that is for customers
+    Page.objects.filter(prescription=held.pk).update(notices=[])
+    assert "data-notice" not in text_of(signed_in(staff["pharmacist"]).get(address(held)))
+
+
 def test_a_strip_link_counts_as_looking(held: Review, staff: Staff) -> None:
     page = signed_in(staff["pharmacist"]).get(address(held), {"page": "2"})
 
