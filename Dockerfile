@@ -10,13 +10,14 @@ RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary=:all: \
         --require-hashes -r /tmp/requirements.txt
 
-# --- The viewer of the review page: without its package files the page shows plain images -------------------
-FROM node:24.11.1-alpine AS viewer
-WORKDIR /viewer
-# The first is there only because COPY refuses to copy nothing.
-COPY manage.py package*.json ./
-RUN mkdir -p node_modules \
-    && if [ -f package-lock.json ]; then npm ci --omit=dev --ignore-scripts --no-audit --no-fund; fi
+# --- The viewer of the review page, and the fonts of PDF pages that bring none ------------------------------
+FROM node:24.11.1-alpine AS front
+WORKDIR /front
+COPY package.json package-lock.json ./
+# Of the fonts, only the styles that transforms/fonts/files.py names; a test compares.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    && find node_modules/@expo-google-fonts -type f ! -name LICENSE_FONT ! -name '*_400Regular.ttf' \
+        ! -name '[ACT]*_700Bold.ttf' ! -name '[ACT]*_400Regular_Italic.ttf' ! -name '[ACT]*_700Bold_Italic.ttf' -delete
 
 # --- The image ----------------------------------------------------------------------------------------------
 FROM base
@@ -40,7 +41,7 @@ COPY transforms transforms
 COPY prescriptions prescriptions
 COPY rxproject rxproject
 COPY docs/reference/problems.md docs/reference/
-COPY --from=viewer /viewer/node_modules node_modules
+COPY --from=front /front/node_modules node_modules
 # Copied files keep the modes of the checkout, which a strict umask closes to the user below. And as the file system is
 # read-only later, without the second command every start would compile the project again.
 RUN chmod -R a+rX . && python -m compileall -q .

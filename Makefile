@@ -34,7 +34,8 @@ $(VENV)/.dev: requirements-dev.txt | $(PY)
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $(VENV)/.stack $@
 
-# The viewer of the review page. Without npm that page shows plain images.
+# The viewer of the review page, and the fonts of PDF pages that bring none. Without npm that page shows plain images,
+# and much text of such pages is not drawn (they say so).
 FRONT :=
 ifneq ($(wildcard package.json),)
 FRONT := node_modules/.stamp
@@ -44,7 +45,8 @@ node_modules/.stamp: package.json $(wildcard package-lock.json)
 	@if command -v npm >/dev/null; then \
 		npm ci --omit=dev --ignore-scripts --no-audit --no-fund && touch $@; \
 	else \
-		echo "npm was not found: the review page will show plain images instead of the zooming viewer." >&2; \
+		echo "npm was not found: the review page will show plain images instead of the zooming viewer, and PDF files" \
+			"that bring no fonts will lack most scripts." >&2; \
 	fi
 
 # --- What people use ------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ ifneq ($(wildcard deploy/lambda/template.yaml),)
 endif
 
 .PHONY: lambda-zip
-lambda-zip: $(VENV)/.dev ## the Lambda function's code, for arm64 (ARCH=x86_64 for the other)
+lambda-zip: $(VENV)/.dev $(FRONT) ## the Lambda function's code, for arm64 (ARCH=x86_64 for the other)
 	$(PY) deploy/lambda/build_zip.py --arch $(or $(ARCH),arm64)
 
 .PHONY: bench

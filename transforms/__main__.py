@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _probe(file: Path) -> int:
     found = default().probe(file.read_bytes(), owner=_OWNER)
     print(found.media_type)
-    for number, size in enumerate(found.pages, start=1):
-        print(f"page {number}: {size.width} x {size.height}")
+    for number, (size, notices) in enumerate(zip(found.pages, found.notices, strict=True), start=1):
+        print(f"page {number}: {size.width} x {size.height}", *notices)
     return 0
 
 

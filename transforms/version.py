@@ -5,4 +5,4 @@ from typing import Final
 # Raise by hand (p2, p3, ...) in the same change that alters any output pixel or byte: encoder settings,
 # scaling, colour handling, an engine's major version, the `enhanced` profile. The golden-digest tests fail
 # until you do. Old objects are then no longer found; the bucket's lifecycle removes them.
-PIPELINE: Final = "p1"
+PIPELINE: Final = "p2"

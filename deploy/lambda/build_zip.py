@@ -9,6 +9,7 @@ import fnmatch
 import hashlib
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ LEFT_OUT: Final = (
     "*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.h", "*/py.typed", "*/tests/*", "lxml/includes/*", "lxml/isoschematron/*",
     "*.dist-info/RECORD", "*.data/scripts/*", "*/__pycache__/*", "transforms/sandbox/*",
 )  # fmt: skip
+FONTS: Final[tuple[Path, ...]] = runpy.run_path(str(ROOT / "transforms/fonts/files.py"))["FILES"]
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
 _COMPILE: Final = """
 import pathlib, py_compile, sys
@@ -70,7 +72,16 @@ def assemble(arch: str, task: Path) -> None:
             unpack(wheel, task)
     for source in sorted((ROOT / "transforms").rglob("*.py")):
         place(task, source.relative_to(ROOT).as_posix(), source.read_bytes())
+    for font in fonts():
+        place(task, font.relative_to(ROOT).as_posix(), font.read_bytes())
     compile_all(task)
+
+
+def fonts() -> list[Path]:
+    """The fonts and their licences. Exits if they are not installed: text would be missing, and only there."""
+    if lost := [font.name for font in FONTS if not font.is_file()]:
+        sys.exit(f"{len(lost)} fonts are not installed, such as {lost[0]}. Run: npm ci --omit=dev --ignore-scripts")
+    return sorted({*FONTS, *(font.parents[1] / "LICENSE_FONT" for font in FONTS)})
 
 
 def pinned(requirements: str, names: Iterable[str]) -> str:

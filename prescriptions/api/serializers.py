@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from prescriptions.intake import notices
 from prescriptions.models import (
     REFERENCE,
     REFERENCE_HELP,
@@ -27,6 +28,7 @@ from prescriptions.models import (
 from prescriptions.review.publication import published, standing
 from prescriptions.variants import links
 from prescriptions.variants.pictures import picture
+from transforms.measure.notices import Notice
 from transforms.request.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.
@@ -43,6 +45,13 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
         fields = ("id", "position", "media_type", "size", "sha256", "name")
 
 
+class NoticeSerializer(serializers.Serializer[Any]):
+    """Something that a page does not show of its file, in the customer's words."""
+
+    code = serializers.ChoiceField(choices=[code.value for code in Notice])
+    text = serializers.CharField()
+
+
 class PageSerializer(serializers.ModelSerializer[Page]):
     """A page with the addresses of its IIIF service and of every preset. Presets are turned; the service is not."""
 
@@ -52,12 +61,17 @@ class PageSerializer(serializers.ModelSerializer[Page]):
     rotation = serializers.IntegerField(
         read_only=True, help_text="Degrees clockwise by which the presets are turned: 0, 90, 180 or 270."
     )
+    notices = serializers.SerializerMethodField(help_text="What it does not show of its file; usually nothing.")
     info = serializers.SerializerMethodField(help_text="The page's IIIF info.json.")
     variants = serializers.SerializerMethodField(help_text="Preset name to address. Made when first asked for.")
 
     class Meta:
         model = Page
-        fields = ("number", "id", "width", "height", "rotation", "info", "variants")
+        fields = ("number", "id", "width", "height", "rotation", "notices", "info", "variants")
+
+    @extend_schema_field(NoticeSerializer(many=True))
+    def get_notices(self, page: Page) -> list[dict[str, str]]:
+        return [{"code": code, "text": str(words.customer)} for code, words in notices.known(page.notices)]
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_info(self, page: Page) -> str:

@@ -56,7 +56,7 @@ _BIDI_AND_CONTROL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that may be kept: what its rows will say. `size` in bytes, `pages` in upright pixels."""
+    """A file that may be kept: what its rows will say. `size` in bytes; of each page, upright pixels and notices."""
 
     document_id: str
     media_type: str
@@ -64,6 +64,7 @@ class Checked:
     sha256: str
     name: str
     pages: tuple[Size, ...]
+    notices: tuple[tuple[str, ...], ...]
 
 
 def accept(
@@ -194,8 +195,8 @@ def check(file: Upload, rx: str) -> Checked:
     file.seek(0)
     data = file.read()
     probe = sandbox.default().probe(data, owner=rx)
-    digest = hashlib.sha256(data).hexdigest()
-    return Checked(new_identifier(), probe.media_type, len(data), digest, display_name(file.name or ""), probe.pages)
+    digest, name = hashlib.sha256(data).hexdigest(), display_name(file.name or "")
+    return Checked(new_identifier(), probe.media_type, len(data), digest, name, probe.pages, probe.notices)
 
 
 def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: str, patient_ref: str) -> Prescription:
@@ -214,8 +215,15 @@ def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: s
                 name=item.name,
             )
             pages += [
-                Page(prescription=prescription, document=document, index=index, width=size.width, height=size.height)
-                for index, size in enumerate(item.pages, 1)
+                Page(
+                    prescription=prescription,
+                    document=document,
+                    index=index,
+                    width=size.width,
+                    height=size.height,
+                    notices=list(codes),
+                )
+                for index, (size, codes) in enumerate(zip(item.pages, item.notices, strict=True), 1)
             ]
         for number, page in enumerate(pages, 1):
             page.number = number

@@ -74,9 +74,15 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
         key = f"again-{document.pk}"
         if draft.files.filter(key=key).exists():
             continue
-        pages = tuple(Size(page.width, page.height) for page in document.pages.all())
+        pages = tuple(document.pages.all())
         copy = accepting.Checked(
-            new_identifier(), document.media_type, document.size, document.sha256, document.name, pages
+            new_identifier(),
+            document.media_type,
+            document.size,
+            document.sha256,
+            document.name,
+            tuple(page.size for page in pages),
+            tuple(tuple(page.notices) for page in pages),
         )
         data = storage.get_original(original_key(earlier.pk, document.pk), sha256=document.sha256)
         target = original_key(draft.pk, copy.document_id)
@@ -208,6 +214,7 @@ def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
             sha256=item.sha256,
             name=item.name,
             pages=[[page.width, page.height] for page in item.pages],
+            notices=[list(codes) for codes in item.notices],
         )
 
 
@@ -236,7 +243,9 @@ def _number(rows: list[DraftFile]) -> None:
 
 def _checked(row: DraftFile) -> accepting.Checked:
     pages = tuple(Size(*page) for page in row.pages)
-    return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages)
+    # A file that was added before there were notices has none.
+    notices = tuple(map(tuple, row.notices)) or ((),) * len(pages)
+    return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages, notices)
 
 
 def _discard(draft_id: str, file_id: str) -> None:

@@ -4,6 +4,7 @@ A draft's id becomes the prescription's, so its originals never move.
 """
 
 from django.db import models
+from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -40,6 +41,9 @@ class DraftFile(models.Model):
     sha256 = models.CharField(max_length=64)
     name = models.CharField(_("file name"), max_length=150, blank=True)
     pages = models.JSONField(_("pages"), help_text=_("Width and height of each, in upright pixels."))
+    notices = models.JSONField(
+        _("notices"), default=list, db_default=Value([], models.JSONField()), help_text=_("Codes, for each page.")
+    )
     created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
 
     class Meta:

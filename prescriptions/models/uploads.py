@@ -1,6 +1,7 @@
 """What was uploaded: Prescription, Document, Page, and the answers that a repeated upload gets."""
 
 from django.db import models
+from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -79,6 +80,14 @@ class Page(models.Model):
     )
     skew = models.FloatField(
         _("skew"), null=True, blank=True, help_text=_("Degrees by which its lines run down to the right, where known.")
+    )
+
+    notices = models.JSONField(
+        _("notices"),
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text=_("Codes of what the page does not show of its file; see docs/reference/notices.md."),
     )
 
     class Meta:

@@ -14,6 +14,7 @@ from PIL import features
 from prescriptions.ops import budgets
 from prescriptions.variants.backends import names
 from transforms import sandbox
+from transforms.fonts import files
 from transforms.limits import LIMITS
 
 VIEWER = "openseadragon/openseadragon.min.js"
@@ -99,6 +100,20 @@ def viewer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessag
             "The review page has no zooming viewer: OpenSeadragon is not installed.",
             hint="npm ci --omit=dev --ignore-scripts. Until then it shows plain images.",
             id="rx.W003",
+        )
+    ]
+
+
+@register()
+def fonts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    missing = files.missing()
+    if not missing:
+        return []
+    return [
+        Warning(
+            f"{len(missing)} of the {len(files.FILES)} fonts for PDF pages that bring none are not installed.",
+            hint="npm ci --omit=dev --ignore-scripts. Until then most scripts on such pages are not drawn.",
+            id="rx.W006",
         )
     ]
 

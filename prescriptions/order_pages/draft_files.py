@@ -6,6 +6,7 @@ from django.utils.translation import gettext
 
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts
+from prescriptions.intake.notices import gathered
 from prescriptions.order_pages.access import OrderView
 
 
@@ -20,9 +21,12 @@ class DraftFiles(OrderView):
             row = drafts.add(self.link, file, key=request.headers.get("Idempotency-Key", "")[:100])
         except Problem as problem:
             return problem.response()
-        return render(
-            request, "prescriptions/upload_file.html", {"file": row, "files_path": self.under("files")}, status=201
-        )
+        context = {
+            "file": row,
+            "notices": gathered(enumerate(row.notices, 1)),
+            "files_path": self.under("files"),
+        }
+        return render(request, "prescriptions/upload_file.html", context, status=201)
 
 
 class DraftThumbnail(OrderView):

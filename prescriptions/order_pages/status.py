@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts
+from prescriptions.intake.notices import Found, gathered
 from prescriptions.order_pages import progress
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.progress import Progress
@@ -75,8 +76,15 @@ def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
         "link": view.link,
         "base": view.base,
         "status_path": view.under("status"),
-        "cards": [(item, _pages(item, tokens[item.prescription.pk])) for item in sent],
+        "cards": [(item, _pages(item, tokens[item.prescription.pk]), _notices(item)) for item in sent],
     }
+
+
+def _notices(item: Progress) -> list[Found]:
+    """Of its pages, as long as something better can still be sent before it is decided."""
+    if item.face.done > 1:
+        return []
+    return gathered([(page.number, page.notices) for page in item.prescription.pages.all()])
 
 
 def _pages(item: Progress, token: str) -> Pages:

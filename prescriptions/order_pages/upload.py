@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts, refusals
+from prescriptions.intake.notices import gathered
 from prescriptions.order_pages import progress
 from prescriptions.order_pages import status as order_status
 from prescriptions.order_pages.access import OrderView
@@ -83,7 +84,7 @@ class OrderPage(OrderView):
             "consent_error": next((c.text for c in complaints if c.field == "consent"), ""),
             "agreed": agreed,
             "consent": SubmitForm.base_fields["consent"].label,
-            "files": drafts.files_of(self.link),
+            "files": [(file, gathered(enumerate(file.notices, 1))) for file in drafts.files_of(self.link)],
             "reusable": progress.reusable(self.link),
             "sent": bool(progress.of_order(self.link)),
             "accept": ACCEPT,

@@ -1,6 +1,7 @@
 """The Lambda package: reproducible, small enough, and complete without anything installed beside it."""
 
 import importlib.util
+import io
 import platform
 import subprocess
 import sys
@@ -11,6 +12,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
+
+from tests.transforms import unembedded
+from tests.transforms.fonts.test_pdfium import KOREAN
+from transforms.fonts import files
+from transforms.formats import SourceType
+from transforms.geometry import Size
+from transforms.render import RenderJob, render
+from transforms.request.spec import Stored
 
 ROOT = Path(__file__).parents[2]
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
@@ -38,6 +48,11 @@ for source, data in sources.items():
         stored = Stored.parse(f"full/{page}/0/default.{form}")
         rendered = render(data, RenderJob(media_type=source, page=1, stored=stored, page_size=page))
         print(source.name, form.name, len(rendered.data) > 0)
+korean = open(sys.argv[2], "rb").read()
+stored = Stored.parse("full/400,267/0/gray.png")
+sys.stdout.flush()
+job = RenderJob(media_type=SourceType.PDF, page=1, stored=stored, page_size=Size(400, 267))
+sys.stdout.buffer.write(render(korean, job).data)
 """
 
 
@@ -79,6 +94,9 @@ def test_the_package_for_arm_is_the_same_twice_and_small(builder: ModuleType, tm
         assert int.from_bytes(package.read(core)[18:20], "little") == 183  # ELF e_machine: AArch64
     tag = sys.implementation.cache_tag
     assert f"transforms/function/__pycache__/handler.{tag}.pyc" in names
+    fonts = {name for name in names if name.endswith(".ttf")}
+    assert fonts == {file.relative_to(ROOT).as_posix() for file in files.FILES}
+    assert {f"{name.rsplit('/', 2)[0]}/LICENSE_FONT" for name in fonts} <= set(names)
     assert not [name for name in names if name.startswith(("django", "boto", "transforms/sandbox", "prescriptions"))]
 
 
@@ -88,15 +106,32 @@ def test_the_package_renders_everything_by_itself(builder: ModuleType, tmp_path:
     with index_needed():
         builder.assemble(HERE, tmp_path / "task")
 
+    korean = tmp_path / "korean.pdf"
+    korean.write_bytes(unembedded.document(*KOREAN))
+
     # -S and -I: no site-packages, no PYTHONPATH
     run = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", RENDER_ALL, tmp_path / "task"], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", "-c", RENDER_ALL, tmp_path / "task", korean], capture_output=True, check=False
     )
 
-    assert run.stderr == ""
-    lines = run.stdout.splitlines()
+    assert run.stderr == b""
+    *lines, picture = run.stdout.split(b"\n", 30)
     assert len(lines) == 30
-    assert all(line.endswith("True") for line in lines)
+    assert all(line.endswith(b"True") for line in lines)
+    # The same picture as here, whose letters are drawn with the fonts in the package.
+    here = render(
+        korean.read_bytes(), RenderJob(SourceType.PDF, 1, Stored.parse("full/400,267/0/gray.png"), Size(400, 267))
+    )
+    assert Image.open(io.BytesIO(picture)).tobytes() == Image.open(io.BytesIO(here.data)).tobytes()
+
+
+def test_without_the_fonts_there_is_no_package(
+    builder: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(builder, "FONTS", (tmp_path / "Arimo.ttf", tmp_path / "Tinos.ttf"))
+
+    with pytest.raises(SystemExit, match=r"2 fonts are not installed, such as Arimo\.ttf\. Run: npm ci"):
+        builder.fonts()
 
 
 def test_a_library_without_a_pin_is_named(builder: ModuleType) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from rxproject import settings
 from tests.deploy.composefile import ROOT, SERVICES, TEXT, fill, variables
+from transforms.fonts import files
 
 pytestmark = pytest.mark.xdist_group("image")
 FINAL_STAGE = (ROOT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
@@ -200,6 +201,18 @@ def test_the_bucket_maker_finds_what_it_imports(image: Image) -> None:
     done = image.run("python", "-c", "import runpy, sys; runpy.run_path(sys.argv[1])", script)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_of_the_fonts_it_has_those_that_are_used_and_their_licences() -> None:
+    command = re.search(r"(find node_modules/@expo-google-fonts (?:.|\n)+?) -delete", (ROOT / "Dockerfile").read_text())
+    assert command is not None
+
+    deleted = subprocess.run(["/bin/sh", "-c", command[1]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    there = {path.relative_to(ROOT) for path in files.FOLDER.rglob("*") if path.is_file()}
+    kept = there - set(map(Path, deleted.splitlines()))
+    licences = {file.parents[1] / "LICENSE_FONT" for file in files.FILES}
+    assert kept == {path.relative_to(ROOT) for path in {*files.FILES, *licences}}
 
 
 def test_running_it_writes_nothing_into_it(image: Image) -> None:

@@ -8,19 +8,26 @@ from dataclasses import dataclass
 from PIL import PngImagePlugin
 
 from transforms.errors import SourceDamaged, SourceTooLarge
+from transforms.fonts import glyphs
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
 from transforms.limits import LIMITS, MIB, Limits
+from transforms.measure.notices import Notice
 from transforms.pdf import pages
 from transforms.pixels import images, mending, plan
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the file is and the upright size of every page, in pixels."""
+    """What the file is, and of every page the upright size in pixels and what people should know about it."""
 
     media_type: SourceType
     pages: tuple[Size, ...]
+    notices: tuple[tuple[Notice, ...], ...] = ()  # as many as pages; left out means that there are none
+
+    def __post_init__(self) -> None:
+        if not self.notices:
+            object.__setattr__(self, "notices", ((),) * len(self.pages))
 
 
 def probe(data: bytes, *, limits: Limits = LIMITS) -> Probe:
@@ -33,8 +40,15 @@ def probe(data: bytes, *, limits: Limits = LIMITS) -> Probe:
     if len(data) > allowed:
         raise SourceTooLarge(f"The file is too large: at most {allowed // MIB} MiB are accepted.")
     if kind is SourceType.PDF:
-        return Probe(kind, pages.sizes(data, limits=limits))
+        return Probe(kind, pages.sizes(data, limits=limits), _notices(data, limits))
     return Probe(kind, (_image_size(data, kind, limits),))
+
+
+def _notices(data: bytes, limits: Limits) -> tuple[tuple[Notice, ...], ...]:
+    with pages.document(data, limits=limits) as opened:
+        return tuple(
+            (Notice.MISSING_GLYPHS,) * glyphs.missing(opened[index], index, data) for index in range(len(opened))
+        )
 
 
 def _image_size(data: bytes, kind: SourceType, limits: Limits) -> Size:

@@ -24,6 +24,7 @@ from transforms.errors import (
     TooManyPages,
     TransformError,
 )
+from transforms.fonts import pdfium as our_fonts
 from transforms.geometry import Box, Size, fit, half_up
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import poppler
@@ -31,6 +32,8 @@ from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM, POPPLER
 
 _POINTS_PER_INCH: Final = 72
 _LOCK: Final = threading.Lock()  # PDFium is not thread-safe
+
+our_fonts.install()
 
 
 @contextmanager

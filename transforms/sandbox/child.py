@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
+from transforms.fonts import files
 from transforms.limits import Limits
 from transforms.measure.probe import probe
 from transforms.pdf import assemble
@@ -28,6 +29,8 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: L
     confine.die_with(zygote)
     if may_exec:
         os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
+        if not files.missing():
+            os.environ["FONTCONFIG_FILE"] = str(files.FONTCONFIG)
     heap.fault_in()
     confine.child(limits, seccomp=seccomp, may_exec=may_exec)
     warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")

@@ -12,6 +12,8 @@ from pathlib import Path
 from sys import modules
 from typing import Final
 
+from transforms.fonts import files
+
 # The same numbers on every processor Linux runs on (include/uapi/asm-generic/unistd.h).
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG: Final = 1
@@ -52,7 +54,7 @@ def restrict(*, executables: Iterable[str] = ()) -> int:
     if ruleset < 0:
         return 0
     try:
-        for path in {*_SYSTEM, *_code()}:
+        for path in {*_SYSTEM, *_code(), str(files.FOLDER)}:
             _allow(ruleset, path, _READ_FILE | _READ_DIR)
         for path in executables:
             _allow(ruleset, path, _READ_FILE | _EXECUTE)

@@ -15,6 +15,7 @@ from prescriptions.admin.review_page import lines, notices, words
 from prescriptions.admin.review_page.context import QUEUE, Facts
 from prescriptions.admin.review_page.permissions import WAITING, banner, name_of
 from prescriptions.admin.review_page.timeline import OVERRIDDEN, entries
+from prescriptions.intake import notices as noticed
 from prescriptions.models import Page, ReasonGroup
 from prescriptions.ops.checks import VIEWER
 from prescriptions.review.payload import CHECKLIST
@@ -104,6 +105,7 @@ def _pages(facts: Facts) -> dict[str, Any]:
         "viewer_pages": len(sheets),
         "viewer_first": current.viewer_first if current else None,
         "looks": facts.looks,
+        "of_pages": noticed.gathered([(page.number, page.notices) for page in facts.visible_pages]),
         "unseen": sum(not sheet.seen for sheet in sheets),
     }
 

@@ -100,7 +100,8 @@ function finish(job, html) {
   job.row.replaceWith(row)
   jobs.set(job.row = row, job)
   job.kept = true
-  tell(fill(say.added, job.file.name))
+  const more = [...row.querySelectorAll('.noticed')].map(p => p.innerText)
+  tell([fill(say.added, job.file.name), ...more].join(' '))
   save()
 }
 

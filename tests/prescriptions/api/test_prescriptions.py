@@ -8,10 +8,13 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
+from prescriptions.intake.notices import WORDS
 from prescriptions.models import Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, assert_problem, file, objects, picture
 from tests.transforms.fixtures import vector_pdf
+from tests.transforms.unembedded import by_glyphs, document
+from transforms.measure.notices import Notice
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 LIST = "/api/v1/prescriptions"
@@ -40,6 +43,19 @@ def test_an_upload_answers_with_all_that_a_client_needs(http: Client, bearer: Be
     assert first["variants"]["thumb"] == f"{service}/full/150,200/0/default.webp"
     assert first["variants"]["preview"] == f"{service}/full/300,400/0/default.webp"
     assert body["manifest"] == f"http://testserver/iiif/presentation/3/{token}/{body['id']}/manifest"
+
+
+def test_a_page_tells_what_it_does_not_show(http: Client, bearer: Bearer) -> None:
+    hindi = document(*by_glyphs("ArialMT", "नमस्ते"))
+
+    response = post(http, bearer(), file("a.jpg"), file("b.pdf", hindi))
+
+    assert response.status_code == 201
+    first, second = (page["notices"] for page in response.json()["pages"])
+    assert first == []
+    assert second == [{"code": "missing-glyphs", "text": str(WORDS[Notice.MISSING_GLYPHS].customer)}]
+    again = http.get(f"{LIST}/{response.json()['id']}", headers=bearer()).json()
+    assert again["pages"][1]["notices"] == second
 
 
 def test_a_repeated_upload_gives_the_same_answer(http: Client, bearer: Bearer) -> None:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from prescriptions.ops import checks
 from prescriptions.variants.backends.names import SHORT_NAMES
 from tests.conftest import PROJECT
+from transforms.fonts import files
 
 
 def ids(found: list[CheckMessage]) -> list[str | None]:
@@ -52,6 +53,15 @@ def test_a_second_engine_that_is_not_there(settings: Settings, monkeypatch: pyte
     monkeypatch.setenv("PATH", "/nowhere")
 
     assert ids(checks.second_pdf_engine(None)) == ["rx.W001"]
+
+
+def test_fonts_that_are_not_installed_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ids(checks.fonts(None)) == []
+
+    monkeypatch.setattr(files, "missing", lambda: ("Arimo_400Regular.ttf", "Tinos_400Regular.ttf"))
+
+    assert ids(checks.fonts(None)) == ["rx.W006"]
+    assert checks.fonts(None)[0].msg.startswith("2 of the 34 fonts")
 
 
 def test_a_server_is_refused_for_errors_and_not_for_warnings(settings: Settings) -> None:

@@ -22,6 +22,8 @@ from prescriptions.models import (
 )
 from rxproject.local import samples
 from tests.prescriptions.customer import file, picture
+from tests.transforms.fixtures import vector_pdf
+from tests.transforms.unembedded import by_glyphs, document
 
 PAGE = "/orders/A-1/prescription"
 
@@ -179,6 +181,26 @@ def test_a_file_is_answered_with_its_row(customer: Client, link: OrderLink) -> N
     assert f'data-id="{row.pk}"'.encode() in first.content
     assert b"&lt;b&gt;.png" in first.content
     assert b"<b>.png" not in first.content
+
+
+def test_what_a_file_does_not_show_is_said_at_once_and_until_it_is_decided(customer: Client, link: OrderLink) -> None:
+    row = drafts.add(link, file("form.pdf", vector_pdf(2)))
+    DraftFile.objects.filter(pk=row.pk).update(notices=[[], ["xfa", "of a newer version"]])
+    told = "Page 2: This PDF only shows its content in a PDF program. Please send a photo or a print to PDF."
+    bad = document(*by_glyphs("ArialMT", "नमस्ते"))
+
+    answer = customer.post(f"{PAGE}/files", {"file": file("bad.pdf", bad)})
+    page = customer.get(f"{PAGE}?send")
+
+    assert answer.status_code == 201
+    assert "Some text of this PDF cannot be shown" in text(answer.content)
+    assert told in text(page.content)
+    sent = drafts.submit(link, [row.pk])
+    assert sent is not None
+    assert told in text(customer.get(PAGE).content)
+    assert told in text(customer.get(f"{PAGE}/status").content)
+    Review.objects.filter(pk=sent.pk).update(status="approved", decided_at=timezone.now() - timedelta(days=1))
+    assert "PDF program" not in text(customer.get(PAGE).content)
 
 
 def test_a_refused_file_is_problem_json_in_the_customers_words(customer: Client, link: OrderLink) -> None:

@@ -21,6 +21,7 @@ from tests.waiting import until
 from transforms.limits import LIMITS
 from transforms.request.presets import preset
 from transforms.request.spec import Stored
+from transforms.version import PIPELINE
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db(transaction=True)]
 SMALL = Stored.parse("full/150,200/0/default.webp")
@@ -173,7 +174,7 @@ def test_who_waited_makes_room_again(row: Page, room_for_one: None) -> None:
 
 def fill_quota(page: Page) -> None:
     Variant.objects.bulk_create(
-        Variant(page=page, stored=f"full/{n},{n}/0/default.png", pipeline="p1", state="ready")
+        Variant(page=page, stored=f"full/{n},{n}/0/default.png", pipeline=PIPELINE, state="ready")
         for n in range(LIMITS.stored_variants)
     )
 

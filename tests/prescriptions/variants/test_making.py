@@ -18,6 +18,7 @@ from transforms.errors import RendererUnavailable, RenderTimeout, SourceDamaged
 from transforms.function import handler
 from transforms.function.event import to_body
 from transforms.keys import original_key
+from transforms.version import PIPELINE
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db(transaction=True)]
 
@@ -41,7 +42,7 @@ def test_a_claim_becomes_an_object_and_a_ready_row(page: Page, servers: Stack) -
     assert {"queue", "fetch", "render", "put"} <= set(variant.timings)
     assert dict(described.metadata) == {
         "stored": "full/150,200/0/default.webp",
-        "pipeline": "p1",
+        "pipeline": PIPELINE,
         "source": page.document.sha256,
         "canonical": "full/150,200/0/default.webp",
     }

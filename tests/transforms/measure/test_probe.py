@@ -1,12 +1,16 @@
 """Intake: what an upload is, its upright sizes, and that nothing damaged, locked or monstrous gets in."""
 
+import contextlib
 import csv
+import io
 
+import pikepdf
 import pytest
 from PIL import Image
 
 from tests.transforms import fixtures
 from tests.transforms.rendering import CORPUS, TAKEN_WITHOUT_PROFILE
+from tests.transforms.unembedded import by_glyphs, document
 from transforms.errors import (
     SourceDamaged,
     SourceEmpty,
@@ -20,6 +24,7 @@ from transforms.errors import (
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.limits import LIMITS
+from transforms.measure.notices import Notice
 from transforms.measure.probe import Probe, probe
 from transforms.render import RenderJob, render
 from transforms.request.spec import Spec
@@ -134,6 +139,24 @@ def test_a_pdf_without_pages_is_damaged():
     empty = fixtures.edited(fixtures.vector_pdf()).replace(b"/Count 1", b"/Count 0")
     with pytest.raises(SourceDamaged):
         probe(empty[: len(empty) // 3])
+
+
+def test_pages_with_text_that_is_not_drawn_are_noticed():
+    letters, hindi = by_glyphs("ArialMT", "Abc"), by_glyphs("ArialMT", "नमस्ते")
+
+    found = probe(joined(document(*letters), document(*hindi)))
+
+    assert found.notices == ((), (Notice.MISSING_GLYPHS,))
+    assert probe(fixtures.jpeg()).notices == ((),)
+
+
+def joined(*documents):
+    out = io.BytesIO()
+    with pikepdf.new() as whole, contextlib.ExitStack() as opened:
+        for data in documents:
+            whole.pages.extend(opened.enter_context(pikepdf.open(io.BytesIO(data))).pages)
+        whole.save(out)
+    return out.getvalue()
 
 
 def test_opening_files_never_loads_pillows_other_plugins():

@@ -22,6 +22,7 @@ from prescriptions.models import (
 from prescriptions.review import queue
 from tests.prescriptions.reviewing import FETCH, Staff, address, claimed, events, form, signed_in, text_of
 from tests.prescriptions.staff import Clock, Make
+from transforms.version import PIPELINE
 
 S = ReviewStatus
 
@@ -80,6 +81,19 @@ def test_queries_do_not_grow_with_pages_lines_or_history(make: Make, staff: Staf
 
     assert len(counts) == 1
     assert max(counts) <= 20
+
+
+def test_what_pages_do_not_show_stands_above_the_picture(held: Review, staff: Staff) -> None:
+    Page.objects.filter(prescription=held.pk, number=2).update(notices=["missing-glyphs", "of a newer version"])
+
+    page = text_of(signed_in(staff["pharmacist"]).get(address(held)))
+
+    found = re.findall(r'data-notice="([\w-]+)".+?<h2[^>]*>(.+?)</h2>', page, re.DOTALL)
+    assert found == [("missing-glyphs", "Page 2: Text may be missing or wrong")]
+    assert page.index('data-notice="missing-glyphs"') < page.index("data-viewer")
+    assert "Please send a photo" not in page  # that is for customers
+    Page.objects.filter(prescription=held.pk).update(notices=[])
+    assert "data-notice" not in text_of(signed_in(staff["pharmacist"]).get(address(held)))
 
 
 def test_a_strip_link_is_in_the_audit_log_and_counts_for_nothing(make: Make, staff: Staff) -> None:
@@ -288,7 +302,7 @@ def test_the_next_first_image_is_named_only_if_it_is_made(held: Review, make: Ma
     following, client = make(), signed_in(staff["pharmacist"])
     assert '"next": ""' in text_of(client.get(address(held)))
     page = Page.objects.get(prescription=following.pk)
-    Variant.objects.create(page=page, stored="full/1200,1600/0/default.webp", pipeline="p1", state="ready")
+    Variant.objects.create(page=page, stored="full/1200,1600/0/default.webp", pipeline=PIPELINE, state="ready")
 
     assert re.search(
         rf'"next": "/iiif/3/[^"]+/{following.pk}_1/full/1200,1600/0/default.webp"', text_of(client.get(address(held)))
