@@ -7,8 +7,9 @@ from prescriptions.models.identifiers import REFERENCE, REFERENCE_HELP, new_iden
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
+from prescriptions.models.retries import IdempotencyKey, LooseOriginal, Replay
 from prescriptions.models.review import ClarificationMessage, MessageAuthor, Review, ReviewSkip, ReviewStatus
-from prescriptions.models.uploads import Document, IdempotencyKey, Page, Prescription
+from prescriptions.models.uploads import Document, Page, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "DraftFile",
     "IdempotencyKey",
     "LineDecision",
+    "LooseOriginal",
     "MessageAuthor",
     "OrderLine",
     "Page",
@@ -34,6 +36,7 @@ __all__ = [
     "ReasonCode",
     "ReasonGroup",
     "Redaction",
+    "Replay",
     "Review",
     "ReviewSkip",
     "ReviewStatus",
