@@ -2,7 +2,7 @@
 
 from celery import Task, shared_task
 
-from prescriptions.intake import drafts
+from prescriptions.intake import drafts, loose
 from prescriptions.upkeep import erasure, reconcile, reviews
 from prescriptions.variants import making
 from prescriptions.variants import sweep as sweeper
@@ -18,6 +18,7 @@ def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) 
 def sweep() -> None:
     sweeper.sweep()
     drafts.sweep()
+    loose.sweep()
     erasure.sweep()
 
 

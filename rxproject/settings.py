@@ -158,7 +158,7 @@ RX_ORIGINALS_BUCKET = _read("RX_ORIGINALS_BUCKET", "rx-originals", _BUCKET)
 RX_VARIANTS_BUCKET = _read("RX_VARIANTS_BUCKET", "rx-variants", _BUCKET)
 
 # The SDK's own time-outs are 60 s each and five tries. Four of ours and the pauses between them (at most 7 s) end
-# before a task's soft limit (25 s): a worker must live to say that the storage, not the file, is to blame.
+# before a task's soft limit (33 s): a worker must live to say that the storage, not the file, is to blame.
 RX_S3_CONNECT_TIMEOUT = _read("RX_S3_CONNECT_TIMEOUT", "2", env.number(0.1, 60, "seconds"))
 RX_S3_READ_TIMEOUT = _read("RX_S3_READ_TIMEOUT", "4", env.number(0.1, 60, "seconds"))
 RX_S3_TRIES = _read("RX_S3_TRIES", "4", env.whole(1, 10))
@@ -221,8 +221,10 @@ RX_POLL = _read("RX_POLL", "1", env.number(0.01, 10, "seconds"))
 RX_MAX_WAITERS = _read("RX_MAX_WAITERS", "256", env.whole(1, 100_000))
 RX_QUEUE_LIMIT = _read("RX_QUEUE_LIMIT", "500", env.whole(1, 1_000_000))
 
-# --- Times that nest: sandbox < Lambda < call to the gateway < lease, and sandbox < task < lease. ops/budgets.py looks.
-RX_VARIANT_LEASE = _read("RX_VARIANT_LEASE", "30", env.whole(1, 3600, "seconds"))
+# --- Times that nest: Lambda < call to the gateway < lease, and sandbox < task < lease. ops/budgets.py looks.
+RX_UPLOAD_WAIT = _read("RX_UPLOAD_WAIT", "30", env.number(1, 300, "seconds"))
+RX_REPLAY_KEEP = _read("RX_REPLAY_KEEP", "604800", env.whole(3600, 90 * _DAY, "seconds"))
+RX_VARIANT_LEASE = _read("RX_VARIANT_LEASE", "40", env.whole(1, 3600, "seconds"))
 RX_VARIANT_ATTEMPTS = _read("RX_VARIANT_ATTEMPTS", "3", env.whole(1, 10))
 RX_VARIANT_BACKOFF = _read("RX_VARIANT_BACKOFF", "1,4,16", env.numbers(0, 3600, "seconds"))
 RX_VARIANT_PAUSE = _read("RX_VARIANT_PAUSE", "60", env.whole(1, _DAY, "seconds"))
@@ -275,8 +277,8 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_SOFT_TIME_LIMIT = 25
-CELERY_TASK_TIME_LIMIT = 28
+CELERY_TASK_SOFT_TIME_LIMIT = 33
+CELERY_TASK_TIME_LIMIT = 36
 CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}

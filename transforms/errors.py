@@ -132,19 +132,31 @@ class RenderMemory(TransformError):
 
 
 class RenderTimeout(TransformError):
-    """The renderer needed more than `Limits.child_cpu_seconds` or `Limits.child_wall_seconds`."""
+    """The renderer used more than `Limits.child_cpu_seconds`: the file needs as much on an idle machine, too."""
 
     code = "render-timeout"
-    title = "Rendering the page took longer than is allowed."
+    title = "Rendering the page takes more computing time than is allowed."
     permanent = False
 
 
 class RendererUnavailable(TransformError):
-    """No renderer's process could be started in time. Says nothing of the file."""
+    """No renderer's process could be started in time, or somebody else ended it. Says nothing of the file."""
 
     code = "renderer-unavailable"
     status = 503
     title = "No renderer is available right now. Try again shortly."
+    permanent = False
+
+
+class RendererBusy(TransformError):
+    """`Limits.child_wall_seconds` were over before the computing time was: the machine is busy, or something hangs.
+
+    Says nothing of the file.
+    """
+
+    code = "renderer-busy"
+    status = 503
+    title = "The renderers are too busy right now. Try again shortly."
     permanent = False
 
 
@@ -165,6 +177,7 @@ ALL: tuple[type[TransformError], ...] = (
     RenderMemory,
     RenderTimeout,
     RendererUnavailable,
+    RendererBusy,
 )
 _BY_CODE = {kind.code: kind for kind in ALL}
 

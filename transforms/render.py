@@ -53,11 +53,11 @@ def render(
 ) -> Rendered:
     """The variant that `job` asks for.
 
-    `engines` are the PDF engines to try, in order. `deadline` is a time.monotonic() value in seconds, looked at between
-    steps. Raises any TransformError.
+    `engines` are the PDF engines to try, in order. `deadline` is a time.monotonic() value in seconds. Where there is
+    one, it and `limits.child_cpu_seconds` of this process are looked at between steps. Raises any TransformError.
     """
     qualities.check(job.stored.quality, job.redactions)
-    clock = Clock(deadline)
+    clock = Clock(deadline, cpu_seconds=limits.child_cpu_seconds)
     work = _Work(data, job, engines, limits, clock)
     try:
         _run_source(work)
@@ -236,7 +236,7 @@ _OUTPUT_STEPS: Final[_Steps] = (("encode", _encode),)
 
 
 def _run(table: _Steps, work: _Work) -> None:
-    """Runs the steps until there is something to store. Raises RenderTimeout past the deadline."""
+    """Runs the steps until there is something to store. Raises as `Clock.lap` does."""
     for phase, step in table:
         if work.encoded:
             return  # the page could be copied

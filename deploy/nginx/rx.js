@@ -72,7 +72,7 @@ function s3Authorization(r) {
     return sigv4.authorization(request, credentials(r));
 }
 
-// An unsatisfiable Range is only found out after the headers of a 200 were written. Drops those, and keeps what
+// An unsatisfiable Range, or a condition that does not hold, is only found out after the headers of a 200 were written. Drops those, and keeps what
 // belongs to the error itself; nginx adds the rest after this filter.
 const OF_THE_ERROR = ['content-type', 'content-length', 'content-range'];
 

@@ -24,6 +24,7 @@ from prescriptions.infra import problems
 from prescriptions.intake import accepting
 from prescriptions.models import Prescription
 from prescriptions.models.finding import find
+from prescriptions.review import replays
 from prescriptions.upkeep import erasure
 from prescriptions.variants import delivery, links, whole_pdf
 from transforms.keys import original_key
@@ -68,14 +69,17 @@ class PrescriptionList(ListAPIView[Prescription]):
         request={"multipart/form-data": UploadSerializer},
         parameters=[
             OpenApiParameter(
-                "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated upload gives the same answer."
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="A repeated upload gives the same answer, with `Idempotent-Replayed: true`.",
             )
         ],
-        responses={201: PrescriptionSerializer, **problems_of(400, 409, 413, 415, 422)},
+        responses={201: PrescriptionSerializer, **problems_of(400, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Upload one or more files as one prescription. All of them are kept, or none."""
-        prescription = accepting.accept(
+        prescription, replayed = accepting.accept_once(
             request.FILES.getlist("files"),
             client=client_of(request),
             order_ref=str(request.POST.get("order_ref", "")),
@@ -84,7 +88,8 @@ class PrescriptionList(ListAPIView[Prescription]):
         )
         [body] = _bodies(request, [find_visible(request, prescription.id)])
         location = request.build_absolute_uri(f"/api/v1/prescriptions/{prescription.id}")
-        return Response(body, status=201, headers={"Location": location, "Cache-Control": "no-store"})
+        headers = {"Location": location, "Cache-Control": "no-store", **(replays.HEADER if replayed else {})}
+        return Response(body, status=201, headers=headers)
 
 
 class PrescriptionDetail(APIView):
@@ -139,7 +144,7 @@ class Original(APIView):
         data = {"document": original.position}
         audit.record(rx, audit.Verb.DOWNLOADED, actor=actors.of(request), data=data)
         name = original.name or f"prescription-{original.position}"
-        return delivery.original(original_key(rx, original.id), name=name, media_type=original.media_type)
+        return delivery.original(request, original_key(rx, original.id), name=name, media_type=original.media_type)
 
 
 class WholeDocument(APIView):
@@ -158,6 +163,7 @@ class WholeDocument(APIView):
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         a4 = whole_pdf.fit(request.query_params.get("fit"))
         prescription = find_visible(request, rx)
+        delivery.check_condition(request)
         file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
         audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
         return delivery.document(file, rx=rx)

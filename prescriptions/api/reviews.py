@@ -21,13 +21,21 @@ from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
 from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
 from prescriptions.models.finding import find
-from prescriptions.review import decisions, order_lines, queue
+from prescriptions.review import decisions, order_lines, queue, replays
 from prescriptions.review.payload import DecisionSerializer
 from prescriptions.review.publication import published
 
 _IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
 _IF_MATCH_PARAMETER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The version that the decision is about, if not in the body."
+)
+
+_KEY_PARAMETER = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Send it again with the same key if the answer was lost: the same answer comes back, with "
+    "`Idempotent-Replayed: true`, and nothing is done twice.",
 )
 
 
@@ -121,7 +129,7 @@ class Decision(APIView):
     @extend_schema(
         operation_id="decision_create",
         request=DecisionSerializer,
-        parameters=[_IF_MATCH_PARAMETER],
+        parameters=[_IF_MATCH_PARAMETER, _KEY_PARAMETER],
         responses={200: ReviewSerializer, **problems_of(400, 404, 409, 410, 412, 422, 428)},
     )
     def post(self, request: Request, rx: str) -> Response:
@@ -129,13 +137,20 @@ class Decision(APIView):
         _find(request, rx)
         sent = request.data if isinstance(request.data, dict) else {}
         version, by_header = _version(request, sent)
-        try:
-            decisions.act(rx, sent, actor=actors.of(request), version=version)
-        except Problem as problem:
-            if by_header and problem.code == "stale-version":
-                problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
-            raise
-        return _answer(_find(request, rx))
+        actor = actors.of(request)
+
+        def decide() -> replays.Answer:
+            try:
+                decisions.act(rx, sent, actor=actor, version=version)
+            except Problem as problem:
+                if by_header and problem.code == "stale-version":
+                    problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
+                raise
+            return dict(ReviewSerializer(_find(request, rx)).data)
+
+        key = request.headers.get("Idempotency-Key", "")
+        body, replayed = replays.once(f"api-decide:{actor}", key, [rx, version, sent], decide, rx=rx)
+        return Response(body, headers={**_headers(body["version"]), **(replays.HEADER if replayed else {})})
 
 
 class Claim(APIView):
@@ -164,13 +179,25 @@ class NextReview(APIView):
     scopes = {"POST": "rx:review"}  # noqa: RUF012
 
     @extend_schema(
-        operation_id="reviews_next", request=None, responses={200: ReviewSerializer, 204: None, **problems_of()}
+        operation_id="reviews_next",
+        request=None,
+        parameters=[_KEY_PARAMETER],
+        responses={200: ReviewSerializer, 204: None, **problems_of(422)},
     )
     def post(self, request: Request) -> Response:
-        claimed = queue.claim_next(_person(request).user, among=visible(request))
-        if claimed is None:
-            return Response(status=204, headers={"Cache-Control": "no-store"})
-        return _answer(_find(request, claimed.pk))
+        actor = _person(request)
+
+        def take() -> replays.Answer:
+            claimed = queue.claim_next(actor.user, among=visible(request))
+            return {"rx": claimed.pk if claimed else None}
+
+        key = request.headers.get("Idempotency-Key", "")
+        taken, replayed = replays.once(f"api-next:{actor}", key, "", take)
+        more = replays.HEADER if replayed else {}
+        if taken["rx"] is None:
+            return Response(status=204, headers={"Cache-Control": "no-store", **more})
+        review = _find(request, taken["rx"])
+        return Response(ReviewSerializer(review).data, headers={**_headers(review.version), **more})
 
 
 class Reasons(APIView):
@@ -228,8 +255,11 @@ def _find(request: Request, rx: str) -> Review:
 
 
 def _answer(review: Review) -> Response:
-    headers = {"ETag": f'"{review.version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-    return Response(ReviewSerializer(review).data, headers=headers)
+    return Response(ReviewSerializer(review).data, headers=_headers(review.version))
+
+
+def _headers(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 
 
 def _person(request: Request) -> Actor:

@@ -37,6 +37,7 @@ def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     """All pages as one PDF, for a full link; `?fit=a4` puts them on sheets of A4."""
     a4 = whole_pdf.fit(request.GET.get("fit"))
     prescription, link = open_prescription(token, rx)
+    delivery.check_condition(request)
     file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
     audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=LINK, data={"a4": a4, "until": link.expires})
     return delivery.document(file, rx=rx)

@@ -8,19 +8,19 @@ import hashlib
 import logging
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
-from django.utils import timezone
+from django.db import IntegrityError, transaction
 
 from prescriptions.infra import metrics, storage
 from prescriptions.infra.problems import Problem
+from prescriptions.intake import loose
 from prescriptions.models import (
     REFERENCE,
     REFERENCE_HELP,
@@ -32,10 +32,10 @@ from prescriptions.models import (
 )
 from prescriptions.review import opening
 from transforms import sandbox
-from transforms.errors import SourceTooLarge, TooManyPages, TransformError
+from transforms.errors import RendererBusy, SourceTooLarge, TooManyPages, TransformError
 from transforms.formats import SourceType, sniff
 from transforms.geometry import Size
-from transforms.keys import original_key, prefix
+from transforms.keys import original_key
 from transforms.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ else:
 
 log = logging.getLogger("rx.intake")
 
-# How long an upload that holds an Idempotency-Key may take before another try may take the key over.
-_IN_PROGRESS = timedelta(minutes=2)
 _NAME_MOST = 150
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _BIDI_AND_CONTROL = re.compile(
@@ -67,34 +65,29 @@ class Checked:
     notices: tuple[tuple[str, ...], ...]
 
 
-def accept(
-    files: Sequence[Upload], *, client: str, order_ref: str = "", patient_ref: str = "", idempotency_key: str = ""
-) -> Prescription:
-    """One upload becomes one prescription with its documents and pages.
+def accept(files: Sequence[Upload], **fields: str) -> Prescription:
+    """As `accept_once`, for those who do not care whether it was sent before."""
+    return accept_once(files, **fields)[0]
 
-    Raises Problem (400, 409, 413, 415, 422) naming each file that was refused; then neither row nor object is left.
+
+def accept_once(
+    files: Sequence[Upload], *, client: str, order_ref: str = "", patient_ref: str = "", idempotency_key: str = ""
+) -> tuple[Prescription, bool]:
+    """One upload becomes one prescription with its documents and pages; and whether it was one already.
+
+    With the key of an earlier upload of the same files and references it is that upload's prescription. Nothing is
+    reserved: of several that are sent at once each does the work, and one commit wins, so nobody waits for one that
+    died. Raises Problem (400, 413, 415, 422, 503) naming each file that was refused, storage.StorageUnavailable; then
+    neither row nor object is left.
     """
     with metrics.upload("api"):
-        return _accept_once(files, client, order_ref, patient_ref, idempotency_key)
-
-
-def _accept_once(
-    files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, idempotency_key: str
-) -> Prescription:
-    _check_request(files, order_ref, patient_ref, idempotency_key)
-    if not idempotency_key:
-        return _accept(files, client, order_ref, patient_ref)
-    fingerprint = fingerprint_of(files, order_ref, patient_ref)
-    held = _hold(client, idempotency_key, fingerprint)
-    if held.prescription is not None:
-        return held.prescription
-    try:
-        prescription = _accept(files, client, order_ref, patient_ref)
-    except BaseException:
-        held.delete()
-        raise
-    IdempotencyKey.objects.filter(pk=held.pk).update(prescription=prescription)
-    return prescription
+        _check_request(files, order_ref, patient_ref, idempotency_key)
+        key = None
+        if idempotency_key:
+            key = _Key(client, idempotency_key, fingerprint_of(files, order_ref, patient_ref))
+            if (earlier := key.answer()) is not None:
+                return earlier, True
+        return _accept(files, client, order_ref, patient_ref, key)
 
 
 def display_name(raw: str) -> str:
@@ -124,36 +117,49 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
         raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
 
 
-def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: str) -> Prescription:
-    rx = new_identifier()
-    checked = _check_files(files, rx)
-    stored = False
+def _accept(
+    files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, key: "_Key | None"
+) -> tuple[Prescription, bool]:
+    rx, until = new_identifier(), time.monotonic() + settings.RX_UPLOAD_WAIT
+    checked = _check_files(files, rx, until)
+    if key and (earlier := key.answer()) is not None:
+        return earlier, True  # sent twice at once, and the other one has come through
+    documents = [item.document_id for item in checked]
+    loose.announce(rx, documents)
     try:
         for file, item in zip(files, checked, strict=True):
-            stored = True
+            if time.monotonic() > until:
+                raise storage.StorageUnavailable("put_object: no time left for the rest of the upload")
             keep(rx, file, item)
-        prescription = write_rows(rx, checked, client=client, order_ref=order_ref, patient_ref=patient_ref)
-    except BaseException:
-        if stored:
-            _take_back(rx)
+        with transaction.atomic():
+            if key:
+                key.take(rx)
+            loose.settle(documents)
+            prescription = write_rows(rx, checked, client=client, order_ref=order_ref, patient_ref=patient_ref)
+    except BaseException as error:
+        loose.discard(rx, documents)
+        if key and isinstance(error, IntegrityError) and (earlier := key.answer()) is not None:
+            return earlier, True
         raise
     log.info("received", extra={"rx": rx, "documents": len(checked), "pages": sum(len(c.pages) for c in checked)})
-    return prescription
+    return prescription, False
 
 
 def keep(rx: str, file: Upload, item: Checked) -> None:
-    """Store a checked file as an original. Raises storage.StorageUnavailable."""
+    """Store a checked file as an original, which was announced (`loose`). Raises storage.StorageUnavailable."""
     file.seek(0)
     key = original_key(rx, item.document_id)
     storage.put_original(key, file.read(), media_type=item.media_type, sha256=item.sha256)
 
 
-def _check_files(files: Sequence[Upload], rx: str) -> list[Checked]:
-    """Every file is looked at, so that one answer names everything that is wrong."""
+def _check_files(files: Sequence[Upload], rx: str, until: float) -> list[Checked]:
+    """Every file is looked at, so that one answer names everything that is wrong. `until`: time.monotonic() seconds."""
     checked: list[Checked] = []
     refused: list[tuple[int, TransformError]] = []
     for index, file in enumerate(files):
         try:
+            if time.monotonic() > until:
+                raise RendererBusy
             checked.append(check(file, rx))
         except TransformError as error:
             refused.append((index, error))
@@ -232,14 +238,6 @@ def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: s
     return prescription
 
 
-def _take_back(rx: str) -> None:
-    """Remove the originals of an upload that did not come to a row; what cannot be removed is reported, not hidden."""
-    try:
-        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, prefix(rx))
-    except storage.StorageUnavailable:
-        log.error("originals without rows are left behind", extra={"rx": rx})
-
-
 def fingerprint_of(files: Sequence[Upload], order_ref: str, patient_ref: str) -> str:
     """What an Idempotency-Key stands for: SHA-256 (hex) over references and files."""
     digest = hashlib.sha256(f"{order_ref}\n{patient_ref}\n".encode())
@@ -249,24 +247,31 @@ def fingerprint_of(files: Sequence[Upload], order_ref: str, patient_ref: str) ->
     return digest.hexdigest()
 
 
-def _hold(client: str, key: str, fingerprint: str) -> IdempotencyKey:
-    """The row of this key: ours to fill (no prescription yet), or the earlier answer. Raises Problem 409, 422."""
-    now = timezone.now()
-    IdempotencyKey.objects.filter(client=client, key=key, prescription=None, created_at__lt=now - _IN_PROGRESS).delete()
-    row, ours = IdempotencyKey.objects.select_related("prescription").get_or_create(
-        client=client, key=key, defaults={"fingerprint": fingerprint, "created_at": now}
-    )
-    if ours:
-        return row
-    if row.fingerprint != fingerprint:
-        raise Problem(
-            422,
-            "idempotency-key-reused",
-            "This Idempotency-Key belongs to another upload",
-            "Use a new key for other files or fields.",
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """An Idempotency-Key and what it was sent with."""
+
+    client: str
+    key: str
+    fingerprint: str
+
+    def answer(self) -> Prescription | None:
+        """The prescription of an earlier upload, None where there is none. Raises Problem 422 for another upload's."""
+        row = IdempotencyKey.objects.select_related("prescription").filter(client=self.client, key=self.key).first()
+        if row is None or row.prescription is None:
+            return None
+        if row.fingerprint != self.fingerprint:
+            raise Problem(
+                422,
+                "idempotency-key-reused",
+                "This Idempotency-Key belongs to another upload",
+                "Use a new key for other files or fields.",
+            )
+        return row.prescription
+
+    def take(self, rx: str) -> None:
+        """In the transaction that writes the prescription. Raises IntegrityError where another upload has the key."""
+        IdempotencyKey.objects.filter(client=self.client, key=self.key, prescription=None).delete()
+        IdempotencyKey.objects.create(
+            client=self.client, key=self.key, fingerprint=self.fingerprint, prescription_id=rx
         )
-    if row.prescription is None:
-        raise Problem(
-            409, "in-progress", "The same upload is in progress", "Ask again with the same key.", retry_after=2
-        )
-    return row

@@ -6,8 +6,11 @@ anybody but the holder of the order's link, and what is not submitted within a d
 
 import hashlib
 import logging
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import transaction
@@ -15,10 +18,11 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from prescriptions.infra import metrics, storage
-from prescriptions.intake import accepting, consent, refusals
+from prescriptions.intake import accepting, consent, loose, refusals
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.intake.refusals import refused
 from prescriptions.models import Consent, Draft, DraftFile, Prescription, new_identifier
+from prescriptions.review import replays
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
@@ -58,6 +62,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
             checked = accepting.check(file, draft.pk)
         except TransformError as error:
             raise refusals.of_transform(error, file=name, size=size) from None
+        loose.announce(draft.pk, [checked.document_id])
         accepting.keep(draft.pk, file, checked)
         row = _insert_or_discard(draft.pk, checked, key or new_identifier())
     log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
@@ -86,6 +91,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
         )
         data = storage.get_original(original_key(earlier.pk, document.pk), sha256=document.sha256)
         target = original_key(draft.pk, copy.document_id)
+        loose.announce(draft.pk, [copy.document_id])
         storage.put_original(target, data, media_type=copy.media_type, sha256=copy.sha256)
         _insert_or_discard(draft.pk, copy, key)
 
@@ -93,8 +99,13 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
 def remove(link: OrderLink, file_id: str) -> None:
     """Forget one file. The row goes first: what a submit took a moment ago must keep its original."""
     row = _find(link, file_id)
-    if row is not None and DraftFile.objects.filter(pk=row.pk).delete()[0]:
-        _discard(row.draft_id, row.pk)
+    if row is None:
+        return
+    with transaction.atomic():
+        if not DraftFile.objects.filter(pk=row.pk).delete()[0]:
+            return
+        loose.announce(row.draft_id, [row.pk])
+    loose.discard(row.draft_id, [row.pk])
 
 
 def arrange(link: OrderLink, order: Sequence[str]) -> None:
@@ -116,7 +127,63 @@ def move(link: OrderLink, file_id: str, step: int) -> None:
         arrange(link, ids)
 
 
-def submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One press of the button: the page's key, and a digest of everything that was chosen on it. Somebody who goes back
+    to the page may choose something else, which is another sending.
+    """
+
+    page: str = ""
+    digest: str = ""
+
+    @classmethod
+    def of(cls, page: str, order: Sequence[str], files: Sequence[accepting.Upload]) -> Self:
+        """A key that is none of ours counts as none."""
+        if not re.fullmatch(r"[0-9a-f]{32}", page):
+            return cls()
+        return cls(page, accepting.fingerprint_of(files, ",".join(order), ""))
+
+    @property
+    def key(self) -> str:
+        """Empty without a page's key."""
+        return self.page and f"{self.page}.{self.digest}"
+
+    def key_of(self, file: accepting.Upload) -> str:
+        """The same for the same file of the same page; empty without a page's key."""
+        return self.page and f"{self.page}.{accepting.fingerprint_of([file], '', '')[:32]}"
+
+
+def was_sent(link: OrderLink, sending: Sending) -> bool:
+    """Did exactly this come through already?"""
+    return replays.sent_before(_scope(link), sending.key)
+
+
+def submit(link: OrderLink, order: Sequence[str], sending: Sending | None = None) -> Prescription | None:
+    """As `_submit`, once for each `sending`: sent twice at the same moment, it is one prescription. None: nothing new.
+
+    What the later one has put into a draft of its own is taken out again.
+    """
+    if sending is None or not sending.key:
+        return _submit(link, order)
+    made: list[Prescription | None] = []
+
+    def act() -> replays.Answer:
+        made.append(_submit(link, order))
+        return {"rx": made[-1].pk if made[-1] else ""}
+
+    _answer, replayed = replays.once(_scope(link), sending.key, "", act)
+    if replayed:
+        for file_id in order:
+            remove(link, file_id)
+        return None
+    return made[-1]
+
+
+def _scope(link: OrderLink) -> str:
+    return f"send:{link.client}:{link.order_ref}"
+
+
+def _submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
     """The draft becomes a prescription of exactly these files, its pages numbered in this order. None: nothing to send.
 
     A file that is not named was not on the customer's screen (a cancelled upload, another device): it is discarded.
@@ -129,6 +196,7 @@ def submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
             return None
         draft_id = draft.pk
         draft.delete()
+        loose.announce(draft_id, list(rows))
         prescription = accepting.write_rows(
             draft_id,
             [_checked(row) for row in files],
@@ -139,8 +207,7 @@ def submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
         Consent.objects.create(
             prescription=prescription, version=consent.CURRENT, language=get_language() or settings.LANGUAGE_CODE
         )
-    for unseen in rows:
-        _discard(draft_id, unseen)
+    loose.discard(draft_id, list(rows))
     log.info("received", extra={"rx": draft_id, "documents": len(files), "pages": sum(len(f.pages) for f in files)})
     return prescription
 
@@ -183,7 +250,7 @@ def _insert_or_discard(draft_id: str, item: accepting.Checked, key: str) -> Draf
         row = _insert(draft_id, item, key)
     finally:
         if row is None or row.pk != item.document_id:
-            _discard(draft_id, item.document_id)
+            loose.discard(draft_id, [item.document_id])
     return row
 
 
@@ -204,6 +271,7 @@ def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
         if sum(len(row.pages) for row in rows) + len(item.pages) > LIMITS.pdf_pages:
             raise refused("too-many-pages", 422, file=item.name)
         _touch(draft_id)
+        loose.settle([item.document_id])
         return DraftFile.objects.create(
             id=item.document_id,
             draft=draft,
@@ -246,11 +314,3 @@ def _checked(row: DraftFile) -> accepting.Checked:
     # A file that was added before there were notices has none.
     notices = tuple(map(tuple, row.notices)) or ((),) * len(pages)
     return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages, notices)
-
-
-def _discard(draft_id: str, file_id: str) -> None:
-    """Delete an original that no row names. What cannot be deleted is reported; the reconciler lists it, too."""
-    try:
-        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, original_key(draft_id, file_id))
-    except storage.StorageUnavailable:
-        log.error("an original without a row is left behind", extra={"rx": draft_id})

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("prescriptions", "0008_page_skew"),
+        ("prescriptions", "0009_page_notices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,6 +7,7 @@ from prescriptions.models.identifiers import REFERENCE, REFERENCE_HELP, new_iden
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
+from prescriptions.models.retries import IdempotencyKey, LooseOriginal, Replay
 from prescriptions.models.review import (
     ClarificationMessage,
     MessageAuthor,
@@ -15,7 +16,7 @@ from prescriptions.models.review import (
     ReviewSkip,
     ReviewStatus,
 )
-from prescriptions.models.uploads import Document, IdempotencyKey, Page, Prescription
+from prescriptions.models.uploads import Document, Page, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "DraftFile",
     "IdempotencyKey",
     "LineDecision",
+    "LooseOriginal",
     "MessageAuthor",
     "OrderLine",
     "Page",
@@ -42,6 +44,7 @@ __all__ = [
     "ReasonCode",
     "ReasonGroup",
     "Redaction",
+    "Replay",
     "Review",
     "ReviewSkip",
     "ReviewStatus",

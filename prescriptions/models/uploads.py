@@ -1,4 +1,4 @@
-"""What was uploaded: Prescription, Document, Page, and the answers that a repeated upload gets."""
+"""What was uploaded: Prescription, Document, Page."""
 
 from django.db import models
 from django.db.models import Value
@@ -108,19 +108,3 @@ class Page(models.Model):
     def size(self) -> Size:
         """In pixels as the page was sent, before `rotation`."""
         return Size(self.width, self.height)
-
-
-class IdempotencyKey(models.Model):
-    """The answer to an upload that a client may repeat: same key and same files give the same prescription."""
-
-    client = models.CharField(max_length=64)
-    key = models.CharField(max_length=100)
-    fingerprint = models.CharField(max_length=64, help_text=_("SHA-256 over the files and fields."))
-    prescription = models.ForeignKey(Prescription, null=True, on_delete=models.CASCADE)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("client", "key"), name="idempotency_key"),)
-
-    def __str__(self) -> str:
-        return self.key

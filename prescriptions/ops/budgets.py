@@ -13,8 +13,9 @@ API_SECONDS: Final = 29
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """All in seconds, except the number of tries."""
+    """All in seconds, but for the number of tries. `sandbox`: one call of it; `computing`: what one of its jobs may."""
 
+    computing: float
     sandbox: float
     lease: float
     gateway_call: float
@@ -33,17 +34,16 @@ class Budgets:
 
 def faults(budgets: Budgets) -> list[str]:
     """A sentence for each pair that does not nest."""
-    sandbox = ("a renderer", budgets.sandbox)
     lease = ("a lease (RX_VARIANT_LEASE)", budgets.lease)
     soft = ("a task's soft limit", budgets.task_soft)
     chains = (
         (
-            sandbox,
+            ("a renderer's computing", budgets.computing),
             ("the Lambda function", LAMBDA_SECONDS),
             ("a call to the gateway (RX_GATEWAY_TIMEOUT)", budgets.gateway_call),
             lease,
         ),
-        (sandbox, soft, ("a task", budgets.task_hard), lease),
+        (("a renderer", budgets.sandbox), soft, ("a task", budgets.task_hard), lease),
         (("a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses)", budgets.s3), soft),
         (("API Gateway", API_SECONDS), lease),
     )

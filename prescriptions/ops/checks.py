@@ -52,7 +52,8 @@ def backend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessa
 def times(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """A warning, not an error: nothing is lost, but some work is done twice."""
     told = budgets.Budgets(
-        sandbox=LIMITS.child_wall_seconds,
+        computing=LIMITS.child_cpu_seconds,
+        sandbox=LIMITS.call_seconds,
         lease=settings.RX_VARIANT_LEASE,
         gateway_call=settings.RX_GATEWAY_TIMEOUT,
         task_soft=settings.CELERY_TASK_SOFT_TIME_LIMIT,

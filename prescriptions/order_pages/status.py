@@ -15,7 +15,7 @@ from prescriptions.intake.notices import Found, gathered
 from prescriptions.order_pages import progress
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.progress import Progress
-from prescriptions.review import clarifications
+from prescriptions.review import replays
 from prescriptions.variants import delivery, links
 from prescriptions.variants.pictures import Picture, picture
 
@@ -47,14 +47,18 @@ class OrderStatus(OrderView):
             raise Http404
         try:
             if action == "answer":
-                clarifications.answer(rx, request.POST.get("answer", ""), actor=actors.CUSTOMER)
+                asked = request.POST.get("question", "")
+                question = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else None
+                replays.answer_once(rx, request.POST.get("answer", ""), actor=actors.CUSTOMER, question=question)
             else:
-                clarifications.withdraw(rx, actor=actors.CUSTOMER)
+                replays.withdraw_once(rx, actor=actors.CUSTOMER)
         except Problem as problem:
             # A conflict is worded for staff: who did what, and outcomes that nobody else may know yet.
             complaint = problem.detail if problem.status == 422 else _("This has changed meanwhile. See below.")
             page = show(self, request, progress.of_order(self.link), complaint=complaint)
             page.status_code = problem.status
+            for name, value in problem.all_headers().items():
+                page.headers[name] = value
             return page
         return HttpResponseRedirect(self.base, status=303)
 
@@ -82,7 +86,7 @@ def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
 
 def _notices(item: Progress) -> list[Found]:
     """Of its pages, as long as something better can still be sent before it is decided."""
-    if item.face.done > 1:
+    if item.display.done > 1:
         return []
     return gathered([(page.number, page.notices) for page in item.prescription.pages.all()])
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts, refusals
 from prescriptions.intake.notices import gathered
+from prescriptions.models import new_identifier
 from prescriptions.order_pages import progress
 from prescriptions.order_pages import status as order_status
 from prescriptions.order_pages.access import OrderView
@@ -51,13 +52,17 @@ class OrderPage(OrderView):
         form = SubmitForm(request.POST, request.FILES)
         agreed = form.is_valid()
         complaints, order = [], request.POST.getlist("order")
-        status = 400
-        for file in form.cleaned_data["files"]:
+        files = form.cleaned_data["files"]
+        sending = drafts.Sending.of(request.POST.get("key", ""), order, files)
+        if send and drafts.was_sent(self.link, sending):
+            return HttpResponseRedirect(self.base, status=303)
+        status, retry_after = 400, None
+        for file in files:
             try:
-                order.append(drafts.add(self.link, file).pk)
+                order.append(drafts.add(self.link, file, key=sending.key_of(file)).pk)
             except Problem as problem:
                 complaints.append(Complaint("files", problem.detail))
-                status = problem.status
+                status, retry_after = problem.status, problem.retry_after
         if not send and not complaints:
             return HttpResponseRedirect(f"{self.base}?send#files", status=303)
         if send:
@@ -65,9 +70,12 @@ class OrderPage(OrderView):
                 complaints.append(Complaint("choose", gettext("Choose at least one photo, scan or PDF.")))
             complaints += [Complaint("consent", str(text)) for text in form.errors.get("consent", [])]
             if not complaints:
-                drafts.submit(self.link, order)
+                drafts.submit(self.link, order, sending)
                 return HttpResponseRedirect(self.base, status=303)
-        return self._upload(request, complaints, agreed=agreed, status=status)
+        answer = self._upload(request, complaints, agreed=agreed, status=status)
+        if retry_after is not None:
+            answer.headers["Retry-After"] = str(retry_after)
+        return answer
 
     def _upload(
         self,
@@ -80,6 +88,7 @@ class OrderPage(OrderView):
         context = {
             "link": self.link,
             "base": self.base,
+            "key": new_identifier(),  # whoever sends this page's form twice has sent it once
             "complaints": complaints,
             "consent_error": next((c.text for c in complaints if c.field == "consent"), ""),
             "agreed": agreed,

@@ -4,7 +4,7 @@ A claim is a conditional UPDATE, the same on both databases. A lease is not a lo
 back into the queue.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -126,6 +126,14 @@ def lapse_expired() -> int:
             continue  # a heartbeat or another sweep came between
         count += 1
     return count
+
+
+def held_since(user: Any, since: datetime) -> Review | None:
+    """The first item that this person has claimed from then on and still holds."""
+    rows = Review.objects.filter(
+        alive(), status=ReviewStatus.IN_REVIEW, claimed_by=user, claimed_until__gt=timezone.now(), status_at__gte=since
+    )
+    return rows.order_by("status_at").first()
 
 
 def next_waiting(user: Any) -> Review | None:

@@ -17,7 +17,7 @@ from prescriptions.audit.actors import SYSTEM, Actor
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Document, Page, Prescription, Variant
-from prescriptions.review import opening
+from prescriptions.review import opening, replays
 from prescriptions.variants import claims
 from transforms.keys import prefix
 
@@ -45,6 +45,7 @@ def erase(prescription: Prescription, *, actor: Actor = SYSTEM) -> None:
         )
         if set_now:
             opening.close_for_erasure(prescription.pk)
+            replays.forget(prescription.pk)
             audit.record(prescription.pk, audit.Verb.ERASED, actor=actor)
     if set_now:
         log.info("tombstone", extra={"rx": prescription.pk})

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Document, DraftFile, Prescription, Variant, VariantState
+from prescriptions.models import Document, DraftFile, LooseOriginal, Prescription, Variant, VariantState
 from prescriptions.variants import asking, claims, sweep
 from transforms.keys import original_key, parse_original_key, parse_variant_key, prescription_of
 
@@ -143,8 +143,11 @@ def _document_of(key: str) -> str:
 
 
 def _known(documents: list[str]) -> set[str]:
-    """Those of these ids that have a row: sent documents, and files of drafts that may still be sent."""
-    rows = (kind.objects.filter(pk__in=documents).values_list("pk", flat=True) for kind in (Document, DraftFile))
+    """Those of these ids that have a row: sent documents, files of drafts that may still be sent, and loose ones, which
+    a sweep deletes.
+    """
+    kinds = (Document, DraftFile, LooseOriginal)
+    rows = (kind.objects.filter(pk__in=documents).values_list("pk", flat=True) for kind in kinds)
     return set().union(*rows)
 
 

@@ -3,7 +3,7 @@
 import logging
 
 from prescriptions import audit
-from prescriptions.review import clarifications, decisions, duplicates, queue
+from prescriptions.review import clarifications, decisions, duplicates, queue, replays
 from prescriptions.variants import redactions
 
 log = logging.getLogger("rx.review")
@@ -17,6 +17,7 @@ def housekeeping() -> dict[str, int]:
         "expired": decisions.expire_due(),
         "redactions": redactions.sweep(),
         "compared": duplicates.sweep(),
+        "forgotten": replays.sweep(),
     }
     if any(done.values()):
         log.info("housekeeping", extra=done)

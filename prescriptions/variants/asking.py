@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial, wraps
+from math import ceil
 from threading import BoundedSemaphore
 from typing import Concatenate, Literal, ParamSpec
 
@@ -28,8 +29,8 @@ from transforms.limits import LIMITS
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
-# How a request without a variant is counted, by its status; any other has failed.
-_ENDINGS = {410: "erased", 429: "refused", 503: "late"}
+# How a request without a variant is counted, by its code or status; any other has failed.
+_ENDINGS: dict[int | str, str] = {410: "erased", 429: "refused", "queue-full": "refused", 503: "late"}
 _NO_TIME = timedelta(0)
 P = ParamSpec("P")
 
@@ -49,8 +50,11 @@ def _counted(ask: Callable[Concatenate[Page, Stored, P], Outcome]) -> Callable[C
     def counting(page: Page, stored: Stored, /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
         try:
             outcome = ask(page, stored, *args, **kwargs)
-        except Exception as error:
-            _count(page, stored, _ENDINGS.get(error.status, "failed") if isinstance(error, Problem) else "failed")
+        except Problem as problem:
+            _count(page, stored, _ENDINGS.get(problem.code) or _ENDINGS.get(problem.status, "failed"))
+            raise
+        except Exception:
+            _count(page, stored, "failed")
             raise
         _count(page, stored, outcome.how)
         return outcome
@@ -143,7 +147,7 @@ def _refuse_overload(page: Page, stored: Stored) -> None:
     waiting = Variant.objects.filter(state__in=claims.OPEN, lane=claims.lane_of(page)).count()
     if waiting >= settings.RX_QUEUE_LIMIT:
         raise Problem(
-            429,
+            503,
             "queue-full",
             "Too busy",
             "Too many variants are being made now. Try again shortly.",
@@ -221,7 +225,7 @@ def failure(variant: Variant) -> Problem | None:
             claims.TROUBLE,
             "Not available right now",
             "It cannot be made just now. Try again later.",
-            retry_after=settings.RX_VARIANT_PAUSE,
+            retry_after=max(1, ceil((variant.lease_until - timezone.now()).total_seconds())),
         )
     error = from_code(variant.error_code, variant.error_detail)
     return Problem(error.status, error.code, error.title, error.detail)

@@ -115,12 +115,15 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
 
 
 def _bury(variant: Variant, now: datetime) -> None:
-    """As many workers died on it as may: the file is to blame until a person says otherwise."""
+    """Every worker that began it was never heard of again. Files are opened in a sandbox, so a worker that dies or is
+    late says nothing of them: that is trouble, and may be asked for again after a pause.
+    """
     Variant.objects.filter(_claimable(now), pk=variant.pk, attempts__gte=settings.RX_VARIANT_ATTEMPTS).update(
         state=VariantState.DEAD,
         owner="",
-        error_code=variant.error_code or "render-crashed",
-        error_detail=variant.error_detail or "The renderer stopped each time it was tried.",
+        error_code=TROUBLE,
+        error_detail="Whoever began it was not heard of again.",
+        lease_until=now + timedelta(seconds=settings.RX_VARIANT_PAUSE),
     )
     _reload(variant)
 

@@ -20,6 +20,7 @@ from django.utils.http import content_disposition_header, parse_etags
 from rest_framework.request import Request
 
 from prescriptions.infra import storage
+from prescriptions.infra.problems import Problem
 from prescriptions.variants.links import Link
 from transforms.request import iiif
 
@@ -40,6 +41,21 @@ def unchanged(request: HttpRequest | Request, etag: str) -> bool:
     return known == ["*"] or etag in known
 
 
+def check_condition(request: HttpRequest | Request, etag: str = "") -> None:
+    """Raises Problem 412 where If-Match names other ETags than this one, strongly compared (RFC 9110 §13.1.1).
+
+    What has no ETag matches none. If-Unmodified-Since does not count: nothing here has a date (§13.1.4).
+    """
+    wanted = request.headers.get("If-Match")
+    if wanted is not None and (known := parse_etags(wanted)) != ["*"] and etag not in known:
+        raise Problem(
+            412,
+            "precondition-failed",
+            "The condition of the request does not hold",
+            "If-Match names another version of this file. Ask without it.",
+        )
+
+
 def variant(
     request: HttpRequest, key: str, *, link: Link, service: str, keep: bool = True, how: str = "hit"
 ) -> HttpResponseBase:
@@ -48,7 +64,7 @@ def variant(
     Raises storage.ObjectMissing, storage.StorageUnavailable.
     """
     chunks: Iterator[bytes] = iter(())
-    conditional = keep and "If-None-Match" in request.headers
+    conditional = "If-Match" in request.headers or (keep and "If-None-Match" in request.headers)
     if request.method == "HEAD" or conditional:
         described = storage.head_variant(key)
     else:
@@ -67,6 +83,7 @@ def variant(
         "X-Variant": how,
         **CORS,
     }
+    check_condition(request, described.etag)
     if conditional:
         if unchanged(request, described.etag):
             return HttpResponseNotModified(headers=headers)
@@ -95,8 +112,9 @@ def document(file: BinaryIO, *, rx: str) -> HttpResponseBase:
     )
 
 
-def original(key: str, *, name: str, media_type: str) -> HttpResponseBase:
+def original(request: HttpRequest | Request, key: str, *, name: str, media_type: str) -> HttpResponseBase:
     """An uploaded file, as an attachment only: its bytes are a stranger's."""
+    check_condition(request)
     described, chunks = storage.open_original(key)
     return StreamingHttpResponse(
         chunks,

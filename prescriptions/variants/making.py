@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
@@ -85,6 +86,11 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
             return f"handed over: {error}"
         claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
         return str(error)
+    except SoftTimeLimitExceeded:
+        # Between this and the hard limit there is just the time to say that it was nobody's fault.
+        metrics.variant_failed(claims.TROUBLE)
+        claims.postpone(variant, code=claims.TROUBLE, detail="It was not made in time.")
+        return "task too late"
     prescription = Prescription.objects.filter(pk=variant.page.prescription_id, erased_at=None).first()
     if prescription is None:
         # The tombstone was set between the last look and the put: nothing may come back.

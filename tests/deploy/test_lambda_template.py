@@ -293,7 +293,7 @@ def test_the_function_is_bounded(resources: dict[str, Any]) -> None:
 
     assert function["Handler"] == "transforms.function.handler.handler"
     assert function["Architectures"] == ["arm64"]
-    assert LIMITS.child_wall_seconds < function["Timeout"] == 20 < 29
+    assert LIMITS.child_cpu_seconds < function["Timeout"] == 20 < 29
     assert function["MemorySize"] * 2**20 >= 2 * LIMITS.child_memory_bytes
     assert function["ReservedConcurrentExecutions"] == {"Ref": "Concurrency"}
     assert function["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}

@@ -80,7 +80,7 @@ def test_generate_gets_the_pipeline_of_this_edge(edge: Edge, django: StandIn) ->
 
 
 # --- S3 in trouble ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 412, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 410, 412, 416, 422, 429, 500, 502, 503, 504, 507])
 def test_whatever_s3_says_but_the_object_or_404_is_503(start_edge: StartEdge, django: StandIn, status: int) -> None:
     with standing_in() as s3:
         s3.status, s3.body = status, b"<Error>internals</Error>"

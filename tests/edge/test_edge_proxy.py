@@ -113,7 +113,8 @@ def test_the_edges_own_health_is_a_fixed_word_and_not_logged(edge: Edge, django:
 
 
 def test_the_page_of_errors_cannot_be_asked_for(edge: Edge, django: StandIn) -> None:
-    assert edge.http.get("/-edge-problem").status_code == 404
+    for inside in ("/-edge-problem", "/-edge-unmet"):
+        assert edge.http.get(inside).status_code == 404
     assert django.seen == []
 
 

@@ -110,6 +110,56 @@ def test_head_range_and_revalidation(edge: Edge, store: Store, warm: bool) -> No
     assert len(beyond.headers.get_list("x-request-id")) == 1
 
 
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "cached"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_condition_that_does_not_hold_is_the_clients_answer(
+    edge: Edge, store: Store, django: StandIn, method: str, warm: bool
+) -> None:
+    address = Address()
+    etag = store.put(address.key, BODY, Metadata=CANONICAL)
+    for condition in (
+        {"If-Match": '"another"'},
+        {"If-Match": f"W/{etag}"},
+        {"If-Unmodified-Since": "Thu, 01 Jan 1998 00:00:00 GMT"},
+        {"If-Match": '"another"', "Range": "bytes=0-9"},
+    ):
+        fresh = address if warm else Address()
+        if fresh is not address:
+            store.put(fresh.key, BODY, Metadata=CANONICAL)
+        assert not warm or edge.http.get(fresh.path()).status_code == 200
+
+        answer = edge.http.request(method, fresh.path(), headers=condition)
+
+        assert answer.status_code == 412, condition
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["cache-control"] == "no-store"
+        assert not {"etag", "last-modified", "x-variant", "retry-after"} & set(answer.headers)
+        if method == "GET":
+            assert answer.json()["status"] == 412
+        # with the right one it is served
+        assert edge.http.request(method, fresh.path(), headers={"If-Match": etag}).status_code == 200
+    assert django.seen == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Range": "bytes=abc"}, 416),
+        ({"Range": "lines=0-9"}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"If-Range": '"another"', "Range": "bytes=0-9"}, 200),
+    ],
+)
+def test_odd_headers_of_a_client_are_never_an_outage(
+    edge: Edge, store: Store, headers: dict[str, str], status: int
+) -> None:
+    address = Address()
+    store.put(address.key, BODY)
+
+    for _ in ("cold", "cached"):
+        assert edge.http.get(address.path(), headers=headers).status_code == status
+
+
 def test_max_age_is_never_longer_than_a_day(edge: Edge, store: Store) -> None:
     address = Address()
     store.put(address.key, BODY)

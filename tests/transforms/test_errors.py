@@ -23,6 +23,7 @@ TABLE = {
     "render-crashed": (422, False),
     "render-memory": (422, False),
     "render-timeout": (422, False),
+    "renderer-busy": (503, False),
     "renderer-unavailable": (503, False),
 }
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from transforms.render import Rendered, RenderJob, render
 ANSWER_SECONDS: Final = 1.0
 # Left of it when rendering must have ended: one put on top of the answer.
 PUT_SECONDS: Final = 4.0
+# Beyond the computing time of a render, until the process ends: a step that is over by then gets an answer.
+CPU_GRACE_SECONDS: Final = 1.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as the callers' logs take it
 
 log = logging.getLogger("transforms.function.handler")
@@ -87,7 +90,13 @@ def _make(task: VariantTask, timings: dict[str, float], seconds: float) -> MadeV
     s3.deadline = end - ANSWER_SECONDS
 
     def render_in_time(data: bytes, job: RenderJob) -> Rendered:
-        return render(data, job, deadline=min(time.monotonic() + LIMITS.child_wall_seconds, end - PUT_SECONDS))
+        # A step that computes for ever cannot be interrupted: it ends this process, soon enough to be told from a
+        # function that ran out of time for another reason.
+        signal.setitimer(signal.ITIMER_PROF, LIMITS.child_cpu_seconds + CPU_GRACE_SECONDS)
+        try:
+            return render(data, job, deadline=min(time.monotonic() + LIMITS.child_wall_seconds, end - PUT_SECONDS))
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
     limit = LIMITS.pdf_bytes if task.job.media_type is SourceType.PDF else LIMITS.image_bytes
     try:

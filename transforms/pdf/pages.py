@@ -123,7 +123,7 @@ def draw(
     """`region` (in pixels of `page`, the nominal size) of page `number` (from 1) at `size`, RGB on white.
 
     Tries `engines` in turn; their laps on `clock` are "open" and "decode".
-    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages, RenderMemory, RenderTimeout.
+    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages, RenderMemory, RenderTimeout, RendererBusy.
     """
     failure: SourceDamaged | None = None
     for engine in engines:

@@ -4,6 +4,7 @@ Its exit code says nothing (0 with no output happens): only a picture of the ask
 """
 
 import os
+import resource
 import shutil
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from transforms.errors import RenderTimeout, SourceDamaged
+from transforms.errors import RendererBusy, RenderTimeout, SourceDamaged
 from transforms.geometry import Box, Size
 from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import DAMAGED
@@ -35,13 +36,14 @@ def draw(
 ) -> Image.Image:
     """`region` (in pixels of `page`) of page `number` (from 1) at `size`, RGB, within `seconds`.
 
-    Raises SourceDamaged, RenderTimeout.
+    Raises SourceDamaged, RenderTimeout, RendererBusy.
     """
     # Lazy: 10 ms of a cold start, and hardly any page needs it.
     import pdf2image
     from pdf2image import exceptions
 
     whole = _whole_page(page, region, size, limits)
+    most = _computed() + limits.child_cpu_seconds
     try:
         with _as_file(data) as path:
             drawn = pdf2image.convert_from_path(
@@ -53,7 +55,7 @@ def draw(
                 timeout=max(1, int(seconds)),
             )
     except exceptions.PDFPopplerTimeoutError as error:
-        raise RenderTimeout from error
+        raise RenderTimeout if _computed() >= most else RendererBusy from error
     except (
         exceptions.PDFPageCountError,
         exceptions.PDFSyntaxError,
@@ -61,9 +63,9 @@ def draw(
         ValueError,
         SyntaxError,
     ) as error:
-        raise SourceDamaged(DAMAGED) from error
+        raise _unfit(most) from error
     if len(drawn) != 1 or not _close(Size(*drawn[0].size), whole):
-        raise SourceDamaged(DAMAGED)
+        raise _unfit(most)
     across, down = Fraction(drawn[0].width, page.width), Fraction(drawn[0].height, page.height)
     box = (region.x * across, region.y * down, region.right * across, region.bottom * down)
     picture = drawn[0].convert("RGB")
@@ -72,6 +74,17 @@ def draw(
         Image.Resampling.LANCZOS,
         box=tuple(map(float, box)),  # type: ignore[arg-type]
     )
+
+
+def _computed() -> float:
+    """Seconds of computing time of the programs that have ended. Each has a limit of its own (sandbox/confine.py)."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _unfit(most: float) -> RenderTimeout | SourceDamaged:
+    """Why there is no picture: the program used up its computing time, or could not read the file."""
+    return RenderTimeout() if _computed() >= most else SourceDamaged(DAMAGED)
 
 
 def _close(drawn: Size, whole: Size) -> bool:

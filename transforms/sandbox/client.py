@@ -41,8 +41,8 @@ class Sandbox:
     """Starts its processes on first use. Threads may share it; a forked copy of the process starts its own.
 
     `spares` children are kept ready: as many as renders are expected to begin at once. `limits` bind the children and
-    what is believed of their answers; a call takes at most `limits.child_wall_seconds`. `program` is what the zygote
-    runs: a test may start one of its own, and nothing that a request says can choose it.
+    what is believed of their answers; a call takes at most `limits.call_seconds`. `program` is what the zygote runs: a
+    test may start one of its own, and nothing that a request says can choose it.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Sandbox:
         self._pool.close()
 
     def _deadline(self) -> float:
-        return time.monotonic() + self._limits.child_wall_seconds
+        return time.monotonic() + self._limits.call_seconds
 
     def _engines(self, job: RenderJob) -> tuple[str, ...]:
         if job.media_type is not SourceType.PDF:

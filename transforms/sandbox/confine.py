@@ -95,7 +95,8 @@ def child(limits: Limits, *, seccomp: bool, may_exec: bool) -> None:
     # A job's own CPU time is measured by a timer. This is the end of a child that escapes it; an external program
     # inherits it and has no timer.
     cpu_seconds = ceil(limits.child_cpu_seconds * (1 if may_exec else _JOBS))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    # The hard limit comes later: at equal ones the kernel sends SIGKILL, which looks as if somebody else had done it.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     if seccomp:
         syscalls.drop_for_child(may_exec=may_exec)
 

@@ -7,12 +7,23 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from typing import Final
 
-from transforms.errors import RenderCrashed, RendererUnavailable, RenderMemory, RenderTimeout, TransformError
+from transforms.errors import (
+    RenderCrashed,
+    RendererBusy,
+    RendererUnavailable,
+    RenderMemory,
+    RenderTimeout,
+    TransformError,
+)
 from transforms.limits import Limits
 from transforms.sandbox import wire
 
 log = logging.getLogger(__name__)
+
+# Beyond its computing time, until the parent ends a child: an honest one is ended by its own timer first.
+_CPU_GRACE_SECONDS: Final = 0.5
 
 
 class NeverStartedError(Exception):
@@ -50,23 +61,49 @@ class Worker:
 
     def converse(self, request: wire.Request, source: int, result: int) -> wire.Fields:
         """The child's answer; it reads from one descriptor and writes to the other. Raises as `run` does."""
-        deadline = request.deadline
+        ready_by = min(request.deadline, time.monotonic() + self._limits.child_ready_seconds)
         try:
             socket.send_fds(self._channel, [request.encode()], [source, result])
         except OSError as error:
             raise NeverStartedError from error
-        self.wait_ready(deadline)
-        started = self._receive(deadline)
+        self.wait_ready(ready_by)
+        started = self._receive(ready_by)
         if started is None:
             raise RendererUnavailable
         if started != wire.STARTED:
             raise NeverStartedError
-        answer = self._receive(deadline)
-        if answer is None:
-            raise RenderTimeout
+        answer = self._answer(min(request.deadline, time.monotonic() + self._limits.child_wall_seconds))
         if not answer:
             raise self._exit_error()
         return wire.fields_of(answer)
+
+    def _answer(self, deadline: float) -> bytes:
+        """What the child says at the end of its job, b"" if it has ended.
+
+        Raises RenderTimeout where it computes too long, RendererBusy where it is not done by `deadline` all the same.
+        """
+        most = self._computed() + self._limits.child_cpu_seconds + _CPU_GRACE_SECONDS
+        while True:
+            # One thread cannot use up what is left of its computing time in less time than that.
+            left = most - self._computed()
+            answer = self._receive(min(deadline, time.monotonic() + max(left, 0.1)))
+            if answer is not None:
+                return answer
+            if self._computed() >= most:
+                raise RenderTimeout
+            if time.monotonic() >= deadline:
+                raise RendererBusy
+
+    def _computed(self) -> float:
+        """Seconds of computing time that the child has used, asked of the kernel: it is not taken at its word. 0 once
+        it has ended.
+        """
+        if not self.pid:
+            return 0.0
+        try:
+            return time.clock_gettime(~self.pid << 3 | 2)  # what clock_getcpuclockid(3) computes; Python has no name
+        except OSError:
+            return 0.0
 
     def kill(self) -> None:
         """Ends the child, whatever it is doing."""
@@ -118,7 +155,8 @@ class Worker:
         ready = poll.poll(self._limits.child_exit_seconds * 1000)
         report = os.read(exit_pipe, wire.EXIT_REPORT.size) if ready else b""
         if len(report) != wire.EXIT_REPORT.size:
-            return RenderCrashed()
+            # Silence of a zygote that lives: the child closed its channel and goes on. One that has died took it along.
+            return RendererUnavailable() if ready else RenderCrashed()
         status, peak_kb = wire.EXIT_REPORT.unpack(report)
         ending = os.waitstatus_to_exitcode(status)
         log.warning("A renderer ended in a job: code %d, %d MiB at its peak.", ending, peak_kb // 1024)
@@ -133,7 +171,10 @@ def exit_error(status: int, peak_kb: int, limits: Limits) -> TransformError:
         return RenderTimeout()
     # A child that a signal ended with half of its memory resident ran out of it: engines abort() when an allocation
     # fails (PDFium), or the kernel steps in. No legal page needs as much.
-    return RenderMemory() if peak_kb * 1024 >= limits.child_memory_bytes // 2 else RenderCrashed()
+    if peak_kb * 1024 >= limits.child_memory_bytes // 2:
+        return RenderMemory()
+    # Nothing that a renderer does ends in SIGKILL: the machine is short of memory, or a person did it.
+    return RendererUnavailable() if os.WTERMSIG(status) == signal.SIGKILL else RenderCrashed()
 
 
 def _close(descriptors: list[int]) -> None:

@@ -1,6 +1,7 @@
 """The small posts of the review page: hold, give back, look, turn, redact. Plain forms and scripts send the same."""
 
 import json
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from prescriptions.admin.review_page.views import by_script, guarded_post, onwar
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Review
-from prescriptions.review import pages, proof, queue
+from prescriptions.review import pages, proof, queue, replays
 from prescriptions.review.proof import Calendar
 from prescriptions.review.transitions import load
 from prescriptions.variants import links, redactions
@@ -35,14 +36,18 @@ def claim(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> Ht
 
 @guarded_post
 def release(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
-    queue.release(rx, request.user, version=version_of(request))
+    version = version_of(request)
+    release_now = partial(queue.release, rx, request.user, version=version)
+    replays.leave_once(rx, release_now, actor=actor, version=version, how="release")
     messages.success(request, _("RX-%(rx)s is back in the queue.") % {"rx": rx[:8]})
     return onward(request, reverse(context.QUEUE))
 
 
 @guarded_post
 def skip(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
-    queue.skip(rx, request.user, version=version_of(request))
+    version = version_of(request)
+    skip_now = partial(queue.skip, rx, request.user, version=version)
+    replays.leave_once(rx, skip_now, actor=actor, version=version, how="skip")
     messages.success(request, _("RX-%(rx)s was skipped. It will not be offered to you for a while.") % {"rx": rx[:8]})
     return onward(request, reverse(context.QUEUE))
 

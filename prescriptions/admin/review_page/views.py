@@ -16,8 +16,8 @@ from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState, kee
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ReviewStatus
-from prescriptions.review import decisions, pages, queue
+from prescriptions.models import Review, ReviewStatus
+from prescriptions.review import pages, queue, replays
 from prescriptions.review import undo as undoing
 
 View = Callable[..., HttpResponse]
@@ -51,17 +51,17 @@ def decide(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor, outc
     """One form for every outcome. A refusal is the page for scripts, too: they put its parts in place of theirs."""
     state = FormState.of(request.POST, outcome)
     try:
-        decisions.act(rx, state.sent(), actor=actor, version=version_of(request), typed=True)
+        decided, again = replays.decide_once(rx, state.sent(), actor=actor, version=version_of(request))
     except Problem as problem:
         return _refused(request, site, rx, problem, state)
-    return onward(request, _after(request, rx) if state.outcome in _ONWARD else _queue())
+    return onward(request, _after(request, decided, again=again) if state.outcome in _ONWARD else _queue())
 
 
 @guarded_post
 def undo(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """Back to the form, filled in as it was; the item that the decision brought goes back into the queue."""
     claimed = request.POST.get("claimed", "")[:32]
-    review, verdicts = undoing.undo(rx, actor=actor, version=version_of(request), claimed=claimed)
+    review, verdicts = replays.undo_once(rx, actor=actor, version=version_of(request), claimed=claimed)
     keep_undone(request, review, verdicts)
     return onward(request, reverse("admin:rx-review", args=[rx]))
 
@@ -80,16 +80,20 @@ def onward(request: HttpRequest, address: str) -> HttpResponse:
     return JsonResponse({"location": address}) if by_script(request) else HttpResponseRedirect(address, status=303)
 
 
-def _after(request: HttpRequest, rx: str) -> str:
-    """The next item, which is claimed, if this person wants it at once; the queue otherwise."""
+def _after(request: HttpRequest, decided: Review, *, again: bool) -> str:
+    """The next item, which is claimed, if this person wants it at once; the queue otherwise.
+
+    `again`: the decision was sent before, and has brought an item perhaps.
+    """
     take = bool(request.POST.get("next"))
     if request.session.get(TAKE_NEXT, True) != take:
         request.session[TAKE_NEXT] = take
     try:
-        claimed = queue.claim_next(request.user) if take else None
+        brought = queue.held_since(request.user, decided.status_at) if take and again else None
+        claimed = brought or (queue.claim_next(request.user) if take else None)
     except Problem:
         claimed = None
-    return f"{reverse('admin:rx-review', args=[claimed.pk])}?decided={rx}" if claimed else _queue()
+    return f"{reverse('admin:rx-review', args=[claimed.pk])}?decided={decided.pk}" if claimed else _queue()
 
 
 def _queue() -> str:

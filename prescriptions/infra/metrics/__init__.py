@@ -31,7 +31,7 @@ CODES: Final = frozenset({kind.code for kind in ALL}) | {
     "original-missing",
     "storage-unavailable",
 }
-REFUSALS: Final = CODES | {"idempotency-key-reused", "in-progress", "invalid", "too-many-files"}
+REFUSALS: Final = CODES | {"idempotency-key-reused", "invalid", "too-many-files"}
 
 P = ParamSpec("P")
 

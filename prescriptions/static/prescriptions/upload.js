@@ -78,18 +78,19 @@ function send(job) {
   xhr.onerror = () => again(job)
   xhr.onload = () => {
     if (xhr.status == 201) return finish(job, xhr.response)
-    if (xhr.status > 499 || xhr.status == 429) return again(job)
+    if (xhr.status > 499 || xhr.status == 429) return again(job, xhr)
     try { fail(job, JSON.parse(xhr.response).detail) } catch { fail(job, fill(say.lost, job.file.name)) }
   }
   xhr.onloadend = () => { active--; next() }
   xhr.send(body)
 }
 
-// With the same key, so that nothing arrives twice.
-function again(job) {
-  if (job.tries++ > 2) return fail(job, fill(say.lost, job.file.name))
+// With the same key, so that nothing arrives twice. A server that is busy says when to come back.
+function again(job, xhr) {
+  const wait = 1000 * (xhr?.getResponseHeader('Retry-After') || 0)
+  if (job.tries++ > (wait ? 5 : 2)) return fail(job, fill(say.lost, job.file.name))
   active++ // it keeps its place while it pauses
-  setTimeout(() => { active--; queue.unshift(job); next() }, 500 * 2 ** job.tries)
+  setTimeout(() => { active--; queue.unshift(job); next() }, wait || 500 * 2 ** job.tries)
 }
 
 function finish(job, html) {

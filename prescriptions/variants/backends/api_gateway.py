@@ -29,6 +29,7 @@ from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.claims import Made
 from transforms.errors import RenderCrashed, TransformError, from_code
 from transforms.function.event import from_answer, to_body
+from transforms.limits import LIMITS
 from transforms.request.spec import Stored
 
 log = logging.getLogger("rx.gateway")
@@ -46,7 +47,10 @@ _USD_PER_GB_SECOND = 0.0000166667
 class LambdaBackend:
     """Calls the gateway from a pool of its own; more calls than threads wait in line."""
 
-    def __init__(self, *, backoff_seconds: float = _BACKOFF_SECONDS) -> None:
+    def __init__(
+        self, *, backoff_seconds: float = _BACKOFF_SECONDS, late_seconds: float = LIMITS.child_wall_seconds
+    ) -> None:
+        """A 502 after `late_seconds` means that the function's time was up."""
         if not settings.RX_GATEWAY_URL:
             message = "RX_BACKEND=lambda needs RX_GATEWAY_URL, the address of the API's /render"
             raise ImproperlyConfigured(message)
@@ -57,6 +61,7 @@ class LambdaBackend:
         self._http = urllib3.PoolManager(maxsize=size, block=True, retries=False, timeout=timeout)
         self._breaker = Breaker(service="gateway")
         self._backoff_seconds = backoff_seconds
+        self._late_seconds = late_seconds
 
     def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
         """Takes its place in the line; the lanes share it, for Lambda has room for all of them."""
@@ -80,6 +85,7 @@ class LambdaBackend:
             if attempt:
                 time.sleep(random.uniform(0, self._backoff_seconds * 2**attempt))  # noqa: S311 - jitter
                 claims.renew(variant)
+            began = time.monotonic()
             try:
                 answer = self._http.request(
                     "POST", settings.RX_GATEWAY_URL, body=body, headers=_signed(body, variant.request_id)
@@ -96,13 +102,16 @@ class LambdaBackend:
                 if answer.status >= 500:
                     self._breaker.failed()
                 continue
-            return self._read(variant, answer, timings)
+            return self._read(variant, answer, timings, seconds=time.monotonic() - began)
         raise BackendUnavailable(reason)
 
-    def _read(self, variant: Variant, answer: urllib3.BaseHTTPResponse, timings: dict[str, float]) -> Made:
-        if answer.status == 504:
+    def _read(
+        self, variant: Variant, answer: urllib3.BaseHTTPResponse, timings: dict[str, float], *, seconds: float
+    ) -> Made:
+        # A function that ran out of time is a 502 as well. One that computes for too long ends itself before.
+        if answer.status == 504 or (answer.status == 502 and seconds >= self._late_seconds):
             self._breaker.failed()
-            return _made_meanwhile(variant, "504")
+            return _made_meanwhile(variant, str(answer.status))
         if answer.status == 502:
             # The function died on it, as a renderer's child would have done.
             raise RenderCrashed

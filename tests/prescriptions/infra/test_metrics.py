@@ -188,15 +188,25 @@ def test_an_upload_is_counted_by_why_it_was_refused(error: Exception, outcome: s
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("status", "outcome"), [(410, "erased"), (422, "failed"), (429, "refused"), (503, "late")])
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [
+        (410, "erased", "erased"),
+        (422, "source-damaged", "failed"),
+        (429, "too-many-variants", "refused"),
+        (503, "queue-full", "refused"),
+        (503, "not-ready", "late"),
+    ],
+)
 def test_a_request_without_a_variant_is_counted_by_why(
     row: Page,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     status: int,
+    code: str,
     outcome: str,
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise Problem(status, "x", "X")
+        raise Problem(status, code, "X")
 
     monkeypatch.setattr(claims, "insert", refuse)
     stored = preset_of(row, "card")

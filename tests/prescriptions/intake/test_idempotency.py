@@ -1,15 +1,14 @@
 """Idempotency-Key: a client may repeat an upload whose answer it did not get."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import accepting
-from prescriptions.models import IdempotencyKey, Prescription
+from prescriptions.models import IdempotencyKey, LooseOriginal, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, file, objects, picture
 
@@ -42,22 +41,8 @@ def test_clients_do_not_share_keys(upload: Upload) -> None:
     assert upload(client="clinic", idempotency_key="k").id != first.id
 
 
-def test_the_same_upload_in_progress_is_a_conflict(upload: Upload) -> None:
-    # given an upload that holds the key and has not ended
-    fingerprint = accepting.fingerprint_of([file()], "", "")
-    IdempotencyKey.objects.create(client="shop", key="k", fingerprint=fingerprint)
-
-    with pytest.raises(Problem) as refused:
-        upload(idempotency_key="k")
-
-    assert (refused.value.status, refused.value.code, refused.value.retry_after) == (409, "in-progress", 2)
-    assert Prescription.objects.count() == 0
-
-
-def test_an_upload_that_never_ended_frees_its_key(upload: Upload) -> None:
-    IdempotencyKey.objects.create(
-        client="shop", key="k", fingerprint="0" * 64, created_at=timezone.now() - timedelta(minutes=3)
-    )
+def test_a_reservation_of_an_older_release_holds_nobody_up(upload: Upload) -> None:
+    IdempotencyKey.objects.create(client="shop", key="k", fingerprint="0" * 64)
 
     prescription = upload(idempotency_key="k")
 
@@ -72,18 +57,38 @@ def test_a_refused_upload_frees_its_key(upload: Upload) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_eight_at_once_make_one_prescription(upload: Upload) -> None:
+def test_eight_at_once_make_one_prescription_and_all_are_told_so(upload: Upload, servers: Stack) -> None:
+    before = len(objects(servers))
+
     def one(_: int) -> str:
         try:
             return upload(idempotency_key="k").id
-        except Problem as problem:
-            return problem.code
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(one, range(8)))
 
-    prescription = Prescription.objects.get()
-    assert set(answers) <= {prescription.id, "in-progress"}
-    assert prescription.id in answers
+    assert answers == [Prescription.objects.get().id] * 8
+    # what the others had put is gone again
+    assert len(objects(servers)) == before + 1
+    assert LooseOriginal.objects.count() == 0
+
+
+def test_whoever_finds_at_the_end_that_another_was_faster_gets_that_ones_answer(upload: Upload, servers: Stack) -> None:
+    # given an upload whose twin comes through while it puts its originals
+    twins: list[Prescription] = []
+
+    def overtake(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        if sql.startswith('INSERT INTO "prescriptions_looseoriginal"') and not twins:
+            twins.append(Prescription.objects.create(client="shop"))
+            fingerprint = accepting.fingerprint_of([file()], "", "")
+            IdempotencyKey.objects.create(client="shop", key="k", fingerprint=fingerprint, prescription=twins[0])
+        return execute(sql, params, many, context)
+
+    before = objects(servers)
+    with connection.execute_wrapper(overtake):
+        assert upload(idempotency_key="k") == twins[0]
+
+    assert list(Prescription.objects.all()) == twins
+    assert objects(servers) == before

@@ -10,12 +10,16 @@ from prescriptions.ops.budgets import Budgets
 from tests.conftest import PROJECT
 from transforms.limits import LIMITS
 
-SHIPPED = Budgets(sandbox=15, lease=30, gateway_call=25, task_soft=25, task_hard=28, s3_read=4, s3_tries=4)
+SHIPPED = Budgets(
+    computing=10, sandbox=25, lease=40, gateway_call=25, task_soft=33, task_hard=36, s3_read=4, s3_tries=4
+)
 
 
 def test_the_shipped_times_nest() -> None:
     assert budgets.faults(SHIPPED) == []
-    assert LIMITS.child_wall_seconds == SHIPPED.sandbox
+    assert (LIMITS.child_cpu_seconds, LIMITS.call_seconds) == (SHIPPED.computing, SHIPPED.sandbox)
+    # Twice as much, so that half of a processor is enough for whatever may be computed.
+    assert LIMITS.child_wall_seconds == 2 * LIMITS.child_cpu_seconds
 
 
 def test_a_call_to_s3_takes_all_its_tries_and_the_pauses_between_them() -> None:
@@ -26,7 +30,11 @@ def test_a_call_to_s3_takes_all_its_tries_and_the_pauses_between_them() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"sandbox": 20, "task_soft": 26}, ["a renderer may take 20 s, but the Lambda function ends after 20 s."]),
+        ({"sandbox": 33}, ["a renderer may take 33 s, but a task's soft limit ends after 33 s."]),
+        (
+            {"computing": 20},
+            ["a renderer's computing may take 20 s, but the Lambda function ends after 20 s."],
+        ),
         (
             {"gateway_call": 12},
             ["the Lambda function may take 20 s, but a call to the gateway (RX_GATEWAY_TIMEOUT) ends after 12 s."],
@@ -35,14 +43,14 @@ def test_a_call_to_s3_takes_all_its_tries_and_the_pauses_between_them() -> None:
             {"lease": 3},
             [
                 "a call to the gateway (RX_GATEWAY_TIMEOUT) may take 25 s, but a lease",
-                "a task may take 28 s, but a lease (RX_VARIANT_LEASE) ends after 3 s.",
+                "a task may take 36 s, but a lease (RX_VARIANT_LEASE) ends after 3 s.",
                 "API Gateway may take 29 s, but a lease (RX_VARIANT_LEASE) ends after 3 s.",
             ],
         ),
-        ({"task_hard": 25}, ["a task's soft limit may take 25 s, but a task ends after 25 s."]),
+        ({"task_hard": 33}, ["a task's soft limit may take 33 s, but a task ends after 33 s."]),
         (
-            {"s3_read": 6},
-            ["a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses) may take 31 s, but a task's soft limit ends"],
+            {"s3_read": 7},
+            ["a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses) may take 35 s, but a task's soft limit ends"],
         ),
     ],
 )

@@ -115,6 +115,43 @@ def test_one_form_sends_everything(customer: Client) -> None:
     assert "A pharmacist is checking your prescription" in text(status.content)
 
 
+def key_of(page: bytes) -> str:
+    (key,) = re.findall(r'name="key" value="([0-9a-f]{32})"', page.decode())
+    return key
+
+
+def test_a_form_sent_twice_is_one_prescription(customer: Client) -> None:
+    key = key_of(customer.get(PAGE).content)
+
+    def send(*files: str, action: str = "send", key: str = key) -> int:
+        chosen = [file(f"{shade}.png", picture(shade)) for shade in files]
+        return customer.post(PAGE, {"files": chosen, "consent": "on", "key": key, "action": action}).status_code
+
+    assert [send("red", action="add"), send("red", action="add")] == [303, 303]
+    assert DraftFile.objects.count() == 1
+    order = [row.pk for row in DraftFile.objects.all()]
+    again = customer.post(PAGE, {"order": order, "consent": "on", "key": key, "action": "send"})
+    assert (again.status_code, Prescription.objects.count()) == (303, 1)
+    assert [send("blue"), send("blue")] == [303, 303]  # somebody has gone back to the page, and chosen something else
+    assert (Prescription.objects.count(), Draft.objects.count()) == (2, 0)
+    assert send("blue", key="not ours") == 303
+    assert Prescription.objects.count() == 3
+
+
+def test_of_two_that_are_sent_at_once_the_later_one_leaves_nothing(link: OrderLink) -> None:
+    # given a form whose twin comes through after its own files were taken
+    files = [file()]
+    sending = drafts.Sending.of("0" * 32, [], files)
+    first = drafts.submit(link, [drafts.add(link, files[0], key=sending.key_of(files[0])).pk], sending)
+    late = drafts.add(link, file(), key=sending.key_of(files[0]))
+
+    assert drafts.was_sent(link, sending)
+    assert drafts.submit(link, [late.pk], sending) is None
+
+    assert list(Prescription.objects.all()) == [first]
+    assert drafts.files_of(link) == []
+
+
 def test_good_files_are_kept_when_others_are_refused(customer: Client, link: OrderLink) -> None:
     # when a good and a bad file are sent together
     response = customer.post(PAGE, {"files": [file("a.png"), file("scan.bmp", b"BM" + b"0" * 99)], "consent": "on"})
@@ -302,15 +339,19 @@ def test_a_question_is_answered_once(customer: Client, link: OrderLink) -> None:
         page=1,
         expires_at=timezone.now() + timedelta(days=1),
     )
-    assert "Which strength?" in text(customer.get(PAGE).content)
+    page = customer.get(PAGE).content
+    assert "Which strength?" in text(page)
+    (question,) = re.findall(r'name="question" value="(\d+)"', page.decode())
 
-    # when nothing, and then something, is answered
-    empty = customer.post(f"{PAGE}/status", {"action": f"answer:{prescription.pk}", "answer": " "})
-    full = customer.post(f"{PAGE}/status", {"action": f"answer:{prescription.pk}", "answer": "40 mg"})
-    again = customer.post(f"{PAGE}/status", {"action": f"answer:{prescription.pk}", "answer": "80 mg"})
+    # when nothing, and then something, is answered, and sent again because its answer was lost
+    def answer(said: str) -> int:
+        form = {"action": f"answer:{prescription.pk}", "answer": said, "question": question}
+        return customer.post(f"{PAGE}/status", form).status_code
+
+    answers = [answer(said) for said in (" ", "40 mg", "40 mg", "80 mg")]
 
     # then it is back in the queue, with one answer
-    assert (empty.status_code, full.status_code, again.status_code) == (422, 303, 409)
+    assert answers == [422, 303, 303, 409]
     assert Review.objects.get(pk=prescription.pk).status == "queued"
     answers = ClarificationMessage.objects.filter(author="customer").values_list("text", flat=True)
     assert list(answers) == ["40 mg"]

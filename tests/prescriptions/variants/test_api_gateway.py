@@ -14,6 +14,7 @@ from prescriptions.models import Page
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.backends.api_gateway import LambdaBackend
 from tests.prescriptions.conftest import claim
+from transforms.errors import RenderCrashed
 
 MADE = {"bytes": 7, "width": 150, "height": 200, "etag": '"e"', "created": True, "ms": {"total": 12.5}}
 
@@ -103,6 +104,16 @@ def test_trouble_that_stays_is_the_next_backends_and_opens_the_breaker(
 
     # five failures in a row; the sixth call was not made
     assert len(gateway.seen) == 5
+
+
+@pytest.mark.django_db
+def test_a_function_that_died_is_told_from_one_whose_time_was_up(gateway: Gateway, row: Page) -> None:
+    gateway.statuses = [502]
+
+    with pytest.raises(RenderCrashed):
+        LambdaBackend().call(claim(row), {})
+    with pytest.raises(BackendUnavailable, match="502"):
+        LambdaBackend(late_seconds=0).call(claim(row, "full/75,100/0/default.webp"), {})
 
 
 @pytest.mark.django_db

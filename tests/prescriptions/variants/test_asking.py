@@ -202,7 +202,7 @@ def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settin
 
     problem = refusal(page, ODD)
 
-    assert (problem.status, problem.code, problem.retry_after) == (429, "queue-full", 5)
+    assert (problem.status, problem.code, problem.retry_after) == (503, "queue-full", 5)
     assert Variant.objects.count() == 2
     assert asking.get_variant(page, SMALL, wait=0).variant.pk == made.pk
 

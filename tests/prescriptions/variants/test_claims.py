@@ -128,7 +128,7 @@ def test_a_message_given_twice_is_begun_once_unless_the_broker_says_that_its_wor
     assert again.attempts == 2
 
 
-def test_three_deaths_bury_a_variant(row: Page) -> None:
+def test_after_three_deaths_of_workers_a_variant_rests(row: Page) -> None:
     # given a variant on which three workers died
     variant = claim(row)
     for attempt in (1, 2, 3):
@@ -139,12 +139,18 @@ def test_three_deaths_bury_a_variant(row: Page) -> None:
         won = claims.take_over(variant)
         assert won is (attempt < 3)
 
-    # then it is dead, shared with all who ask, and nobody can begin or take it
+    # then it is given up for trouble, which is not the file's; nobody can begin or take it
     variant.refresh_from_db()
-    assert (variant.state, variant.error_code, variant.owner) == ("dead", "render-crashed", "")
+    assert (variant.state, variant.error_code, variant.owner) == ("dead", claims.TROUBLE, "")
+    assert 58 < seconds_left(variant) <= 60
     assert claims.due(10) == []
     assert claims.take_over(variant) is False
     assert claims.begin(variant.id, "", redelivered=True) is None
+
+    # until the pause is over: whoever asks then starts over
+    expire(variant)
+    assert claims.take_over(variant) is True
+    assert (variant.state, variant.attempts) == ("queued", 0)
 
 
 def test_a_fourth_attempt_is_never_begun(row: Page) -> None:

@@ -5,6 +5,7 @@ import io
 from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.utils import timezone
 from PIL import Image
@@ -14,7 +15,7 @@ from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import claims, making
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import claim, objects
-from transforms.errors import RendererUnavailable, RenderTimeout, SourceDamaged
+from transforms.errors import RendererBusy, RendererUnavailable, RenderTimeout, SourceDamaged
 from transforms.function import handler
 from transforms.function.event import to_body
 from transforms.keys import original_key
@@ -211,7 +212,12 @@ def test_a_damaged_original_fails_for_good(page: Page, servers: Stack, monkeypat
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(RenderTimeout(), "render-timeout"), (RendererUnavailable(), claims.TROUBLE)],
+    [
+        (RenderTimeout(), "render-timeout"),
+        (RendererUnavailable(), claims.TROUBLE),
+        (RendererBusy(), claims.TROUBLE),
+        (SoftTimeLimitExceeded(), claims.TROUBLE),
+    ],
 )
 def test_trouble_is_postponed(error: Exception, code: str, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:

@@ -8,9 +8,10 @@ from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageStat
 from tests.transforms import fixtures
 from tests.transforms.fixtures import BLACK, BLUE, CORNERS, GREEN, PAGE, RED, WHITE
 from tests.transforms.rendering import corners, near, opened, pixels, shows, variant
-from transforms.errors import PageMissing, RedactionMissing, RenderTimeout, SourceDamaged, SpecError
+from transforms.errors import PageMissing, RedactionMissing, RendererBusy, RenderTimeout, SourceDamaged, SpecError
 from transforms.formats import SourceType
 from transforms.geometry import Box, Size
+from transforms.limits import Limits
 from transforms.measure.probe import probe
 from transforms.pixels.plan import make, outward
 from transforms.render import RenderJob, render
@@ -373,8 +374,13 @@ def test_a_file_of_another_size_than_measured_is_refused():
 
 
 def test_a_deadline_in_the_past_ends_the_render():
-    with pytest.raises(RenderTimeout):
+    with pytest.raises(RendererBusy):
         variant(fixtures.png(), "full/max/0/default.png", deadline=0.0)
+
+
+def test_a_render_that_computes_too_long_is_told_from_one_that_is_late():
+    with pytest.raises(RenderTimeout):
+        variant(fixtures.png(), "full/max/0/default.png", deadline=0.0, limits=Limits(child_cpu_seconds=0))
 
 
 def test_timings_name_the_phases():

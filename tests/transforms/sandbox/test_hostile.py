@@ -23,6 +23,7 @@ from tests.transforms.sandbox.processes import JOB, PHOTO, children_of, zygote_o
 from tests.waiting import is_alive, until
 from transforms.errors import (
     RenderCrashed,
+    RendererBusy,
     RendererUnavailable,
     RenderMemory,
     RenderTimeout,
@@ -259,18 +260,35 @@ def test_a_child_that_refuses_to_end_is_killed() -> None:
     box.close()
 
 
-def test_a_child_that_hangs_is_killed() -> None:
-    box = Sandbox(program=BOOT, limits=Limits(child_wall_seconds=2))
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        # It sleeps: that cannot be told from a child that the machine leaves no time.
+        ("import time; time.sleep(60)", RendererBusy),
+        # It computes, with its timer and its limit out of the way.
+        (
+            """
+            import resource, signal
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+            while True: pass
+            """,
+            RenderTimeout,
+        ),
+    ],
+)
+def test_a_child_that_does_not_come_to_an_end_is_killed(program: str, error: type[TransformError]) -> None:
+    box = Sandbox(program=BOOT, limits=Limits(child_cpu_seconds=0.5, child_wall_seconds=8))
     box.warm()
     (child,) = children_of(box, None)
 
-    assert type(explode(box, "import time; time.sleep(60)")) is RenderTimeout
+    assert type(explode(box, program)) is error
     until(lambda: not is_alive(child))
     box.close()
 
 
 def test_no_child_in_time_is_not_the_files_fault() -> None:
-    box = Sandbox(program=BOOT, limits=Limits(child_wall_seconds=0))
+    box = Sandbox(program=BOOT, limits=Limits(child_ready_seconds=0))
     box.capabilities()
 
     assert type(explode(box, "import time; time.sleep(60)")) is RendererUnavailable
@@ -310,7 +328,7 @@ def test_words_for_people_are_one_short_line(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("who", ["child", "zygote"])
-def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> None:
+def test_a_kill_in_the_middle_of_a_render_says_nothing_of_the_file(box: Sandbox, who: str) -> None:
     errors: list[TransformError] = []
     thread = threading.Thread(target=lambda: errors.append(explode(box, "import time; time.sleep(60)")))
     thread.start()
@@ -322,7 +340,7 @@ def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> 
     os.kill(child if who == "child" else zygote, signal.SIGKILL)
     thread.join(60)
 
-    assert [type(error) for error in errors] == [RenderCrashed]
+    assert [type(error) for error in errors] == [RendererUnavailable]
     assert box.render(PHOTO, JOB, owner="a").width == 160
     assert (zygote_of(box) == zygote) is (who == "child")
 
@@ -332,6 +350,7 @@ def test_a_kill_in_the_middle_of_a_render_is_a_crash(box: Sandbox, who: str) -> 
     [
         (signal.SIGABRT, 900_000, RenderMemory),
         (signal.SIGKILL, 900_000, RenderMemory),
+        (signal.SIGKILL, 90_000, RendererUnavailable),
         (signal.SIGABRT, 90_000, RenderCrashed),
         (signal.SIGSEGV, 90_000, RenderCrashed),
         (signal.SIGPROF, 900_000, RenderTimeout),

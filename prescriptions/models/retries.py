@@ -1,0 +1,67 @@
+"""What makes it safe to send something again, or to die while it is sent: kept answers, originals on their way."""
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.utils import timezone
+
+from prescriptions.models.identifiers import new_identifier
+from prescriptions.models.uploads import Prescription
+
+
+class IdempotencyKey(models.Model):
+    """The answer to an upload that a client may repeat: same key and same files give the same prescription.
+
+    Written in the transaction that writes the prescription. (Without one it is a reservation of an older release, and
+    void.)
+    """
+
+    client = models.CharField(max_length=64)
+    key = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 over the files and fields.")
+    prescription = models.ForeignKey(Prescription, null=True, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "key"), name="idempotency_key"),)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Replay(models.Model):
+    """The answer to an action that somebody may repeat, written in the transaction of the action itself.
+
+    `scope`: who may repeat what; `fingerprint`: SHA-256 over what was sent. `answer` may hold what a review says, so it
+    goes with an erasure.
+    """
+
+    scope = models.CharField(max_length=160)
+    key = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64)
+    rx = models.CharField(max_length=32, blank=True, db_index=True)
+    answer = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("scope", "key"), name="replay_key"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class LooseOriginal(models.Model):
+    """An original that no document names, yet or any more: written before its bytes, deleted by the transaction in
+    which a document names it. What stays belongs to an upload that died, and a sweep deletes its object.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    rx = models.CharField(max_length=32, help_text="The prescription, or the draft, that it is for.")
+    since = models.DateTimeField(default=timezone.now, db_index=True)
+    taken = models.BooleanField(default=False, help_text="The sweep has it: no document may name it any more.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"original {self.id[:8]}"
