@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from prescriptions import audit
-from prescriptions.admin import chips
-from prescriptions.admin.base import ReadOnly, prefixed, reference
+from prescriptions.admin import chips, searching
+from prescriptions.admin.base import ReadOnly, reference
 from prescriptions.models import AuditAnchor, AuditEvent
 
 _HASH_SHOWN = 12
@@ -29,7 +29,7 @@ class AuditEventAdmin(ReadOnly):
     sortable_by = ()
     linked_by = ("rx",)
     search_fields = ("rx",)  # switches the search on; see get_search_results
-    search_help_text = gettext_lazy("Beginning of a prescription's reference")
+    search_help_text = searching.RX_HELP
     fields = ("at", "prescription", "number", "verb", "who", "details", "request_id", "prev_hash", "hash")
     readonly_fields = fields
 
@@ -39,8 +39,7 @@ class AuditEventAdmin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip().lower().replace("\0", "")
-        return (queryset.filter(**prefixed("rx", term)) if term else queryset), False
+        return (queryset.filter(searching.by_rx("rx", search_term)) if search_term.strip() else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         rx, context = request.GET.get("rx", ""), {"title": _("Audit log"), **(extra_context or {})}

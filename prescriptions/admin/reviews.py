@@ -20,11 +20,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from prescriptions.admin import chips, pictures
+from prescriptions.admin import chips, pictures, searching
 from prescriptions.admin.base import Listing, ReadOnly, may, reference
 from prescriptions.admin.review_page.context import undo_offer
 from prescriptions.admin.review_page.urls import review_urls
-from prescriptions.admin.uploads import found
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Review, ReviewStatus
@@ -109,7 +108,7 @@ class ReviewAdmin(ReadOnly):
     list_filter = (Show,)
     sortable_by = ()
     search_fields = ("prescription_id",)  # switches the search on; see get_search_results
-    search_help_text = gettext_lazy("Beginning of the reference; or an order or patient reference in full")
+    search_help_text = searching.PRESCRIPTION_HELP
     actions = ("release_claims", "raise_priority", "lower_priority")
     change_list_template = "admin/prescriptions/review/change_list.html"
 
@@ -128,7 +127,9 @@ class ReviewAdmin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return (queryset.filter(pk__in=found(search_term)) if search_term.strip() else queryset), False
+        if search_term.strip():
+            queryset = queryset.filter(pk__in=searching.prescriptions(search_term).values("pk"))
+        return queryset, False
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         return self.list_display if may(request, "view_page") else self.list_display[1:]

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin import chips, erasing, pictures
-from prescriptions.admin.base import ReadOnly, ReadOnlyInline, kibibytes, may, prefixed, reference
+from prescriptions.admin import chips, erasing, pictures, searching
+from prescriptions.admin.base import ReadOnly, ReadOnlyInline, kibibytes, may, reference
 from prescriptions.models import Document, Page, Prescription
 
 
@@ -76,7 +76,7 @@ class PrescriptionAdmin(ReadOnly):
     list_display_links = ("name",)
     list_filter = ("client", "created_at")
     search_fields = ("id",)  # switches the search on; see get_search_results
-    search_help_text = _("Beginning of the reference; or an order or patient reference in full")
+    search_help_text = searching.PRESCRIPTION_HELP
     date_hierarchy = "created_at"
     fields = (
         "id",
@@ -109,7 +109,9 @@ class PrescriptionAdmin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return (queryset.filter(pk__in=found(search_term)) if search_term.strip() else queryset), False
+        if search_term.strip():
+            queryset = queryset.filter(pk__in=searching.prescriptions(search_term).values("pk"))
+        return queryset, False
 
     def prepare(self, request: HttpRequest, rows: Sequence[Prescription]) -> None:
         tokens = pictures.tokens(request, [row for row in rows if row.pages.all()])
@@ -172,12 +174,3 @@ class PrescriptionAdmin(ReadOnly):
     @admin.display(description=_("proof of erasure"))
     def proof(self, prescription: Prescription) -> SafeString | str:
         return erasing.proof(prescription)
-
-
-def found(term: str) -> QuerySet[Prescription]:
-    """Prescriptions that people look for: by the beginning of the reference, or by an order or patient in full."""
-    term = term.strip().replace("\0", "")
-    hits = Prescription.objects.filter(order_ref=term) | Prescription.objects.filter(patient_ref=term)
-    if 4 <= len(term) <= 32 and set(term.lower()) <= set("0123456789abcdef"):
-        hits |= Prescription.objects.filter(**prefixed("id", term.lower()))
-    return hits.values("pk")  # type: ignore[return-value]

@@ -5,6 +5,7 @@ from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from prescriptions.models import references
 from prescriptions.models.identifiers import new_identifier
 from transforms.geometry import Size
 from transforms.keys import page_identifier
@@ -17,6 +18,10 @@ class Prescription(models.Model):
     client = models.CharField(_("client"), max_length=64, help_text=_("Whose tokens may see it."))
     order_ref = models.CharField(_("order"), max_length=64, blank=True, db_index=True)
     patient_ref = models.CharField(_("patient reference"), max_length=64, blank=True)
+    order_lowered = references.lowered("order_ref")
+    order_backwards = references.backwards("order_ref")
+    patient_lowered = references.lowered("patient_ref")
+    patient_backwards = references.backwards("patient_ref")
     created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     # Both turn an erasure into a refusal; the customer's links are cut all the same.
@@ -32,7 +37,11 @@ class Prescription(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-id")
-        indexes = (models.Index(fields=("client", "-created_at")), models.Index(fields=("-created_at", "-id")))
+        indexes = (
+            models.Index(fields=("client", "-created_at")),
+            models.Index(fields=("-created_at", "-id")),
+            *map(references.by_beginning, ("order_lowered", "order_backwards", "patient_lowered", "patient_backwards")),
+        )
         verbose_name = _("prescription")
         verbose_name_plural = _("prescriptions")
 

@@ -86,17 +86,13 @@ def test_the_parts_of_the_list(make: Make, staff: dict[str, Any], clock: Clock, 
     assert rows(pharmacist, "?show=nonsense") == rows(pharmacist)
 
 
-def test_a_search_finds_in_all_parts_by_reference_order_and_patient(make: Make, pharmacist: Client) -> None:
+def test_a_search_finds_in_all_parts_of_the_list(make: Make, pharmacist: Client) -> None:
     wanted = make(order_ref="A-77", status=ReviewStatus.REJECTED)
-    Prescription.objects.filter(pk=wanted.pk).update(patient_ref="PAT-5")
-    for _ in range(3):
-        make(order_ref="A-771")
+    make(order_ref="B-77")
 
-    assert rows(pharmacist, f"?q={wanted.pk[:8]}") == [wanted.pk]
-    assert rows(pharmacist, f"?q={wanted.pk.upper()}") == [wanted.pk]
-    assert rows(pharmacist, "?q=A-77") == [wanted.pk], "in full, not in part"
-    assert rows(pharmacist, "?q=PAT-5") == [wanted.pk]
-    assert rows(pharmacist, "?q=PAT") == []
+    assert rows(pharmacist, f"?q=+RX-{wanted.pk[:8].upper()}+") == [wanted.pk]
+    assert rows(pharmacist, "?q=a-7") == [wanted.pk]
+    assert rows(pharmacist, "?q=a-7&show=mine") == []
     assert "Nothing was found for “&lt;b&gt;”" in pharmacist.get(f"{QUEUE}?q=<b>").content.decode()
 
 
@@ -339,7 +335,7 @@ def fill(thousands: int) -> None:
     )
     for model in (Prescription, Review):
         key, table = model._meta.pk.column, model._meta.db_table
-        columns = [field.column for field in model._meta.concrete_fields if field.column != key]
+        columns = [f.column for f in model._meta.concrete_fields if f.column != key and not f.generated]
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {table} ({key}, {', '.join(columns)}) "  # noqa: S608
