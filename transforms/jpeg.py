@@ -47,7 +47,7 @@ def has_end(data: bytes) -> bool:
 
     Free where the marker comes last, as it should; further pictures and films may follow it.
     """
-    return data.endswith(END) or data.find(END, _first_scan(data)) >= 0
+    return data.endswith(END) or data.rfind(END, _first_scan(data)) >= 0
 
 
 def _first_scan(data: bytes) -> int:
