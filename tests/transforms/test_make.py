@@ -11,13 +11,14 @@ from transforms.make import MadeVariant, VariantTask, make_variant
 from transforms.objects import NewObject, Put, StorageUnavailable
 from transforms.render import Rendered, RenderJob
 from transforms.request.spec import Stored
+from transforms.version import PIPELINE
 
 RX, DOCUMENT, SHA256 = "0" * 32, "1" * 32, "a" * 64
 
 
 def task(stored: str = "full/150,100/90/default.webp") -> VariantTask:
     job = RenderJob(SourceType.JPEG, 1, Stored.parse(stored), Size(600, 400))
-    return VariantTask(rx=RX, document=DOCUMENT, sha256=SHA256, number=2, pipeline="p1", job=job)
+    return VariantTask(rx=RX, document=DOCUMENT, sha256=SHA256, number=2, pipeline=PIPELINE, job=job)
 
 
 @dataclass
@@ -49,11 +50,11 @@ def test_what_is_made_and_stored() -> None:
 
     assert made == MadeVariant(size=7, width=100, height=150, etag='"new"', created=True)
     ((key, new),) = storage.put
-    assert key == f"{RX}/2/p1/full/150,100/90/default.webp"
+    assert key == f"{RX}/2/{PIPELINE}/full/150,100/90/default.webp"
     assert (new.data, new.media_type, new.disposition) == (b"variant", "image/webp", "")
     assert new.metadata == {
         "stored": "full/150,100/90/default.webp",
-        "pipeline": "p1",
+        "pipeline": PIPELINE,
         "source": SHA256,
         "canonical": "full/150,100/90/default.webp",
     }

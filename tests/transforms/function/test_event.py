@@ -72,7 +72,7 @@ def test_what_is_asked_arrives(task: VariantTask, encoded: bool) -> None:
 def test_the_form_of_a_call_is_a_contract() -> None:
     """Caller and function are deployed apart: the written form is spelt out here and nowhere derived."""
     job = RenderJob(SourceType.JPEG, 1, Stored.parse("full/150,100/0/default.webp"), Size(600, 400))
-    task = VariantTask(rx=RX, document=DOCUMENT, sha256="a" * 64, number=1, pipeline="p1", job=job)
+    task = VariantTask(rx=RX, document=DOCUMENT, sha256="a" * 64, number=1, pipeline=PIPELINE, job=job)
 
     assert json.loads(to_body(task)) == call("a" * 64)
     assert list(json.loads(to_body(task))) == list(call("a" * 64))
@@ -94,7 +94,7 @@ def test_what_is_answered_arrives(made: MadeVariant, ms: dict[str, float]) -> No
     answer = json.loads(json.dumps(to_answer(task, made, ms)))
 
     assert from_answer(answer) == (made, ms)
-    assert answer["key"] == f"{RX}/1/p1/full/150,100/0/default.webp"
+    assert answer["key"] == f"{RX}/1/{PIPELINE}/full/150,100/0/default.webp"
 
 
 MADE = {"bytes": 7, "width": 1, "height": 1, "etag": '"e"', "created": True, "ms": {"total": 1.5}}

@@ -20,11 +20,12 @@ from transforms.function import handler as function
 from transforms.geometry import Box
 from transforms.limits import LIMITS
 from transforms.redaction import digest
+from transforms.version import PIPELINE
 
 __all__ = ["real_s3", "storage"]  # fixtures
 
 STORED = "full/150,100/0/default.webp"
-KEY = f"{RX}/1/p1/{STORED}"
+KEY = f"{RX}/1/{PIPELINE}/{STORED}"
 PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
     b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
@@ -78,7 +79,7 @@ def test_a_variant_is_made_and_described(storage: Storage) -> None:
     data = there["Body"].read()
     assert Image.open(io.BytesIO(data)).size == (150, 100)
     assert there["ContentType"] == "image/webp"
-    assert there["Metadata"] == {"stored": STORED, "pipeline": "p1", "source": sha256, "canonical": STORED}
+    assert there["Metadata"] == {"stored": STORED, "pipeline": PIPELINE, "source": sha256, "canonical": STORED}
     assert "ContentDisposition" not in there
     body = answer["body"]
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "application/json")
@@ -180,10 +181,10 @@ BAD_EVENTS: dict[str, Any] = {
     "source: a third part": call(ANY, source=f"{RX}/{'0' * 32}/x"),
     "source: upper case": call(ANY, source=f"{RX.upper()}/{'0' * 32}"),
     "source: trailing newline": call(ANY, source=f"{RX}/{'0' * 32}\n"),
-    "target: another prescription": call(ANY, target=f"{OTHER_RX}/1/p1/{STORED}"),
-    "target: page 0": call(ANY, target=f"{RX}/0/p1/{STORED}"),
+    "target: another prescription": call(ANY, target=f"{OTHER_RX}/1/{PIPELINE}/{STORED}"),
+    "target: page 0": call(ANY, target=f"{RX}/0/{PIPELINE}/{STORED}"),
     "target: no pipeline": call(ANY, target=f"{RX}/1/{STORED}"),
-    "target: dots": call(ANY, target=f"{RX}/1/p1/../../{STORED}"),
+    "target: dots": call(ANY, target=f"{RX}/1/{PIPELINE}/../../{STORED}"),
     "sha256: short": call("abc"),
     "sha256: number": call(ANY, source_sha256=1),
     "media type": call(ANY, media_type="image/svg+xml"),
@@ -251,14 +252,14 @@ def test_a_key_that_promises_other_redactions_is_refused(storage: Storage, page:
     sha256 = storage.original(jpeg())
 
     # when it is to be filled with what hides something else
-    answer = invoke(call(sha256, stored, target=f"{RX}/{page}/p1/{stored}", redactions=boxes))
+    answer = invoke(call(sha256, stored, target=f"{RX}/{page}/{PIPELINE}/{stored}", redactions=boxes))
 
     assert refusal(answer) == (400, "bad-event")
     assert storage.variants() == []
     # and with its own boxes, in any order, it is made
     right = invoke(call(sha256, stored, redactions=[[0, 0, 60, 40], [300, 200, 60, 40]]))
     assert right["statusCode"] == 200
-    assert storage.variants() == [f"{RX}/1/p1/{stored}"]
+    assert storage.variants() == [f"{RX}/1/{PIPELINE}/{stored}"]
 
 
 def test_another_release_is_a_conflict(storage: Storage) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from rxproject.buckets import ORIGINALS, VARIANTS
 from rxproject.local.stack import Stack
+from transforms.version import PIPELINE
 
 RX = "0123456789abcdef0123456789abcdef"
 OTHER_RX = "f" * 32
@@ -74,7 +75,7 @@ def call(sha256: str, stored: str = "full/150,100/0/default.webp", **changes: An
     body: dict[str, Any] = {
         "source": f"{RX}/{DOCUMENT}",
         "source_sha256": sha256,
-        "target": f"{RX}/1/p1/{stored}",
+        "target": f"{RX}/1/{PIPELINE}/{stored}",
         "media_type": "image/jpeg",
         "page": 1,
         "page_width": PAGE[0],
