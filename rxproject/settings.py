@@ -249,8 +249,7 @@ _SOME_SCHEDULES = env.choices(*kinds.SCHEDULES, may_be_empty=True)
 RX_SECOND_CHECK_SCHEDULES = _read("RX_SECOND_CHECK_SCHEDULES", "H1,X", _SOME_SCHEDULES)
 # How long an approval is valid, in days from the date of the prescription, by drug schedule; `*` is for the rest.
 RX_VALIDITY_DAYS = _read("RX_VALIDITY_DAYS", "*:180,H1:30,X:30", kinds.validity())
-# An older date is taken for a slip, whatever the validity.
-RX_PRESCRIBED_WITHIN = _read("RX_PRESCRIBED_WITHIN", "1826", env.whole(1, 9999, "days"))
+RX_PRESCRIBED_WITHIN = _read("RX_PRESCRIBED_WITHIN", "1826", env.whole(1, 9999, "days"))  # older: a slip
 # How far back a page is compared with earlier ones.
 RX_DUPLICATE_DAYS = _read("RX_DUPLICATE_DAYS", "365", env.whole(0, 3650, "days"))
 

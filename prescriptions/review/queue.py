@@ -18,9 +18,9 @@ from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor, staff
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
-from prescriptions.review import warm
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
+from prescriptions.variants import warm
 
 # This many items at the head are tried before the queue is read again: that many people may press the button at once.
 _HEAD = 20

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from prescriptions.models import Variant
-from prescriptions.review import queue, warm
+from prescriptions.review import queue
+from prescriptions.variants import warm
 from tests.prescriptions.staff import Make
 
 

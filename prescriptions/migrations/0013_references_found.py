@@ -26,7 +26,7 @@ def _backwards(column: str) -> models.GeneratedField:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("prescriptions", "0008_page_skew"),
+        ("prescriptions", "0012_retries"),
     ]
 
     operations = [
