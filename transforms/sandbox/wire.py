@@ -15,6 +15,7 @@ from transforms.errors import TransformError, from_code
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size
 from transforms.limits import Limits
+from transforms.measure.notices import Notice
 from transforms.measure.probe import Probe
 from transforms.render import Rendered, RenderJob
 from transforms.request.spec import Stored
@@ -114,7 +115,7 @@ def encode_failure(error: TransformError, *, cause: Exception | None = None) -> 
 def encode_probe(probe: Probe) -> bytes:
     """A child's answer to a probe."""
     pages = [[page.width, page.height] for page in probe.pages]
-    return json.dumps({"media_type": probe.media_type.value, "pages": pages}).encode()
+    return json.dumps({"media_type": probe.media_type.value, "pages": pages, "notices": probe.notices}).encode()
 
 
 def encode_rendered(rendered: Rendered) -> bytes:
@@ -173,7 +174,19 @@ def decode_probe(fields: Fields, limits: Limits) -> Probe:
         raise WireError("unknown media type") from error
     if media_type is not SourceType.PDF and len(sizes) != 1:
         raise WireError("an image has one page")
-    return Probe(media_type=media_type, pages=sizes)
+    return Probe(media_type=media_type, pages=sizes, notices=_notices(fields.get("notices"), len(sizes)))
+
+
+def _notices(of_pages: object, pages: int) -> tuple[tuple[Notice, ...], ...]:
+    """Of each page, none twice. Raises WireError for any but ours."""
+    if not isinstance(of_pages, list) or len(of_pages) != pages:
+        raise WireError("the notices are not one list for each page")
+    if any(not isinstance(page, list) or len(page) > len(Notice) for page in of_pages):
+        raise WireError("the notices of a page are not a short list")
+    try:
+        return tuple(tuple(dict.fromkeys(Notice(str(code)) for code in page)) for page in of_pages)
+    except ValueError as error:
+        raise WireError("unknown notice") from error
 
 
 def decode_rendered(fields: Fields, data: bytes, *, asked: Stored) -> Rendered:
