@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 
+from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.intake import accepting
@@ -14,6 +15,7 @@ from prescriptions.models import Document, IdempotencyKey, Page, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, file, objects, picture
 from tests.transforms.fixtures import header_only_jpeg, locked_pdf, vector_pdf
+from transforms.keys import original_key
 from transforms.limits import LIMITS
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -115,6 +117,16 @@ def test_the_declared_type_and_the_name_count_for_nothing(upload: Upload) -> Non
 
     document = prescription.documents.get()
     assert (document.media_type, document.name) == ("image/png", "invoice.exe")
+
+
+def test_a_pdf_behind_the_headers_of_its_message_is_kept_as_it_came(upload: Upload) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n" + b"\n" * 900 + vector_pdf(2)
+
+    document = upload(file("scan.pdf", data)).documents.get()
+
+    assert (document.media_type, document.pages.count()) == ("application/pdf", 2)
+    key = original_key(document.prescription_id, document.id)
+    assert storage.get_original(key, sha256=document.sha256) == data
 
 
 def test_the_keys_hold_ids_only(upload: Upload, servers: Stack) -> None:
