@@ -25,6 +25,7 @@ TABLE = {
     "render-timeout": (422, False),
     "renderer-busy": (503, False),
     "renderer-unavailable": (503, False),
+    "engine-missing": (501, False),
 }
 
 
