@@ -19,7 +19,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 
 from prescriptions.infra import logs, metrics, problems
-from prescriptions.infra.storage import StorageUnavailable
+from prescriptions.infra.storage import ObjectMissing, StorageUnavailable
 from transforms.errors import TransformError
 
 log = logging.getLogger("rx.request")
@@ -92,6 +92,10 @@ def problem_for(exc: Exception) -> problems.Problem | None:
             return problems.from_transform(exc)
         case StorageUnavailable():
             log.warning("storage unavailable", extra={"reason": str(exc)})
+            return problems.storage_down()
+        case ObjectMissing():
+            # An original that its row promises. Lost or not yet restored: no verdict on what was asked.
+            log.error("an object is missing")
             return problems.storage_down()
         case OperationalError() | InterfaceError():
             log.warning("database unavailable", extra={"reason": type(exc).__name__})
