@@ -62,6 +62,10 @@ test: $(VENV)/.dev $(FRONT) ## every test
 soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
 	RX_SOAK=10000 $(PY) -m pytest tests/transforms/sandbox/test_soak.py
 
+.PHONY: busy
+busy: $(VENV)/.dev ## two hundred uploads and all their variants while other programs take every core
+	RX_BUSY=200 $(PY) -m pytest -o log_cli=true -o log_cli_level=ERROR tests/faults/test_busy_machine.py
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times as many
 	RX_FUZZ=50 $(PY) -m pytest -n 2 --dist loadgroup --timeout 7200 tests/transforms/request/test_spec_properties.py \

@@ -13,13 +13,13 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 
 from prescriptions.infra import logs, metrics, problems
-from prescriptions.infra.storage import StorageUnavailable
+from prescriptions.infra.storage import ObjectMissing, StorageUnavailable
 from transforms.errors import TransformError
 
 log = logging.getLogger("rx.request")
@@ -93,12 +93,23 @@ def problem_for(exc: Exception) -> problems.Problem | None:
         case StorageUnavailable():
             log.warning("storage unavailable", extra={"reason": str(exc)})
             return problems.storage_down()
+        case ObjectMissing():
+            # An original that its row promises. Lost or not yet restored: no verdict on what was asked.
+            log.error("an object is missing")
+            return problems.storage_down()
         case OperationalError() | InterfaceError():
             log.warning("database unavailable", extra={"reason": type(exc).__name__})
             return problems.database_down()
-        case DatabaseError():
+        case IntegrityError() if _met_another(exc):
+            log.warning("database conflict", extra={"reason": type(exc.__cause__).__name__})
+            return problems.conflict()
+        case DataError() | IntegrityError():
             log.error("database refused", exc_info=exc)
             return problems.Problem(400, "invalid", "The request is not valid", "A value is out of range.")
+        case DatabaseError():
+            # A table or a transaction that is not as this release expects it: nothing that was sent is to blame.
+            log.error("database refused", exc_info=exc)
+            return problems.database_down()
         case TooManyFilesSent() | TooManyFieldsSent() | RequestDataTooBig():
             return problems.Problem(413, "too-much", "Too much in one request", "Send fewer or smaller parts.")
         case RecursionError():
@@ -106,6 +117,12 @@ def problem_for(exc: Exception) -> problems.Problem | None:
         case SuspiciousOperation() | MultiPartParserError():
             return problems.Problem(400, "invalid", "The request is not valid", "Its form data cannot be read.")
     return None
+
+
+def _met_another(exc: IntegrityError) -> bool:
+    """Is it that somebody else has written, or erased, the same row at this moment? Otherwise a value is to blame."""
+    state = getattr(exc.__cause__, "sqlstate", "")  # PostgreSQL: foreign key, unique
+    return state in ("23503", "23505") or str(exc).startswith(("UNIQUE constraint", "FOREIGN KEY constraint"))
 
 
 def _is_json(response: HttpResponse) -> bool:

@@ -104,6 +104,16 @@ def database_down() -> Problem:
     )
 
 
+def conflict() -> Problem:
+    return Problem(
+        503,
+        "conflict",
+        "Somebody else was faster",
+        "The same thing was changed at the same moment. Try again.",
+        retry_after=1,
+    )
+
+
 def not_ready(*, retry_after: int = 2) -> Problem:
     return Problem(
         503,

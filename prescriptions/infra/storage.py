@@ -82,8 +82,8 @@ def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
         # A bucket that is not there is a broken installation; it says nothing about its objects.
         if status == 404 and code != "NoSuchBucket":
             raise ObjectMissing(key) from None
-        if status in (409, 412):
-            raise
+        if status in (409, 412) and operation == "put_object":
+            raise  # nothing else is asked with a condition
         reason = f"{operation}: {status} {code}"
         raise StorageUnavailable(reason) from None
     except (BotoCoreError, HTTPClientError) as error:

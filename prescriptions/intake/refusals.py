@@ -22,6 +22,7 @@ BYTES: Final = {
     "pdf_limit": f"{LIMITS.pdf_bytes // MIB}\u00a0MB",
 }
 
+_BUSY = _("We are busy and could not check %(file)s. Try again in a minute.")
 _UNREADABLE = _("We could not read %(file)s. Send it again, or take a photo of the page.")
 SENTENCES: Final[dict[str, Promise]] = {
     "unsupported-media-type": _(
@@ -43,7 +44,8 @@ SENTENCES: Final[dict[str, Promise]] = {
     ),
     "idempotency-key-reused": _("%(file)s was mixed up with another file. Choose it again."),
     "draft-closed": _("%(file)s came too late: this prescription was already sent. Reload the page to send another."),
-    "renderer-unavailable": _("We are busy and could not check %(file)s. Try again in a minute."),
+    "renderer-unavailable": _BUSY,
+    "renderer-busy": _BUSY,
 }
 
 

@@ -14,6 +14,7 @@ from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, assert_problem, file, objects, picture
 from tests.transforms.fixtures import vector_pdf
 from tests.transforms.unembedded import by_glyphs, document
+from transforms.keys import original_key
 from transforms.measure.notices import Notice
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
@@ -206,3 +207,29 @@ def test_storage_that_is_down(http: Client, bearer: Bearer, upload: Upload, requ
         assert_problem(response, 503, "storage-unavailable")
         assert response["Retry-After"] == "5"
     assert Prescription.objects.count() == 1
+
+
+def test_an_original_that_is_lost_is_trouble_and_no_500(
+    http: Client, bearer: Bearer, upload: Upload, servers: Stack
+) -> None:
+    prescription = upload()
+    key = original_key(prescription.id, prescription.documents.get().id)
+    servers.s3_client("bootstrap").delete_object(Bucket="rx-originals", Key=key)
+
+    assert_problem(http.get(f"{LIST}/{prescription.id}/original", headers=bearer()), 503, "storage-unavailable")
+
+
+@pytest.mark.parametrize("tail", ["original", "document.pdf"])
+def test_what_has_no_etag_matches_none(tail: str, http: Client, bearer: Bearer, upload: Upload) -> None:
+    headers = {**bearer(), "If-Match": '"0123"'}
+
+    assert_problem(http.get(f"{LIST}/{upload().id}/{tail}", headers=headers), 412, "precondition-failed")
+
+
+def test_an_upload_sent_twice_with_its_key_is_told_so(http: Client, bearer: Bearer) -> None:
+    key = {"Idempotency-Key": "k"}
+    first, again = (post(http, {**bearer(), **key}, file()) for _ in range(2))
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["id"] == again.json()["id"]
+    assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")

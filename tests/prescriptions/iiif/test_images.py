@@ -93,6 +93,17 @@ def test_what_the_client_has_is_not_sent_again(row: Page, http: Client) -> None:
         assert content(http.get(address(row), headers={"If-None-Match": unknown})) == b"picture"
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_condition_that_does_not_hold_is_412(method: str, row: Page, http: Client) -> None:
+    etag = stored_variant(row).etag
+    ask = getattr(http, method)
+
+    for path in (address(row), f"/generate{address(row)}?hop=1"):
+        assert ask(path, headers={"If-Match": '"a"'}).status_code == 412
+        served = ask(path, headers={"If-Match": etag})
+        assert (served.status_code, content(served)) == (200, b"picture" if method == "get" else b"")
+
+
 def test_head_tells_the_same_without_the_bytes(row: Page, http: Client) -> None:
     stored_variant(row)
 

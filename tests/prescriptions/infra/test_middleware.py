@@ -4,7 +4,15 @@ import logging
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
 from django.test import Client
 from pytest_django import Settings
 
@@ -56,7 +64,25 @@ def test_people_get_a_page(http: Client) -> None:
     assert b"gone" not in response.content
 
 
-@pytest.mark.parametrize("error", [DataError("too long"), IntegrityError("twice")], ids=repr)
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (IntegrityError("UNIQUE constraint failed: page.number"), "conflict"),
+        (IntegrityError("FOREIGN KEY constraint failed"), "conflict"),
+        (ProgrammingError("no such column: page.skew"), "database-unavailable"),
+        (InternalError("current transaction is aborted"), "database-unavailable"),
+    ],
+    ids=repr,
+)
+def test_what_is_nobodys_fault_may_be_tried_again(error: Exception, code: str, http: Client) -> None:
+    response = with_database_that(error, image(), http)
+
+    body = assert_problem(response, 503, code)
+    assert int(response["Retry-After"]) > 0
+    assert str(error) not in str(body)
+
+
+@pytest.mark.parametrize("error", [DataError("too long"), IntegrityError("CHECK constraint failed: x")], ids=repr)
 def test_a_value_that_the_database_refuses_is_400(error: Exception, http: Client) -> None:
     body = assert_problem(with_database_that(error, image(), http), 400, "invalid")
 

@@ -114,7 +114,9 @@ def test_the_third_death_is_told_to_who_asks_next(row: Page) -> None:
     past = timezone.now() - timedelta(seconds=1)
     claim(row, str(SMALL), state="rendering", attempts=3, lease_until=past)
 
-    assert (refusal(row).status, Variant.objects.get().state) == (422, "dead")
+    problem = refusal(row)
+
+    assert (problem.status, problem.retry_after, Variant.objects.get().state) == (503, 60, "dead")
 
 
 def test_a_waiter_of_something_erased_is_told(row: Page) -> None:
