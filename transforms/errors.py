@@ -148,6 +148,15 @@ class RendererUnavailable(TransformError):
     permanent = False
 
 
+class EngineMissing(TransformError):
+    """The first PDF engine refuses the page, and the second is not installed where it was tried: elsewhere it is."""
+
+    code = "engine-missing"
+    status = 501
+    title = "The page needs a PDF engine that is not installed here."
+    permanent = False
+
+
 ALL: tuple[type[TransformError], ...] = (
     SpecError,
     UpscaleRefused,
@@ -165,6 +174,7 @@ ALL: tuple[type[TransformError], ...] = (
     RenderMemory,
     RenderTimeout,
     RendererUnavailable,
+    EngineMissing,
 )
 _BY_CODE = {kind.code: kind for kind in ALL}
 

@@ -120,11 +120,11 @@ def _copy_jpeg(work: _Work) -> None:
 def _copy_pdf_page(work: _Work) -> None:
     if PDFIUM not in work.engines or not _is_page_itself(work.job):
         return
-    # Lazy: img2pdf and pikepdf take 55 ms of a cold start.
-    from transforms.pdf import write
+    # Lazy: PDFium and pikepdf take 50 ms of a cold start.
+    from transforms.pdf import copies
 
     rotation = work.job.stored.rotation
-    work.encoded = write.from_pdf(work.data, work.job.page, rotation=rotation, limits=work.limits) or b""
+    work.encoded = copies.page(work.data, work.job.page, rotation=rotation, limits=work.limits) or b""
 
 
 def _draw_pdf_page(work: _Work) -> None:

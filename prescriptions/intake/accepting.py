@@ -33,7 +33,7 @@ from prescriptions.models import (
 from prescriptions.review import opening
 from transforms import sandbox
 from transforms.errors import SourceTooLarge, TooManyPages, TransformError
-from transforms.formats import SourceType, sniff
+from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
 from transforms.keys import original_key, prefix
 from transforms.limits import LIMITS
@@ -179,7 +179,7 @@ def _check_files(files: Sequence[Upload], rx: str) -> list[Checked]:
 def check(file: Upload, rx: str) -> Checked:
     """Look into one file of prescription `rx`. Raises TransformError."""
     file.seek(0)
-    kind = sniff(file.read(64))
+    kind = sniff(file.read(SNIFF_BYTES))
     limit = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
     size = file.size or 0
     if size > limit:

@@ -214,3 +214,32 @@ def form_pdf(value: str = "XXXXXXXX") -> bytes:
         )
         document.save(out)
     return out.getvalue()
+
+
+def xfa_pdf(*, told: bool, fields: bool = False) -> bytes:
+    """A form whose XML another program would draw; `told` that its page only stands in, or with `fields` of its own."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(form_pdf() if fields else vector_pdf(text="Please wait"))) as document:
+        form = document.Root.get("/AcroForm", pikepdf.Dictionary(Fields=pikepdf.Array()))
+        form.XFA = document.make_stream(b"<xdp:xdp xmlns:xdp='http://ns.adobe.com/xdp/'/>")
+        document.Root.AcroForm = form
+        if told:
+            document.Root.NeedsRendering = True
+        document.save(out)
+    return out.getvalue()
+
+
+def carrier_pdf(*, portfolio: bool) -> bytes:
+    """A document with a file in it: as an attachment, or as what it is about."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(vector_pdf(2))) as document:
+        document.attachments["prescription.txt"] = b"Rp"
+        if portfolio:
+            document.Root.Collection = pikepdf.Dictionary(Type=pikepdf.Name.Collection, View=pikepdf.Name.D)
+        document.save(out)
+    return out.getvalue()
+
+
+def cut_pdf() -> bytes:
+    """Without its last bytes: PDFium refuses it, although nothing that is drawn is missing."""
+    return vector_pdf(3)[:-60]

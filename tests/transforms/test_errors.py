@@ -24,6 +24,7 @@ TABLE = {
     "render-memory": (422, False),
     "render-timeout": (422, False),
     "renderer-unavailable": (503, False),
+    "engine-missing": (501, False),
 }
 
 

@@ -62,10 +62,55 @@ def test_everything_else_is_refused_with_the_list(head):
     assert caught.value.detail.endswith("Accepted are: JPEG, PNG, WebP, HEIF/AVIF, PDF.")
 
 
-@pytest.mark.parametrize("junk", [b" ", b"\n", b"\xef\xbb\xbf", b"GIF89a", b"<html>"])
-def test_a_pdf_behind_anything_else_is_not_a_pdf(junk):
+@pytest.mark.parametrize(
+    "before",
+    [
+        b" ",
+        b"\r\n\t\n",
+        b"\0" * 30,
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf\n",
+        b"\n" * (SNIFF_BYTES - 5),
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\nServer:\r\n\r\n",
+        b'--boundary42\r\nContent-Disposition: form-data; name="file"; filename="a b.pdf"\r\n\r\n',
+    ],
+)
+def test_a_pdf_may_have_blanks_and_the_headers_of_a_message_in_front(before):
+    assert sniff(before + b"%PDF-1.7") is SourceType.PDF
+    assert sniff((before + b"%PDF-1.7" + b"x" * 2000)[:SNIFF_BYTES]) is SourceType.PDF
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"GIF89a",
+        b"PK\x03\x04",
+        b"MZ",
+        b"<html>",
+        b"\n<script>alert(1)</script>\n",
+        b"Content-Type: text/html\n\n<html>",
+        b"X-Note: <script>\n",
+        b"a: /*\n",
+        b"a: `\n",
+        b"#!/bin/sh\n",
+        b"%!PS-Adobe-3.0\n",
+        b"<?php",
+        b"junk\n",
+        b"\xff",
+        b"\xfe\xff",
+        b"\n\xef\xbb\xbf",
+    ],
+)
+def test_a_pdf_behind_anything_else_is_refused_with_a_reason(before):
+    with pytest.raises(UnsupportedMedia) as caught:
+        sniff(before + b"%PDF-1.7")
+    assert "in front of its PDF" in caught.value.detail
+    assert caught.value.detail.endswith("Accepted are: JPEG, PNG, WebP, HEIF/AVIF, PDF.")
+
+
+def test_a_pdf_that_begins_too_late_is_none():
     with pytest.raises(UnsupportedMedia):
-        sniff(junk + b"%PDF-1.7")
+        sniff(b" " * (SNIFF_BYTES - 4) + b"%PDF-1.7")
 
 
 def test_no_bytes_are_an_empty_file():

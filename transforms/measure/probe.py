@@ -3,18 +3,20 @@
 Runs only inside the sandbox. Must never accept a file that a later render would refuse.
 """
 
+import io
 from dataclasses import dataclass
 from typing import Final
 
 from PIL import ImageFile, JpegImagePlugin, PngImagePlugin
 
+from transforms.clock import Clock
 from transforms.errors import SourceTooLarge
-from transforms.fonts import glyphs
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
 from transforms.limits import LIMITS, MIB, Limits
 from transforms.measure.notices import Notice
-from transforms.pdf import pages
+from transforms.pdf import look as looking
+from transforms.pdf.engines import ENGINES
 from transforms.pixels import images, plan
 
 _SMALLEST: Final = 8  # libjpeg reads every coded byte even at 1/8, in a sixty-fourth of the memory
@@ -33,25 +35,44 @@ class Probe:
             object.__setattr__(self, "notices", ((),) * len(self.pages))
 
 
-def probe(data: bytes, *, limits: Limits = LIMITS) -> Probe:
+def probe(
+    data: bytes, *, engines: tuple[str, ...] = ENGINES, deadline: float | None = None, limits: Limits = LIMITS
+) -> Probe:
     """What `data` is.
 
-    Raises SourceEmpty, UnsupportedMedia, SourceTooLarge, TooManyPixels, TooManyPages, SourceLocked, SourceDamaged.
+    `engines` are the PDF engines to try, in order. `deadline` is a time.monotonic() value in seconds. Raises
+    SourceEmpty, UnsupportedMedia, SourceTooLarge, TooManyPixels, TooManyPages, SourceLocked, SourceDamaged,
+    RenderMemory, RenderTimeout.
     """
     kind = sniff(data[:SNIFF_BYTES])
     allowed = limits.pdf_bytes if kind is SourceType.PDF else limits.image_bytes
     if len(data) > allowed:
         raise SourceTooLarge(f"The file is too large: at most {allowed // MIB} MiB are accepted.")
     if kind is SourceType.PDF:
-        return Probe(kind, pages.sizes(data, limits=limits), _notices(data, limits))
+        found = looking.look(data, engines=engines, clock=Clock(deadline), limits=limits)
+        return Probe(kind, found.sizes, _notices(found, data))
     return Probe(kind, (_image_size(data, kind, limits),))
 
 
-def _notices(data: bytes, limits: Limits) -> tuple[tuple[Notice, ...], ...]:
-    with pages.document(data, limits=limits) as opened:
-        return tuple(
-            (Notice.MISSING_GLYPHS,) * glyphs.missing(opened[index], index, data) for index in range(len(opened))
-        )
+def _notices(found: looking.Look, data: bytes) -> tuple[tuple[Notice, ...], ...]:
+    everywhere = (Notice.XFA,) * found.xfa + (Notice.PORTFOLIO,) * (found.files and _is_portfolio(data))
+    own = (
+        (Notice.MISSING_GLYPHS,) * (index in found.unlettered) + (Notice.CROP_BOX,) * (index in found.uncropped)
+        for index in range(len(found.sizes))
+    )
+    return tuple((*everywhere, *codes) for codes in own)
+
+
+def _is_portfolio(data: bytes) -> bool:
+    """True if what the document is about are the files in it, and its pages are their cover."""
+    # Lazy: 30 ms of a cold start, and hardly any document carries files.
+    import pikepdf
+
+    try:
+        with pikepdf.open(io.BytesIO(data)) as document:
+            return "/Collection" in document.Root
+    except pikepdf.PdfError:
+        return False
 
 
 def _image_size(data: bytes, kind: SourceType, limits: Limits) -> Size:

@@ -1,4 +1,4 @@
-"""The PDF engines by name, in order of trust, and what both say of a damaged file. Loads neither."""
+"""The PDF engines by name, in order of trust, and what both hold of files. Loads neither."""
 
 from typing import Final
 
@@ -6,3 +6,4 @@ PDFIUM: Final = "pdfium"
 POPPLER: Final = "poppler"
 ENGINES: Final = (PDFIUM, POPPLER)
 DAMAGED: Final = "The PDF is damaged. Print it to a new PDF, or send a photo."
+LEAST: Final = 1.0  # point; a page that is narrower shows nothing

@@ -1,13 +1,14 @@
 """The pages of a PDF: their sizes and their pixels, one page at a time, drawn at the asked size.
 
 PDFium first; pdf2image (poppler's pdftoppm) where PDFium refuses. Must never draw a page that nobody asked for.
+Pictures and copies of a page start from the same document, in which annotations have got the appearances they lack.
 """
 
 import ctypes
 import io
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from transforms.clock import Clock
 from transforms.errors import (
+    EngineMissing,
     PageMissing,
     RenderMemory,
     SourceDamaged,
@@ -28,9 +30,17 @@ from transforms.fonts import pdfium as our_fonts
 from transforms.geometry import Box, Size, fit, half_up
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import poppler
-from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM, POPPLER
+from transforms.pdf.engines import DAMAGED, ENGINES, LEAST, PDFIUM, POPPLER
 
 _POINTS_PER_INCH: Final = 72
+_EVERYWHERE: Final = 1e6  # points, farther out than any box reaches
+_EMPTY: Final = 2  # bytes that PDFium says a missing text has
+# Kinds of annotations that PDFium does not draw without an appearance; `appearances` writes one.
+_UNDRAWN: Final = frozenset({
+    pdfium.FPDF_ANNOT_LINE, pdfium.FPDF_ANNOT_POLYGON, pdfium.FPDF_ANNOT_POLYLINE, pdfium.FPDF_ANNOT_FREETEXT,
+    pdfium.FPDF_ANNOT_STAMP, pdfium.FPDF_ANNOT_CARET, pdfium.FPDF_ANNOT_FILEATTACHMENT,
+})  # fmt: skip
+_TICKED: Final = (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON)
 _LOCK: Final = threading.Lock()  # PDFium is not thread-safe
 
 our_fonts.install()
@@ -93,22 +103,6 @@ def nominal_size(width: float, height: float, *, limits: Limits = LIMITS) -> Siz
     return fit(exact, Size(limits.source_side, limits.source_side), area=limits.pdf_pixels)
 
 
-def sizes(data: bytes, *, limits: Limits = LIMITS) -> tuple[Size, ...]:
-    """Upright nominal sizes of all pages; proves that each can be loaded and that the first can be drawn.
-
-    Raises SourceLocked, SourceDamaged, TooManyPages, RenderMemory.
-    """
-    with document(data, limits=limits) as opened:
-        found = []
-        for index in range(len(opened)):
-            page = opened[index]
-            found.append(nominal_size(*page.get_size(), limits=limits))
-            if index == 0:
-                _draw_loaded(page, found[0], Box(0, 0, found[0].width, found[0].height), fit(found[0], Size(64, 64)))
-            page.close()
-        return tuple(found)
-
-
 def draw(
     data: bytes,
     number: int,
@@ -123,10 +117,13 @@ def draw(
     """`region` (in pixels of `page`, the nominal size) of page `number` (from 1) at `size`, RGB on white.
 
     Tries `engines` in turn; their laps on `clock` are "open" and "decode".
-    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages, RenderMemory, RenderTimeout.
+    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages, RenderMemory, RenderTimeout; EngineMissing where the
+    first engine refuses and the second one is not installed.
     """
     failure: SourceDamaged | None = None
     for engine in engines:
+        if failure and engine == POPPLER and not poppler.available():
+            raise EngineMissing from failure
         try:
             return _ENGINES[engine](data, number, page, region, size, clock, limits)
         except SourceDamaged as error:
@@ -136,23 +133,92 @@ def draw(
 
 
 def _pdfium(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock, limits: Limits) -> Image.Image:
+    with ready(data, number, limits) as loaded:
+        clock.lap("open")
+        return draw_loaded(loaded, page, region, size)
+
+
+@contextmanager
+def ready(data: bytes, number: int, limits: Limits) -> Iterator[Any]:
+    """Page `number` (from 1), loaded, with all that it has to show. Holds PDFium's lock."""
     with document(data, limits=limits) as opened:
         if not 1 <= number <= len(opened):
             raise PageMissing
-        loaded = opened[number - 1]
-        clock.lap("open")
-        return _draw_loaded(loaded, page, region, size)
+        page, _ = load(opened, number - 1)
+        if not lacks(page):
+            yield page
+            return
+        data = saved(opened)
+    # Lazy: pikepdf takes 30 ms of a cold start, and hardly any page needs it.
+    import pikepdf
+
+    # Lazy: the same.
+    from transforms.pdf import appearances
+
+    with suppress(pikepdf.PdfError):
+        data = appearances.completed(data, number)
+    with document(data, limits=limits) as opened:
+        yield load(opened, number - 1)[0]
 
 
-def _draw_loaded(loaded: Any, page: Size, region: Box, size: Size) -> Image.Image:
+def load(opened: Any, index: int) -> tuple[Any, bool]:
+    """The loaded page, and False if it is shown whole because its crop box leaves nothing of it.
+
+    Raises SourceDamaged for a page without any extent.
+    """
+    page = opened[index]
+    if min(page.get_size()) >= LEAST:
+        return page, True
+    pdfium.FPDFPage_SetCropBox(page, -_EVERYWHERE, -_EVERYWHERE, _EVERYWHERE, _EVERYWHERE)
+    page.close()
+    page = opened[index]
+    if min(page.get_size()) < LEAST:
+        raise SourceDamaged(DAMAGED)
+    return page, False
+
+
+def lacks(page: Any) -> bool:
+    """True if PDFium alone would leave out what an annotation shows, or show what is not to be seen."""
+    return any(_is_lacking(page, annotation) for annotation in annotations(page))
+
+
+def _is_lacking(page: Any, annotation: Any) -> bool:
+    kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+    if kind == pdfium.FPDF_ANNOT_WIDGET and page.formenv and not pdfium.FPDFAnnot_HasKey(annotation, b"AS"):
+        return pdfium.FPDFAnnot_GetFormFieldType(page.formenv, annotation) in _TICKED
+    if pdfium.FPDFAnnot_HasKey(annotation, b"OC"):
+        return True
+    normal = pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL
+    return kind in _UNDRAWN and pdfium.FPDFAnnot_GetAP(annotation, normal, None, 0) <= _EMPTY
+
+
+def annotations(page: Any) -> Iterator[Any]:
+    """PDFium's handles of the annotations and form fields of a loaded page, each closed when the next is asked for."""
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        try:
+            yield annotation
+        finally:
+            pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def saved(opened: Any) -> bytes:
+    out = io.BytesIO()
+    opened.save(out, flags=pdfium.FPDF_REMOVE_SECURITY)
+    return out.getvalue()
+
+
+def draw_loaded(loaded: Any, page: Size, region: Box, size: Size, *, quarters: int = 0) -> Image.Image:
     """Lays the whole page over a bitmap of the asked size, shifted by whole pixels so that the region falls on it.
+
+    `page` and `region` are of the page as it is after so many more `quarters` of a turn, clockwise.
 
     PDFium can shift by fractions too, but not the values of forms.
     """
     across, down = Fraction(size.width, region.width), Fraction(size.height, region.height)
     flags = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER
     left, top = -half_up(region.x * across), -half_up(region.y * down)
-    placed = (left, top, half_up(page.width * across), half_up(page.height * down), 0, flags)
+    placed = (left, top, half_up(page.width * across), half_up(page.height * down), quarters, flags)
     stride = size.width * 4
     pixels = ctypes.create_string_buffer(stride * size.height)
     bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, pdfium.FPDFBitmap_BGRx, pixels, stride)
@@ -178,19 +244,3 @@ def _poppler(
 
 
 _ENGINES: Final[dict[str, Callable[..., Image.Image]]] = {PDFIUM: _pdfium, POPPLER: _poppler}
-
-
-def flattened(data: bytes, number: int, *, limits: Limits = LIMITS) -> bytes:
-    """The document with the annotations and form values of page `number` (from 1) made part of that page.
-
-    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages.
-    """
-    with document(data, limits=limits) as opened:
-        if not 1 <= number <= len(opened):
-            raise PageMissing
-        page = opened[number - 1]
-        if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_FAIL:
-            raise SourceDamaged(DAMAGED)
-        out = io.BytesIO()
-        opened.save(out, flags=pdfium.FPDF_REMOVE_SECURITY)
-        return out.getvalue()

@@ -1,6 +1,7 @@
-"""The second PDF engine: poppler's pdftoppm through pdf2image, for pages that PDFium refuses.
+"""The second PDF engine: poppler's programs through pdf2image, for documents and pages that PDFium refuses.
 
-Its exit code says nothing (0 with no output happens): only a picture of the asked size counts as success.
+Their exit codes say nothing (0 with no output happens): only a picture of the asked size counts as success. They also
+make up pages for those that are lost: only a document of which every page has all its parts is taken.
 """
 
 import os
@@ -13,10 +14,10 @@ from typing import Any, Final
 
 from PIL import Image
 
-from transforms.errors import RenderTimeout, SourceDamaged
+from transforms.errors import RenderTimeout, SourceDamaged, TooManyPages
 from transforms.geometry import Box, Size
 from transforms.limits import LIMITS, Limits
-from transforms.pdf.engines import DAMAGED
+from transforms.pdf.engines import DAMAGED, LEAST
 
 # pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
 # twice as large and averaged, it is as good as PDFium.
@@ -30,6 +31,58 @@ def available() -> bool:
     return shutil.which("pdftoppm") is not None
 
 
+def sizes(data: bytes, *, seconds: float, limits: Limits = LIMITS) -> tuple[tuple[float, float], ...]:
+    """Width and height of every page, as it is turned, in points.
+
+    Raises SourceDamaged, also where parts of the file are missing, TooManyPages, RenderTimeout.
+    """
+    # Lazy: 10 ms of a cold start, and hardly any page needs it.
+    import pdf2image
+
+    # Lazy: pikepdf takes 30 ms more.
+    from transforms.pdf import whole
+
+    with _our_errors(), _as_file(data) as path:
+        told = pdf2image.pdfinfo_from_path(path, timeout=max(1, int(seconds)))
+    pages = told.get("Pages", 0)
+    if pages > limits.pdf_pages:
+        raise TooManyPages(f"The PDF has more than {limits.pdf_pages} pages. Send the pages that matter.")
+    if pages < 1 or not whole.has_pages(data, pages):
+        raise SourceDamaged(DAMAGED)
+    with _our_errors(), _as_file(data) as path:
+        told = pdf2image.pdfinfo_from_path(path, timeout=max(1, int(seconds)), first_page=1, last_page=pages)
+        return tuple(_size(told, number) for number in range(1, pages + 1))
+
+
+def _size(told: dict[str, Any], number: int) -> tuple[float, float]:
+    words = told[f"Page {number:4} size"].split()  # "595.276 x 841.89 pts (A4)"
+    size = float(words[0]), float(words[2])
+    if min(size) < LEAST:
+        raise SourceDamaged(DAMAGED)
+    return size[::-1] if int(float(told[f"Page {number:4} rot"])) % 180 == 90 else size
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """What pdf2image and Pillow raise, as ours."""
+    # Lazy: 10 ms of a cold start, and hardly any page needs it.
+    from pdf2image import exceptions
+
+    try:
+        yield
+    except exceptions.PDFPopplerTimeoutError as error:
+        raise RenderTimeout from error
+    except (
+        exceptions.PDFPageCountError,
+        exceptions.PDFSyntaxError,
+        LookupError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:
+        raise SourceDamaged(DAMAGED) from error
+
+
 def draw(
     data: bytes, number: int, *, page: Size, region: Box, size: Size, seconds: float, limits: Limits = LIMITS
 ) -> Image.Image:
@@ -39,29 +92,17 @@ def draw(
     """
     # Lazy: 10 ms of a cold start, and hardly any page needs it.
     import pdf2image
-    from pdf2image import exceptions
 
     whole = _whole_page(page, region, size, limits)
-    try:
-        with _as_file(data) as path:
-            drawn = pdf2image.convert_from_path(
-                path,
-                first_page=number,
-                last_page=number,
-                size=max(whole.width, whole.height),  # one number works for turned pages too
-                use_cropbox=True,
-                timeout=max(1, int(seconds)),
-            )
-    except exceptions.PDFPopplerTimeoutError as error:
-        raise RenderTimeout from error
-    except (
-        exceptions.PDFPageCountError,
-        exceptions.PDFSyntaxError,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as error:
-        raise SourceDamaged(DAMAGED) from error
+    with _our_errors(), _as_file(data) as path:
+        drawn = pdf2image.convert_from_path(
+            path,
+            first_page=number,
+            last_page=number,
+            size=max(whole.width, whole.height),  # one number works for turned pages too
+            use_cropbox=True,
+            timeout=max(1, int(seconds)),
+        )
     if len(drawn) != 1 or not _close(Size(*drawn[0].size), whole):
         raise SourceDamaged(DAMAGED)
     across, down = Fraction(drawn[0].width, page.width), Fraction(drawn[0].height, page.height)

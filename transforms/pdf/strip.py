@@ -9,6 +9,7 @@ from typing import Any, Final
 import pikepdf
 
 from transforms import jpeg
+from transforms.pdf import boxes, lay
 
 _PAGE_KEYS: Final = frozenset({"/Type", "/Parent", "/Contents", "/Resources", "/Rotate", "/UserUnit", "/Group"})
 _RESOURCE_KEYS: Final = frozenset({"/ColorSpace", "/ExtGState", "/Font", "/Pattern", "/Shading", "/XObject"})
@@ -26,6 +27,10 @@ _STREAM_KEYS: Final = frozenset({
     "/HalftoneType", "/HalftoneName", "/Xsquare", "/Ysquare", "/Width2", "/Height2", "/TransferFunction",
 })  # fmt: skip
 
+_SYMBOLIC: Final = 1 << 2  # flag of a font: its codes are no letters
+_EVERYWHERE: Final = ("/Symbol", "/ZapfDingbats")  # every reader has these two
+_FONT_FILES: Final = ("/FontFile", "/FontFile2", "/FontFile3")
+
 
 class NotPlainError(ValueError):
     """The page cannot be taken out without carrying more than it shows: draw it instead."""
@@ -34,14 +39,15 @@ class NotPlainError(ValueError):
 def page(data: bytes, number: int, *, rotation: int) -> bytes:
     """Page `number` (from 1) of `data`, turned clockwise by `rotation` degrees more, and nothing else of the document.
 
-    Annotations and form fields are dropped too: flatten them first. Raises NotPlainError, pikepdf.PdfError.
+    What annotations and form fields show becomes content. Raises NotPlainError, pikepdf.PdfError.
     """
     with pikepdf.open(io.BytesIO(data)) as source, pikepdf.new() as target:
         if "/OCProperties" in source.Root:
             raise NotPlainError("layers: which of them are hidden is said outside the page")
-        box = _visible_box(source.pages[number - 1])
+        box = boxes.visible(source.pages[number - 1])
         target.pages.append(source.pages[number - 1])
         only = target.pages[0]
+        lay.annotations(target, only)
         for key in [key for key in only.obj.keys() if key not in _PAGE_KEYS]:  # noqa: SIM118  # not a dict
             del only.obj[key]
         # The page ends where it is seen to end. Printers place by the trim box.
@@ -58,9 +64,25 @@ def page(data: bytes, number: int, *, rotation: int) -> bytes:
     return out.getvalue()
 
 
-def _visible_box(page: pikepdf.Page) -> pikepdf.Rectangle:
-    media, crop = pikepdf.Rectangle(page.mediabox), pikepdf.Rectangle(page.cropbox)
-    return crop & media or media
+def _check_font(font: Any) -> None:
+    """Raises NotPlainError where another reader would show something else: a font that it has to make up for.
+
+    Letters of the Latin alphabet look much the same, whatever stands in for a font that the document does not carry.
+    """
+    encoding: Any = font.get("/Encoding")
+    differences = encoding.get("/Differences", ()) if isinstance(encoding, pikepdf.Dictionary) else ()
+    for part in font.get("/DescendantFonts", [font]):
+        descriptor: Any = part.get("/FontDescriptor", pikepdf.Dictionary())
+        if part.get("/Subtype") == "/Type3" or any(key in descriptor for key in _FONT_FILES):
+            continue
+        name = str(part.get("/BaseFont", ""))
+        signs = int(descriptor.get("/Flags", 0)) & _SYMBOLIC or "dings" in name.lower()
+        if (
+            (signs and name not in _EVERYWHERE)
+            or part is not font
+            or any(str(name).startswith("/uni") for name in differences)
+        ):
+            raise NotPlainError("letters beyond Latin, or signs, of a font that is not part of the document")
 
 
 def _clean_stream(item: pikepdf.Stream) -> None:
@@ -90,6 +112,8 @@ def _clean_resources(holder: Any) -> None:
     if isinstance(resources, pikepdf.Dictionary):
         for key in [key for key in resources.keys() if key not in _RESOURCE_KEYS]:  # noqa: SIM118
             del resources[key]
+        for font in resources.get("/Font", {}).values():
+            _check_font(font)
 
 
 def _names(value: Any) -> tuple[str, ...]:

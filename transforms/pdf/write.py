@@ -7,13 +7,11 @@ import io
 from typing import Any, Final
 
 import img2pdf
-import pikepdf
 from PIL import Image
 
 from transforms import jpeg
 from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
-from transforms.pdf import pages, strip
 from transforms.pdf.assemble import A4
 from transforms.pixels import colour, plan
 from transforms.pixels.encode import save
@@ -38,17 +36,6 @@ def from_jpeg(data: bytes, image: Image.Image, *, orientation: int, rotation: in
     except jpeg.NotPlainError:
         return None
     return _wrap(picture, degrees=(quarters * 90 + rotation) % 360)
-
-
-def from_pdf(data: bytes, number: int, *, rotation: int, limits: Limits = LIMITS) -> bytes | None:
-    """Page `number` (from 1) as it is: text stays text. None where it has to be drawn after all.
-
-    Raises PageMissing, SourceDamaged, SourceLocked, TooManyPages.
-    """
-    try:
-        return strip.page(pages.flattened(data, number, limits=limits), number, rotation=rotation)
-    except (strip.NotPlainError, pikepdf.PdfError):
-        return None
 
 
 def from_picture(image: Image.Image, *, limits: Limits = LIMITS) -> bytes:

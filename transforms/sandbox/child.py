@@ -60,7 +60,8 @@ def _answer(request: wire.Request, source: int, result: int, limits: Limits, ren
             return _assembled(request.job, source, result)
         data = os.read(source, os.fstat(source).st_size)
         if request.job is None:
-            return wire.encode_probe(probe(data, limits=limits))
+            found = probe(data, engines=(request.engine,), deadline=request.deadline, limits=limits)
+            return wire.encode_probe(found)
         rendered = render(data, request.job, engines=(request.engine,), deadline=request.deadline, limits=limits)
         view = memoryview(rendered.data)
         while view:

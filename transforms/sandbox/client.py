@@ -19,7 +19,7 @@ from transforms.errors import (
     SourceDamaged,
     TransformError,
 )
-from transforms.formats import SourceType
+from transforms.formats import SourceType, is_pdf
 from transforms.limits import LIMITS, Limits
 from transforms.measure.probe import Probe
 from transforms.pdf.engines import ENGINES, PDFIUM, POPPLER
@@ -60,27 +60,38 @@ class Sandbox:
 
     def probe(self, data: bytes, *, owner: str) -> Probe:
         """What `data` is. `owner` is the prescription's id. Raises TransformError."""
-        request = wire.Request(owner=owner, job=None, engine=PDFIUM, deadline=self._deadline())
-        return self._ask(request, lambda worker: wire.decode_probe(worker.run(request, data)[0], self._limits))
+        engines = self._engines(is_pdf=is_pdf(data))
+        return self._by_engines(
+            engines, owner, None, lambda request, worker: _probed(request, data, self._limits, worker)
+        )
 
     def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
         """The variant. `owner` is the prescription's id. Raises TransformError.
 
         `timings` gets one more entry, "sandbox": what isolation added, waiting for a child included.
         """
-        began, deadline, failure = time.monotonic(), self._deadline(), None
-        for engine in self._engines(job):
+        began = time.monotonic()
+        engines = self._engines(is_pdf=job.media_type is SourceType.PDF)
+        rendered = self._by_engines(engines, owner, job, lambda request, worker: _rendered(request, data, job, worker))
+        took = (time.monotonic() - began) * 1000
+        timings = {**rendered.timings, "sandbox": round(took - sum(rendered.timings.values()), 3)}
+        return replace(rendered, timings=timings)
+
+    def _by_engines(
+        self,
+        engines: Sequence[str],
+        owner: str,
+        job: RenderJob | None,
+        work: Callable[[wire.Request, Worker], _Answer],
+    ) -> _Answer:
+        """The answer of the first of `engines` that has one; all of them share the time of one call."""
+        deadline, failure = self._deadline(), None
+        for engine in engines:
             request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
             try:
-                rendered = self._ask(request, partial(_rendered, request, data, job))
+                return self._ask(request, partial(work, request))
             except (SourceDamaged, RenderCrashed) as error:
                 failure = failure or error  # the first engine's words: it is the better one
-            else:
-                took = (time.monotonic() - began) * 1000
-                return replace(
-                    rendered,
-                    timings={**rendered.timings, "sandbox": round(took - sum(rendered.timings.values()), 3)},
-                )
         raise failure or RendererUnavailable("No engine for PDF pages is available.")
 
     def assemble(self, pages: BinaryIO, sizes: Sequence[int], *, a4: bool = False, owner: str) -> BinaryIO:
@@ -124,8 +135,8 @@ class Sandbox:
     def _deadline(self) -> float:
         return time.monotonic() + self._limits.child_wall_seconds
 
-    def _engines(self, job: RenderJob) -> tuple[str, ...]:
-        if job.media_type is not SourceType.PDF:
+    def _engines(self, *, is_pdf: bool) -> tuple[str, ...]:
+        if not is_pdf:
             return (PDFIUM,)  # the usual kind of child
         poppler = POPPLER in self._pdf_engines and self.capabilities().poppler
         return tuple(engine for engine in ENGINES if engine in self._pdf_engines and (poppler or engine != POPPLER))
@@ -150,6 +161,10 @@ class Sandbox:
             finally:
                 self._pool.give_back(worker, reusable=reusable and request.engine != POPPLER)
         raise RendererUnavailable
+
+
+def _probed(request: wire.Request, data: bytes, limits: Limits, worker: Worker) -> Probe:
+    return wire.decode_probe(worker.run(request, data)[0], limits)
 
 
 def _rendered(request: wire.Request, data: bytes, job: RenderJob, worker: Worker) -> Rendered:

@@ -13,7 +13,10 @@ from transforms.sandbox import warm_up
 
 # What the rest of `transforms` marks with "Lazy:": here it is needed now, for all children at once. pyseccomp looks
 # for its C library with the help of ldconfig, which cannot be run later.
-_LAZY: Final = ("PIL.ImageCms", "pdf2image", "pyseccomp", "pyvips", "transforms.pdf.pages", "transforms.pdf.write")
+_LAZY: Final = (
+    "PIL.ImageCms", "pdf2image", "pyseccomp", "pyvips", "transforms.pdf.appearances", "transforms.pdf.copies",
+    "transforms.pdf.pages", "transforms.pdf.write",
+)  # fmt: skip
 _FORMS: Final = (
     "default.jpg", "default.png", "default.webp", "default.avif", "default.pdf", "gray.jpg", "bitonal.png",
     "enhanced.jpg",

@@ -27,7 +27,7 @@ from prescriptions.models import Variant
 from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.claims import Made
-from transforms.errors import RenderCrashed, TransformError, from_code
+from transforms.errors import EngineMissing, RenderCrashed, TransformError, from_code
 from transforms.function.event import from_answer, to_body
 from transforms.request.spec import Stored
 
@@ -121,6 +121,9 @@ class LambdaBackend:
     def _refusal(self, status: int, problem: Mapping[str, Any]) -> TransformError | BackendUnavailable:
         """What a problem of the function (RFC 9457), or a refusal of the gateway itself, means here."""
         code = str(problem.get("code", ""))
+        if code == EngineMissing.code:
+            self._breaker.worked()
+            return BackendUnavailable(code)  # a worker has both engines
         if status in (403, 409) or status >= 500 or code in ("source-missing", "bad-event"):
             # Keys, releases or roles do not fit together: an operator's matter, not the file's.
             log.error("refused", extra={"status": status, "code": code})

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 
+from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.intake import accepting
@@ -14,6 +15,7 @@ from prescriptions.models import Document, IdempotencyKey, Page, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, file, objects, picture
 from tests.transforms.fixtures import header_only_jpeg, locked_pdf, vector_pdf
+from transforms.keys import original_key
 from transforms.limits import LIMITS
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -40,7 +42,7 @@ def nothing_left(servers: Stack, db: None) -> Iterator[None]:
         pytest.param(SVG, 415, "unsupported-media-type", id="svg"),
         pytest.param(b"GIF89a" + bytes(100), 415, "unsupported-media-type", id="gif"),
         pytest.param(b"MZ" + bytes(200), 415, "unsupported-media-type", id="program"),
-        pytest.param(b" %PDF-1.7" + bytes(100), 415, "unsupported-media-type", id="pdf not at the start"),
+        pytest.param(b"<p>" + vector_pdf(), 415, "unsupported-media-type", id="a page of the web and a pdf"),
         pytest.param(picture()[:-200], 422, "source-damaged", id="truncated jpeg"),
         pytest.param(picture(form="PNG")[:-40], 422, "source-damaged", id="truncated png"),
         pytest.param(b"\xff\xd8\xff" + bytes(500), 422, "source-damaged", id="a jpeg's first bytes"),
@@ -115,6 +117,16 @@ def test_the_declared_type_and_the_name_count_for_nothing(upload: Upload) -> Non
 
     document = prescription.documents.get()
     assert (document.media_type, document.name) == ("image/png", "invoice.exe")
+
+
+def test_a_pdf_behind_the_headers_of_its_message_is_kept_as_it_came(upload: Upload) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n" + b"\n" * 900 + vector_pdf(2)
+
+    document = upload(file("scan.pdf", data)).documents.get()
+
+    assert (document.media_type, document.pages.count()) == ("application/pdf", 2)
+    key = original_key(document.prescription_id, document.id)
+    assert storage.get_original(key, sha256=document.sha256) == data
 
 
 def test_the_keys_hold_ids_only(upload: Upload, servers: Stack) -> None:

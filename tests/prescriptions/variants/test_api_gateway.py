@@ -25,11 +25,12 @@ class Gateway:
     statuses: list[int] = field(default_factory=list)
     seen: list[dict[str, str]] = field(default_factory=list)
     made: Any = field(default_factory=lambda: MADE)
+    refusal: Any = field(default_factory=lambda: {"message": "Internal server error"})
 
     def answer(self, headers: dict[str, str]) -> tuple[int, Any]:
         self.seen.append(headers)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        return status, self.made if status == 200 else {"message": "Internal server error"}
+        return status, self.made if status == 200 else self.refusal
 
 
 @pytest.fixture
@@ -103,6 +104,19 @@ def test_trouble_that_stays_is_the_next_backends_and_opens_the_breaker(
 
     # five failures in a row; the sixth call was not made
     assert len(gateway.seen) == 5
+
+
+@pytest.mark.django_db
+def test_a_page_for_an_engine_that_the_function_lacks_is_the_next_backends_at_once(gateway: Gateway, row: Page) -> None:
+    gateway.statuses, gateway.refusal = [501], {"code": "engine-missing", "permanent": False}
+    backend = LambdaBackend()
+
+    for form in ("full/150,200", "full/75,100", "full/60,80", "full/48,64", "full/36,48", "full/30,40"):
+        with pytest.raises(BackendUnavailable, match="engine-missing"):
+            backend.call(claim(row, f"{form}/0/default.webp"), {})
+
+    # each was asked once, and the function itself is in good health
+    assert len(gateway.seen) == 6
 
 
 @pytest.mark.django_db

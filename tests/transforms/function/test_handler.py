@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -305,6 +306,17 @@ def test_an_original_that_cannot_be_rendered(
     assert refusal(answer) == expected
     assert answer["body"]["permanent"] is True
     assert storage.variants() == []
+
+
+def test_a_page_that_only_the_second_engine_draws_is_left_to_a_worker(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.devnull)  # as it is in the function: no poppler
+
+    answer = invoke(call(storage.original(b"%PDF-1.4 nonsense"), media_type="application/pdf"))
+
+    assert refusal(answer) == (501, "engine-missing")
+    assert answer["body"]["permanent"] is False
 
 
 def test_a_page_that_the_document_does_not_have(storage: Storage) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.transforms import fixtures
-from tests.transforms.rendering import CORPUS
+from tests.transforms.rendering import CORPUS, opened, shows
 from tests.transforms.unembedded import by_glyphs, document
 from transforms.errors import (
     SourceDamaged,
@@ -26,10 +26,12 @@ from transforms.geometry import Size
 from transforms.limits import LIMITS
 from transforms.measure.notices import Notice
 from transforms.measure.probe import Probe, probe
+from transforms.pdf import poppler
 from transforms.render import RenderJob, render
 from transforms.request.spec import Spec
 
 UPRIGHT, TURNED = fixtures.PAGE, Size(fixtures.PAGE.height, fixtures.PAGE.width)
+needs_poppler = pytest.mark.skipif(not poppler.available(), reason="pdftoppm is not installed")
 # Pillow's remarks on odd metadata would be errors here; the library mutes them for itself.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -93,7 +95,7 @@ def test_an_owner_password_does_not_lock():
         (b"\xff\xd8\xff", SourceDamaged),
         (b"GIF89a" + b"\0" * 100, UnsupportedMedia),
         (b"%PDF-", SourceDamaged),
-        (b"junk\n" + fixtures.vector_pdf(), UnsupportedMedia),
+        (b"<p>\n" + fixtures.vector_pdf(), UnsupportedMedia),
         (fixtures.locked_pdf(user="secret"), SourceLocked),
         (fixtures.vector_pdf(LIMITS.pdf_pages + 1), TooManyPages),
         (fixtures.header_only_png(LIMITS.source_side + 1, 1), TooManyPixels),
@@ -141,6 +143,68 @@ def test_a_pdf_without_pages_is_damaged():
         probe(empty[: len(empty) // 3])
 
 
+@pytest.mark.parametrize("before", [b"\n\n", b"\0" * 900, b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n"])
+def test_a_pdf_behind_blanks_or_headers_has_its_pages(before):
+    assert probe(before + fixtures.vector_pdf(2)) == Probe(SourceType.PDF, (Size(400, 267),) * 2)
+
+
+@needs_poppler
+def test_what_the_first_engine_refuses_goes_to_the_second():
+    with pytest.raises(SourceDamaged):
+        probe(fixtures.cut_pdf(), engines=("pdfium",))
+
+    assert probe(fixtures.cut_pdf()) == Probe(SourceType.PDF, (Size(400, 267),) * 3)
+    # with the same limits
+    with pytest.raises(TooManyPages):
+        probe(fixtures.vector_pdf(LIMITS.pdf_pages + 1)[:-60])
+
+
+@needs_poppler
+@pytest.mark.parametrize("kept", [0.2, 0.4, 0.6, 0.8, 0.9])
+@pytest.mark.parametrize("mode", ["disable", "generate"])
+def test_no_engine_makes_up_pages_for_those_that_were_cut_off(kept, mode):
+    # given a document whose first page and index come first, as on web sites
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(fixtures.vector_pdf(12))) as document:
+        document.save(out, linearize=True, object_stream_mode=pikepdf.ObjectStreamMode[mode])
+    data = out.getvalue()
+
+    try:
+        found = probe(data[: int(len(data) * kept)])
+    except SourceDamaged:
+        return
+    # then it is refused, or only what nobody draws is missing
+    for number, size in enumerate(found.pages, 1):
+        stored = Spec.parse("full/100,/0/default.png").resolve(size)
+        rendered = render(data[: int(len(data) * kept)], RenderJob(found.media_type, number, stored, size))
+        assert shows(opened(rendered), fixtures.CORNERS, tolerance=60)
+
+
+@needs_poppler
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_both_engines_measure_alike(rotate):
+    data = fixtures.edited(fixtures.vector_pdf(2), Rotate=rotate, CropBox=[0, 0, 48, 64])
+
+    assert probe(data, engines=("poppler",)) == probe(data, engines=("pdfium",))
+
+
+@pytest.mark.parametrize(
+    ("data", "notices"),
+    [
+        (fixtures.vector_pdf(), ()),
+        (fixtures.form_pdf(), ()),
+        (fixtures.edited(fixtures.vector_pdf(), CropBox=[200, 200, 300, 300]), (Notice.CROP_BOX,)),
+        (fixtures.edited(fixtures.vector_pdf(), CropBox=[-50, -50, 300, 300]), ()),
+        (fixtures.xfa_pdf(told=True), (Notice.XFA,)),
+        (fixtures.xfa_pdf(told=False), (Notice.XFA,)),
+        (fixtures.xfa_pdf(told=False, fields=True), ()),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*XFA")
+def test_what_people_should_know_of_a_page(data, notices):
+    assert probe(data).notices == (notices,)
+
+
 def test_pages_with_text_that_is_not_drawn_are_noticed():
     letters, hindi = by_glyphs("ArialMT", "Abc"), by_glyphs("ArialMT", "नमस्ते")
 
@@ -152,11 +216,21 @@ def test_pages_with_text_that_is_not_drawn_are_noticed():
 
 def joined(*documents):
     out = io.BytesIO()
-    with pikepdf.new() as whole, contextlib.ExitStack() as opened:
+    with pikepdf.new() as whole, contextlib.ExitStack() as opened_ones:
         for data in documents:
-            whole.pages.extend(opened.enter_context(pikepdf.open(io.BytesIO(data))).pages)
+            whole.pages.extend(opened_ones.enter_context(pikepdf.open(io.BytesIO(data))).pages)
         whole.save(out)
     return out.getvalue()
+
+
+def test_a_portfolio_is_told_from_a_document_with_attachments():
+    assert probe(fixtures.carrier_pdf(portfolio=True)).notices == ((Notice.PORTFOLIO,),) * 2
+    assert probe(fixtures.carrier_pdf(portfolio=False)).notices == ((), ())
+
+
+def test_only_the_page_itself_has_a_crop_box_beside_it():
+    data = fixtures.edited(fixtures.vector_pdf(3), CropBox=[200, 200, 300, 300])
+    assert probe(data) == Probe(SourceType.PDF, (Size(400, 267),) * 3, ((Notice.CROP_BOX,), (), ()))
 
 
 def test_opening_files_never_loads_pillows_other_plugins():

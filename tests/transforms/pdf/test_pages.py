@@ -9,7 +9,7 @@ from PIL import ImageChops, ImageStat
 from tests.transforms import fixtures
 from tests.transforms.fixtures import BLACK, BLUE, CORNERS, GREEN, RED, WHITE
 from tests.transforms.rendering import near, opened, pixels, shows, variant
-from transforms.errors import PageMissing, SourceDamaged, SourceLocked
+from transforms.errors import EngineMissing, PageMissing, SourceDamaged, SourceLocked
 from transforms.formats import SourceType
 from transforms.geometry import Box, Size
 from transforms.pdf import engines, pages, poppler
@@ -141,8 +141,10 @@ def test_a_page_that_pdfium_refuses_is_drawn_by_the_second_engine():
 def test_without_pdftoppm_the_second_engine_is_skipped(monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     assert shows(opened(render(fixtures.vector_pdf(), _JOB)), CORNERS)
-    with pytest.raises(SourceDamaged):
+    # and of what the first one refuses nobody says that it is damaged: where both are, it may be drawn
+    with pytest.raises(EngineMissing) as caught:
         render(b"%PDF-1.4 nothing", _JOB)
+    assert not caught.value.permanent
     with pytest.raises(SourceDamaged):
         render(fixtures.vector_pdf(), _JOB, engines=("poppler",))
 
@@ -170,9 +172,29 @@ def test_both_engines_agree():
     assert max(ImageStat.Stat(ImageChops.difference(one, other)).mean) < 3
 
 
-def test_swapped_corners_of_a_box_are_legal():
-    data = fixtures.edited(fixtures.vector_pdf(), MediaBox=[96, 64, 0, 0])
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        {"MediaBox": [96, 64, 0, 0]},
+        {"CropBox": [96, 64, 0, 0]},
+        {"CropBox": [-500, -500, 14_400, 14_400]},
+        {"CropBox": [0, 0, 0, 0]},
+        {"CropBox": [1000, 1000, 1200, 1200]},
+        {"CropBox": [96, 64, 200, 200]},
+        {"CropBox": [0, 0, 96, 0.2]},
+    ],
+    ids=str,
+)
+def test_a_box_that_says_nothing_of_the_page_leaves_it_whole_on_screen_and_in_print(boxes):
+    data = fixtures.edited(fixtures.vector_pdf(), **boxes)
+
     assert shows(pixels(data, "full/max/0/default.png"), CORNERS)
+    assert shows(pixels(variant(data, "full/max/0/default.pdf").data, "full/max/0/default.png"), CORNERS)
+
+
+def test_a_page_without_extent_is_refused():
+    with pytest.raises(SourceDamaged):
+        variant(fixtures.edited(fixtures.vector_pdf(), MediaBox=[0, 0, 0.2, 0.2]), "full/max/0/default.png")
 
 
 def test_timings_name_the_phases():

@@ -16,6 +16,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
+from tests.transforms import fixtures
 from tests.transforms.sandbox.processes import (
     JOB,
     PAGE,
@@ -38,10 +39,11 @@ from transforms.errors import (
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
+from transforms.measure.notices import Notice
 from transforms.measure.probe import Probe
 from transforms.render import RenderJob, render
 from transforms.request.spec import Stored
-from transforms.sandbox import Sandbox
+from transforms.sandbox import Sandbox, wire
 
 
 def test_a_render_has_the_pixels_it_has_without_a_sandbox(shared_box: Sandbox) -> None:
@@ -76,6 +78,31 @@ def test_a_locked_pdf_says_so(shared_box: Sandbox) -> None:
 
     with pytest.raises(SourceLocked):
         shared_box.probe(out.getvalue(), owner="locked")
+
+
+def test_a_document_that_the_first_engine_refuses_is_measured_and_drawn_by_the_second(shared_box: Sandbox) -> None:
+    if not shared_box.capabilities().poppler:
+        pytest.skip("poppler-utils is not installed, or this machine has no Landlock")
+
+    found = shared_box.probe(fixtures.cut_pdf(), owner="cut")
+
+    assert found == Probe(SourceType.PDF, (Size(400, 267),) * 3)
+    job = RenderJob(SourceType.PDF, 3, Stored.parse("full/400,267/0/default.pdf"), Size(400, 267))
+    assert shared_box.render(fixtures.cut_pdf(), job, owner="cut").data.startswith(b"%PDF-")
+
+
+def test_what_people_should_know_of_a_page_comes_out(shared_box: Sandbox) -> None:
+    data = fixtures.edited(fixtures.vector_pdf(2), CropBox=[200, 200, 300, 300])
+
+    assert shared_box.probe(data, owner="box").notices == ((Notice.CROP_BOX,), ())
+
+
+@pytest.mark.parametrize("page", ["", "crop-box", ["nonsense"], [1], ["xfa"] * 5, None])
+def test_notices_that_no_probe_finds_are_not_believed(page: object) -> None:
+    fields = {"media_type": "application/pdf", "pages": [[4, 4]], "notices": [page]}
+
+    with pytest.raises(wire.WireError):
+        wire.decode_probe(fields, LIMITS)
 
 
 def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
@@ -275,7 +302,7 @@ def test_a_parent_that_is_killed_leaves_no_orphan(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import os, time
         from pathlib import Path
-        from transforms.sandbox import Sandbox
+        from transforms.sandbox import Sandbox, wire
         box = Sandbox(spares=2)
         box.warm()
         if os.fork() == 0:
