@@ -10,7 +10,7 @@ from transforms.errors import SourceDamaged
 from transforms.fonts import glyphs
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
-from transforms.pdf import pages, poppler, whole
+from transforms.pdf import pages, poppler
 from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM
 
 
@@ -70,6 +70,9 @@ def _look(data: bytes, limits: Limits) -> Look:
                     unlettered.add(index)
             page.close()
         files = pdfium.FPDFDoc_GetAttachmentCount(opened) > 0
+    # Lazy: it brings pikepdf, which the processes that start renderers never need.
+    from transforms.pdf import whole
+
     if not whole.ends(data) and not whole.has_pages(data, len(found)):
         raise SourceDamaged(DAMAGED)
     for index in lacking:
