@@ -20,9 +20,21 @@ def count(data: bytes, index: int) -> int:
     """On page `index` (from 0) of the document `data`; 0 where the page cannot be read."""
     try:
         with pikepdf.open(io.BytesIO(data)) as document:
-            return _of(document.pages[index].obj, document.pages[index].obj.get("/Resources", {}), _DEPTH)
+            page = document.pages[index].obj
+            looks = [_look(annotation) for annotation in page.get("/Annots", [])]
+            return _of(page, page.get("/Resources", {}), _DEPTH) + sum(
+                _of(look, look.get("/Resources", {}), _DEPTH) for look in looks if look is not None
+            )
     except (pikepdf.PdfError, IndexError, TypeError, ValueError, KeyError):
         return 0
+
+
+def _look(annotation: Any) -> Any:
+    """The form that shows an annotation; None where there is none."""
+    look = annotation.get("/AP", {}).get("/N")
+    if isinstance(look, pikepdf.Dictionary):
+        look = look.get(str(annotation.get("/AS", "/Off")))
+    return look if isinstance(look, pikepdf.Stream) else None
 
 
 def _of(stream: Any, resources: Any, depth: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pypdfium2.raw as raw
 
-from transforms.fonts import blanks, files
+from transforms.fonts import files
 
 # Letters of these scripts change their shape or place with their neighbours. A PDF says the shapes by their numbers in
 # its own font; with another font the bare letters are drawn side by side. Arabic and its relatives, India's scripts.
@@ -96,7 +96,12 @@ def _lacks_letters(page: Any, index: int, data: bytes) -> bool:
     if not all(_is_drawn(*character) for character in texts.characters()):
         return True
     thin = texts.thin()
-    return thin > 0 and thin > blanks.count(data, index)
+    if not thin:
+        return False
+    # Lazy: pikepdf takes 30 ms of a start, and hardly any page needs it.
+    from transforms.fonts import blanks
+
+    return thin > blanks.count(data, index)
 
 
 def _is_drawn(font: _Font, character: int, known: bool) -> bool:

@@ -10,13 +10,11 @@ from PIL import PngImagePlugin
 
 from transforms.clock import Clock
 from transforms.errors import SourceDamaged, SourceTooLarge
-from transforms.fonts import glyphs
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
 from transforms.limits import LIMITS, MIB, Limits
 from transforms.measure.notices import Notice
 from transforms.pdf import look as looking
-from transforms.pdf import pages
 from transforms.pdf.engines import ENGINES
 from transforms.pixels import images, mending, plan
 
@@ -51,30 +49,17 @@ def probe(
         found = looking.look(
             data, engines=engines, clock=Clock(deadline, cpu_seconds=limits.child_cpu_seconds), limits=limits
         )
-        return Probe(kind, found.sizes, _notices(found, data, limits))
+        return Probe(kind, found.sizes, _notices(found, data))
     return Probe(kind, (_image_size(data, kind, limits),))
 
 
-def _notices(found: looking.Look, data: bytes, limits: Limits) -> tuple[tuple[Notice, ...], ...]:
+def _notices(found: looking.Look, data: bytes) -> tuple[tuple[Notice, ...], ...]:
     everywhere = (Notice.XFA,) * found.xfa + (Notice.PORTFOLIO,) * (found.files and _is_portfolio(data))
-    silent = _pages_with_missing_glyphs(data, limits)
-    return tuple(
-        (
-            *everywhere,
-            *(Notice.CROP_BOX,) * (index in found.uncropped),
-            *(Notice.MISSING_GLYPHS,) * (index in silent),
-        )
+    own = (
+        (Notice.MISSING_GLYPHS,) * (index in found.unlettered) + (Notice.CROP_BOX,) * (index in found.uncropped)
         for index in range(len(found.sizes))
     )
-
-
-def _pages_with_missing_glyphs(data: bytes, limits: Limits) -> frozenset[int]:
-    """Their indexes, from 0. None where only the second engine can read the file: it does not tell."""
-    try:
-        with pages.document(data, limits=limits) as opened:
-            return frozenset(index for index in range(len(opened)) if glyphs.missing(opened[index], index, data))
-    except SourceDamaged:
-        return frozenset()
+    return tuple((*everywhere, *codes) for codes in own)
 
 
 def _is_portfolio(data: bytes) -> bool:

@@ -7,16 +7,18 @@ import pypdfium2.raw as pdfium
 
 from transforms.clock import Clock
 from transforms.errors import SourceDamaged
+from transforms.fonts import glyphs
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
-from transforms.pdf import pages, poppler, whole
+from transforms.pdf import pages, poppler
 from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What opening a document tells. `sizes` are upright nominal sizes of all pages; `uncropped` are the indexes (from
-    0) of those that are shown whole because their crop box lies outside them. `xfa`: what they show only stands in for
+    0) of those that are shown whole because their crop box lies outside them, `unlettered` of those with text that is
+    not drawn as it was written; only PDFium tells. `xfa`: what they show only stands in for
     a form that other programs draw. `files`: it carries other files.
     """
 
@@ -24,6 +26,7 @@ class Look:
     uncropped: frozenset[int] = frozenset()
     xfa: bool = False
     files: bool = False
+    unlettered: frozenset[int] = frozenset()
 
 
 def look(
@@ -47,7 +50,7 @@ def look(
 
 
 def _look(data: bytes, limits: Limits) -> Look:
-    found, uncropped, fields, drawn = [], set(), False, False
+    found, uncropped, unlettered, lacking, fields = [], set(), set(), set(), False
     with pages.document(data, limits=limits) as opened:
         form = opened.get_formtype()
         for index in range(len(opened)):
@@ -58,18 +61,28 @@ def _look(data: bytes, limits: Limits) -> Look:
             if form == pdfium.FORMTYPE_XFA_FOREGROUND:
                 kinds = map(pdfium.FPDFAnnot_GetSubtype, pages.annotations(page))
                 fields = fields or pdfium.FPDF_ANNOT_WIDGET in kinds
-            if index == 0 and not pages.lacks(page):
-                _draw_small(page, found[0])
-                drawn = True
+            if pages.lacks(page):
+                lacking.add(index)
+            else:
+                if index == 0:
+                    _draw_small(page, found[0])
+                if glyphs.missing(page, index, data):
+                    unlettered.add(index)
             page.close()
         files = pdfium.FPDFDoc_GetAttachmentCount(opened) > 0
+    # Lazy: it brings pikepdf, which the processes that start renderers never need.
+    from transforms.pdf import whole
+
     if not whole.ends(data) and not whole.has_pages(data, len(found)):
         raise SourceDamaged(DAMAGED)
-    if not drawn:
-        with pages.ready(data, 1, limits) as page:
-            _draw_small(page, found[0])
+    for index in lacking:
+        with pages.ready(data, index + 1, limits) as page:
+            if index == 0:
+                _draw_small(page, found[0])
+            if glyphs.missing(page, index, data):
+                unlettered.add(index)
     xfa = form == pdfium.FORMTYPE_XFA_FULL or (form == pdfium.FORMTYPE_XFA_FOREGROUND and not fields)
-    return Look(tuple(found), frozenset(uncropped), xfa, files)
+    return Look(tuple(found), frozenset(uncropped), xfa, files, frozenset(unlettered))
 
 
 def _draw_small(page: Any, size: Size) -> None:

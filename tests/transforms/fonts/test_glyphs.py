@@ -143,6 +143,7 @@ def test_annotations_are_read() -> None:
     assert missing(document(*by_glyphs("ArialMT", HINDI), change=annotated))
     assert missing(document(*by_glyphs("ArialMT", "☐"), change=annotated))
     assert not missing(document(*by_glyphs("ArialMT", "Abc"), change=annotated))
+    assert not missing(document(*by_glyphs("ArialMT", " "), change=annotated))
     assert not missing(document(*KOREAN, change=annotated))
 
 

@@ -143,24 +143,6 @@ def test_a_pdf_without_pages_is_damaged():
         probe(empty[: len(empty) // 3])
 
 
-def test_pages_with_text_that_is_not_drawn_are_noticed():
-    letters, hindi = by_glyphs("ArialMT", "Abc"), by_glyphs("ArialMT", "नमस्ते")
-
-    found = probe(joined(document(*letters), document(*hindi)))
-
-    assert found.notices == ((), (Notice.MISSING_GLYPHS,))
-    assert probe(fixtures.jpeg()).notices == ((),)
-
-
-def joined(*documents):
-    out = io.BytesIO()
-    with pikepdf.new() as whole, contextlib.ExitStack() as opened:
-        for data in documents:
-            whole.pages.extend(opened.enter_context(pikepdf.open(io.BytesIO(data))).pages)
-        whole.save(out)
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("before", [b"\n\n", b"\0" * 900, b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n"])
 def test_a_pdf_behind_blanks_or_headers_has_its_pages(before):
     assert probe(before + fixtures.vector_pdf(2)) == Probe(SourceType.PDF, (Size(400, 267),) * 2)
@@ -221,6 +203,24 @@ def test_both_engines_measure_alike(rotate):
 @pytest.mark.filterwarnings("ignore:.*XFA")
 def test_what_people_should_know_of_a_page(data, notices):
     assert probe(data).notices == (notices,)
+
+
+def test_pages_with_text_that_is_not_drawn_are_noticed():
+    letters, hindi = by_glyphs("ArialMT", "Abc"), by_glyphs("ArialMT", "नमस्ते")
+
+    found = probe(joined(document(*letters), document(*hindi)))
+
+    assert found.notices == ((), (Notice.MISSING_GLYPHS,))
+    assert probe(fixtures.jpeg()).notices == ((),)
+
+
+def joined(*documents):
+    out = io.BytesIO()
+    with pikepdf.new() as whole, contextlib.ExitStack() as opened_ones:
+        for data in documents:
+            whole.pages.extend(opened_ones.enter_context(pikepdf.open(io.BytesIO(data))).pages)
+        whole.save(out)
+    return out.getvalue()
 
 
 def test_a_portfolio_is_told_from_a_document_with_attachments():
