@@ -307,9 +307,10 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["prescriptions.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["prescriptions.api.parsing.StrictJSON"],
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` would be a parameter of every operation; Accept says it
     "DEFAULT_PAGINATION_CLASS": "prescriptions.api.pagination.NewestFirst",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "prescriptions.api.base.Operation",
     "EXCEPTION_HANDLER": "prescriptions.infra.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

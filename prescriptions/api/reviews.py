@@ -11,15 +11,15 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from prescriptions.api.base import ApiView
 from prescriptions.api.permissions import visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import ReasonSerializer
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus
+from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, Review, ReviewStatus, Schedule
 from prescriptions.models.finding import find
 from prescriptions.review import decisions, order_lines, queue
 from prescriptions.review.payload import DecisionSerializer
@@ -30,9 +30,19 @@ _IF_MATCH_PARAMETER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The version that the decision is about, if not in the body."
 )
 
+_MOST_ORDERED = 1_000_000
+_ORDERED_HELP = f"A whole number from 1 to {_MOST_ORDERED:,}."
+_SCHEDULES_HELP = f"One of {', '.join(Schedule.values)}."
+
 
 class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
     line = serializers.IntegerField(source="position", read_only=True)
+    schedule = serializers.ChoiceField(
+        choices=Schedule.choices, required=False, error_messages={"invalid_choice": _SCHEDULES_HELP}
+    )
+    quantity_ordered = serializers.IntegerField(
+        min_value=1, max_value=_MOST_ORDERED, error_messages=dict.fromkeys(("min_value", "max_value"), _ORDERED_HELP)
+    )
 
     class Meta:
         model = OrderLine
@@ -97,7 +107,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         )
 
 
-class Decision(APIView):
+class Decision(ApiView):
     """The review of one prescription, and the decision on it."""
 
     scopes = {"GET": "rx:review", "POST": "rx:review"}  # noqa: RUF012
@@ -117,7 +127,9 @@ class Decision(APIView):
     def post(self, request: Request, rx: str) -> Response:
         """Decide on the version that you looked at. The review must be claimed by you (second checks need no claim)."""
         _find(request, rx)
-        sent = request.data if isinstance(request.data, dict) else {}
+        sent = request.data
+        if not isinstance(sent, dict):
+            raise serializers.ValidationError(["Send an object."])
         version, by_header = _version(request, sent)
         try:
             decisions.act(rx, sent, actor=actors.of(request), version=version)
@@ -128,7 +140,7 @@ class Decision(APIView):
         return _answer(_find(request, rx))
 
 
-class Claim(APIView):
+class Claim(ApiView):
     """The lease on one review: `POST` takes or renews it, `DELETE` gives it back."""
 
     scopes = {"POST": "rx:review", "DELETE": "rx:review"}  # noqa: RUF012
@@ -148,7 +160,7 @@ class Claim(APIView):
         return Response(status=204, headers={"Cache-Control": "no-store"})
 
 
-class NextReview(APIView):
+class NextReview(ApiView):
     """Claims the next review of the queue: highest priority, then longest wait. 204 when nothing waits."""
 
     scopes = {"POST": "rx:review"}  # noqa: RUF012
@@ -163,7 +175,7 @@ class NextReview(APIView):
         return _answer(_find(request, claimed.pk))
 
 
-class OrderLines(APIView):
+class OrderLines(ApiView):
     """What was ordered against a prescription: `PUT` replaces all lines as long as nobody has started on it."""
 
     scopes = {"GET": "rx:read", "PUT": "rx:write"}  # noqa: RUF012
