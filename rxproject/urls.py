@@ -11,9 +11,14 @@ admin.site.enable_nav_sidebar = False  # a few lists; the width is better spent 
 admin.site.site_url = None
 admin.site.index_title = _("Overview")
 
+_READ = ("get", "head", "options")  # a RedirectView would redirect forms, too
+
 urlpatterns = [
-    path("favicon.ico", RedirectView.as_view(url=static("prescriptions/icon.svg"), permanent=False)),
+    path(
+        "favicon.ico",
+        RedirectView.as_view(url=static("prescriptions/icon.svg"), permanent=False, http_method_names=_READ),
+    ),
     path("admin/", admin.site.urls),
     path("", include("prescriptions.urls")),
-    path("", RedirectView.as_view(pattern_name="admin:index", permanent=False)),
+    path("", RedirectView.as_view(pattern_name="admin:index", permanent=False, http_method_names=_READ)),
 ]

@@ -34,6 +34,16 @@ def test_every_problem_of_the_library_is_explained() -> None:
     assert [kind.code for kind in ALL if f"`{kind.code}`" not in text] == []
 
 
+def test_every_problem_that_is_raised_by_name_is_explained() -> None:
+    text = (ROOT / "docs" / "reference" / "problems.md").read_text()
+    code = "".join(path.read_text() for path in sorted((ROOT / "prescriptions").rglob("*.py")))
+    named = set(re.findall(r'\bProblem\(\s*\d{3},\s*"([\w-]+)"', code))
+    named |= set(re.findall(r"/docs/problems#([\w-]+)", (ROOT / "deploy/nginx/nginx.conf.template").read_text()))
+
+    assert len(named) > 20
+    assert sorted(name for name in named if f"`{name}`" not in text) == []
+
+
 def test_every_picture_that_is_shown_is_there_and_every_picture_that_is_there_is_shown() -> None:
     shown = {
         (page.parent / target).resolve()

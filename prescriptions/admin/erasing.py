@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from prescriptions import audit
 from prescriptions.admin import chips
 from prescriptions.admin.base import may
 from prescriptions.audit import actors
+from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import AuditEvent, Prescription, Variant
@@ -31,7 +31,7 @@ def allowed(request: HttpRequest) -> bool:
     return may(request, "delete_prescription") and may(request, "view_prescription")
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@methods("GET", "HEAD", "POST")
 def confirm(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     """Ask, and once confirmed erase. What must be kept is kept, and its page says why."""
     if not allowed(request):

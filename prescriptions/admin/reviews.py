@@ -18,13 +18,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 
 from prescriptions.admin import chips, pictures, searching
 from prescriptions.admin.base import Listing, ReadOnly, may, reference
 from prescriptions.admin.review_page.context import undo_offer
 from prescriptions.admin.review_page.urls import review_urls
 from prescriptions.audit import actors
+from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Review, ReviewStatus
 from prescriptions.review import queue
@@ -213,7 +213,7 @@ class ReviewAdmin(ReadOnly):
 
     # --- What may be done with it -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        own = path("next/", self.admin_site.admin_view(require_POST(self.start)), name="rx-review-next")
+        own = path("next/", self.admin_site.admin_view(methods("POST")(self.start)), name="rx-review-next")
         return [own, *review_urls(self.admin_site), *super().get_urls()]
 
     def start(self, request: HttpRequest) -> HttpResponse:

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from prescriptions.api.base import ApiView
 from prescriptions.api.permissions import client_of
 from prescriptions.api.schema import problems
 from prescriptions.api.serializers import OrderLinkRequestSerializer, OrderLinkSerializer
+from prescriptions.infra.addresses import absolute
 from prescriptions.intake import order_links
 
 
-class OrderLinks(APIView):
+class OrderLinks(ApiView):
     """Mints a signed link with which one customer can upload and see the prescriptions of one order."""
 
     scopes = {"POST": "orders:write"}  # noqa: RUF012
@@ -34,8 +35,8 @@ class OrderLinks(APIView):
         )
         body = {
             "order_ref": link.order_ref,
-            "url": request.build_absolute_uri(order_links.page_path(link)),
-            "upload_url": request.build_absolute_uri(order_links.upload_path(link)),
+            "url": absolute(order_links.page_path(link)),
+            "upload_url": absolute(order_links.upload_path(link)),
             "expires_at": datetime.fromtimestamp(link.expires, UTC),
         }
         return Response(OrderLinkSerializer(body).data, status=201, headers={"Cache-Control": "no-store"})

@@ -8,26 +8,30 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from prescriptions import audit
+from prescriptions.api.base import ApiView
 from prescriptions.api.negotiation import AnyMedia
+from prescriptions.api.pagination import PageQuery, WholeNumber
 from prescriptions.api.permissions import client_of, visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
 from prescriptions.audit import actors
 from prescriptions.infra import problems
+from prescriptions.infra.addresses import absolute
 from prescriptions.intake import accepting
-from prescriptions.models import Prescription
+from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription
 from prescriptions.models.finding import find
 from prescriptions.review import replays
 from prescriptions.upkeep import erasure
 from prescriptions.variants import delivery, links, whole_pdf
 from transforms.keys import original_key
+from transforms.limits import LIMITS
 
 
 def find_visible(request: Request, rx: str) -> Prescription:
@@ -38,26 +42,48 @@ def find_visible(request: Request, rx: str) -> Prescription:
 def _bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:
     """What the caller is told of each, with links to its pages."""
     tokens = links.hand_out([prescription.id for prescription in prescriptions], actors.of(request))
-    context = {"request": request, "tokens": tokens}
+    context = {"tokens": tokens}
     return [dict(PrescriptionSerializer(prescription, context=context).data) for prescription in prescriptions]
 
 
-class PrescriptionList(ListAPIView[Prescription]):
+class ListQuery(PageQuery):
+    order_ref = serializers.RegexField(
+        REFERENCE,
+        required=False,
+        trim_whitespace=False,
+        error_messages=dict.fromkeys(("invalid", "blank"), REFERENCE_HELP),
+        help_text="Only those of one order: the reference as it was sent, whole and in its case.",
+    )
+
+
+class OriginalQuery(serializers.Serializer[Any]):
+    document = WholeNumber(most=LIMITS.files, default=1, help_text="Position of the document, from 1.")
+
+
+class DocumentQuery(serializers.Serializer[Any]):
+    fit = serializers.ChoiceField(
+        choices=["a4"],
+        required=False,
+        error_messages={"invalid_choice": "`a4`, or leave it out."},
+        help_text="`a4`: each page on a sheet of A4, none enlarged.",
+    )
+
+
+class PrescriptionList(ApiView, ListAPIView[Prescription]):
     """`GET` the prescriptions that the caller may see; `POST` uploads one."""
 
     serializer_class = PrescriptionSerializer
     parser_classes = (MultiPartParser,)
     scopes = {"GET": "rx:read", "POST": "rx:write"}  # noqa: RUF012
+    queries = {"GET": ListQuery}  # noqa: RUF012
 
     def get_queryset(self) -> Any:
         rows = visible(self.request).filter(erased_at=None)
         rows = rows.select_related("review__reason").prefetch_related("pages", "documents")
-        order_ref = self.request.query_params.get("order_ref")
-        return rows.filter(order_ref=order_ref) if order_ref else rows
+        return rows.filter(order_ref=self.query["order_ref"]) if "order_ref" in self.query else rows
 
     @extend_schema(
         operation_id="prescriptions_list",
-        parameters=[OpenApiParameter("order_ref", str, description="Only those of one order.")],
         responses={200: PrescriptionSerializer(many=True), **problems_of(400)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -87,12 +113,12 @@ class PrescriptionList(ListAPIView[Prescription]):
             idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
         [body] = _bodies(request, [find_visible(request, prescription.id)])
-        location = request.build_absolute_uri(f"/api/v1/prescriptions/{prescription.id}")
+        location = absolute(f"/api/v1/prescriptions/{prescription.id}")
         headers = {"Location": location, "Cache-Control": "no-store", **(replays.HEADER if replayed else {})}
         return Response(body, status=201, headers=headers)
 
 
-class PrescriptionDetail(APIView):
+class PrescriptionDetail(ApiView):
     """One prescription, with ETag: poll it with If-None-Match. `DELETE` erases it."""
 
     scopes = {"GET": "rx:read", "DELETE": "rx:erase"}  # noqa: RUF012
@@ -124,21 +150,20 @@ class PrescriptionDetail(APIView):
         return Response(status=204, headers={"Cache-Control": "no-store"})
 
 
-class Original(APIView):
+class Original(ApiView):
     """The uploaded file itself, byte for byte, as an attachment."""
 
     content_negotiation_class = AnyMedia
     scopes = {"GET": "rx:read"}  # noqa: RUF012
+    queries = {"GET": OriginalQuery}  # noqa: RUF012
 
     @extend_schema(
         operation_id="prescriptions_original",
-        parameters=[OpenApiParameter("document", int, description="Position of the document, from 1.")],
-        responses={(200, "application/octet-stream"): bytes, **problems_of(404, 410)},
+        responses={(200, "application/octet-stream"): bytes, **problems_of(400, 404, 410)},
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
-        wanted = request.query_params.get("document", "1")
         prescription = find_visible(request, rx)
-        original = next((d for d in prescription.documents.all() if str(d.position) == wanted), None)
+        original = next((d for d in prescription.documents.all() if d.position == self.query["document"]), None)
         if original is None:
             raise problems.not_found()
         data = {"document": original.position}
@@ -147,21 +172,19 @@ class Original(APIView):
         return delivery.original(request, original_key(rx, original.id), name=name, media_type=original.media_type)
 
 
-class WholeDocument(APIView):
+class WholeDocument(ApiView):
     """All pages as one PDF, upright, as an attachment. Photos and documents alike; pages are made where missing."""
 
     content_negotiation_class = AnyMedia
     scopes = {"GET": "rx:read"}  # noqa: RUF012
+    queries = {"GET": DocumentQuery}  # noqa: RUF012
 
     @extend_schema(
         operation_id="prescriptions_document",
-        parameters=[
-            OpenApiParameter("fit", str, enum=["a4"], description="`a4`: each page on a sheet of A4, none enlarged.")
-        ],
         responses={(200, "application/pdf"): bytes, **problems_of(400, 404, 410, 422, 429)},
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
-        a4 = whole_pdf.fit(request.query_params.get("fit"))
+        a4 = self.query.get("fit") == "a4"
         prescription = find_visible(request, rx)
         delivery.check_condition(request)
         file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)

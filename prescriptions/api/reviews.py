@@ -11,15 +11,23 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from prescriptions.api.base import ApiView
 from prescriptions.api.permissions import visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import ReasonSerializer
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ClarificationMessage, LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
+from prescriptions.models import (
+    ClarificationMessage,
+    LineDecision,
+    OrderLine,
+    ReasonCode,
+    Review,
+    ReviewStatus,
+    Schedule,
+)
 from prescriptions.models.finding import find
 from prescriptions.review import decisions, order_lines, queue, replays
 from prescriptions.review.payload import DecisionSerializer
@@ -38,9 +46,19 @@ _KEY_PARAMETER = OpenApiParameter(
     "`Idempotent-Replayed: true`, and nothing is done twice.",
 )
 
+_MOST_ORDERED = 1_000_000
+_ORDERED_HELP = f"A whole number from 1 to {_MOST_ORDERED:,}."
+_SCHEDULES_HELP = f"One of {', '.join(Schedule.values)}."
+
 
 class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
     line = serializers.IntegerField(source="position", read_only=True)
+    schedule = serializers.ChoiceField(
+        choices=Schedule.choices, required=False, error_messages={"invalid_choice": _SCHEDULES_HELP}
+    )
+    quantity_ordered = serializers.IntegerField(
+        min_value=1, max_value=_MOST_ORDERED, error_messages=dict.fromkeys(("min_value", "max_value"), _ORDERED_HELP)
+    )
 
     class Meta:
         model = OrderLine
@@ -115,7 +133,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         )
 
 
-class Decision(APIView):
+class Decision(ApiView):
     """The review of one prescription, and the decision on it."""
 
     scopes = {"GET": "rx:review", "POST": "rx:review"}  # noqa: RUF012
@@ -135,7 +153,9 @@ class Decision(APIView):
     def post(self, request: Request, rx: str) -> Response:
         """Decide on the version that you looked at. The review must be claimed by you (second checks need no claim)."""
         _find(request, rx)
-        sent = request.data if isinstance(request.data, dict) else {}
+        sent = request.data
+        if not isinstance(sent, dict):
+            raise serializers.ValidationError(["Send an object."])
         version, by_header = _version(request, sent)
         actor = actors.of(request)
 
@@ -153,7 +173,7 @@ class Decision(APIView):
         return Response(body, headers={**_headers(body["version"]), **(replays.HEADER if replayed else {})})
 
 
-class Claim(APIView):
+class Claim(ApiView):
     """The lease on one review: `POST` takes or renews it, `DELETE` gives it back."""
 
     scopes = {"POST": "rx:review", "DELETE": "rx:review"}  # noqa: RUF012
@@ -173,7 +193,7 @@ class Claim(APIView):
         return Response(status=204, headers={"Cache-Control": "no-store"})
 
 
-class NextReview(APIView):
+class NextReview(ApiView):
     """Claims the next review of the queue: highest priority, then longest wait. 204 when nothing waits."""
 
     scopes = {"POST": "rx:review"}  # noqa: RUF012
@@ -200,7 +220,7 @@ class NextReview(APIView):
         return Response(ReviewSerializer(review).data, headers={**_headers(review.version), **more})
 
 
-class Reasons(APIView):
+class Reasons(ApiView):
     """The reasons that a reviewer may give, in the order of the review page."""
 
     scopes = {"GET": "rx:review"}  # noqa: RUF012
@@ -214,7 +234,7 @@ class Reasons(APIView):
         return Response(OfferedReasonSerializer(offered, many=True).data, headers=headers)
 
 
-class OrderLines(APIView):
+class OrderLines(ApiView):
     """What was ordered against a prescription: `PUT` replaces all lines as long as nobody has started on it."""
 
     scopes = {"GET": "rx:read", "PUT": "rx:write"}  # noqa: RUF012

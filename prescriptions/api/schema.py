@@ -7,15 +7,17 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from prescriptions.api.base import ApiView
 from prescriptions.api.serializers import ProblemSerializer
 from prescriptions.infra.problems import MEDIA_TYPE
 
-_ALWAYS = (401, 403, 503)
+_ALWAYS = (400, 401, 403, 503)
 
 
 def problems(*statuses: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
@@ -33,7 +35,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "rxk_<id>_<secret>"}
 
 
-class Schema(APIView):
+class Schema(ApiView):
     """The document itself, for everybody.
 
     drf-spectacular's own view also takes `?version=`, for a header, and `?lang=`, for a cache that only grows.
@@ -46,3 +48,14 @@ class Schema(APIView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         return Response(SchemaGenerator().get_schema(request=request, public=True))  # type: ignore[no-untyped-call]
+
+
+class DocsQuery(serializers.Serializer[Any]):
+    script = serializers.CharField(required=False, allow_blank=True, help_text="The page's script instead of the page.")
+
+
+class Docs(ApiView, SpectacularSwaggerSplitView):
+    """The document as a page for people, who can try it out there."""
+
+    url_name = "schema"
+    queries = {"GET": DocsQuery}  # noqa: RUF012

@@ -9,8 +9,8 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.request import Request
 
+from prescriptions.infra.addresses import absolute
 from prescriptions.intake import notices
 from prescriptions.models import (
     REFERENCE,
@@ -76,20 +76,16 @@ class PageSerializer(serializers.ModelSerializer[Page]):
     @extend_schema_field(OpenApiTypes.URI)
     def get_info(self, page: Page) -> str:
         path = links.service_path(page.prescription_id, page.number, self._token(page))
-        return self._request().build_absolute_uri(f"{path}/info.json")
+        return absolute(f"{path}/info.json")
 
     @extend_schema_field(serializers.DictField(child=serializers.URLField()))
     def get_variants(self, page: Page) -> dict[str, str]:
         token = self._token(page)
-        return {name: self._request().build_absolute_uri(picture(page, name, token).src) for name in PRESETS}
+        return {name: absolute(picture(page, name, token).src) for name in PRESETS}
 
     def _token(self, page: Page) -> str:
         tokens: Mapping[str, str] = self.context["tokens"]
         return tokens[page.prescription_id]
-
-    def _request(self) -> Request:
-        request: Request = self.context["request"]
-        return request
 
 
 class ReasonSerializer(serializers.ModelSerializer[ReasonCode]):
@@ -159,9 +155,8 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_manifest(self, prescription: Prescription) -> str:
-        request: Request = self.context["request"]
         tokens: Mapping[str, str] = self.context["tokens"]
-        return request.build_absolute_uri(links.manifest_path(prescription.id, tokens[prescription.id]))
+        return absolute(links.manifest_path(prescription.id, tokens[prescription.id]))
 
 
 class UploadSerializer(serializers.Serializer[Any]):
@@ -209,6 +204,17 @@ class JobSerializer(serializers.ModelSerializer[Variant]):
         return str(VariantState(variant.state).value)
 
 
+class WrongSerializer(serializers.Serializer[Any]):
+    """One thing that is wrong, and where: in the body, the query or a header."""
+
+    pointer = serializers.CharField(required=False, help_text="JSON pointer (RFC 6901) into the body, or form field.")
+    parameter = serializers.CharField(required=False, help_text="Name of a query parameter.")
+    header = serializers.CharField(required=False, help_text="Name of a header.")
+    file = serializers.CharField(required=False, help_text="Name of a file that was sent.")
+    code = serializers.CharField(required=False, help_text="Why this file was refused.")
+    detail = serializers.CharField()
+
+
 class ProblemSerializer(serializers.Serializer[Any]):
     """RFC 9457 problem details."""
 
@@ -217,4 +223,4 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     request_id = serializers.CharField()
-    errors = serializers.ListField(child=serializers.DictField(), required=False)  # type: ignore[assignment]
+    errors = WrongSerializer(many=True, required=False)  # type: ignore[assignment]

@@ -2,7 +2,6 @@
 
 from csp.decorators import csp_update
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from prescriptions.api import orders, prescriptions, reviews, schema, variants
 from transforms.keys import ID, PAGE_NUMBER
@@ -30,7 +29,7 @@ urlpatterns = [
     # Swagger UI styles its icons inline; nothing that a stranger wrote is shown on this page.
     path(
         "docs",
-        csp_update({"style-src": ["'unsafe-inline'"]})(SpectacularSwaggerSplitView.as_view(url_name="schema")),
+        csp_update({"style-src": ["'unsafe-inline'"]})(schema.Docs.as_view()),
         name="docs",
     ),
 ]

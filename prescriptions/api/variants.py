@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from prescriptions.api.base import ApiView
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import visible
 from prescriptions.api.prescriptions import find_visible
@@ -19,6 +19,7 @@ from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
 from prescriptions.audit import actors
 from prescriptions.infra import problems, storage
+from prescriptions.infra.addresses import absolute
 from prescriptions.models import Page, Variant, VariantState
 from prescriptions.models.finding import find
 from prescriptions.variants import asking, delivery, links, redactions
@@ -30,7 +31,7 @@ from transforms.version import PIPELINE
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
 
 
-class PageVariant(APIView):
+class PageVariant(ApiView):
     """`spec` is a preset (thumb, card, preview, review, print) or `{region}/{size}/{rotation}/{quality}.{format}`."""
 
     content_negotiation_class = AnyMedia
@@ -65,7 +66,7 @@ class PageVariant(APIView):
             outcome = asking.find_or_claim(page, stored)
             if outcome.how == "hit":
                 return _to_variant(request, page, stored, how="hit")
-            return _accepted(request, outcome.variant)
+            return _accepted(outcome.variant)
         asked = _WAIT.search(prefer)
         started = time.perf_counter()
         outcome = asking.get_variant(
@@ -74,7 +75,7 @@ class PageVariant(APIView):
         return _to_variant(request, page, stored, how=outcome.how, started=started)
 
 
-class Job(APIView):
+class Job(ApiView):
     """A variant that was asked for with `Prefer: respond-async`."""
 
     content_negotiation_class = AnyMedia
@@ -123,8 +124,8 @@ def _to_variant(
     return delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
 
 
-def _accepted(request: Request, variant: Variant) -> Response:
-    location = request.build_absolute_uri(f"/api/v1/jobs/{variant.id}")
+def _accepted(variant: Variant) -> Response:
+    location = absolute(f"/api/v1/jobs/{variant.id}")
     return Response(
         JobSerializer(variant).data,
         status=202,

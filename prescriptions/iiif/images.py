@@ -16,6 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 from prescriptions import audit
 from prescriptions.audit.actors import LINK
 from prescriptions.infra import problems, storage
+from prescriptions.infra.addresses import absolute
+from prescriptions.infra.methods import methods
 from prescriptions.models import Page
 from prescriptions.models.finding import find_page
 from prescriptions.variants import asking, delivery, links, redactions
@@ -37,17 +39,19 @@ _JUST_MADE = timedelta(seconds=2)
 def public_resource(view: View) -> View:
     """GET and HEAD with CORS for everyone, as IIIF viewers need. Cookies play no part: the token is the right."""
 
+    @methods("GET", "HEAD", "OPTIONS")
     @csrf_exempt
     @wraps(view)
     def wrapped(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
         if request.method == "OPTIONS":
             return HttpResponse(
                 status=204,
-                headers={**delivery.CORS, "Access-Control-Allow-Methods": _METHODS, "Access-Control-Max-Age": "86400"},
-            )
-        if request.method not in ("GET", "HEAD"):
-            raise problems.Problem(
-                405, "method-not-allowed", "Method not allowed", f"Allowed: {_METHODS}.", headers={"Allow": _METHODS}
+                headers={
+                    **delivery.CORS,
+                    "Allow": _METHODS,
+                    "Access-Control-Allow-Methods": _METHODS,
+                    "Access-Control-Max-Age": "86400",
+                },
             )
         return view(request, *args, **kwargs)
 
@@ -85,9 +89,9 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     audit.record_once(page.prescription_id, audit.Verb.PAGE_OPENED, actor=LINK, data=data)
     path = links.service_path(page.prescription_id, page.number, token)
     body = iiif.info_json(
-        service_id=request.build_absolute_uri(path),
+        service_id=absolute(path),
         page=page.size,
-        part_of=request.build_absolute_uri(links.manifest_path(page.prescription_id, token)),
+        part_of=absolute(links.manifest_path(page.prescription_id, token)),
     )
     plain = request.get_preferred_type(["application/ld+json", "application/json"]) == "application/json"
     left = max(0, min(link.expires - int(time.time()), delivery.MAX_AGE))
@@ -171,7 +175,7 @@ def _stream(
         request,
         variant_key(rx, page.number, PIPELINE, stored),
         link=link,
-        service=request.build_absolute_uri(links.service_path(rx, page.number, link.token)),
+        service=absolute(links.service_path(rx, page.number, link.token)),
         keep=keep,
         how=how,
     )

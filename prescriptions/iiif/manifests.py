@@ -9,6 +9,7 @@ from prescriptions import audit
 from prescriptions.audit.actors import LINK
 from prescriptions.iiif.images import public_resource
 from prescriptions.infra import problems
+from prescriptions.infra.addresses import absolute
 from prescriptions.models import Prescription
 from prescriptions.models.finding import find
 from prescriptions.variants import delivery, links, whole_pdf
@@ -54,15 +55,15 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
             page=page.size,
             rotation=page.rotation,
             label=f"Page {page.number}",
-            service_id=request.build_absolute_uri(links.service_path(rx, page.number, token)),
+            service_id=absolute(links.service_path(rx, page.number, token)),
         )
         for page in prescription.pages.all()
     ]
     body = iiif.manifest(
-        manifest_id=request.build_absolute_uri(links.manifest_path(rx, token)),
+        manifest_id=absolute(links.manifest_path(rx, token)),
         label=f"Prescription {rx[:8]}",
         canvases=canvases,
-        rendering=_renderings(request, prescription, token),
+        rendering=_renderings(prescription, token),
     )
     return HttpResponse(
         json.dumps(body),
@@ -71,18 +72,16 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     )
 
 
-def _renderings(request: HttpRequest, prescription: Prescription, token: str) -> list[iiif.Rendering]:
+def _renderings(prescription: Prescription, token: str) -> list[iiif.Rendering]:
     """The PDF shows no more than the link does. An original may hold more (place, device), so it needs a sign-in."""
     whole = iiif.Rendering(
-        url=request.build_absolute_uri(links.document_path(prescription.pk, token)),
+        url=absolute(links.document_path(prescription.pk, token)),
         label="All pages as PDF",
         media_type="application/pdf",
     )
     originals = [
         iiif.Rendering(
-            url=request.build_absolute_uri(
-                f"/api/v1/prescriptions/{prescription.pk}/original?document={original.position}"
-            ),
+            url=absolute(f"/api/v1/prescriptions/{prescription.pk}/original?document={original.position}"),
             label=f"Original file {original.position} (sign-in required)",
             media_type=original.media_type,
         )

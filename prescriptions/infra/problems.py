@@ -1,6 +1,8 @@
 """Errors as the outside sees them: RFC 9457 problem+json, `no-store`, never a stack trace, never patient data."""
 
 import json
+import re
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +15,10 @@ from transforms.errors import TransformError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/docs/problems#"
+# Under this key DRF says what is wrong with a whole, and how it says so names types of Python.
+_WHOLE = "non_field_errors"
+_EXPECTED = re.compile(r"(?:Invalid data\. )?Expected a (list|dictionary)\b.*\bgot\b")
+_PLAIN = {"list": "a list", "dictionary": "an object"}
 
 
 class Problem(Exception):
@@ -152,11 +158,7 @@ def _from_drf(exc: drf.APIException) -> Problem:
         headers["WWW-Authenticate"] = auth_header
     retry_after = getattr(exc, "wait", None)
     if isinstance(exc, drf.ValidationError):
-        errors = [
-            {"pointer": f"/{field}", "detail": str(message)}
-            for field, messages in (exc.detail.items() if isinstance(exc.detail, dict) else [("", exc.detail)])
-            for message in (messages if isinstance(messages, list) else [messages])
-        ]
+        errors = [{"pointer": at, "detail": text} for at, text in flattened(exc.detail)]
         return Problem(
             400, "invalid", "The request is not valid", "Some fields are wrong; see `errors`.", errors=errors
         )
@@ -171,6 +173,24 @@ def _from_drf(exc: drf.APIException) -> Problem:
         retry_after=None if retry_after is None else int(retry_after) + 1,
         headers=headers,
     )
+
+
+def pointer(at: str, step: str | int) -> str:
+    """One step on: a JSON pointer to a member of the object, or to an item of the list, at `at`."""
+    return f"{at}/{str(step).replace('~', '~0').replace('/', '~1')}"
+
+
+def flattened(detail: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """DRF's errors, nested as the body is: a JSON pointer (RFC 6901) to each value that is wrong, and what is."""
+    if isinstance(detail, Mapping):
+        for key, inner in detail.items():
+            yield from flattened(inner, at if key == _WHOLE else pointer(at, key))
+    elif isinstance(detail, list | tuple):
+        for place, inner in enumerate(detail):
+            yield from flattened(inner, pointer(at, place) if isinstance(inner, Mapping | list | tuple) else at)
+    else:
+        expected = _EXPECTED.match(str(detail))
+        yield at, f"Send {_PLAIN[expected[1]]}." if expected else str(detail)
 
 
 def wants_problem(request: HttpRequest) -> bool:

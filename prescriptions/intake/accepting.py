@@ -112,7 +112,7 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
         if value and not REFERENCE.match(value):
             errors.append({"pointer": f"/{field}", "detail": REFERENCE_HELP})
     if idempotency_key and not re.fullmatch(r"[\x21-\x7e]{1,100}", idempotency_key):
-        errors.append({"pointer": "/Idempotency-Key", "detail": "1 to 100 visible ASCII characters."})
+        errors.append({"header": "Idempotency-Key", "detail": "1 to 100 visible ASCII characters."})
     if errors:
         raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
 

@@ -9,9 +9,9 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
-from django.views.decorators.http import require_safe
 
 from prescriptions.infra import redis_client, storage
+from prescriptions.infra.methods import methods
 from prescriptions.infra.per_process import per_process
 from prescriptions.variants import backends
 
@@ -29,13 +29,13 @@ def _last() -> _Last:
     return _Last()
 
 
-@require_safe
+@methods("GET", "HEAD")
 def healthz(request: HttpRequest) -> JsonResponse:
     """This process answers. Says nothing about anything else, so that a restart never follows another part's outage."""
     return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
-@require_safe
+@methods("GET", "HEAD")
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database, storage, broker and a worker answer; else 503 naming what is missing."""
     missing = _missing()

@@ -4,10 +4,11 @@ from functools import cache
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+
+from prescriptions.infra.methods import methods
 
 
-@require_safe
+@methods("GET", "HEAD")
 def problems(request: HttpRequest) -> HttpResponse:
     """docs/reference/problems.md as it is: plain text reads well enough, and there is one copy of it."""
     return HttpResponse(_text(), content_type="text/plain; charset=utf-8", headers={"Cache-Control": "max-age=3600"})

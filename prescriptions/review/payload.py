@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from prescriptions.infra.problems import flattened
 from prescriptions.models import LineDecision
 from prescriptions.review import proof
 from prescriptions.review.proof import Case, Wrong, incomplete
@@ -138,17 +139,8 @@ def _read(
         try:
             values[name] = field.run_validation(given)
         except serializers.ValidationError as refused:
-            wrong += _pointers(refused.detail, pointer)
+            wrong += flattened(refused.detail, pointer)
     return values
-
-
-def _pointers(detail: Any, at: str) -> Iterator[Wrong]:
-    """DRF's errors of one field, which are nested where the field is."""
-    if isinstance(detail, Mapping):
-        for key, inner in detail.items():
-            yield from _pointers(inner, at if key == "non_field_errors" else f"{at}/{key}")
-    else:
-        yield at, str(detail[0])
 
 
 # --- Rules across fields ----------------------------------------------------------------------------------------------

@@ -292,8 +292,11 @@ def test_escaped_characters_are_the_characters(edge: Edge, store: Store) -> None
         ("GET / HTTP/9.9\r\nHost: e\r\n\r\n", 505),
         ("POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: e\r\nContent-Length: -1\r\n\r\n", 400),
+        ("TRACE / HTTP/1.1\r\nHost: e\r\n\r\n", 501),
+        (f"TRACE {Address().path()} HTTP/1.1\r\nHost: e\r\n\r\n", 501),
+        ("CONNECT e:443 HTTP/1.1\r\nHost: e:443\r\n\r\n", 501),
     ],
-    ids=["long address", "long header", "many headers", "no host", "two hosts", "version", "two lengths", "bad length"],
+    ids=lambda value: "" if isinstance(value, int) else value[:12],
 )
 def test_malformed_requests_get_a_problem_and_go_no_further(
     edge: Edge, django: StandIn, request_: str, status: int
@@ -305,6 +308,29 @@ def test_malformed_requests_get_a_problem_and_go_no_further(
     assert b"Content-Type: application/problem+json" in head
     assert b"Cache-Control: no-store" in head
     assert json.loads(body)["status"] == status
+    assert django.seen == []
+
+
+@pytest.mark.parametrize(
+    ("first", "host"),
+    [("GET /healthz HTTP/1.0", "rx.example:8443"), ("GET /healthz HTTP/1.0\r\nHost: e:1", "e:1")],
+)
+def test_a_request_without_a_host_is_for_ours(start_edge: StartEdge, django: StandIn, first: str, host: str) -> None:
+    edge = start_edge(overrides={"RX_BASE_URL": "https://rx.example:8443"})
+
+    assert edge.raw(f"{first}\r\n\r\n".encode()).endswith(b"from upstream")
+    assert django.seen[0].headers["host"] == django.seen[0].headers["x-forwarded-host"] == [host]
+
+
+def test_parameters_that_a_link_collected_change_nothing(edge: Edge, store: Store, django: StandIn) -> None:
+    there, missing = Address(), Address()
+    store.put(there.key, b"the variant")
+
+    for query in ("utm_source=mail&fbclid=x", "hop=1&hop=2", "=&&%zz", "status=a&status=b"):
+        hit = edge.http.get(f"{there.path()}?{query}")
+        miss = edge.http.get(f"{missing.path()}?{query}")
+        assert (hit.status_code, hit.content) == (200, b"the variant"), query
+        assert (miss.status_code, miss.headers["location"]) == (307, f"/generate{missing.path()}?{query}")
     assert django.seen == []
 
 

@@ -9,12 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
 
 from prescriptions.admin.review_page import context, for_people, for_scripts
 from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState, keep_undone, numbers, take_undone
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
+from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Review, ReviewStatus
 from prescriptions.review import pages, queue, replays
@@ -32,7 +32,7 @@ def guarded_post(view: View) -> View:
     A refusal is the page again, or problem+json for scripts.
     """
 
-    @require_POST
+    @methods("POST")
     @wraps(view)
     def guarded(request: HttpRequest, rx: str, *, site: AdminSite, **named: Any) -> HttpResponse:
         actor = _viewer(request)
@@ -101,7 +101,7 @@ def _queue() -> str:
 
 
 # --- Showing ----------------------------------------------------------------------------------------------------------
-@require_safe
+@methods("GET", "HEAD")
 def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     """Opening never claims."""
     actor = _viewer(request)

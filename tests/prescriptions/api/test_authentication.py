@@ -24,8 +24,8 @@ ROUTES = [
     ("get", f"{LIST}/{ID}/pages/1/variants/thumb"),
     ("get", f"/api/v1/jobs/{ID}"),
     ("post", "/api/v1/order-links"),
-    ("put", LIST),
-    ("patch", f"{LIST}/{ID}"),
+    ("put", f"{LIST}/{ID}/order-lines"),
+    ("delete", f"{LIST}/{ID}"),
     ("options", LIST),
     ("head", f"{LIST}/{ID}"),
 ]

@@ -14,6 +14,8 @@ from tests.prescriptions.conftest import picture
 
 MACHINES = ("/api/", "/iiif/", "/generate/")
 ID = "0" * 32
+# Of the Host that is sent: nothing may say it back.
+MADE_UP = 47_110
 ODD = json.loads((Path(__file__).parents[2] / "vectors" / "odd_requests.json").read_text())
 
 paths = st.builds(
@@ -58,7 +60,7 @@ def check(site: Site, port: int, words: dict[str, str], method: str, path: str, 
     given_headers = {"Authorization": f"Bearer {site.token}", **dict(extra)}
     if body:
         given_headers["Content-Length"] = str(len(body))
-    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{site.stack.ports.front}", "Connection: close"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{MADE_UP}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in given_headers.items()]
 
     status, fields, content = send(port, lines, body)
@@ -70,6 +72,11 @@ def check(site: Site, port: int, words: dict[str, str], method: str, path: str, 
         assert fields["cache-control"] == "no-store"
         if method != "HEAD" and "chunked" not in fields.get("transfer-encoding", ""):
             assert json.loads(content)["status"] == status
+    assert str(MADE_UP) not in f"{fields} {content!r}"
+    if status == 405:
+        allowed = fields["allow"].upper().split(", ")
+        assert "OPTIONS" in allowed
+        assert method not in allowed
     assert b"Traceback" not in content
     assert site.token.encode() not in content
 
@@ -93,12 +100,22 @@ def test_no_request_is_a_crash(server: str, site: Site, words: dict[str, str]) -
     @example("GET", "/healthz", CONTENT_TYPE, b"")
     @example("POST", "/api/v1/order-links", [("Content-Type", "application/json")], b"[" * 20_000)
     @example("POST", "/api/v1/prescriptions", [("Content-Type", "multipart/form-data; boundary*=nonsense''%42")], b"x")
+    @example("TRACE", "/admin/", [], b"")
+    @example("POST", "/healthz", [], b"")
+    @example("OPTIONS", "/api/v1/docs", [], b"")
     @example("GET", "/api/v1/schema?version=%00&lang=..%2f", [], b"")
     @example("GET", "/iiif/3/TOKEN/PAGE/info.json", [("Accept", "a/b;q=nan")], b"")
     def run(method: str, path: str, extra: list[tuple[str, str]], body: bytes) -> None:
         check(site, port, words, method, path, extra, body)
 
     run()
+
+
+@pytest.mark.parametrize("server", ["front", "web", "generate"])
+def test_a_request_need_not_name_a_host(server: str, site: Site) -> None:
+    for path in ("/healthz", "/api/v1/schema", "/admin/login/", f"/iiif/3/x/{ID}_1/info.json"):
+        status, _fields, content = send(getattr(site.stack.ports, server), [f"GET {path} HTTP/1.0"], b"")
+        assert status in (200, 400, 403), (path, content)
 
 
 @pytest.mark.timeout(110)

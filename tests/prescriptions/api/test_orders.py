@@ -63,10 +63,10 @@ def test_a_link_opens_its_order(mint: Callable[..., Any]) -> None:
         ({"order_ref": "A", "expires_in": "soon"}, "/expires_in"),
         ({"order_ref": "A", "expires_in": None}, "/expires_in"),
         ({"order_ref": "A", "expires_in": True}, "/expires_in"),
-        ([], "/non_field_errors"),
-        ([{"order_ref": "A"}], "/non_field_errors"),
-        ("A", "/non_field_errors"),
-        (5, "/non_field_errors"),
+        ([], ""),
+        ([{"order_ref": "A"}], ""),
+        ("A", ""),
+        (5, ""),
     ],
 )
 def test_a_request_that_is_not_one(body: Any, pointer: str, mint: Callable[..., Any]) -> None:
@@ -86,8 +86,7 @@ def test_a_request_that_is_not_one(body: Any, pointer: str, mint: Callable[..., 
         (b'{"order_ref": "A", "expires_in": 1e400}', "application/json", 400),
         (b'{"order_ref": "A", "expires_in": ' + b"9" * 5000 + b"}", "application/json", 400),
         (b'{"order_ref": "\xff"}', "application/json", 400),
-        (b'{"order_ref": "A"}', "application/json; charset=rot13", 400),
-        (b'{"order_ref": "A"}', "application/json; charset=utf-16", 400),
+        ('{"order_ref": "A"}'.encode("utf-16"), "application/json; charset=utf-16", 400),
         (b'{"order_ref": "A"}', "text/plain", 415),
         (b"order_ref=A", "application/x-www-form-urlencoded", 415),
         (b"<a/>", "application/xml", 415),
@@ -99,8 +98,12 @@ def test_a_body_that_is_no_request(body: bytes, content_type: str, status: int, 
     assert_problem(mint(body, content_type), status)
 
 
-def test_the_last_of_two_equal_names_counts(mint: Callable[..., Any]) -> None:
-    body = mint(b'{"order_ref": "A", "order_ref": "B"}').json()
+def test_json_is_utf_8_whatever_else_is_said_of_it(mint: Callable[..., Any]) -> None:
+    for charset in ("rot13", "utf-16", "x", "utf-8"):
+        assert mint(b'\xef\xbb\xbf{"order_ref": "A"}', f"application/json; charset={charset}").status_code == 201
 
-    assert body["order_ref"] == "B"
-    assert "/orders/B/" in body["url"]
+
+def test_a_key_that_is_there_twice_has_no_meaning(mint: Callable[..., Any]) -> None:
+    body = assert_problem(mint(b'{"order_ref": "A", "order_ref": "B"}'), 400, "invalid")
+
+    assert body["errors"] == [{"pointer": "/order_ref", "detail": "This key is there twice."}]

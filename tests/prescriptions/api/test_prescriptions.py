@@ -189,11 +189,13 @@ def test_an_original_comes_back_byte_for_byte_as_an_attachment(http: Client, bea
     second.close()
 
 
-@pytest.mark.parametrize("document", ["0", "2", "-1", "1.0", "01", "9" * 5000, "١", "x", "", "\x00", "1 OR 1=1"])
-def test_a_document_that_is_not_there(document: str, http: Client, bearer: Bearer, upload: Upload) -> None:
-    path = f"{LIST}/{upload().id}/original"
+def test_a_document_that_is_not_there(http: Client, bearer: Bearer, upload: Upload) -> None:
+    path, headers = f"{LIST}/{upload().id}/original", bearer()
 
-    assert_problem(http.get(path, {"document": document}, headers=bearer()), 404)
+    assert_problem(http.get(path, {"document": "2"}, headers=headers), 404, "not-found")
+    for number in ("0", "-1", "1.0", "01", "9" * 5000, "١", "x", "", "\x00", "1 OR 1=1"):
+        body = assert_problem(http.get(path, {"document": number}, headers=headers), 400, "invalid")
+        assert body["errors"][0]["parameter"] == "document", number
 
 
 def test_storage_that_is_down(http: Client, bearer: Bearer, upload: Upload, request: pytest.FixtureRequest) -> None:

@@ -1,5 +1,7 @@
 """Reviewing by API: tokens bound to people, versions, and the status that clients see."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from prescriptions.api.authentication import create
-from prescriptions.models import AuditEvent, Review, ReviewStatus
+from prescriptions.models import AuditEvent, OrderLine, Review, ReviewStatus
 from tests.prescriptions.conftest import assert_problem
 from tests.prescriptions.reviewing import agreement, approval
 from tests.prescriptions.staff import Make
@@ -216,6 +218,54 @@ def test_order_lines_stand_once_somebody_has_started(make: Make, caller: Caller)
 
     assert (written.status_code, late.status_code) == (200, 409)
     assert [row["name"] for row in caller.http.get(path).json()] == ["Metformin"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "pointers"),
+    [
+        ([{"name": "A", "quantity_ordered": 0}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": -1}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": 1_000_001}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": 10**17}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": 10**40}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": True}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": 1.5}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": None}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": [1]}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": {"a": 1}}], ["/0/quantity_ordered"]),
+        ([{"name": "A", "quantity_ordered": 1}, {"quantity_ordered": 1}], ["/1/name"]),
+        ([{"name": "A", "quantity_ordered": 1, "schedule": {"a": 1}}, 5, {}], None),
+        ([{"name": "A", "quantity_ordered": 1, "schedule": True}], ["/0/schedule"]),
+        ([{"name": "A\0", "quantity_ordered": 1, "strength": "\ud800"}], ["/0/name", "/0/strength"]),
+        ([[]], ["/0"]),
+        ([None], ["/0"]),
+        ({}, [""]),
+        ("x", [""]),
+        (None, [""]),
+    ],
+    ids=repr,
+)
+def test_an_order_line_that_is_wrong_is_named(make: Make, caller: Caller, lines: Any, pointers: Any) -> None:
+    review = make(lines=1)
+
+    answer = caller.http.put(
+        f"/api/v1/prescriptions/{review.pk}/order-lines", json.dumps(lines), content_type="application/json"
+    )
+
+    body = assert_problem(answer, 400, "invalid")
+    found = [error["pointer"] for error in body["errors"]]
+    assert sorted(found) == (pointers or ["/0/schedule", "/1", "/2/name", "/2/quantity_ordered"])
+    for error in body["errors"]:
+        assert not re.search(r"[{}\[\]'\"]|ErrorDetail|dict|NoneType|int\b|\bstr|list\b.*got", error["detail"]), error
+    assert [line.quantity_ordered for line in OrderLine.objects.all()] == [30]
+
+
+def test_a_decision_is_an_object(make: Make, caller: Caller) -> None:
+    path = f"/api/v1/prescriptions/{make().pk}/decision"
+
+    for body in ("[]", "5", "null", '"x"'):
+        answer = caller.http.post(path, body, content_type="application/json")
+        assert assert_problem(answer, 400, "invalid")["errors"] == [{"pointer": "", "detail": "Send an object."}]
 
 
 def test_the_command_binds_reviewing_tokens_to_people(staff: dict[str, Any], capsys: Any) -> None:

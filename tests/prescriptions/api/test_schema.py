@@ -81,16 +81,6 @@ def test_nothing_takes_an_address_from_a_caller(schema: dict[str, Any]) -> None:
         assert "'uri'" not in str(schema["components"]["schemas"][name])
 
 
-@pytest.mark.parametrize("query", ["version=%00", "version=%0d%0aX-A:b", "lang=..%2f", "lang=%00", "format=api", "x=y"])
-def test_a_query_changes_nothing(query: str, http: Client, schema: dict[str, Any]) -> None:
-    response = http.get(f"/api/v1/schema?{query}", headers=JSON)
-
-    if query.startswith("format="):
-        assert_problem(response, 404)
-    else:
-        assert response.json() == schema
-
-
 def test_it_comes_as_yaml_too(http: Client) -> None:
     response = http.get("/api/v1/schema")
 
@@ -113,7 +103,7 @@ def test_a_form_that_it_does_not_have(accept: str, http: Client) -> None:
         ("get", "/api/v1/prescriptions/" + "0" * 32 + "%0a", 404),
         ("get", "/api/v1/prescriptions/..%2f..%2fadmin", 404),
         ("post", "/api/v1/schema", 405),
-        ("post", "/api/v1/prescriptions/" + "0" * 32, 401),
+        ("post", "/api/v1/prescriptions/" + "0" * 32, 405),
         ("get", "/api/" + "x" * 5000, 404),
     ],
 )

@@ -112,4 +112,4 @@ def test_only_looking(path: str, http: Client) -> None:
     for method in ("post", "put", "delete"):
         response = getattr(client, method)(path)
         assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
-        assert response["Allow"] == "GET, HEAD"
+        assert response["Allow"] == "GET, HEAD, OPTIONS"
