@@ -242,8 +242,7 @@ RX_BREAKER_PAUSE = _read("RX_BREAKER_PAUSE", "5", env.number(0, 600, "seconds"))
 RX_REVIEW_LEASE = _read("RX_REVIEW_LEASE", "600", env.whole(1, _DAY, "seconds"))
 RX_REVIEW_DUE = _read("RX_REVIEW_DUE", "1800", env.whole(1, 30 * _DAY, "seconds"))
 RX_REVIEW_SKIP = _read("RX_REVIEW_SKIP", "900", env.whole(0, _DAY, "seconds"))
-# So long who decided may take it back, and nobody outside is told.
-RX_REVIEW_UNDO = _read("RX_REVIEW_UNDO", "8", env.whole(0, 3600, "seconds"))
+RX_REVIEW_UNDO = _read("RX_REVIEW_UNDO", "8", env.whole(0, 3600, "seconds"))  # until then nobody outside is told
 RX_CLARIFICATION_WAIT = _read("RX_CLARIFICATION_WAIT", "172800", env.whole(1, 90 * _DAY, "seconds"))
 # Lines of these drug schedules need a second pair of eyes.
 _SOME_SCHEDULES = env.choices(*kinds.SCHEDULES, may_be_empty=True)
@@ -251,8 +250,7 @@ RX_SECOND_CHECK_SCHEDULES = _read("RX_SECOND_CHECK_SCHEDULES", "H1,X", _SOME_SCH
 # How long an approval is valid, in days from the date of the prescription, by drug schedule; `*` is for the rest.
 RX_VALIDITY_DAYS = _read("RX_VALIDITY_DAYS", "*:180,H1:30,X:30", kinds.validity())
 RX_PRESCRIBED_WITHIN = _read("RX_PRESCRIBED_WITHIN", "1826", env.whole(1, 9999, "days"))  # older: a slip
-# How far back a page is compared with earlier ones.
-RX_DUPLICATE_DAYS = _read("RX_DUPLICATE_DAYS", "365", env.whole(0, 3650, "days"))
+RX_DUPLICATE_DAYS = _read("RX_DUPLICATE_DAYS", "365", env.whole(0, 3650, "days"))  # how far back pages are compared
 
 # --- Metrics: where processes count; all of one machine share it. Empty: each answers for itself ---------------------
 RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))
