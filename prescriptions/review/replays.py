@@ -26,8 +26,6 @@ from prescriptions.review.transitions import load, stale
 HEADER: Final = {"Idempotent-Replayed": "true"}
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,100}")
 _REUSED: Final = "idempotency-key-reused"
-# Not what was decided: somebody may have looked at one more page before pressing the button again.
-_BESIDE: Final = frozenset({"pages_seen"})
 
 Answer = dict[str, Any]  # JSON
 
@@ -74,12 +72,11 @@ def decide_once(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int)
     """`decisions.act` for forms, and whether it was done before. As soon as anything has happened since, it is refused
     as any other that comes too late.
     """
-    said = {name: value for name, value in sent.items() if name not in _BESIDE}
 
     def decide() -> Answer:
         return {"version": decisions.act(rx, sent, actor=actor, version=version, typed=True).version}
 
-    answer, replayed = _by_version("decide", rx, said, decide, actor=actor, version=version)
+    answer, replayed = _by_version("decide", rx, sent, decide, actor=actor, version=version)
     review = load(rx)
     if replayed and review.version != answer["version"]:
         return decisions.act(rx, sent, actor=actor, version=version, typed=True), False

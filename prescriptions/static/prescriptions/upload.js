@@ -1,9 +1,9 @@
-// The upload form with JavaScript: files go one by one, with progress, preview and advice. The plain form does the same
-// job. Never refuses what the server might take: "Try again" sends any file.
+// The upload form: files go one by one, with progress, preview and advice. The plain form does the same job.
+// Never refuses what the server might take: "Try again" sends any file.
 const $ = (selector, root = document) => root.querySelector(selector)
 const rules = JSON.parse($('#rules').textContent), say = rules.say
 const form = $('#upload'), list = $('#files'), choose = $('#choose'), camera = $('#camera')
-const jobs = new Map(), queue = [] // row -> its file; those that wait
+const jobs = new Map(), queue = [] // by row; those that wait
 let active = 0, sendLater = false
 
 const fill = (text, file, more) => text.replace(/%\((\w+)\)s/g, (_, name) => ({ file, ...more })[name])
@@ -74,7 +74,7 @@ function send(job) {
   xhr.setRequestHeader('X-CSRFToken', form.csrfmiddlewaretoken.value)
   xhr.setRequestHeader('Idempotency-Key', job.key)
   xhr.upload.onprogress = e => { bar.value = e.loaded / e.total }
-  xhr.upload.onload = () => bar.removeAttribute('value') // the server looks into it
+  xhr.upload.onload = () => bar.removeAttribute('value')
   xhr.onerror = () => again(job)
   xhr.onload = () => {
     if (xhr.status == 201) return finish(job, xhr.response)
@@ -85,9 +85,9 @@ function send(job) {
   xhr.send(body)
 }
 
-// With the same key, so that nothing arrives twice. A server that is busy says when to come back.
+// The same key, so that nothing arrives twice. A busy server says when to come back.
 function again(job, xhr) {
-  const wait = 1000 * (xhr?.getResponseHeader('Retry-After') || 0)
+  const wait = 1000 * xhr?.getResponseHeader('Retry-After')
   if (job.tries++ > (wait ? 5 : 2)) return fail(job, fill(say.lost, job.file.name))
   active++ // it keeps its place while it pauses
   setTimeout(() => { active--; queue.unshift(job); next() }, wait || 500 * 2 ** job.tries)
@@ -101,8 +101,7 @@ function finish(job, html) {
   job.row.replaceWith(row)
   jobs.set(job.row = row, job)
   job.kept = true
-  const more = [...row.querySelectorAll('.noticed')].map(p => p.innerText)
-  tell([fill(say.added, job.file.name), ...more].join(' '))
+  tell([fill(say.added, job.file.name), ...[...row.querySelectorAll('.noticed')].map(p => p.innerText)].join(' '))
   save()
 }
 
