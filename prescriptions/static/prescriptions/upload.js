@@ -1,9 +1,9 @@
 // The upload form: files go one by one, with progress, preview and advice. The plain form does the same job.
-// Never refuses what the server might take: "Try again" sends any file.
+// Refuses nothing for good: "Try again" sends any file.
 const $ = (selector, root = document) => root.querySelector(selector)
 const rules = JSON.parse($('#rules').textContent), say = rules.say
 const form = $('#upload'), list = $('#files'), choose = $('#choose'), camera = $('#camera')
-const jobs = new Map(), queue = [] // by row; those that wait
+const jobs = new Map(), queue = []
 let active = 0, sendLater = false
 
 const fill = (text, file, more) => text.replace(/%\((\w+)\)s/g, (_, name) => ({ file, ...more })[name])
@@ -89,7 +89,7 @@ function send(job) {
 function again(job, xhr) {
   const wait = 1000 * xhr?.getResponseHeader('Retry-After')
   if (job.tries++ > (wait ? 5 : 2)) return fail(job, fill(say.lost, job.file.name))
-  active++ // it keeps its place while it pauses
+  active++ // keeps its place
   setTimeout(() => { active--; queue.unshift(job); next() }, wait || 500 * 2 ** job.tries)
 }
 
