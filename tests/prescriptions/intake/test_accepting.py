@@ -88,7 +88,7 @@ def test_pages_are_limited_over_all_files(upload: Upload, nothing_left: None) ->
 
 
 @pytest.mark.parametrize(
-    ("files", "fields", "pointer"),
+    ("files", "fields", "where"),
     [
         (0, {}, "/files"),
         (11, {}, "/files"),
@@ -97,17 +97,17 @@ def test_pages_are_limited_over_all_files(upload: Upload, nothing_left: None) ->
         (1, {"order_ref": "A\x00"}, "/order_ref"),
         (1, {"patient_ref": "John Doe"}, "/patient_ref"),
         (1, {"patient_ref": "A\n"}, "/patient_ref"),
-        (1, {"idempotency_key": "x" * 101}, "/Idempotency-Key"),
-        (1, {"idempotency_key": "a b"}, "/Idempotency-Key"),
-        (1, {"idempotency_key": "é"}, "/Idempotency-Key"),
+        (1, {"idempotency_key": "x" * 101}, "Idempotency-Key"),
+        (1, {"idempotency_key": "a b"}, "Idempotency-Key"),
+        (1, {"idempotency_key": "é"}, "Idempotency-Key"),
     ],
 )
-def test_a_refused_request_leaves_nothing(files: int, fields: dict[str, str], pointer: str, nothing_left: None) -> None:
+def test_a_refused_request_leaves_nothing(files: int, fields: dict[str, str], where: str, nothing_left: None) -> None:
     with pytest.raises(Problem) as refused:
         accepting.accept([file() for _ in range(files)], client="shop", **fields)
 
     assert (refused.value.status, refused.value.code) == (400, "invalid")
-    assert [error["pointer"] for error in refused.value.errors or []] == [pointer]
+    assert [error.get("pointer", error.get("header")) for error in refused.value.errors or []] == [where]
 
 
 def test_the_declared_type_and_the_name_count_for_nothing(upload: Upload) -> None:
