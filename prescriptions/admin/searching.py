@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from prescriptions.admin.base import prefixed
 from prescriptions.models import Page, Prescription, Variant
 
-PRESCRIPTION_HELP = _("Reference, or the beginning of an order or patient reference, or its last 4 characters or more")
+PRESCRIPTION_HELP = _("Reference, or the beginning or last 4 characters of an order or patient reference")
 VARIANT_HELP = _("Reference of a prescription or id of a variant, or its first 4 characters or more")
 RX_HELP = _("Reference of a prescription, or its first 4 characters or more")
 TOKEN_HELP = _("A part of the name or of the client, or the token's id")
