@@ -1,4 +1,4 @@
-"""Celery tasks: three lines each. They carry ids only, and what they do is decided by the rows."""
+"""Celery tasks. They carry ids only, and what they do is decided by the rows."""
 
 from celery import Task, shared_task
 

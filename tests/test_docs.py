@@ -38,6 +38,7 @@ def test_every_problem_that_is_raised_by_name_is_explained() -> None:
     text = (ROOT / "docs" / "reference" / "problems.md").read_text()
     code = "".join(path.read_text() for path in sorted((ROOT / "prescriptions").rglob("*.py")))
     named = set(re.findall(r'\bProblem\(\s*\d{3},\s*"([\w-]+)"', code))
+    named |= set(re.findall(r'\brefused\("([\w-]+)"', code))
     named |= set(re.findall(r"/docs/problems#([\w-]+)", (ROOT / "deploy/nginx/nginx.conf.template").read_text()))
 
     assert len(named) > 20

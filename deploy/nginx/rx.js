@@ -1,13 +1,63 @@
 // What nginx.conf.template asks of JavaScript: is this link good, and how is the S3 request signed.
 // The only file that touches the request, the clock, the environment and the disk. Must never log a token or a key.
+import crypto from 'crypto';
 import fs from 'fs';
 import sigv4 from 'sigv4.js';
-import token from 'token.js';
 
 // Browsers may keep an image for as long as its link is good, but never for more than a day.
 const LONGEST = 86400;
 
-// What opens v.rx_rx: {scope, left} as token.verify says it, else null. A good link is looked at again for each of its
+// --- Link tokens, verified exactly as prescriptions/variants/links.py does (tests/vectors/links.json proves it) ----------
+// Pure: no request, no clock, no environment. Must never say why a token was refused.
+
+// {kid}.{exp}.{scope}.{mac}: expiry in base-36 unix seconds, mac = 16 bytes in base64url without padding. Its last
+// character carries two bits: only these four leave the rest zero, so that the same bytes have no second spelling.
+const TOKEN = /^([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{21}[AQgw])$/;
+// An empty or short key would make every mac easy to compute.
+const SECRET = /^(?:[0-9a-f]{2}){16,}$/;
+
+// The key named kid of a keyring as configured ("k1:<hex>,k0:<hex>"), or null. Throws where its hex is not a key.
+function keyOf(ring, kid) {
+    const entry = ring.split(',').map((e) => e.trim()).find((e) => e.startsWith(`${kid}:`));
+    if (entry === undefined) {
+        return null;
+    }
+    const secret = entry.slice(kid.length + 1);
+    if (!SECRET.test(secret)) {
+        throw new Error(`RX_LINK_KEYS: the key ${kid} must be 16 or more bytes in lower-case hex`);
+    }
+    return Buffer.from(secret, 'hex');
+}
+
+// Takes as long for a wrong first byte as for a wrong last one, so a mac cannot be guessed piece by piece.
+// In words, because a loop over characters costs as much here as the HMAC itself.
+function same(a, b) {
+    const differs = (at) => a.readInt32LE(at) ^ b.readInt32LE(at);
+    return (differs(0) | differs(4) | differs(8) | differs(12)) === 0;
+}
+
+// {scope, left} of a valid token (left: whole seconds until it expires, at least 1), else null. now: unix seconds.
+function verify(ring, token, rx, now) {
+    const match = TOKEN.exec(token);
+    // njs lets `$` match before a final line break, too: what matched must be all there is.
+    if (match === null || match[0] !== token) {
+        return null;
+    }
+    const key = keyOf(ring, match[1]);
+    if (key === null) {
+        return null;
+    }
+    const message = `rx-link-v1\n${match[1]}\n${match[2]}\n${match[3]}\n${rx}`;
+    const digest = crypto.createHmac('sha256', key).update(message).digest();
+    if (!same(digest, Buffer.from(match[4], 'base64url'))) {
+        return null;
+    }
+    const left = parseInt(match[2], 36) - Math.floor(now);
+    return left > 0 ? { scope: match[3], left: left } : null;
+}
+
+// --- The gate ---------------------------------------------------------------------------------------------------------
+// What opens v.rx_rx: {scope, left} as `verify` says it, else null. A good link is looked at again for each of its
 // images, so its verdict is remembered; a bad one is computed each time, and cannot push good ones out. Keys come from
 // the environment: with new ones nginx starts anew, and with it this memory.
 function verified(v) {
@@ -18,7 +68,7 @@ function verified(v) {
         const left = Number(known.slice(1)) - Math.floor(now);
         return left > 0 ? { scope: known[0], left: left } : null;
     }
-    const link = token.verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, now);
+    const link = verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, now);
     if (link !== null) {
         ngx.shared.rx_links.set(name, `${link.scope}${Math.floor(now) + link.left}`);
     }
@@ -72,8 +122,8 @@ function s3Authorization(r) {
     return sigv4.authorization(request, credentials(r));
 }
 
-// An unsatisfiable Range, or a condition that does not hold, is only found out after the headers of a 200 were written. Drops those, and keeps what
-// belongs to the error itself; nginx adds the rest after this filter.
+// An unsatisfiable Range, or a condition that does not hold, is only found out after the headers of a 200 were written.
+// Drops those, and keeps what belongs to the error itself; nginx adds the rest after this filter.
 const OF_THE_ERROR = ['content-type', 'content-length', 'content-range'];
 
 function startOver(r) {
@@ -84,4 +134,4 @@ function startOver(r) {
     }
 }
 
-export default { credentialsFile, gate, startOver, s3Authorization, s3Date, s3Session };
+export default { credentialsFile, gate, startOver, s3Authorization, s3Date, s3Session, verify };

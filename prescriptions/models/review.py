@@ -1,6 +1,6 @@
-"""The review of a prescription: where it stands, who holds it, what was decided. Written by `review.transitions` only.
+"""The review of a prescription: where it stands, who holds it, what was decided.
 
-Nothing here moves a status: a form or a `save()` that did would leave no audit event and could lose a decision.
+Its status is written by `review.transitions` only. Nothing here moves a status: a form or a `save()` that did would leave no audit event and could lose a decision.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from prescriptions.models.uploads import Page, Prescription
 
 
 class ReviewStatus(models.TextChoices):
-    """See `review.transitions` for what leads where."""
+    """See `review.rules` for what leads where."""
 
     QUEUED = "queued", _("Waiting")
     IN_REVIEW = "in_review", _("In review")

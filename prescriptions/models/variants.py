@@ -10,7 +10,10 @@ from transforms.keys import variant_key
 
 
 class VariantState(models.TextChoices):
-    """queued -> rendering -> ready | failed | retry; retry -> rendering (new lease) -> ... -> dead."""
+    """queued -> rendering -> ready | failed | retry | dead.
+
+    Back to queued: retry when it is due, ready when S3 lost the object, dead after trouble and a pause.
+    """
 
     QUEUED = "queued", _("queued")
     RENDERING = "rendering", _("rendering")

@@ -34,14 +34,15 @@ def once(scope: str, key: str, sent: object, act: Callable[[], Answer], *, rx: s
     """`act()`'s answer, and whether it is the kept one of an earlier time. An empty `key` keeps nothing.
 
     `scope`: who, and doing what; `sent`: what the request says (JSON); `rx`: what it is about, if not for the answer's
-    "rx" to say. What `act` raises is kept by nobody, so that it
-    is tried again. Raises Problem 400, 422 (the key was sent with something else).
+    "rx" to say. An exception of `act` is not kept, so the request may be sent again. Raises Problem 400, 422 (the key was
+    sent with something else).
     """
     if not key:
         return act(), False
     if not _KEY.fullmatch(key):
         detail = _("Idempotency-Key must be 1 to 100 visible ASCII characters.")
-        raise Problem(400, "invalid", _("The request is not valid"), detail)
+        errors = [{"header": "Idempotency-Key", "detail": detail}]
+        raise Problem(400, "invalid", _("The request is not valid"), detail, errors=errors)
     fingerprint = hashlib.sha256(json.dumps(sent, sort_keys=True, default=str).encode()).hexdigest()
     kept = _kept(scope, key, fingerprint)
     if kept is not None:

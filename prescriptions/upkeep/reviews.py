@@ -10,7 +10,9 @@ log = logging.getLogger("rx.review")
 
 
 def housekeeping() -> dict[str, int]:
-    """Expired leases, unanswered questions, ended validity, older redactions, pages to compare; how many of each."""
+    """Expired leases, unanswered questions, ended validity, older redactions, pages to compare, kept answers past
+    RX_REPLAY_KEEP; how many of each.
+    """
     done = {
         "lapsed": queue.lapse_expired(),
         "timed_out": clarifications.time_out_due(),

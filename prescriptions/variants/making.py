@@ -1,6 +1,6 @@
 """Make one claimed variant: original from S3, render in the sandbox, put-if-absent, row ready, waiters woken.
 
-Runs wherever the backend runs it (Celery worker, this process). The only place that writes the outcome of a claim.
+Runs wherever the backend runs it (a Celery worker, a thread of the Lambda backend, this process). The only place that writes the outcome of a claim.
 """
 
 import logging
@@ -101,7 +101,11 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         return "erased"
     if links.are_cut(prescription) or redactions.is_superseded(variant.page, variant.stored):
         # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
-        storage.delete_variant(variant.key)
+        try:
+            storage.delete_variant(variant.key)
+        except storage.StorageUnavailable as error:
+            claims.postpone(variant, code=claims.TROUBLE, detail="The file storage did not answer.")
+            return str(error)
         Variant.objects.filter(pk=variant.pk).delete()
         return "superseded"
     milliseconds = (time.perf_counter() - started) * 1000
@@ -165,5 +169,5 @@ def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
 
 
 def _trouble(error: TransformError) -> str:
-    """A renderer that cannot start is the machine's fault, not the file's."""
+    """503 is the machine's fault (no renderer, or too little of the processor), not the file's."""
     return claims.TROUBLE if error.status == 503 else error.code

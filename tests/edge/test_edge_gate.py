@@ -45,13 +45,13 @@ def ids(vectors: list[dict[str, Any]]) -> list[str]:
 # --- the pure modules, in the real njs --------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def njs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A bare nginx that calls the exported functions of token.js and sigv4.js with JSON arguments."""
+    """A bare nginx that calls the exported functions of rx.js and sigv4.js with JSON arguments."""
     folder: Path = tmp_path_factory.mktemp("njs")
-    for module in ("token.js", "sigv4.js"):
+    for module in ("rx.js", "sigv4.js"):
         shutil.copy(NGINX / module, folder)
     (folder / "call.js").write_text(
-        "import sigv4 from 'sigv4.js'; import token from 'token.js';\n"
-        "const modules = {sigv4, token};\n"
+        "import sigv4 from 'sigv4.js'; import rx from 'rx.js';\n"
+        "const modules = {rx, sigv4};\n"
         "function call(r) { const q = JSON.parse(r.requestText);\n"
         "  r.return(200, JSON.stringify(modules[q.module][q.name].apply(null, q.arguments))); }\n"
         "export default {call};\n"
@@ -79,7 +79,7 @@ def call(njs: httpx.Client, module: str, name: str, *arguments: object) -> Any:
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=ids(VECTORS["vectors"]))
 def test_njs_agrees_with_every_vector(njs: httpx.Client, vector: dict[str, Any]) -> None:
-    link = call(njs, "token", "verify", vector["keys"], vector["token"], vector["rx"], vector["now"])
+    link = call(njs, "rx", "verify", vector["keys"], vector["token"], vector["rx"], vector["now"])
 
     if vector["expected"] == "bad":
         assert link is None
@@ -93,7 +93,7 @@ def test_a_key_that_is_no_key_verifies_nothing(njs: httpx.Client, secret: str) -
     token = VECTORS["vectors"][0]["token"]
     arguments = [f"k1:{secret}", token, VECTORS["vectors"][0]["rx"], 0]
 
-    answer = njs.post("/", json={"module": "token", "name": "verify", "arguments": arguments})
+    answer = njs.post("/", json={"module": "rx", "name": "verify", "arguments": arguments})
 
     assert answer.status_code == 500
 

@@ -18,8 +18,8 @@ from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM
 class Look:
     """What opening a document tells. `sizes` are upright nominal sizes of all pages; `uncropped` are the indexes (from
     0) of those that are shown whole because their crop box lies outside them, `unlettered` of those with text that is
-    not drawn as it was written; only PDFium tells. `xfa`: what they show only stands in for
-    a form that other programs draw. `files`: it carries other files.
+    not drawn as it was written, which only PDFium tells. `xfa`: what they show only stands in for a form that other
+    programs draw. `files`: it carries other files.
     """
 
     sizes: tuple[Size, ...]
