@@ -1,6 +1,7 @@
 """The review of a prescription: where it stands, who holds it, what was decided.
 
-Its status is written by `review.transitions` only. Nothing here moves a status: a form or a `save()` that did would leave no audit event and could lose a decision.
+Its status is written by `review.transitions` only. Nothing here moves one: a form or a `save()` that did would leave no
+audit event and could lose a decision.
 """
 
 from datetime import datetime

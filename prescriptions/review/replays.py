@@ -34,8 +34,8 @@ def once(scope: str, key: str, sent: object, act: Callable[[], Answer], *, rx: s
     """`act()`'s answer, and whether it is the kept one of an earlier time. An empty `key` keeps nothing.
 
     `scope`: who, and doing what; `sent`: what the request says (JSON); `rx`: what it is about, if not for the answer's
-    "rx" to say. An exception of `act` is not kept, so the request may be sent again. Raises Problem 400, 422 (the key was
-    sent with something else).
+    "rx" to say. An exception of `act` is not kept, so the request may be sent again. Raises Problem 400, 422 (the key
+    was sent with something else).
     """
     if not key:
         return act(), False

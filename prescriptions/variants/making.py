@@ -1,6 +1,7 @@
 """Make one claimed variant: original from S3, render in the sandbox, put-if-absent, row ready, waiters woken.
 
-Runs wherever the backend runs it (a Celery worker, a thread of the Lambda backend, this process). The only place that writes the outcome of a claim.
+Runs wherever the backend runs it: a Celery worker, a thread of the Lambda backend, this process. The only place that
+writes the outcome of a claim.
 """
 
 import logging
