@@ -55,8 +55,12 @@ run: $(VENV)/.stack $(FRONT) ## the whole stack on this machine, with sample pre
 	@$(PY) manage.py runstack --demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev $(FRONT) ## every test
+test: $(VENV)/.dev $(FRONT) ## every test but the long ones
 	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: long
+long: $(VENV)/.dev $(FRONT) ## the long ones: collected files, a hundred thousand reviews, fifty cold addresses, the package twice
+	$(PY) -m pytest -n 2 --dist loadgroup -m long $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
@@ -64,7 +68,7 @@ soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
 
 .PHONY: busy
 busy: $(VENV)/.dev ## two hundred uploads and all their variants while other programs take every core
-	RX_BUSY=200 $(PY) -m pytest -o log_cli=true -o log_cli_level=ERROR tests/faults/test_busy_machine.py
+	RX_BUSY=200 $(PY) -m pytest -m long -o log_cli=true -o log_cli_level=ERROR tests/faults/test_busy_machine.py
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times as many

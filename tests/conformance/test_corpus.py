@@ -129,6 +129,7 @@ def _look(service: Service, rx: str, page: dict[str, Any]) -> str:
 
 
 @needs_corpus
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_collected_file_has_the_expected_outcome(service: Service, name: str) -> None:

@@ -74,6 +74,7 @@ def index_needed() -> Iterator[None]:
         pytest.skip("the package index cannot be reached, or has no wheels for this Python")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_package_for_arm_is_the_same_twice_and_small(builder: ModuleType, tmp_path: Path) -> None:

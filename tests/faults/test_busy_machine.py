@@ -84,6 +84,7 @@ class Customer:
         assert self.insist(lambda: self.site.http.get(whole, headers=self.site.bearer)).status_code == 200
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(0 if UPLOADS > 20 else 1200)
 def test_good_files_are_never_called_damaged(site: Site) -> None:

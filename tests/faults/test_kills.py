@@ -107,6 +107,7 @@ def test_whatever_is_killed_in_mid_miss_the_variant_gets_made(site: Site) -> Non
 CLIENTS, ADDRESSES = 200, 50
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_hundred_clients_at_fifty_cold_addresses_are_fifty_renders(site: Site, photo: bytes) -> None:
     # given addresses of variants that nobody has asked for, and one that was made

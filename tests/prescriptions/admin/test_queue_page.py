@@ -352,6 +352,7 @@ def cost(client: Client, query: str = "") -> list[str]:
     return [query["sql"] for query in queries if not query["sql"].startswith(control)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_list_costs_the_same_with_a_hundred_thousand_reviews(
     make: Make, staff: dict[str, Any], clock: Clock

@@ -254,6 +254,7 @@ def _corpus():
         ]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the collection of other projects' test files is not here")
 @pytest.mark.parametrize(("file", "expected"), _corpus())
 def test_a_collected_file_ends_in_a_picture_or_a_clear_error(file, expected):
