@@ -59,7 +59,7 @@ test: $(VENV)/.dev $(FRONT) ## every test but the long ones
 	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: long
-long: $(VENV)/.dev $(FRONT) ## the long ones: collected files, a hundred thousand reviews, fifty cold addresses, the package twice
+long: $(VENV)/.dev $(FRONT) ## the long ones: every screen through axe, collected files, 100,000 reviews, kills of the whole stack
 	$(PY) -m pytest -n 2 --dist loadgroup -m long $(ARGS)
 
 .PHONY: soak

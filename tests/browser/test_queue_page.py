@@ -80,6 +80,7 @@ def open_as(site: Site, staff: dict[str, Member], items: list[str], open_page: O
     return new
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("group", "paths"),
     [

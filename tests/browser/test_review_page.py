@@ -328,6 +328,7 @@ def test_a_redaction_is_drawn_confirmed_and_shown(site: Site, uploaded: Uploaded
     expect(page.locator("[data-redact-now]")).to_have_text("Confirmed boxes on page 1: 1")
 
 
+@pytest.mark.long
 def test_every_kind_of_page_is_accessible(site: Site, uploaded: Uploaded, open_as: OpenAs) -> None:
     address = uploaded(schedule="X")
     looking = open_as(address, claim=False)

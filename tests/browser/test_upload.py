@@ -276,6 +276,7 @@ def test_the_status_follows_live(site: Site, order: str, open_page: OpenPage, fi
     expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
 
 
+@pytest.mark.long
 def test_accessible_on_every_screen(site: Site, order: str, open_page: OpenPage, files: Files) -> None:
     page = open_page(order)
     check_accessible(page)

@@ -48,6 +48,7 @@ def files() -> list[str]:
 
 FILES: Final = files()
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(not FILES, reason="the collection of inputs after bug reports is not here"),
     pytest.mark.skipif(not poppler.available(), reason="pdftoppm is not installed"),
     pytest.mark.slow,

@@ -190,6 +190,7 @@ def test_a_second_pair_of_eyes(pharmacy: Pharmacy) -> None:
     pharmacy.news(customer, "Your prescription is approved")
 
 
+@pytest.mark.long
 def test_every_answer_on_every_screen(pharmacy: Pharmacy) -> None:
     """Those that no journey above ends with."""
     customer = pharmacy.customer("ORD-16", "one.jpg")

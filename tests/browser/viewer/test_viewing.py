@@ -205,6 +205,7 @@ def test_two_fingers_zoom(show: Show, plain: bool) -> None:
     shown.page.wait_for_function("before => viewer.percent > 2 * before", arg=before)
 
 
+@pytest.mark.long
 @PLAIN
 def test_the_viewer_is_accessible_and_its_bar_never_wraps(show: Show, plain: bool) -> None:
     shown = show(plain=plain)

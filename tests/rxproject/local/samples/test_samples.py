@@ -15,6 +15,8 @@ from rxproject.local import samples
 from rxproject.local.samples import __main__ as writer
 from rxproject.local.samples import camera, content, ink, paper
 
+pytestmark = pytest.mark.long
+
 # In a photo of seed 1 this share of width and height lies on the clinic's round teal badge, top left.
 BADGE = (0.157, 0.116)
 

@@ -35,7 +35,11 @@ def test_sigterm_ends_all_of_it_in_order_and_completely(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [pytest.param((), marks=pytest.mark.long, id="edge"), pytest.param(("--no-edge",), id="no-edge")]
+    "options",
+    [
+        pytest.param((), marks=pytest.mark.long, id="edge"),
+        pytest.param(("--no-edge",), marks=pytest.mark.long, id="no-edge"),
+    ],
 )
 def test_after_a_sigkill_nothing_goes_on(tmp_path: Path, options: tuple[str, ...]) -> None:
     with runstack(tmp_path, *options) as run:
