@@ -3,6 +3,7 @@ page is looked at on every screen."""
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.journeys.people import (

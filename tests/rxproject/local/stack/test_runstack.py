@@ -34,13 +34,8 @@ def test_sigterm_ends_all_of_it_in_order_and_completely(tmp_path: Path) -> None:
         assert [path for path in (home, tmp_path / "demo.json", tmp_path / "stack.env") if path.exists()] == []
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param((), marks=pytest.mark.long, id="edge"),
-        pytest.param(("--no-edge",), marks=pytest.mark.long, id="no-edge"),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("options", [(), ("--no-edge",)], ids=["edge", "no-edge"])
 def test_after_a_sigkill_nothing_goes_on(tmp_path: Path, options: tuple[str, ...]) -> None:
     with runstack(tmp_path, *options) as run:
         everybody = run.family()
