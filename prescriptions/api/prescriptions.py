@@ -105,6 +105,8 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     )
     def post(self, request: Request) -> Response:
         """Upload one or more files as one prescription. All of them are kept, or none."""
+        if twice := [name for name in ("order_ref", "patient_ref") if len(request.POST.getlist(name)) > 1]:
+            raise serializers.ValidationError({name: ["Send it once."] for name in twice})
         prescription, replayed = accepting.accept_once(
             request.FILES.getlist("files"),
             client=client_of(request),

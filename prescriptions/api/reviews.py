@@ -30,7 +30,7 @@ from prescriptions.models import (
 )
 from prescriptions.models.finding import find
 from prescriptions.review import decisions, order_lines, queue, replays
-from prescriptions.review.payload import DecisionSerializer
+from prescriptions.review.payload import DecisionSerializer, LineVerdictSerializer
 from prescriptions.review.publication import published
 
 _IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
@@ -156,6 +156,7 @@ class Decision(ApiView):
         sent = request.data
         if not isinstance(sent, dict):
             raise serializers.ValidationError(["Send an object."])
+        _only_known(sent)
         version, by_header = _version(request, sent)
         actor = actors.of(request)
 
@@ -292,9 +293,9 @@ def _person(request: Request) -> Actor:
 def _version(request: Request, sent: dict[str, Any]) -> tuple[int, bool]:
     """The version that the caller looked at, and whether it came as If-Match. Raises Problem 428."""
     version = sent.get("version")
-    if type(version) is int:
-        return version, False
     match = _IF_MATCH.match(request.headers.get("If-Match", ""))
+    if type(version) is int and (match is None or int(match[1]) == version):
+        return version, False
     if match is None:
         raise Problem(
             428,
@@ -303,6 +304,31 @@ def _version(request: Request, sent: dict[str, Any]) -> tuple[int, bool]:
             "Send `version` in the body, or its ETag as If-Match.",
         )
     return int(match[1]), True
+
+
+def _only_known(sent: dict[str, Any]) -> None:
+    """A misspelt `lines` would approve all of them. Raises ValidationError (400)."""
+    wrong: dict[str, Any] = _unknown(sent, DecisionSerializer())
+    lines = sent.get("lines")
+    found = [_unknown_of_line(item) for item in lines] if isinstance(lines, list) else []
+    if any(found):
+        wrong["lines"] = found
+    if wrong:
+        raise serializers.ValidationError(wrong)
+
+
+def _unknown(sent: dict[str, Any], serializer: serializers.Serializer[Any]) -> dict[str, list[str]]:
+    detail = f"There is no such field. Known: {', '.join(serializer.fields)}."
+    return {name: [detail] for name in sent.keys() - serializer.fields.keys()}
+
+
+def _unknown_of_line(item: Any) -> dict[str, list[str]]:
+    if not isinstance(item, dict):
+        return {}
+    wrong = _unknown(item, LineVerdictSerializer())
+    if item.get("quantity_allowed") and item.get("decision") != LineDecision.REDUCED:
+        wrong["quantity_allowed"] = ["Only for a line that is `reduced`."]
+    return wrong
 
 
 def _forbidden() -> Problem:

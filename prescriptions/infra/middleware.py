@@ -25,8 +25,11 @@ from transforms.errors import TransformError
 log = logging.getLogger("rx.request")
 
 Handler = Callable[[HttpRequest], HttpResponse]
-# Tokens of links are capabilities: they never reach a log, wherever in a path (or a misspelt one) they stand.
-_TOKEN = re.compile(r"(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr]\.[\w-]{22}")
+# Tokens of links are capabilities: they never reach a log, wherever in a path (or a misspelt one) they stand. Nor do
+# references of orders.
+_TOKEN = re.compile(
+    r"(?<=^/orders/)[^/]+|(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr]\.[\w-]{22}"
+)
 
 
 class RequestLog:

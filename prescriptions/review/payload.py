@@ -4,6 +4,7 @@ The API's serializer sits here and not in the API, because a form sends the same
 its fields only when it knows that this person may decide: a refusal must not depend on what was typed.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -41,9 +42,16 @@ _DECISION: Final = (*_TEXTS, *_AGREEMENT, "checklist", "prescribed_on", "reason"
 
 
 # --- Fields -----------------------------------------------------------------------------------------------------------
+_UNSEEN: Final = re.compile(  # controls, directions, no width; not the joiners, which Indian scripts need
+    r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters that show nothing
+
+
 def clean(sent: Any) -> str:
-    """What a person typed, without what no database stores: NUL and halves of surrogate pairs."""
-    return str(sent or "").replace("\x00", "").encode(errors="ignore").decode().strip()
+    """What a person typed, without halves of surrogate pairs and what nobody can see; empty if nothing shows."""
+    text = _UNSEEN.sub("", str(sent or "").encode(errors="ignore").decode()).strip()
+    return text if any(sign.isprintable() and not sign.isspace() and sign not in _BLANK for sign in text) else ""
 
 
 def _choose(choices: Iterable[str]) -> Any:
@@ -59,6 +67,12 @@ class _Text(serializers.CharField):
 
 class _Number(serializers.IntegerField):
     default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}  # noqa: RUF012
+
+    def to_internal_value(self, data: Any) -> int:
+        number = int(super().to_internal_value(data))
+        if abs(number) >= 2**31:  # more than a column holds
+            self.fail("invalid")
+        return number
 
 
 class _Date(serializers.DateField):

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from prescriptions.api.authentication import create
 from prescriptions.models import AuditEvent, OrderLine, Review, ReviewStatus
 from tests.prescriptions.conftest import assert_problem
-from tests.prescriptions.reviewing import agreement, approval
+from tests.prescriptions.reviewing import agreement, approval, claimed
 from tests.prescriptions.staff import Make
 
 JSON = "application/json"
@@ -295,3 +295,34 @@ def _queries(caller: Caller) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert caller.get("prescriptions").status_code == 200
     return len(queries)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "pointer"),
+    [
+        ({"line": [{"line": 1, "decision": "refused"}]}, 400, "/line"),
+        ({"lines": [{"line": 1, "decision": "accepted", "quantity_allowed": 5}]}, 400, "/lines/0/quantity_allowed"),
+        ({"lines": [{"line": 1, "verdict": "refused"}]}, 400, "/lines/0/verdict"),
+        ({"pages_seen": ["9" * 25, 1]}, 422, "/pages_seen"),
+        ({"prescriber": "\u200b\u202e"}, 422, "/prescriber"),
+        ({"prescriber": "\u3164"}, 422, "/prescriber"),
+    ],
+)
+def test_what_is_not_known_or_not_seen_approves_nothing(
+    caller: Caller, make: Make, staff: dict[str, Any], change: dict[str, Any], status: int, pointer: str
+) -> None:
+    review = claimed(make, staff["pharmacist"], lines=1)
+
+    refused = caller.post(f"prescriptions/{review.pk}/decision", approval(version=review.version, **change))
+
+    assert refused.status_code == status
+    assert refused.json()["errors"][0]["pointer"].startswith(pointer)
+    assert Review.objects.get(pk=review.pk).status == ReviewStatus.IN_REVIEW
+
+
+def test_two_versions_in_one_request_are_refused(caller: Caller, make: Make, staff: dict[str, Any]) -> None:
+    review = claimed(make, staff["pharmacist"])
+    path, sent = f"prescriptions/{review.pk}/decision", approval(version=review.version)
+
+    assert caller.post(path, sent, **{"If-Match": '"99"'}).status_code == 412
+    assert caller.post(path, sent, **{"If-Match": f'"{review.version}"'}).status_code == 200
