@@ -22,6 +22,8 @@ from prescriptions.infra import metrics, storage
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import loose
 from prescriptions.models import (
+    KEY,
+    KEY_HELP,
     REFERENCE,
     REFERENCE_HELP,
     Document,
@@ -111,8 +113,8 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
     for field, value in (("order_ref", order_ref), ("patient_ref", patient_ref)):
         if value and not REFERENCE.match(value):
             errors.append({"pointer": f"/{field}", "detail": REFERENCE_HELP})
-    if idempotency_key and not re.fullmatch(r"[\x21-\x7e]{1,100}", idempotency_key):
-        errors.append({"header": "Idempotency-Key", "detail": "1 to 100 visible ASCII characters."})
+    if idempotency_key and not KEY.match(idempotency_key):
+        errors.append({"header": "Idempotency-Key", "detail": KEY_HELP})
     if errors:
         raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
 

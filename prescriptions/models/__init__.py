@@ -3,7 +3,7 @@
 from prescriptions.models.access import ApiToken
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent
 from prescriptions.models.drafts import Consent, Draft, DraftFile
-from prescriptions.models.identifiers import REFERENCE, REFERENCE_HELP, new_identifier
+from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
@@ -20,6 +20,8 @@ from prescriptions.models.uploads import Document, Page, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
+    "KEY",
+    "KEY_HELP",
     "REFERENCE",
     "REFERENCE_HELP",
     "ApiToken",

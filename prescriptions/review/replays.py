@@ -6,7 +6,6 @@ first one's row, and then reads it.
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -18,13 +17,21 @@ from django.utils.translation import gettext as _
 
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ClarificationMessage, IdempotencyKey, MessageAuthor, Replay, Review, ReviewStatus
+from prescriptions.models import (
+    KEY,
+    KEY_HELP,
+    ClarificationMessage,
+    IdempotencyKey,
+    MessageAuthor,
+    Replay,
+    Review,
+    ReviewStatus,
+)
 from prescriptions.review import clarifications, decisions, undo
 from prescriptions.review.payload import LineVerdict, clean
 from prescriptions.review.transitions import load, stale
 
 HEADER: Final = {"Idempotent-Replayed": "true"}
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,100}")
 _REUSED: Final = "idempotency-key-reused"
 
 Answer = dict[str, Any]  # JSON
@@ -39,10 +46,9 @@ def once(scope: str, key: str, sent: object, act: Callable[[], Answer], *, rx: s
     """
     if not key:
         return act(), False
-    if not _KEY.fullmatch(key):
-        detail = _("Idempotency-Key must be 1 to 100 visible ASCII characters.")
-        errors = [{"header": "Idempotency-Key", "detail": detail}]
-        raise Problem(400, "invalid", _("The request is not valid"), detail, errors=errors)
+    if not KEY.match(key):
+        errors = [{"header": "Idempotency-Key", "detail": KEY_HELP}]
+        raise Problem(400, "invalid", _("The request is not valid"), KEY_HELP, errors=errors)
     fingerprint = hashlib.sha256(json.dumps(sent, sort_keys=True, default=str).encode()).hexdigest()
     kept = _kept(scope, key, fingerprint)
     if kept is not None:

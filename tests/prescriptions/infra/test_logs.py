@@ -25,12 +25,12 @@ def every_log(site: Site) -> dict[str, str]:
 
 def test_no_log_of_the_stack_holds_a_name_a_reference_or_a_secret(site: Site) -> None:
     # given an upload whose file and patient have names, refused and accepted, by API and by form
-    names = {"order_ref": "ORDER-LOG", "patient_ref": CANARY}
+    names = {"order_ref": f"ORDER-{CANARY}", "patient_ref": CANARY}
     body = site.prescription((f"{CANARY}.jpg", picture()), **names)
     assert site.upload((f"{CANARY}.txt", CANARY.encode()), **names).status_code == 415
     assert site.upload((f"{CANARY}.jpg", picture()[:-99]), **names).status_code == 422
     assert site.upload((f"{CANARY}.jpg", picture()), order_ref="../" + CANARY).status_code == 400
-    minted = site.http.post("/api/v1/order-links", json={"order_ref": "ORDER-LOG"}, headers=site.bearer).json()
+    minted = site.http.post("/api/v1/order-links", json={"order_ref": f"ORDER-{CANARY}"}, headers=site.bearer).json()
     with httpx.Client(base_url=site.stack.base_url, follow_redirects=True) as browser:
         assert browser.get(minted["url"]).status_code == 200
         assert browser.post(minted["upload_url"], files={"files": (CANARY, b"x")}).status_code == 403
