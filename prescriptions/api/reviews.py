@@ -326,7 +326,8 @@ def _unknown_of_line(item: Any) -> dict[str, list[str]]:
     if not isinstance(item, dict):
         return {}
     wrong = _unknown(item, LineVerdictSerializer())
-    if item.get("quantity_allowed") and item.get("decision") != LineDecision.REDUCED:
+    decision, allowed = item.get("decision"), item.get("quantity_allowed")
+    if allowed is not None and decision != LineDecision.REDUCED and (decision, allowed) != (LineDecision.REFUSED, 0):
         wrong["quantity_allowed"] = ["Only for a line that is `reduced`."]
     return wrong
 

@@ -302,6 +302,7 @@ def _queries(caller: Caller) -> int:
     [
         ({"line": [{"line": 1, "decision": "refused"}]}, 400, "/line"),
         ({"lines": [{"line": 1, "decision": "accepted", "quantity_allowed": 5}]}, 400, "/lines/0/quantity_allowed"),
+        ({"lines": [{"line": 1, "decision": "owing", "quantity_allowed": 0}]}, 400, "/lines/0/quantity_allowed"),
         ({"lines": [{"line": 1, "verdict": "refused"}]}, 400, "/lines/0/verdict"),
         ({"pages_seen": ["9" * 25, 1]}, 422, "/pages_seen"),
         ({"prescriber": "\u200b\u202e"}, 422, "/prescriber"),
