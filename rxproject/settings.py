@@ -318,8 +318,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Prescription variants on demand",
-    "DESCRIPTION": "Upload prescriptions; ask for any page in any size and format. A variant is made once, the first "
-    "time it is asked for, and served from S3 ever after.",
+    "DESCRIPTION": "Upload prescriptions; ask for any page in any size and format, made once, the first time.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -328,6 +327,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {"ReviewStatusEnum": "prescriptions.models.ReviewStatus"},
 }
 
 # --- Logs: one JSON line per event, a request id from the edge to the worker, no patient data ---------------------

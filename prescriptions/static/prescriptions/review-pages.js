@@ -123,6 +123,7 @@ export class Pages {
     for (const { number } of state.pages) this.#link(number).toggleAttribute('data-seen', this.seen.has(number))
     const box = $('[data-unseen]')
     if (!box) return
+    box.hidden = !state.looks // after a refusal, say, only to look
     $('[data-count]', box).textContent = this.unseen.length
     box.toggleAttribute('data-none', !this.unseen.length)
   }

@@ -1,4 +1,4 @@
-// The upload form: files go one by one, with progress, preview and advice. The plain form does the same job.
+// The upload form: files go one by one, with progress, preview and advice. The plain form does the same.
 // Refuses nothing for good: "Try again" sends any file.
 const $ = (selector, root = document) => root.querySelector(selector)
 const rules = JSON.parse($('#rules').textContent), say = rules.say
@@ -11,8 +11,8 @@ const tell = text => { $('#say').textContent = text }
 const warn = text => { $('#wait').textContent = text; $('#wait').hidden = !text }
 const page = document.documentElement
 page.classList.add('rx-js')
-const megabytes = bytes => Math.max(bytes / 2 ** 20, 0.1).toLocaleString(page.lang, {
-  style: 'unit', unit: 'megabyte', maximumFractionDigits: 1 })
+const size = (bytes, kilo = bytes < 2 ** 20) => Math.max(bytes / 2 ** (kilo ? 10 : 20), 0.1).toLocaleString(page.lang, {
+  style: 'unit', unit: kilo ? 'kilobyte' : 'megabyte', maximumFractionDigits: 1 })
 const mark = file => [file.name, file.size, file.lastModified].join()
 const open = () => [...jobs.values()].filter(job => !job.kept)
 function post(...fields) {
@@ -30,7 +30,7 @@ function add(files) {
     const job = { file, row, key: Date.now() + '-' + Math.random(), tries: 0 }
     const objection = objectTo(file)
     $('bdi', row).textContent = file.name
-    $('.meta', row).textContent = file.size ? megabytes(file.size) : ''
+    $('.meta', row).textContent = file.size ? size(file.size) : ''
     $('.tools .rx-hidden', row).textContent = fill(say.cancel, file.name)
     list.append(row)
     jobs.set(row, job)
@@ -47,7 +47,7 @@ function objectTo(file) {
   const text = !known ? say.type : !file.size ? say.empty : file.size > most ? say.size
     : [...jobs.values()].some(job => mark(job.file) == mark(file)) ? say.twice
     : list.children.length >= rules.most ? say.many : ''
-  return fill(text, file.name, { size: megabytes(file.size) })
+  return fill(text, file.name, { size: size(file.size) })
 }
 
 function show(job, error) {
@@ -85,11 +85,11 @@ function send(job) {
   xhr.send(body)
 }
 
-// The same key, so that nothing arrives twice. A busy server says when to come back.
+// The same key: nothing arrives twice. A busy server says when to come back.
 function again(job, xhr) {
   const wait = 1000 * xhr?.getResponseHeader('Retry-After')
   if (job.tries++ > (wait ? 5 : 2)) return fail(job, fill(say.lost, job.file.name))
-  active++ // keeps its place
+  active++
   setTimeout(() => { active--; queue.unshift(job); next() }, wait || 500 * 2 ** job.tries)
 }
 
