@@ -10,7 +10,7 @@ from pathlib import Path
 from botocore.config import Config
 from celery.schedules import crontab
 
-from rxproject import database, kinds
+from rxproject import database, fixed, kinds
 from rxproject import environment as env
 from transforms.limits import LIMITS
 from transforms.pdf.engines import ENGINES
@@ -67,19 +67,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
+# What is the same in every deployment.
+TEMPLATES = fixed.TEMPLATES
+CONTENT_SECURITY_POLICY = fixed.CONTENT_SECURITY_POLICY
+REST_FRAMEWORK = fixed.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = fixed.SPECTACULAR_SETTINGS
 
 # --- Database -----------------------------------------------------------------------------------------------------
 # gunicorn has hundreds of threads, most of which wait for a render and need no connection meanwhile: a process shares
@@ -111,20 +103,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS
 # With "no-referrer" browsers send "Origin: null" with forms, which the CSRF check must refuse. Images are stricter.
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "blob:", "data:"],
-        "connect-src": ["'self'"],
-        "font-src": ["'self'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-        "base-uri": ["'none'"],
-    }
-}
 
 # --- Words and time ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -301,50 +279,6 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }
 
-# --- REST -------------------------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "prescriptions.api.authentication.BearerAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["prescriptions.api.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["prescriptions.api.parsing.StrictJSON"],
-    "URL_FORMAT_OVERRIDE": None,  # `?format=` would be a parameter of every operation; Accept says it
-    "DEFAULT_PAGINATION_CLASS": "prescriptions.api.pagination.NewestFirst",
-    "DEFAULT_SCHEMA_CLASS": "prescriptions.api.base.Operation",
-    "EXCEPTION_HANDLER": "prescriptions.infra.problems.exception_handler",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Prescription variants on demand",
-    "DESCRIPTION": "Upload prescriptions; ask for any page in any size and format, made once, the first time.",
-    "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "ENUM_NAME_OVERRIDES": {"ReviewStatusEnum": "prescriptions.models.ReviewStatus"},
-}
-
 # --- Logs: one JSON line per event, a request id from the edge to the worker, no patient data ---------------------
 RX_LOG_LEVEL = _read("RX_LOG_LEVEL", "INFO", env.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "prescriptions.infra.logs.JsonLines"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": RX_LOG_LEVEL},
-    "loggers": {
-        "django.server": {"handlers": ["stderr"], "propagate": False},
-        # RequestLog writes one line per request; Django's own 4xx lines would repeat the path, token and all.
-        "django.request": {"level": "CRITICAL"},
-        "django.security": {"level": "ERROR"},
-        "botocore": {"level": "WARNING"},
-        "celery": {"level": "INFO"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = fixed.logging(RX_LOG_LEVEL)

@@ -1,0 +1,80 @@
+"""Settings that are the same in every deployment, and are the packages' own: templates, REST, the schema, logs."""
+
+from typing import Any, Final
+
+TEMPLATES: Final[Any] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+CONTENT_SECURITY_POLICY: Final[Any] = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "connect-src": ["'self'"],
+        "font-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+REST_FRAMEWORK: Final[Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "prescriptions.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["prescriptions.api.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["prescriptions.api.parsing.StrictJSON"],
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` would be a parameter of every operation; Accept says it
+    "DEFAULT_PAGINATION_CLASS": "prescriptions.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "prescriptions.api.base.Operation",
+    "EXCEPTION_HANDLER": "prescriptions.infra.problems.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS: Final[Any] = {
+    "TITLE": "Prescription variants on demand",
+    "DESCRIPTION": "Upload prescriptions; ask for any page in any size and format. A variant is made once, the first "
+    "time it is asked for, and served from S3 ever after.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {"ReviewStatusEnum": "prescriptions.models.ReviewStatus"},
+}
+
+
+def logging(level: str) -> dict[str, Any]:
+    """One JSON line per event on standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "prescriptions.infra.logs.JsonLines"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "django.server": {"handlers": ["stderr"], "propagate": False},
+            # RequestLog writes one line per request; Django's own 4xx lines would repeat the path, token and all.
+            "django.request": {"level": "CRITICAL"},
+            "django.security": {"level": "ERROR"},
+            "botocore": {"level": "WARNING"},
+            "celery": {"level": "INFO"},
+            "celery.app.trace": {"level": "WARNING"},
+        },
+    }
