@@ -1,53 +1,33 @@
-"""All benchmarks, one after the other, each in a process of its own: `python -m bench [--only NAME]`.
+"""All benchmarks, one after the other, each in a process of its own: `python -m bench [--only NAME] [--write]`.
 
-Never runs two at once: on a small machine they would measure each other.
+Never two at once: on a small machine they would measure each other. Results stay in build/bench/; `--write` makes
+docs/reference/benchmarks.md of all that are there, `--no-run --write` without measuring anything first.
 """
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
 
-# In the order of the question they answer: pixels, isolation, legibility, cold start, then the whole stack.
-NAMES: Final = ("transforms", "sandbox", "ocr", "cold_start", "hit", "miss", "stampede")
-_ROOT: Final = Path(__file__).resolve().parents[1]
-
-
-def machine() -> str:
-    """What the numbers were measured on, in a line."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in _read("/proc/cpuinfo").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    software = f"Linux {platform.release()}, Python {platform.python_version()}"
-    moment = f"{datetime.now(UTC):%Y-%m-%d}, load {os.getloadavg()[0]:.1f}"
-    return f"{model}, {os.cpu_count()} cores, {software}, {moment}"
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
+from bench import page
+from bench.registry import MODULES
+from bench.rows import RESULTS, ROOT, here
 
 
 def main() -> int:
-    """Returns the number of benchmarks that failed."""
+    """Returns the number of benchmarks that ended badly. What they measured before that is kept."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=NAMES, action="append", help="this one; may be given more than once")
+    parser.add_argument("--only", choices=MODULES, action="append", help="this one; may be given more than once")
+    parser.add_argument("--write", action="store_true", help=f"write {page.PAGE.relative_to(ROOT)}")
+    parser.add_argument("--no-run", action="store_true", help="measure nothing")
+    options = parser.parse_args()
     failed = []
-    for name in parser.parse_args().only or NAMES:
-        print(f"\n== {name} ==  {machine()}", flush=True)
-        if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=_ROOT, check=False).returncode:
+    for name in () if options.no_run else options.only or MODULES:
+        print(f"\n== {name} ==  {here()}", flush=True)
+        (RESULTS / f"{name}.json").unlink(missing_ok=True)  # an older result must not stand for one that failed
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT, check=False).returncode:
             failed.append(name)
+    if options.write:
+        print(f"\nwritten: {page.write()}")
     if failed:
         print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
     return len(failed)

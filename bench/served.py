@@ -4,7 +4,6 @@ Uses the stack as it is shipped; nothing here may make it faster.
 """
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -17,10 +16,8 @@ from typing import Any
 
 import httpx
 
+from bench.rows import ROOT, Row, record
 from rxproject.local.stack.stack import Stack
-
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "build" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +85,18 @@ def percentile(values: Sequence[float], part: float) -> float:
 
 
 def report(name: str, rows: Sequence[Mapping[str, Any]], goals: Mapping[str, tuple[float, str, float]]) -> None:
-    """Print rows as a table and each goal (value, "<=" or ">=", bound) with its verdict; write all as JSON."""
-    columns = list(rows[0])
-    cells = [[_text(row[column]) for column in columns] for row in rows]
+    """Print details as a table; keep each goal (value, "<=" or ">=", bound) as a row, for those that have no peer."""
+    columns = list(rows[0]) if rows else []
+    cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
     for line in (columns, *cells):
         print("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)))
-    verdicts = {}
-    for goal, (value, sign, bound) in goals.items():
-        reached = value <= bound if sign == "<=" else value >= bound
-        verdicts[goal] = {"value": round(value, 4), "sign": sign, "bound": bound, "reached": reached}
-        print(f"{'reached' if reached else 'MISSED ':8} {goal}: {value:.2f} (goal {sign} {bound:g})")
-    load = os.getloadavg()[0]
-    print(f"load average {load:.1f} on {os.cpu_count()} cores: above them, times are the machine's, not ours")
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    content = {"load": load, "rows": list(rows), "goals": verdicts}
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    command = f"python -m bench.{name}"
+    found = [
+        Row(name=goal, ours=float(value), unit="", goal=f"{sign} {bound:g}", command=command)
+        for goal, (value, sign, bound) in goals.items()
+    ]
+    record(name, found, rows)
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,91 @@
+"""docs/reference/benchmarks.md, written from what is kept in build/bench/ and from nothing else."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from bench.registry import SECTIONS, Section
+from bench.rows import HEADINGS, ROOT, Row, cells, kept
+
+PAGE: Final = ROOT / "docs" / "reference" / "benchmarks.md"
+REQUIREMENTS: Final = ROOT / "requirements-stack.txt"
+# Distribution: what it is for. Those that the stack's requirements do not name are optional.
+ENGINES: Final = {
+    "pillow": "decodes, encodes and, where nothing faster is there, scales",
+    "cykooz-resizer": "scales",
+    "pyvips": "decodes and scales",
+    "pypdfium2": "draws PDF pages",
+    "pillow-heif": "decodes HEIC",
+}
+_INTRODUCTION: Final = """# Benchmarks
+
+Written by `python -m bench --write`; a figure is never copied by hand. `make bench` runs everything, `python -m bench
+--only journey` one benchmark, which then takes its place on this page. Peers are installed by the benchmark itself into
+`build/bench/`, and measured in the same run, in turn, so that a busy machine slows all alike: trust ratios, not
+milliseconds. Figures are medians, CPU is that of all processes that take part, and a goal with × is one for the ratio.
+Why the figures are what they are: [where the time goes](../explanation/performance.md).
+"""
+
+
+def shipped() -> dict[str, str]:
+    """What makes pixels for whoever runs the stack: distribution and version."""
+    lines = REQUIREMENTS.read_text().splitlines()
+    pinned = dict(match.groups() for line in lines if (match := re.match(r"([\w.-]+)(?:\[\w+\])?==([\w.]+)", line)))
+    return {name: pinned[name] for name in ENGINES if name in pinned}
+
+
+def page() -> str:
+    found = [(section, list(_results(section))) for section in SECTIONS]
+    verdicts = [row.verdict for _, results in found for _, _, row in results]
+    counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("met", "not met", "not measured"))
+    parts = [_INTRODUCTION, f"Goals: {counted}.\n", _engines()]
+    parts += [_section(section, results) for section, results in found]
+    return "\n".join(parts)
+
+
+def write() -> Path:
+    PAGE.write_text(page())
+    return PAGE
+
+
+def _engines() -> str:
+    names = shipped()
+    lines = [f"| {name} {version} | shipped | {ENGINES[name]} |" for name, version in names.items()]
+    lines += [f"| {name} | optional | {what} |" for name, what in ENGINES.items() if name not in names]
+    return "\n".join(["| engine | | what for |", "|---|---|---|", *lines, ""])
+
+
+def _results(section: Section) -> Iterator[tuple[str, dict[str, str], Row]]:
+    """Module, where and when, row; then what is missing."""
+    names = []
+    for module in section.modules:
+        measured, rows = kept(module)
+        for row in rows:
+            names.append(row.name)
+            yield module, measured, row
+    for wanted in section.rows:
+        if not any(name.startswith(wanted) for name in names):
+            yield section.modules[0], {}, Row(name=wanted, ours=None, unit="")
+
+
+def _section(section: Section, results: list[tuple[str, dict[str, str], Row]]) -> str:
+    lines = [f"## {section.title}", ""]
+    for module in dict.fromkeys(module for module, _, _ in results):
+        rows = [row for name, _, row in results if name == module]
+        lines += [*_table(rows), ""]
+        measured = next((measured for name, measured, _ in results if name == module and measured), None)
+        if measured:
+            where = "{day}, commit {commit}, load {load}, {machine}, Python {python}; {engines}".format(**measured)
+            lines.append(f"`python -m bench.{module}`: {where}.")
+            lines.append("")
+    if not results:
+        lines += ["Not measured yet.", ""]
+    return "\n".join(lines)
+
+
+def _table(rows: Iterable[Row]) -> Iterator[str]:
+    yield "| " + " | ".join(HEADINGS) + " |"
+    yield "|---|" + "---:|" * 5 + "---|"
+    for row in rows:
+        yield "| " + " | ".join(text.replace("|", "\\|") for text in cells(row)) + " |"

@@ -1,0 +1,43 @@
+"""What has to be measured: every number that this project wants to reach, and which benchmark measures it.
+
+A row that no run has brought is on the page all the same, as not measured.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One heading of the page, the benchmarks below it, and the rows that they must bring, by the start of the name."""
+
+    title: str
+    modules: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+# In the order of the question they answer: a hit, a miss, many of them, pixels, isolation, size, rest, people.
+SECTIONS: Final = (
+    Section("A hit", ("hit",), ("7 kB", "140 kB")),
+    Section(
+        "A miss, the whole journey on a kept connection",
+        ("journey",),
+        ("12 MP to 550 jpg", "12 MP to 1080 webp"),
+    ),
+    Section(
+        "A hundred distinct originals, eight clients",
+        ("throughput",),
+        ("images a second, ipx", "CPU an image, all processes", "images a second, thumbor"),
+    ),
+    Section("What a miss adds to fetch, render and put", ("miss",), ("miss / ", "dispatch", "wake-up")),
+    Section("Two hundred clients, one cold address", ("stampede",), ("celery, 1080 px, webp",)),
+    Section("Transforms", ("transforms",), ()),
+    Section("Isolation", ("sandbox",), ()),
+    Section("An upload", ("upload",), ("decodes of a photo until it stands in the queue",)),
+    Section("Growth, a thousand to a million prescriptions", ("growth",), ()),
+    Section("The stack at rest", ("rest",), ("processor", "memory")),
+    Section("Lambda's cold start", ("cold_start",), ("2 MP JPEG", "12 MP JPEG", "vector PDF")),
+    Section("A decision", ("decision",), ("Submit to the next picture painted",)),
+    Section("Legibility of `enhanced`", ("ocr",), ()),
+)
+MODULES: Final = tuple(module for section in SECTIONS for module in section.modules)
