@@ -98,7 +98,7 @@ lambda-zip: $(VENV)/.dev $(FRONT) ## the Lambda function's code, for arm64 (ARCH
 	$(PY) deploy/lambda/build_zip.py --arch $(or $(ARCH),arm64)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## benchmarks against named peers
+bench: $(VENV)/.dev ## benchmarks against named peers; ARGS=--write for docs/reference/benchmarks.md
 	$(PY) -m bench $(ARGS)
 
 .PHONY: demo-shots

@@ -1,6 +1,6 @@
 """What `enhanced` is worth: words that an OCR program reads on generated prescriptions, before and after.
 
-    python -m bench.ocr [--seeds 3] [--json build/bench/ocr.json] [--pictures FOLDER]
+    python -m bench.ocr [--seeds 3] [--pictures FOLDER]
 
 Each page is drawn, damaged in one way (or in all), stored as a phone would, and rendered in `default` and `enhanced`.
 `back`: of the words that the damage cost, the share that `enhanced` brought back. Goals are shown, never asserted.
@@ -8,7 +8,6 @@ Each page is drawn, damaged in one way (or in all), stored as a phone would, and
 
 import argparse
 import io
-import json
 import math
 import os
 import random
@@ -23,6 +22,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from bench.rows import Row, against, record
 from rxproject.local.samples import paper
 from rxproject.local.samples.content import content
 from rxproject.local.samples.ink import PixelBrush
@@ -33,6 +33,7 @@ from transforms.request.spec import Spec
 
 DPI: Final = 200  # what a 12 MP photo of A4 comes to, less the desk around it
 SHADED: Final = ("shadow", "uneven light")
+COMMAND: Final = "python -m bench.ocr"
 GOALS: Final = {"shadow and uneven light, back": 0.80, "all kinds, back": 0.60, "clean, lost": 0.01}
 _WORD: Final = re.compile(r"[A-Za-z0-9]{2,}")
 
@@ -215,22 +216,25 @@ def pictures(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many pages of each kind")
-    parser.add_argument("--json", type=Path, default=Path("build/bench/ocr.json"))
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="only write before/after pictures there")
     options = parser.parse_args()
     if options.pictures:
         pictures(options.pictures)
         return
     if not _tesseract():
-        print("skipped: tesseract is not installed (on Debian: apt install tesseract-ocr)")
+        note = "tesseract is not installed (on Debian: apt install tesseract-ocr)"
+        record("ocr", [Row(name=name, ours=None, unit="", note=note, command=COMMAND) for name in GOALS])
         return
     rows = run(options.seeds)
     found = summary(rows)
-    for name, goal in GOALS.items():
-        sign = "<=" if name == "clean, lost" else ">="
-        print(f"{name:32}{found[name]:6.2f}   goal {sign} {goal:.2f}")
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"rows": rows, "summary": found}, indent=2) + "\n")
+    made = []
+    for name, bound in GOALS.items():
+        goal = f"{'<=' if name == 'clean, lost' else '>='} {bound:.2f}"
+        made.append(Row(name=name, ours=found[name], unit="of the words", goal=goal, command=COMMAND))
+    for kind, row in rows.items():
+        name, shares = f"words read, {kind}: enhanced", (row["enhanced"], row["default"])
+        made.append(against(name, *shares, "default", unit="of the words", command=COMMAND))
+    record("ocr", made, [{"damage": kind, **row} for kind, row in rows.items()])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ SECTIONS: Final = (
         ("throughput",),
         ("images a second, ipx", "CPU an image, all processes", "images a second, thumbor"),
     ),
-    Section("What a miss adds to fetch, render and put", ("miss",), ("miss / ", "dispatch", "wake-up")),
+    Section("What a miss adds to fetch, render and put", ("miss",), ("miss /", "dispatch", "wake-up")),
     Section("Two hundred clients, one cold address", ("stampede",), ("celery, 1080 px, webp",)),
     Section("Transforms", ("transforms",), ()),
     Section("Isolation", ("sandbox",), ()),

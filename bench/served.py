@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from bench.rows import ROOT, Row, record
 from rxproject.local.stack.stack import Stack
+
+SERVERS: Final = ("s3", "redis", "web", "generate", "worker", "beat", "edge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Service:
 
     stack: Stack
     token: str
+
+    @property
+    def pids(self) -> list[int]:
+        """The masters of all servers: what works for a request is one of them or descends from one."""
+        return [self.stack.pid_of(name) for name in SERVERS]
 
     @property
     def bearer(self) -> dict[str, str]:
