@@ -1,4 +1,4 @@
-"""The two buckets, their rules and who may touch them. The bootstrap identity is given to no server."""
+"""The buckets, their rules and who may touch them. The bootstrap identity is given to no server."""
 
 import contextlib
 import json
@@ -23,14 +23,17 @@ class Identity(StrEnum):
 REGION = "us-east-1"
 ORIGINALS = "rx-originals"
 VARIANTS = "rx-variants"
+AUDIT = "rx-audit"
 
 # A variant that nobody asked for in this time is made again when somebody does.
 VARIANT_DAYS = 90
+# How long nobody can delete an anchor of the audit log, whatever keys they hold.
+AUDIT_YEARS = 10
 
 _READ_WRITE_LIST = ("Read", "Write", "List")
 ACTIONS: Mapping[Identity, tuple[str, ...]] = {
     Identity.BOOTSTRAP: ("Admin",),
-    Identity.WEB: tuple(f"{action}:{bucket}" for bucket in (ORIGINALS, VARIANTS) for action in _READ_WRITE_LIST),
+    Identity.WEB: tuple(f"{action}:{bucket}" for bucket in (ORIGINALS, VARIANTS, AUDIT) for action in _READ_WRITE_LIST),
     Identity.RENDERER: (f"Read:{ORIGINALS}", *(f"{action}:{VARIANTS}" for action in _READ_WRITE_LIST)),
     Identity.EDGE: (f"Read:{VARIANTS}", f"List:{VARIANTS}"),
 }
@@ -54,6 +57,7 @@ _BUCKET_SETTINGS = (
     "s3:PutBucketCORS",
     "s3:PutBucketAcl",
     "s3:DeleteBucket",
+    "s3:PutBucketObjectLockConfiguration",
 )
 
 
@@ -94,7 +98,7 @@ def client(endpoint: str, identity: Identity, secret_key: str) -> "S3Client":
 
 
 def prepare(s3: "S3Client") -> None:
-    """Make the buckets as they must be (repeatable), then prove that both can be written.
+    """Make the buckets as they must be (repeatable), then prove that originals and variants can be written.
 
     Raises botocore's ClientError or BotoCoreError.
     """
@@ -110,6 +114,23 @@ def prepare(s3: "S3Client") -> None:
             s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=LIFECYCLE)
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_policy(bucket)))
         _probe(s3, bucket)
+    _prepare_audit(s3)
+
+
+def _prepare_audit(s3: "S3Client") -> None:
+    """What is written there stays: in compliance mode not even the bootstrap identity deletes a version."""
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+        s3.create_bucket(Bucket=AUDIT, ObjectLockEnabledForBucket=True)
+    with contextlib.suppress(s3.exceptions.ClientError):
+        s3.delete_bucket_policy(Bucket=AUDIT)
+    s3.put_object_lock_configuration(
+        Bucket=AUDIT,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": AUDIT_YEARS}},
+        },
+    )
+    s3.put_bucket_policy(Bucket=AUDIT, Policy=json.dumps(_policy(AUDIT)))
 
 
 def _policy(bucket: str) -> dict[str, object]:

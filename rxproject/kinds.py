@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from prescriptions.infra import link_keys as keyrings
+from prescriptions.infra import keyrings
 from prescriptions.variants.backends import names
 from rxproject.environment import Kind
 
@@ -27,7 +27,7 @@ def backend() -> Kind[str]:
     return Kind(f"{', '.join(names.SHORT_NAMES)} or the dotted path of a class", parse)
 
 
-def link_keys() -> Kind[str]:
+def keyring() -> Kind[str]:
     def parse(value: str) -> str:
         if value and not keyrings.parse(value):
             raise ValueError(value)

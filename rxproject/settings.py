@@ -179,8 +179,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 
+# --- The audit log: what signs it, and where its anchors lie for good -----------------------------------------------
+RX_AUDIT_KEYS = _read("RX_AUDIT_KEYS", "", kinds.keyring())
+RX_AUDIT_BUCKET = _read("RX_AUDIT_BUCKET", "rx-audit", _BUCKET)
+RX_AUDIT_EVERY = _read("RX_AUDIT_EVERY", "300", env.whole(1, _DAY, "seconds"))
+
 # --- Variants ---------------------------------------------------------------------------------------------------
-RX_LINK_KEYS = _read("RX_LINK_KEYS", "", kinds.link_keys())
+RX_LINK_KEYS = _read("RX_LINK_KEYS", "", kinds.keyring())
 RX_LINK_TTL = _read("RX_LINK_TTL", "3600", env.whole(1, 7 * _DAY, "seconds"))
 RX_BACKEND = _read("RX_BACKEND", "celery", kinds.backend())
 RX_FALLBACK_BACKEND = _read("RX_FALLBACK_BACKEND", "", kinds.backend())
@@ -275,7 +280,7 @@ CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
     "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep"),
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
-    "audit": {"task": "prescriptions.tasks.anchor_audit", "schedule": crontab(hour=0, minute=5)},
+    "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }
 

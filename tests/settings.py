@@ -13,6 +13,7 @@ from tests import memory
 SECRET_KEY = "tests-only-" + "s" * 50
 RX_LINK_KEYS = "k1:" + "11" * 32
 BASE_URL = "http://testserver"
+RX_AUDIT_KEYS = "a1:" + "22" * 32
 RX_BACKEND = "inline"
 RX_PDF_ENGINES = ("pdfium",)
 RX_REVIEW_UNDO = 0  # a decision is the world's at once, where a test does not say otherwise

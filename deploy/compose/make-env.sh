@@ -11,6 +11,7 @@ random() {
 while IFS= read -r line; do
     case $line in
         RX_LINK_KEYS=) echo "${line}k1:$(random)" ;;
+        RX_AUDIT_KEYS=) echo "${line}a1:$(random)" ;;
         [A-Z]*=) echo "$line$(random)" ;;
         *) echo "$line" ;;
     esac

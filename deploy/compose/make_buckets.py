@@ -1,4 +1,4 @@
-"""Makes the two buckets and their rules, once, with the bootstrap identity. Runs in a container of its own.
+"""Makes the buckets and their rules, once, with the bootstrap identity. Runs in a container of its own.
 
 RX_S3_ENDPOINT and RX_S3_SECRET_KEY (of `bootstrap`) come from the environment. Repeatable.
 """

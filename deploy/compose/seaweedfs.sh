@@ -18,7 +18,8 @@ cat >"$run_dir/s3.json" <<EOF
       "credentials": [{"accessKey": "web", "secretKey": "$S3_WEB_SECRET"}],
       "actions": [
         "Read:rx-originals", "Write:rx-originals", "List:rx-originals",
-        "Read:rx-variants", "Write:rx-variants", "List:rx-variants"
+        "Read:rx-variants", "Write:rx-variants", "List:rx-variants",
+        "Read:rx-audit", "Write:rx-audit", "List:rx-audit"
       ]
     },
     {

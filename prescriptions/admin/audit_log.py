@@ -45,7 +45,7 @@ class AuditEventAdmin(ReadOnly):
         rx, context = request.GET.get("rx", ""), {"title": _("Audit log"), **(extra_context or {})}
         if rx and self.has_view_permission(request):
             title = _("Audit log of %(rx)s") % {"rx": reference(rx)}
-            context |= {"title": title, "chain": rx, "faults": audit.verify(rx)}
+            context |= {"title": title, "chain": rx, "faults": audit.verify(rx).faults}
         return super().changelist_view(request, context)
 
     @admin.display(description=gettext_lazy("at"))
@@ -76,10 +76,10 @@ class AuditEventAdmin(ReadOnly):
 
 @admin.register(AuditAnchor)
 class AuditAnchorAdmin(ReadOnly):
-    """The daily seals. A digest that was printed or mailed must still be in this list."""
+    """The seals. A digest that was printed or mailed must still be in this list."""
 
-    list_title = gettext_lazy("Daily seals of the audit log")
-    list_display = ("at", "chains", "digest")
-    fields = ("at", "chains", "digest", "prev_digest")
+    list_title = gettext_lazy("Seals of the audit log")
+    list_display = ("at", "chains", "events", "digest")
+    fields = ("at", "chains", "events", "digest", "prev_digest", "key")
     readonly_fields = fields
     ordering = ("-id",)

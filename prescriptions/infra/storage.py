@@ -221,6 +221,48 @@ def _chunks(body: "StreamingBody") -> Iterator[bytes]:
             raise StorageUnavailable(reason) from None
 
 
+# --- the anchors of the audit log -----------------------------------------------------------------------------
+
+
+def put_anchor(key: str, data: bytes) -> None:
+    """Store an anchor for good: the bucket's own rule keeps every version. Raises StorageUnavailable."""
+    _call(
+        "put_object",
+        Bucket=settings.RX_AUDIT_BUCKET,
+        Key=key,
+        Body=data,
+        ContentType="application/json",
+        ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
+    )
+
+
+def anchor_exists(key: str) -> bool:
+    """Raises StorageUnavailable."""
+    try:
+        _CONDITIONAL.head(settings.RX_AUDIT_BUCKET, key)
+    except ObjectMissing:
+        return False
+    return True
+
+
+def anchor_keys(prefix: str) -> Iterator[str]:
+    """Keys under which the bucket holds any version, once each; also those behind a marker of deletion.
+
+    Raises StorageUnavailable.
+    """
+    more: dict[str, str] = {}
+    last = ""
+    while True:
+        listing = _call("list_object_versions", Bucket=settings.RX_AUDIT_BUCKET, Prefix=prefix, MaxKeys=1000, **more)
+        for version in listing.get("Versions", []):
+            if version["Key"] != last:
+                last = version["Key"]
+                yield last
+        if not listing.get("IsTruncated"):
+            return
+        more = {"KeyMarker": listing["NextKeyMarker"], "VersionIdMarker": listing["NextVersionIdMarker"]}
+
+
 # --- both -------------------------------------------------------------------------------------------------------
 
 

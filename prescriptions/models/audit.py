@@ -1,4 +1,4 @@
-"""The audit log: append-only, a hash chain per prescription, its heads anchored daily. No patient data, ever.
+"""The audit log: append-only, a signed chain per prescription, its heads sealed by anchors. No patient data, ever.
 
 These tables are `managed = False` so that Django's `flush` does not try to empty what the database refuses to delete;
 their migrations create them all the same.
@@ -45,7 +45,10 @@ class _AppendOnlyModel(models.Model):
 
 
 class AuditEvent(_AppendOnlyModel):
-    """Who did what to which prescription, and when. `hash` covers all other columns and the event before it."""
+    """Who did what to which prescription, and when. `hash` is a MAC over all other columns and the event before it.
+
+    `key` names the key of RX_AUDIT_KEYS that made it; empty: a plain digest, from before there were keys.
+    """
 
     rx = models.CharField(_("prescription"), max_length=32)  # no foreign key: the log outlives what it is about
     seq = models.PositiveIntegerField(_("number"))
@@ -57,6 +60,7 @@ class AuditEvent(_AppendOnlyModel):
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     prev_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
+    key = models.CharField(max_length=8, default="", blank=True)
 
     class Meta:
         managed = False
@@ -73,12 +77,17 @@ class AuditEvent(_AppendOnlyModel):
 
 
 class AuditAnchor(_AppendOnlyModel):
-    """Once a day: one digest over the heads of all chains that grew, chained to the day before."""
+    """Every few minutes: a MAC over the heads of all chains that grew, chained to the anchor before.
+
+    `events` is how many events all anchors so far seal. A copy lies in the bucket of anchors, which forgets nothing.
+    """
 
     at = models.DateTimeField(_("at"), default=timezone.now)
     chains = models.PositiveIntegerField(_("chains"))
     prev_digest = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64)
+    key = models.CharField(max_length=8, default="", blank=True)
+    events = models.PositiveBigIntegerField(_("events"), default=0)
 
     class Meta:
         managed = False
@@ -89,7 +98,7 @@ class AuditAnchor(_AppendOnlyModel):
         verbose_name_plural = _("audit anchors")
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d} {self.digest[:8]}"
+        return f"{self.at:%Y-%m-%d %H:%M} {self.digest[:8]}"
 
 
 class AuditAnchorHead(_AppendOnlyModel):

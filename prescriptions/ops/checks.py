@@ -149,7 +149,10 @@ def renderer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMess
 
 @register(deploy=True)
 def secrets(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """A server that cannot sign links must not start."""
-    if not settings.RX_LINK_KEYS:
-        return [Error("RX_LINK_KEYS is not set.", hint="k1:$(openssl rand -hex 32)", id="rx.E006")]
-    return []
+    """A server that cannot sign links, or what it writes to the audit log, must not start."""
+    needed = (("RX_LINK_KEYS", "k1", "rx.E006"), ("RX_AUDIT_KEYS", "a1", "rx.E008"))
+    return [
+        Error(f"{name} is not set.", hint=f"{kid}:$(openssl rand -hex 32)", id=number)
+        for name, kid, number in needed
+        if not getattr(settings, name)
+    ]

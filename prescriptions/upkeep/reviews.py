@@ -27,7 +27,11 @@ def housekeeping() -> dict[str, int]:
 
 
 def anchor() -> None:
-    """Seal the heads of the audit log. The digest goes into the server's log, and with it off this machine."""
+    """Seal the heads of the audit log. Its digest goes into the server's log, and the whole of it into the bucket.
+
+    Raises storage.StorageUnavailable; the next round copies what this one could not.
+    """
     made = audit.anchor()
     if made is not None:
         log.info("audit anchored", extra={"chains": made.chains, "digest": made.digest})
+    audit.publish()

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
-from prescriptions.infra import link_keys
+from prescriptions.infra import keyrings
 from prescriptions.models import Prescription
 from transforms.keys import page_identifier
 from transforms.request.spec import Stored
@@ -45,7 +45,7 @@ class Link:
 def keyring(text: str | None = None) -> dict[str, bytes]:
     """`kid -> key` from RX_LINK_KEYS ("k1:<hex>,k0:<hex>"); the first one signs, all verify."""
     try:
-        ring = link_keys.parse(settings.RX_LINK_KEYS if text is None else text)
+        ring = keyrings.parse(settings.RX_LINK_KEYS if text is None else text)
     except ValueError as error:
         message = f"RX_LINK_KEYS {error}"
         raise ImproperlyConfigured(message) from None

@@ -91,7 +91,13 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
 
 
 def test_migrations_run_with_the_names_of_web() -> None:
-    assert SERVICES["migrate"]["environment"] == SERVICES["web"]["environment"]
+    for owner in ("migrate", "grants"):
+        told, web = SERVICES[owner]["environment"], SERVICES["web"]["environment"]
+        assert {**told, "RX_DATABASE_URL": ""} | {"POSTGRES_APP_PASSWORD": ""} == {
+            **web,
+            "RX_DATABASE_URL": "",
+            "POSTGRES_APP_PASSWORD": "",
+        }
 
 
 def test_the_edge_is_told_the_same_names_and_nothing_of_the_others(tmp_path: Path) -> None:
@@ -106,21 +112,25 @@ def test_names_that_only_one_role_may_know_are_not_told_to_another() -> None:
     def roles_with(value: str) -> set[str]:
         return {name for name, service in SERVICES.items() if value in str(service.get("environment", {}))}
 
-    assert roles_with("${RX_SECRET_KEY:") == {"web", "generate", "migrate"}
-    assert roles_with("${RX_LINK_KEYS:") == {"web", "generate", "migrate", "nginx"}
+    assert roles_with("${RX_SECRET_KEY:") == {"web", "generate", "migrate", "grants"}
+    assert roles_with("${RX_LINK_KEYS:") == {"web", "generate", "migrate", "grants", "nginx"}
     assert roles_with("${WORKER_SECRET_KEY:") == {"worker", "beat"}
-    assert roles_with("${S3_WEB_SECRET:") == {"web", "generate", "beat", "migrate", "seaweedfs"}
+    assert roles_with("${S3_WEB_SECRET:") == {"web", "generate", "beat", "migrate", "grants", "seaweedfs"}
     assert roles_with("${S3_RENDERER_SECRET:") == {"worker", "seaweedfs"}
     assert roles_with("${S3_EDGE_SECRET:") == {"nginx", "seaweedfs"}
     assert roles_with("${S3_BOOTSTRAP_SECRET:") == {"buckets", "seaweedfs"}
-    assert roles_with("${POSTGRES_PASSWORD:") == {"web", "generate", "worker", "beat", "migrate", "postgres"}
-    assert roles_with("${VALKEY_PASSWORD:") == {"web", "generate", "worker", "beat", "migrate", "valkey"}
+    assert roles_with("${RX_AUDIT_KEYS:") == {"web", "generate", "beat", "migrate", "grants"}
+    assert roles_with("${POSTGRES_PASSWORD:") == {"migrate", "grants", "postgres"}
+    assert roles_with("${POSTGRES_APP_PASSWORD:") == {"web", "generate", "worker", "beat", "grants"}
+    assert roles_with("${VALKEY_PASSWORD:") == {
+        "web", "generate", "worker", "beat", "migrate", "grants", "valkey",
+    }  # fmt: skip
 
 
 def test_only_who_dispatches_may_call_the_gateway() -> None:
     told = {name for name, service in SERVICES.items() if GATEWAY_KEYS & set(service.get("environment", {}))}
 
-    assert told == {"web", "generate", "beat", "migrate"}
+    assert told == {"web", "generate", "beat", "migrate", "grants"}
 
 
 def test_every_name_with_our_prefix_is_known() -> None:

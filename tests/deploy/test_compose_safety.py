@@ -11,7 +11,7 @@ from tests.deploy.composefile import COMPOSE, ROOT, SERVICES, TEXT, variables
 ENV_EXAMPLE = ROOT / "deploy" / "compose" / ".env.example"
 MAKE_ENV = ROOT / "deploy" / "compose" / "make-env.sh"
 SECRETS = {
-    "RX_SECRET_KEY", "WORKER_SECRET_KEY", "RX_LINK_KEYS", "POSTGRES_PASSWORD", "VALKEY_PASSWORD",
+    "RX_SECRET_KEY", "WORKER_SECRET_KEY", "RX_LINK_KEYS", "RX_AUDIT_KEYS", "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD", "VALKEY_PASSWORD",
     "S3_BOOTSTRAP_SECRET", "S3_WEB_SECRET", "S3_RENDERER_SECRET", "S3_EDGE_SECRET",
 }  # fmt: skip
 ONCE = {"migrate", "buckets"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from rxproject.buckets import ORIGINALS, VARIANTS, Identity, client, identities_file
+from rxproject.buckets import AUDIT, ORIGINALS, VARIANTS, Identity, client, identities_file
 from rxproject.edge import render
 from rxproject.local.stack import binaries, readiness
 from rxproject.local.stack.ports import Ports, pick
@@ -123,7 +123,7 @@ def test_the_buckets_are_made_through_the_gate_and_can_be_made_again(gate: str) 
         assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
 
     s3 = client(gate, Identity.BOOTSTRAP, SECRETS["bootstrap"])
-    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {ORIGINALS, VARIANTS}
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {ORIGINALS, VARIANTS, AUDIT}
     assert s3.get_bucket_versioning(Bucket=ORIGINALS)["Status"] == "Enabled"
 
 

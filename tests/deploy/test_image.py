@@ -119,6 +119,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     told = {name: value for name, value in SERVICES["web"]["environment"].items() if value is not None}
     values = {name: "5ec4e7" * 10 for name, _, _ in variables(TEXT)} | {
         "RX_LINK_KEYS": f"k1:{'ab' * 32}",
+        "RX_AUDIT_KEYS": f"a1:{'cd' * 32}",
         "RX_BASE_URL": "https://rx.example.org",
         "RX_ALLOWED_HOSTS": "rx.example.org",
     }

@@ -39,7 +39,7 @@ WEB = env.web_address()
         (env.database_address(), "sqlite:////srv/db.sqlite3", "sqlite:////srv/db.sqlite3"),
         (kinds.backend(), "lambda", "lambda"),
         (kinds.backend(), "shop.renderers.Elsewhere", "shop.renderers.Elsewhere"),
-        (kinds.link_keys(), f"k1:{'11' * 16}, k0:{'22' * 32}", f"k1:{'11' * 16}, k0:{'22' * 32}"),
+        (kinds.keyring(), f"k1:{'11' * 16}, k0:{'22' * 32}", f"k1:{'11' * 16}, k0:{'22' * 32}"),
         (kinds.validity(), "*:180, H1:30", {"*": 180, "H1": 30}),
         (kinds.time_zone(), "Europe/Berlin", "Europe/Berlin"),
     ],
@@ -83,7 +83,7 @@ def test_what_a_kind_takes(kind: Kind[Any], text: str, value: Any) -> None:
         ),
         *((kinds.backend(), text) for text in ("nonsense", "Celery", "a..b", "a.b-c", "a b.c", ".a", "é.b")),
         *(
-            (kinds.link_keys(), text)
+            (kinds.keyring(), text)
             for text in ("k1", ",", "k1:11", "K1:" + "11" * 16, f"k1:{'11' * 16},k1:{'22' * 16}")
         ),
         *((kinds.validity(), text) for text in ("H1", "*:x", "H1:30", "*:180,Z:3", "*:0", "*:180,*:30", "*:180,")),
@@ -113,7 +113,7 @@ def test_a_refusal_ends_the_process_without_a_traceback() -> None:
     [
         (env.redis_address(), "redis:/:hunter2@valkey/0", "hunter2"),
         (env.database_address(), "postgres//rx:hunter2@db/rx", "hunter2"),
-        (kinds.link_keys(), "k1:hunter2", "hunter2"),
+        (kinds.keyring(), "k1:hunter2", "hunter2"),
         (env.text(secret=True), "hunter2\x07", "hunter2"),
         (ORIGIN, "https://rx:hunter2@rx.example", "hunter2"),
     ],

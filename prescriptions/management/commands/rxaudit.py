@@ -6,24 +6,30 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from prescriptions import audit
-from prescriptions.models import AuditAnchor, AuditEvent
+from prescriptions.infra.storage import StorageUnavailable
+from prescriptions.models import AuditAnchor
 
 
 class Command(BaseCommand):
-    help = "Verifies the hash chains of the audit log against each other and their anchors, or makes a new anchor."
+    help = "Verifies the chains of the audit log, their anchors and the copies in the bucket; or makes an anchor."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         verifying = actions.add_parser("verify")
         verifying.add_argument("--rx", help="one prescription only")
         verifying.add_argument("--anchor", help="a digest that was kept elsewhere and must still be there")
+        verifying.add_argument("--offline", action="store_true", help="do not ask the bucket of anchors")
         actions.add_parser("anchor")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         getattr(self, f"_{action}")(**options)
 
-    def _verify(self, *, rx: str | None, anchor: str | None, **_: Any) -> None:
-        faults = audit.verify(rx)
+    def _verify(self, *, rx: str | None, anchor: str | None, offline: bool, **_: Any) -> None:
+        try:
+            report = audit.verify(rx, bucket=not offline)
+        except StorageUnavailable as error:
+            raise CommandError(f"The bucket of anchors cannot be read ({error}); --offline leaves it out.") from error
+        faults = report.faults
         for fault in faults:
             self.stderr.write(f"{fault.rx or 'anchor'} {fault.seq}: {fault.what}")
         if anchor and not AuditAnchor.objects.filter(digest=anchor).exists():
@@ -32,9 +38,14 @@ class Command(BaseCommand):
         if faults:
             message = f"{len(faults)} faults: the audit log was tampered with, or the database was restored in part."
             raise CommandError(message)
-        events = AuditEvent.objects.count() if rx is None else AuditEvent.objects.filter(rx=rx).count()
-        self.stdout.write(f"whole: {events} events")
+        self.stdout.write(f"whole: {report.events} events")
+        for witness in report.unasked:
+            self.stdout.write(f"not asked: {witness}. What was recorded since the last anchor may be missing.")
 
     def _anchor(self, **_: Any) -> None:
-        made = audit.anchor()
+        made = audit.anchor(everything=True)
         self.stdout.write("nothing new to anchor" if made is None else f"{made.digest} over {made.chains} chains")
+        try:
+            audit.publish()
+        except StorageUnavailable as error:
+            raise CommandError(f"The bucket of anchors cannot be written ({error}).") from error

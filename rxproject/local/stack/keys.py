@@ -21,6 +21,7 @@ class Keys:
     web_secret: str = field(default_factory=_token)
     worker_secret: str = field(default_factory=_token)  # signs nothing that the web role would accept
     link_keys: str = field(default_factory=lambda: f"k1:{_token()}")
+    audit_keys: str = field(default_factory=lambda: f"a1:{_token()}")
     redis_password: str = field(default_factory=_token)
     filer_read: str = field(default_factory=_token)
     filer_write: str = field(default_factory=_token)

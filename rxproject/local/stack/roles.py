@@ -9,7 +9,7 @@ from pathlib import Path
 import botocore
 
 from prescriptions.variants.backends import names
-from rxproject.buckets import ORIGINALS, REGION, VARIANTS, Identity
+from rxproject.buckets import AUDIT, ORIGINALS, REGION, VARIANTS, Identity
 from rxproject.local.stack.keys import Keys
 from rxproject.local.stack.ports import LOOPBACK, Ports
 from rxproject.local.stack.state import StateDir
@@ -37,14 +37,16 @@ _SIGNERS = (Role.WEB, Role.GENERATE)
 # Who hands misses to the backend: requests (the queue of reviews warms from web), and beat's sweep. A worker only makes
 # what it was handed: the process next to the decoders could not call the gateway.
 _DISPATCHERS = (Role.WEB, Role.GENERATE, Role.BEAT)
+# Who writes to the audit log: those above and the sweeps, but nobody who stands next to a decoder.
+_RECORDERS = (*_SIGNERS, Role.BEAT)
 # What any program may need from the shell that called runstack. Everything else stays behind.
 _FROM_SHELL = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 # RX_ settings of the caller reach the Django roles, except those that runstack decides or keeps apart.
 _DECIDED_HERE = frozenset({
-    "RX_SECRET_KEY", "RX_LINK_KEYS", "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE",
-    "RX_METRICS_DIR",
+    "RX_SECRET_KEY", "RX_LINK_KEYS", "RX_AUDIT_KEYS", "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR",
+    "RX_PIPELINE", "RX_METRICS_DIR",
     "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
-    "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET",
+    "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET", "RX_AUDIT_BUCKET",
     "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY",
 })  # fmt: skip
 
@@ -167,6 +169,7 @@ class Environments:
             "RX_S3_REGION": REGION,
             "RX_ORIGINALS_BUCKET": ORIGINALS,
             "RX_VARIANTS_BUCKET": VARIANTS,
+            "RX_AUDIT_BUCKET": AUDIT,
         }
 
     def _private(self, role: Role) -> dict[str, str]:
@@ -174,6 +177,8 @@ class Environments:
         private = {"RX_SECRET_KEY": self.keys.web_secret if signs else self.keys.worker_secret}
         if signs:
             private["RX_LINK_KEYS"] = self.keys.link_keys
+        if role in _RECORDERS:
+            private["RX_AUDIT_KEYS"] = self.keys.audit_keys
         if self.uses_lambda:
             private["RX_GATEWAY_URL"] = f"http://{LOOPBACK}:{self.ports.gateway}/render"
             if role in _DISPATCHERS:

@@ -1,7 +1,6 @@
 """The audit log: nobody edits or deletes it, and if somebody does, it shows."""
 
 from datetime import timedelta
-from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -11,32 +10,13 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from prescriptions import audit
-from prescriptions.audit.actors import CUSTOMER, LINK, SYSTEM, staff
-from prescriptions.audit.chain import Fault
+from prescriptions.audit.actors import CUSTOMER, LINK, SYSTEM
+from prescriptions.audit.verification import Fault
 from prescriptions.models import AppendOnly, AuditAnchor, AuditEvent, new_identifier
 from tests.databases import on_each_database
 
-pytestmark = [on_each_database, pytest.mark.django_db]
+pytestmark = [on_each_database, pytest.mark.django_db, pytest.mark.usefixtures("witnesses")]
 TABLES = ("prescriptions_auditevent", "prescriptions_auditanchor", "prescriptions_auditanchorhead")
-
-
-@pytest.fixture
-def rx() -> str:
-    """A chain of four events, the only one."""
-    rx = new_identifier()
-    for number in range(1, 5):
-        audit.record(rx, audit.Verb.PAGE_OPENED, actor=CUSTOMER, data={"page": number})
-    return rx
-
-
-@pytest.fixture
-def burglar() -> Any:
-    """Somebody with the database's own rights, who took the seals off."""
-    editor = type("Editor", (), {"connection": connection})()
-    with connection.cursor() as cursor:
-        editor.execute = cursor.execute
-        import_module("prescriptions.migrations.0003_audit_append_only").unseal(None, editor)
-        yield cursor
 
 
 def test_events_follow_each_other_in_a_chain(rx: str) -> None:
@@ -44,8 +24,8 @@ def test_events_follow_each_other_in_a_chain(rx: str) -> None:
 
     assert [event.seq for event in events] == [1, 2, 3, 4]
     assert [event.prev_hash for event in events] == ["", *(event.hash for event in events[:-1])]
-    assert audit.verify(rx) == []
-    assert audit.verify() == []
+    assert audit.verify(rx).faults == []
+    assert audit.verify().faults == []
 
 
 def test_the_model_refuses_to_change_or_delete(rx: str) -> None:
@@ -73,37 +53,7 @@ def test_the_database_refuses_it_too(rx: str, table: str, statement: str) -> Non
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement.format(table))
 
-    assert audit.verify() == []
-
-
-@pytest.mark.parametrize(
-    ("statement", "fault"),
-    [
-        ("UPDATE prescriptions_auditevent SET verb = 'claim' WHERE rx = %s AND seq = 2", (2, "changed")),
-        ("UPDATE prescriptions_auditevent SET data = '{}' WHERE rx = %s AND seq = 1", (1, "changed")),
-        ("UPDATE prescriptions_auditevent SET actor_name = 'x' WHERE rx = %s AND seq = 4", (4, "changed")),
-        ("UPDATE prescriptions_auditevent SET at = '2020-01-01' WHERE rx = %s AND seq = 3", (3, "changed")),
-        ("DELETE FROM prescriptions_auditevent WHERE rx = %s AND seq = 2", (2, "missing")),
-        ("DELETE FROM prescriptions_auditevent WHERE rx = %s AND seq = 1", (1, "missing")),
-        ("DELETE FROM prescriptions_auditevent WHERE rx = %s AND seq = 4", (4, "anchored, but gone")),
-    ],
-)
-def test_what_was_changed_or_deleted_is_found(rx: str, burglar: Any, statement: str, fault: tuple[int, str]) -> None:
-    audit.anchor()
-
-    burglar.execute(statement, [rx])
-
-    assert Fault(rx, *fault) in audit.verify(rx)
-    assert Fault(rx, *fault) in audit.verify()
-
-
-def test_a_chain_that_was_rewritten_throughout_differs_from_its_anchor(rx: str, burglar: Any) -> None:
-    audit.anchor()
-    burglar.execute("DELETE FROM prescriptions_auditevent WHERE rx = %s", [rx])
-    for _ in range(4):
-        audit.record(rx, "review.approve", actor=SYSTEM)
-
-    assert audit.verify(rx) == [Fault(rx, 4, "differs from its anchor")]
+    assert audit.verify().faults == []
 
 
 def test_anchors_hold_each_other(rx: str, burglar: Any) -> None:
@@ -118,7 +68,8 @@ def test_anchors_hold_each_other(rx: str, burglar: Any) -> None:
     burglar.execute("DELETE FROM prescriptions_auditanchorhead WHERE anchor_id = %s", [first.pk])
     burglar.execute("DELETE FROM prescriptions_auditanchor WHERE id = %s", [first.pk])
 
-    assert audit.verify() == [Fault("", second.pk, "an anchor is missing before this one")]
+    faults = audit.verify().faults
+    assert Fault("", second.pk, "an anchor is missing before this one") in faults
 
 
 def test_the_command_tells_and_fails(rx: str, burglar: Any) -> None:
@@ -151,22 +102,18 @@ def test_what_says_nothing_new_is_recorded_once_on_all_chains(django_assert_num_
     assert AuditEvent.objects.filter(rx__in=rxs, verb="link.minted").count() == 150
 
 
-def as_actor(user: Any) -> Any:
-    return staff(user)
-
-
 def test_many_chains_verify_in_a_constant_number_of_queries(django_assert_max_num_queries: Any) -> None:
     for _ in range(30):
         audit.record(new_identifier(), "received", actor=SYSTEM)
     audit.anchor()
 
-    with django_assert_max_num_queries(4):
-        assert audit.verify() == []
+    with django_assert_max_num_queries(7):
+        assert audit.verify().faults == []
 
 
 def test_time_stands_in_the_chain_to_the_microsecond_in_any_zone(rx: str) -> None:
     with timezone.override("Asia/Kolkata"):
-        assert audit.verify(rx) == []
+        assert audit.verify(rx).faults == []
     event = AuditEvent.objects.filter(rx=rx).first()
     assert event is not None
     assert abs(event.at - timezone.now()) < timedelta(minutes=1)

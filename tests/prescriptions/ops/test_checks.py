@@ -78,6 +78,7 @@ def test_a_server_is_refused_for_errors_and_not_for_warnings(settings: Settings)
     ("changes", "ok", "said"),
     [
         ({"RX_LINK_KEYS": ""}, False, "rx.E006"),
+        ({"RX_AUDIT_KEYS": ""}, False, "rx.E008"),
         ({"RX_IIIF_OVERSIZE": "x"}, False, "RX_IIIF_OVERSIZE must be fit or reject"),
         ({"RX_LINK_KEYS": "k1:short"}, False, "RX_LINK_KEYS must be kid:hex"),
         ({}, True, ""),
@@ -88,6 +89,7 @@ def test_manage_check_deploy(changes: dict[str, str], ok: bool, said: str) -> No
         "PATH": os.environ["PATH"],
         "RX_SECRET_KEY": "k" * 25 + "0123456789abcdefghijklmnopqrstuvwxyz",
         "RX_LINK_KEYS": "k1:" + "11" * 32,
+        "RX_AUDIT_KEYS": "a1:" + "22" * 32,
         "RX_BASE_URL": "https://rx.example",
         **changes,
     }

@@ -31,6 +31,7 @@ HOLDERS: dict[str, set[str]] = {
     "web_secret": {"web", "generate"},
     "worker_secret": {"worker", "beat"},
     "link_keys": {"web", "generate"},
+    "audit_keys": {"web", "generate", "beat"},
     "redis_password": {"web", "generate", "worker", "beat"},
     "filer_read": {"weed"},
     "filer_write": {"weed"},

@@ -30,16 +30,17 @@ SECRETS = {
     "the site's signing key": KEYS.web_secret,
     "the worker's signing key": KEYS.worker_secret,
     "the link keys": KEYS.link_keys,
+    "the audit keys": KEYS.audit_keys,
     "Valkey's password": KEYS.redis_password,
     **{f"S3 as {identity}": KEYS.s3[identity.value] for identity in Identity},
     "the filer's keys": KEYS.filer_read,
     "the gateway's key": KEYS.gateway,
 }
 HELD = {
-    Role.WEB: {"the site's signing key", "the link keys", "Valkey's password", "S3 as web"},
-    Role.GENERATE: {"the site's signing key", "the link keys", "Valkey's password", "S3 as web"},
+    Role.WEB: {"the site's signing key", "the link keys", "the audit keys", "Valkey's password", "S3 as web"},
+    Role.GENERATE: {"the site's signing key", "the link keys", "the audit keys", "Valkey's password", "S3 as web"},
     Role.WORKER: {"the worker's signing key", "Valkey's password", "S3 as renderer"},
-    Role.BEAT: {"the worker's signing key", "Valkey's password", "S3 as web"},
+    Role.BEAT: {"the worker's signing key", "the audit keys", "Valkey's password", "S3 as web"},
     Role.EDGE: {"the link keys", "S3 as edge"},
 }
 

@@ -1,4 +1,4 @@
-"""The keyring of image links as it is written down: the first key signs, all verify. Knows no setting."""
+"""A keyring as it is written down, of image links or of the audit log: the first key signs, all verify."""
 
 import re
 
