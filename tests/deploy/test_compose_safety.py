@@ -71,7 +71,7 @@ def test_each_network_has_only_those_who_talk_in_it() -> None:
         "app": {"nginx", "web", "generate"},
         "storage": {"s3", "nginx", "web", "generate", "worker", "beat", "buckets"},
         "objects": {"s3", "seaweedfs"},
-        "data": {"postgres", "web", "generate", "worker", "beat", "migrate"},
+        "data": {"postgres", "web", "generate", "worker", "beat", "migrate", "grants"},
         "queue": {"valkey", "web", "generate", "worker", "beat"},
     }
     way_out = {name for name, options in COMPOSE["networks"].items() if not (options or {}).get("internal")}

@@ -16,7 +16,7 @@ from transforms.limits import LIMITS
 
 ROOT = Path(__file__).parents[2]
 PATH = ROOT / "deploy/lambda/template.yaml"
-BUCKETS = ("Originals", "Variants", "AccessLogs")
+BUCKETS = ("Originals", "Variants", "Anchors", "AccessLogs")
 
 # Role: what it may do, on what. Nothing that is not here may be in the template.
 GRANTS = {
@@ -52,9 +52,10 @@ GRANTS = {
         ),
         *(
             (f"s3:{action}", f"{bucket}.Arn")
-            for bucket in ("Originals", "Variants")
+            for bucket in ("Originals", "Variants", "Anchors")
             for action in ("ListBucket", "ListBucketVersions")
         ),
+        *((f"s3:{action}", "${Anchors.Arn}/anchors/*") for action in ("GetObject", "PutObject")),
         ("kms:Decrypt", "Key.Arn"),
         ("kms:GenerateDataKey", "Key.Arn"),
     },
@@ -182,6 +183,15 @@ def test_each_role_is_assumed_by_its_service_alone(resources: dict[str, Any]) ->
 # --- buckets --------------------------------------------------------------------------------------------------------
 
 
+def test_nobody_can_delete_a_seal_of_the_audit_log(resources: dict[str, Any]) -> None:
+    anchors = resources["Anchors"]
+
+    assert anchors["DeletionPolicy"] == "Retain"
+    assert anchors["Properties"]["ObjectLockEnabled"] is True
+    retention = anchors["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert retention == {"Mode": "COMPLIANCE", "Years": {"Ref": "AnchorYears"}}
+
+
 def test_there_are_no_other_buckets(resources: dict[str, Any]) -> None:
     assert set(of_type(resources, "AWS::S3::Bucket")) == set(BUCKETS)
 
@@ -236,7 +246,7 @@ def test_bucket_policies_allow_nobody_but_the_log_delivery(resources: dict[str, 
     ]
 
 
-@pytest.mark.parametrize("name", ["Originals", "Variants"])
+@pytest.mark.parametrize("name", ["Originals", "Variants", "Anchors"])
 def test_old_tls_and_old_signatures_are_refused(resources: dict[str, Any], name: str) -> None:
     document = resources[f"{name}Policy"]["Properties"]["PolicyDocument"]
 
@@ -264,7 +274,7 @@ def test_variants_expire_and_leave_no_versions(template: dict[str, Any]) -> None
     assert "VersioningConfiguration" not in variants
 
 
-@pytest.mark.parametrize("name", ["Originals", "Variants"])
+@pytest.mark.parametrize("name", ["Originals", "Variants", "Anchors"])
 def test_access_to_objects_is_logged(resources: dict[str, Any], name: str) -> None:
     assert resources[name]["Properties"]["LoggingConfiguration"] == {
         "DestinationBucketName": {"Ref": "AccessLogs"},
