@@ -55,7 +55,7 @@ def seconds(text: str) -> int:
 # --- The same parts -----------------------------------------------------------------------------------------------
 
 
-def test_the_services_are_runstacks_components_and_three_that_containers_need(tmp_path: Path) -> None:
+def test_the_services_are_runstacks_components_and_those_that_containers_need(tmp_path: Path) -> None:
     _, components = runstack(tmp_path)
 
     assert set(SERVICE_OF) == set(components)
@@ -64,8 +64,9 @@ def test_the_services_are_runstacks_components_and_three_that_containers_need(tm
 
 def test_nothing_starts_before_what_runstack_would_wait_for(tmp_path: Path) -> None:
     _, components = runstack(tmp_path)
-    # The buckets are part of S3's readiness in runstack, and a service of their own here.
-    ready = SERVICE_OF | {"s3": "buckets"}
+    # The buckets are part of S3's readiness in runstack, and a service of their own here; SQLite has no grants.
+    ready = SERVICE_OF | {"s3": "buckets", "migrate": "grants"}
+    assert set(SERVICES["grants"]["depends_on"]) == {"migrate"}
 
     for name, component in components.items():
         needs = set(SERVICES[SERVICE_OF[name]].get("depends_on", {}))
@@ -230,7 +231,7 @@ def test_the_application_is_built_from_here_once_and_named_by_its_version() -> N
     assert project is not None
     ours = {name for name, service in SERVICES.items() if service["image"] == f"prescription-variants:{project[1]}"}
 
-    assert ours == {"web", "generate", "worker", "beat", "migrate", "buckets"}
+    assert ours == {"web", "generate", "worker", "beat", "migrate", "grants", "buckets"}
     assert {name for name, service in SERVICES.items() if "build" in service} == {"migrate"}
 
 
