@@ -1,6 +1,7 @@
 """A client that keeps its connection and follows redirects, and eight of them that share a list."""
 
 import http.client
+import select
 import socket
 import threading
 import time
@@ -34,12 +35,15 @@ class Client:
         self._connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=60)
 
     def connect(self) -> None:
+        """A fresh connection if there is none, or if the server has ended it: some end idle ones after five seconds."""
+        if self._connection.sock is not None and not select.select([self._connection.sock], [], [], 0)[0]:
+            return
+        self._connection.close()
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path: str) -> Answer:
-        if self._connection.sock is None:
-            self.connect()
+        self.connect()
         began, statuses = time.perf_counter(), []
         while True:
             self._connection.request("GET", path)

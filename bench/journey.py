@@ -37,6 +37,7 @@ class Contender:
 
     def go(self, path: str, *, counts: bool) -> None:
         settle(self._pids)
+        self._client.connect()
         before = cpu_seconds(self._pids)
         answer, trouble = attempt(lambda: self._client.get(path).must_be_ok())
         if answer is None:

@@ -1,5 +1,6 @@
 """docs/reference/benchmarks.md, written from what is kept in build/bench/ and from nothing else."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ ENGINES: Final = {
     "pypdfium2": "draws PDF pages",
     "pillow-heif": "decodes HEIC",
 }
+_QUIET_LOAD: Final = 5 * (os.cpu_count() or 1)
+_BUSY: Final = " **The machine was busy with other work: of these, only processor times and their ratios count.**"
 _INTRODUCTION: Final = """# Benchmarks
 
 Written by `python -m bench --write`; a figure is never copied by hand. `make bench` runs everything, `python -m bench
@@ -26,6 +29,11 @@ Written by `python -m bench --write`; a figure is never copied by hand. `make be
 milliseconds. Figures are medians, CPU is that of all processes that take part, and a goal with × is one for the ratio.
 Why the figures are what they are: [where the time goes](../explanation/performance.md).
 """
+
+
+def is_busy(measured: dict[str, str]) -> bool:
+    """Was the load more than a benchmark makes by itself?"""
+    return float(measured["load"]) > _QUIET_LOAD
 
 
 def shipped() -> dict[str, str]:
@@ -77,7 +85,7 @@ def _section(section: Section, results: list[tuple[str, dict[str, str], Row]]) -
         measured = next((measured for name, measured, _ in results if name == module and measured), None)
         if measured:
             where = "{day}, commit {commit}, load {load}, {machine}, Python {python}; {engines}".format(**measured)
-            lines.append(f"`python -m bench.{module}`: {where}.")
+            lines.append(f"`python -m bench.{module}`: {where}.{_BUSY if is_busy(measured) else ''}")
             lines.append("")
     if not results:
         lines += ["Not measured yet.", ""]

@@ -18,26 +18,49 @@ class Section:
 
 # In the order of the question they answer: a hit, a miss, many of them, pixels, isolation, size, rest, people.
 SECTIONS: Final = (
-    Section("A hit", ("hit",), ("7 kB", "140 kB")),
+    Section(
+        "A hit",
+        ("hit",),
+        (
+            "7 kB: hits a second, ",
+            "140 kB: hits a second, ",
+            "7 kB: processor time of nginx a hit",
+            "7 kB: hits that reached Python",
+            "last hop of a miss",
+        ),
+    ),
     Section(
         "A miss, the whole journey on a kept connection",
         ("journey",),
-        ("12 MP to 550 jpg", "12 MP to 1080 webp"),
+        ("12 MP to 550 jpg, ipx", "12 MP to 1080 webp, ipx"),
     ),
     Section(
         "A hundred distinct originals, eight clients",
         ("throughput",),
         ("images a second, ipx", "CPU an image, all processes", "images a second, thumbor"),
     ),
-    Section("What a miss adds to fetch, render and put", ("miss",), ("miss /", "dispatch", "wake-up")),
-    Section("Two hundred clients, one cold address", ("stampede",), ("celery, 1080 px, webp",)),
+    Section(
+        "What a miss adds to fetch, render and put",
+        ("miss",),
+        ("miss / fetch, render, put alone", "dispatch", "wake-up"),
+    ),
+    Section(
+        "Two hundred clients, one cold address",
+        ("stampede",),
+        ("celery, 1080 px, webp: renders", "celery, 1080 px, webp: puts", "celery, 1080 px, webp: errors", "two hosts"),
+    ),
+    Section(
+        "Large work beside small",
+        ("busy",),
+        ("tiles beside large renders, p95", "answers other than 200, 413, 429, 503"),
+    ),
     Section("Transforms", ("transforms",), ()),
-    Section("Isolation", ("sandbox",), ()),
+    Section("Isolation", ("sandbox",), ("spare adds, 12 MP JPEG", "a new prescription's first render adds")),
     Section("An upload", ("upload",), ("decodes of a photo until it stands in the queue",)),
-    Section("Growth, a thousand to a million prescriptions", ("growth",), ()),
+    Section("Growth, a thousand to a million prescriptions", ("growth",), ("near-duplicates", "sweep: erasure")),
     Section("The stack at rest", ("rest",), ("processor", "memory")),
     Section("Lambda's cold start", ("cold_start",), ("2 MP JPEG", "12 MP JPEG", "vector PDF")),
     Section("A decision", ("decision",), ("Submit to the next picture painted",)),
-    Section("Legibility of `enhanced`", ("ocr",), ()),
+    Section("Legibility of `enhanced`", ("ocr",), ("shadow and uneven light, back", "all kinds, back", "clean, lost")),
 )
 MODULES: Final = tuple(module for section in SECTIONS for module in section.modules)

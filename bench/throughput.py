@@ -44,6 +44,7 @@ class Tally:
             self.trouble = trouble
             return
         seconds, answers = done
+        settle(self._pids)  # what is made ready for the next ones counts
         self.cpu += cpu_seconds(self._pids) - before
         self.seconds += seconds
         self.images += sum(answer.statuses[-1] == 200 for answer in answers)

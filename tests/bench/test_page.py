@@ -62,6 +62,11 @@ def test_a_verdict_is_about_the_ratio_where_there_is_a_peer(row: Row, verdict: s
     assert row.verdict == verdict
 
 
+@pytest.mark.parametrize(("load", "busy"), [("0.5", False), ("99.0", True)])
+def test_a_run_on_a_busy_machine_is_told_from_a_quiet_one(load: str, busy: bool) -> None:
+    assert page.is_busy({"load": load}) is busy
+
+
 def test_a_failure_is_a_result() -> None:
     found, note = attempt(lambda: 1 / 0)
 

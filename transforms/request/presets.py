@@ -4,6 +4,7 @@ These are stored for every page that is looked at, so they never count against a
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from transforms.formats import OutputFormat
@@ -23,6 +24,8 @@ PRESETS: Final[dict[str, str]] = {
 PREFERRED_FORMATS: Final = (OutputFormat.WEBP, OutputFormat.JPG)
 
 
+# Each miss asks several times, always for pages of a few usual sizes.
+@lru_cache(maxsize=512)
 def preset(name: str, page: Size, limits: Limits = LIMITS) -> Stored:
     """The stored form of a preset for one page; a smaller page is used as it is. KeyError if unknown."""
     return Spec.parse(PRESETS[name]).resolve(page, oversize="fit", limits=limits)
@@ -53,6 +56,7 @@ def tiles(page: Size, limits: Limits = LIMITS) -> Iterator[tuple[Box | None, Siz
                 yield (None if box.size == page else box), size
 
 
+@lru_cache(maxsize=512)
 def is_advertised(stored: Stored, page: Size, limits: Limits = LIMITS) -> bool:
     """True if we ourselves invite viewers to ask for this: a preset, a listed size or a tile, any quality."""
     if stored.rotation:
