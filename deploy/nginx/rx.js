@@ -36,6 +36,11 @@ function same(a, b) {
     return (differs(0) | differs(4) | differs(8) | differs(12)) === 0;
 }
 
+// Whole seconds until a token of the right form expires. now: unix seconds.
+function left(token, now) {
+    return parseInt(token.split('.')[1], 36) - Math.floor(now);
+}
+
 // {scope, left} of a valid token (left: whole seconds until it expires, at least 1), else null. now: unix seconds.
 function verify(ring, token, rx, now) {
     const match = TOKEN.exec(token);
@@ -52,34 +57,21 @@ function verify(ring, token, rx, now) {
     if (!same(digest, Buffer.from(match[4], 'base64url'))) {
         return null;
     }
-    const left = parseInt(match[2], 36) - Math.floor(now);
-    return left > 0 ? { scope: match[3], left: left } : null;
+    const seconds = left(token, now);
+    return seconds > 0 ? { scope: match[3], left: seconds } : null;
 }
 
 // --- The gate ---------------------------------------------------------------------------------------------------------
-// What opens v.rx_rx: {scope, left} as `verify` says it, else null. A good link is looked at again for each of its
-// images, so its verdict is remembered; a bad one is computed each time, and cannot push good ones out. Keys come from
-// the environment: with new ones nginx starts anew, and with it this memory.
-function verified(v) {
-    const now = Date.now() / 1000;
-    const name = `${v.rx_rx} ${v.rx_token}`;
-    const known = ngx.shared.rx_links.get(name);
-    if (known) {
-        const left = Number(known.slice(1)) - Math.floor(now);
-        return left > 0 ? { scope: known[0], left: left } : null;
-    }
-    const link = verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, now);
-    if (link !== null) {
-        ngx.shared.rx_links.set(name, `${link.scope}${Math.floor(now) + link.left}`);
-    }
-    return link;
-}
+// An answer is cached under its link for so many seconds (proxy_cache_valid), and tells browsers the same all that time:
+// so what it tells is shorter by as much, and by what S3 may take.
+const KEPT = 30;
+const SLACK = 5;
 
-// For a stored form: 'refuse', 'app' (Django knows the answer), or the seconds that the answer may be kept.
-// An error here leaves the variable empty, which the template takes for "down" and never for "yes".
+// For a stored form that is not cached: 'refuse', 'app' (Django knows the answer), or the seconds that browsers may keep
+// it. An error here leaves the variable empty, which the template takes for "down" and never for "yes".
 function gate(r) {
     const v = r.variables;
-    const link = verified(v);
+    const link = verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, Date.now() / 1000);
     if (link === null) {
         return 'refuse';
     }
@@ -88,7 +80,15 @@ function gate(r) {
     if (link.scope === 'r' && !v.rx_quality.startsWith('redacted-')) {
         return v.rx_quality === 'default' ? 'app' : 'refuse';
     }
-    return String(Math.min(link.left, LONGEST));
+    const early = link.left > KEPT + SLACK ? KEPT + SLACK : 0;
+    return String(Math.min(link.left - early, LONGEST));
+}
+
+// 'yes' if the answer may be kept: to its last second in the cache, neither it nor what it tells browsers outlives the
+// link. Asked when S3 has answered, however long that took.
+function lasting(r) {
+    const v = r.variables;
+    return left(v.rx_token, Date.now() / 1000) - KEPT > Number(v.rx_gate) ? 'yes' : 'no';
 }
 
 // The credentials file as it is now: it is replaced every few hours, and is only read when S3 is asked.
@@ -118,7 +118,9 @@ function s3Session(r) {
 // Always for GET: under proxy_cache nginx asks S3 with GET even where the client said HEAD.
 function s3Authorization(r) {
     const v = r.variables;
-    const request = { host: v.rx_s3_host, path: v.rx_s3_path, date: v.rx_s3_date, region: v.rx_region };
+    const request = {
+        host: v.rx_s3_host, path: v.rx_s3_path, query: v.rx_s3_query, date: v.rx_s3_date, region: v.rx_region,
+    };
     return sigv4.authorization(request, credentials(r));
 }
 
@@ -134,4 +136,4 @@ function startOver(r) {
     }
 }
 
-export default { credentialsFile, gate, startOver, s3Authorization, s3Date, s3Session, verify };
+export default { credentialsFile, gate, lasting, startOver, s3Authorization, s3Date, s3Session, verify };

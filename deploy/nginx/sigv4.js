@@ -13,7 +13,7 @@ function hmac(key, text) {
     return crypto.createHmac('sha256', key).update(text).digest();
 }
 
-// The Authorization header. request: {host, path (already encoded), date (amzDate), region},
+// The Authorization header. request: {host, path and query (encoded, in order), date (amzDate), region},
 // credentials: {access, secret, session ('' for long-lived keys)}.
 function authorization(request, credentials) {
     const headers = [
@@ -26,7 +26,7 @@ function authorization(request, credentials) {
         headers.push(['x-amz-security-token', credentials.session]);
     }
     const signed = headers.map((h) => h[0]).join(';');
-    const canonical = ['GET', request.path, '', headers.map((h) => `${h[0]}:${h[1]}\n`).join(''), signed, PAYLOAD];
+    const canonical = ['GET', request.path, request.query, headers.map((h) => `${h[0]}:${h[1]}\n`).join(''), signed, PAYLOAD];
     const digest = crypto.createHash('sha256').update(canonical.join('\n')).digest('hex');
     const day = request.date.slice(0, 8);
     const scope = `${day}/${request.region}/s3/aws4_request`;

@@ -88,6 +88,19 @@ def test_njs_agrees_with_every_vector(njs: httpx.Client, vector: dict[str, Any])
         assert link == {"scope": vector["scope"], "left": expires - vector["now"]}
 
 
+@pytest.mark.parametrize(
+    ("left", "told", "lasting"),
+    [(3600, 3565, "yes"), (100, 65, "yes"), (100, 75, "no"), (36, 1, "yes"), (30, 30, "no"), (20, 1, "no")],
+)
+def test_an_answer_is_kept_if_what_it_says_stays_true_for_thirty_seconds(
+    njs: httpx.Client, left: int, told: int, lasting: str
+) -> None:
+    """`left` is what remains when S3 has answered, `told` what was computed before it was asked."""
+    variables = {"rx_token": mint("0" * 32, ttl=left), "rx_gate": str(told)}
+
+    assert call(njs, "rx", "lasting", {"variables": variables}) == lasting
+
+
 @pytest.mark.parametrize("secret", ["", "00", "0" * 30, "0" * 33, "XY" * 16, "AB" * 16])
 def test_a_key_that_is_no_key_verifies_nothing(njs: httpx.Client, secret: str) -> None:
     token = VECTORS["vectors"][0]["token"]
@@ -102,9 +115,10 @@ def test_a_key_that_is_no_key_verifies_nothing(njs: httpx.Client, secret: str) -
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_the_signature_is_botocores(njs: httpx.Client, session: str | None) -> None:
     encoded = "/variants/a/1/p1/0%2C0%2C9%2C8/200%2C150/0/default.webp"
+    query = "response-cache-control=private%2C%20max-age%3D60%2C%20immutable"
     request = AWSRequest(
         "GET",
-        f"https://s3.example{encoded}",
+        f"https://s3.example{encoded}?{query}",
         headers={"Host": "s3.example", "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"},
     )
     signer = S3SigV4Auth(Credentials("AKID", "secret/+", session), "s3", "eu-west-1")
@@ -115,7 +129,13 @@ def test_the_signature_is_botocores(njs: httpx.Client, session: str | None) -> N
         njs,
         "sigv4",
         "authorization",
-        {"host": "s3.example", "path": encoded, "date": request.headers["X-Amz-Date"], "region": "eu-west-1"},
+        {
+            "host": "s3.example",
+            "path": encoded,
+            "query": query,
+            "date": request.headers["X-Amz-Date"],
+            "region": "eu-west-1",
+        },
         {"access": "AKID", "secret": "secret/+", "session": session or ""},
     )
 

@@ -13,6 +13,7 @@ from tests.edge.servers import NGINX, TEMPLATE, VECTORS, nginx_command, values
 from tests.waiting import free_port
 
 TEXT = TEMPLATE.read_text()
+SHARED = (NGINX / "variant.conf").read_text()
 
 
 @pytest.fixture
@@ -105,9 +106,17 @@ def test_what_is_written_is_written_to_memory_and_kept_for_thirty_seconds() -> N
         "proxy_cache_path",
     }
     assert all(path.startswith("${RX_EDGE_TMPFS_DIR}/") for _, path in paths)
-    assert re.findall(r"proxy_cache_valid ([^;]+);", TEXT) == ["200 30s"]
-    assert re.findall(r"proxy_cache_use_stale ([^;]+);", TEXT) == ["off"]
+    assert re.findall(r"proxy_cache_valid ([^;]+);", TEXT + SHARED) == ["200 30s"]
+    assert re.findall(r"proxy_cache_use_stale ([^;]+);", TEXT + SHARED) == ["off"]
+    assert "const KEPT = 30;" in (NGINX / "rx.js").read_text()
     assert "inactive=30s use_temp_path=off" in TEXT
+
+
+def test_it_needs_no_module_that_the_official_image_lacks() -> None:
+    """The tests' nginx has these built in, so nothing else would tell."""
+    directives = set(re.findall(r"^\s*([a-z_]+)[ ;]", TEXT + SHARED, re.MULTILINE))
+
+    assert not [name for name in directives if re.match(r"keyval|auth_jwt|echo|more_|set_[^r]|eval|slice", name)]
 
 
 def test_only_404_is_a_miss() -> None:
@@ -118,7 +127,7 @@ def test_only_404_is_a_miss() -> None:
 
 def test_every_group_of_directives_says_why() -> None:
     """A directive follows another directive of its group, a comment, or the opening line of its block."""
-    lines = [line.strip() for line in TEXT.splitlines()]
+    lines = [line.strip() for text in (TEXT, SHARED) for line in text.splitlines()]
     for number, line in enumerate(lines):
         begins_group = number > 0 and lines[number - 1] == "" and line not in {"", "}"}
         if begins_group:
