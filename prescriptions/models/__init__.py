@@ -16,12 +16,13 @@ from prescriptions.models.review import (
     ReviewSkip,
     ReviewStatus,
 )
-from prescriptions.models.uploads import Document, Page, Prescription
+from prescriptions.models.uploads import LIKENESS_BANDS, Document, Page, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
     "KEY",
     "KEY_HELP",
+    "LIKENESS_BANDS",
     "REFERENCE",
     "REFERENCE_HELP",
     "ApiToken",

@@ -121,6 +121,7 @@ class Review(models.Model):
             models.Index(fields=("claimed_by", "status"), name="review_mine"),
             models.Index(fields=("status", "claimed_until"), name="review_leases"),
             models.Index(fields=("status", "valid_until"), name="review_validity"),
+            models.Index(fields=("reviewer", "-decided_at"), name="review_decisions"),
         )
         permissions = (
             ("claim_review", _("Can claim reviews")),
@@ -206,6 +207,13 @@ class ClarificationMessage(models.Model):
                 fields=("review",),
                 condition=Q(author=MessageAuthor.STAFF, answered_at=None, expires_at__isnull=False),
                 name="clarification_one_open",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("expires_at",),
+                condition=Q(author=MessageAuthor.STAFF, answered_at=None, expires_at__isnull=False),
+                name="clarification_due",
             ),
         )
         verbose_name = _("message")

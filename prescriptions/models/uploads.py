@@ -1,7 +1,7 @@
 """What was uploaded: Prescription, Document, Page."""
 
 from django.db import models
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -9,6 +9,17 @@ from prescriptions.models import references
 from prescriptions.models.identifiers import new_identifier
 from transforms.geometry import Size
 from transforms.keys import page_identifier
+from transforms.measure.perceptual_hash import BANDS
+
+
+def _likeness_band(places: range) -> models.Func:
+    """These digits of a page's likeness. Their places are constants: SQLite does not know its index by parameters."""
+    digits = " || ".join(f"SUBSTR(%(expressions)s, {place + 1}, 1)" for place in places)
+    return models.Func("likeness", template=f"({digits})", output_field=models.CharField())
+
+
+LIKENESS_BANDS = tuple(map(_likeness_band, BANDS))
+"""Expressions with an index each; `perceptual_hash.bands` has their values for a hash."""
 
 
 class Prescription(models.Model):
@@ -40,6 +51,11 @@ class Prescription(models.Model):
         indexes = (
             models.Index(fields=("client", "-created_at")),
             models.Index(fields=("-created_at", "-id")),
+            models.Index(fields=("client", "order_ref", "-created_at", "-id"), name="rx_of_order"),
+            models.Index(fields=("client", "patient_ref"), name="rx_of_patient"),
+            models.Index(
+                fields=("erased_at",), condition=Q(purged_at=None, erased_at__isnull=False), name="rx_to_purge"
+            ),
             *map(references.by_beginning, ("order_lowered", "order_backwards", "patient_lowered", "patient_backwards")),
         )
         verbose_name = _("prescription")
@@ -102,6 +118,10 @@ class Page(models.Model):
     class Meta:
         ordering = ("number",)
         constraints = (models.UniqueConstraint(fields=("prescription", "number"), name="page_number"),)
+        indexes = (
+            models.Index(fields=("id",), condition=Q(likeness=""), name="page_to_hash"),
+            *(models.Index(band, name=f"page_likeness_{at}") for at, band in enumerate(LIKENESS_BANDS, 1)),
+        )
         verbose_name = _("page")
         verbose_name_plural = _("pages")
 

@@ -64,6 +64,8 @@ class Variant(models.Model):
         indexes = (
             models.Index(fields=("state", "lease_until"), name="variant_sweep"),
             models.Index(fields=("-created_at",), name="variant_newest"),
+            models.Index(fields=("backend", "-created_at"), name="variant_backend"),
+            models.Index(fields=("pipeline", "-created_at"), name="variant_pipeline"),
         )
         verbose_name = _("variant")
         verbose_name_plural = _("variants")

@@ -72,9 +72,11 @@ def time_out_due() -> int:
         prescription__erased_at=None,
         messages__author=MessageAuthor.STAFF,
         messages__answered_at=None,
+        messages__expires_at__isnull=False,
         messages__expires_at__lte=now,
     ).select_related("prescription")
-    return sum(_time_out(review) for review in rows.distinct()[:_BATCH])
+    # No review is there twice: it has one open question at most.
+    return sum(_time_out(review) for review in rows.order_by("messages__expires_at")[:_BATCH])
 
 
 def _time_out(review: Review) -> bool:

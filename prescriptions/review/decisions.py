@@ -132,7 +132,7 @@ def expire_due() -> int:
         decided_at__lte=undo_since(timezone.now()),
         prescription__erased_at=None,
     ).select_related("prescription")
-    return sum(_expire(review) for review in rows[:_BATCH])
+    return sum(_expire(review) for review in rows.order_by("valid_until")[:_BATCH])
 
 
 def _expire(review: Review) -> bool:

@@ -6,14 +6,17 @@ Advice for the reviewer, who compares with their own eyes; nothing is ever refus
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from prescriptions.infra import storage
-from prescriptions.models import Document, Page, Review, ReviewStatus
+from prescriptions.models import LIKENESS_BANDS, Document, Page, Review, ReviewStatus
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
@@ -57,7 +60,7 @@ def sweep() -> int:
         Page.objects.filter(likeness="", prescription__erased_at=None, prescription__review__isnull=False)
         .filter(~Q(prescription__review__status__in=(ReviewStatus.WITHDRAWN, ReviewStatus.ERASED)))
         .select_related("document", "prescription")
-        .order_by("prescription__created_at", "number")
+        .order_by("pk")
     )
     hashed = 0
     source: tuple[str, bytes] = ("", b"")
@@ -92,7 +95,7 @@ def _hash(page: Page, source: bytes) -> None:
         Page.objects.filter(pk=page.pk).update(likeness=_IMPOSSIBLE)
         return
     Page.objects.filter(pk=page.pk).update(likeness=made.bits, skew=slope)
-    near = _near(page, made.bits)
+    near = nearest(page, made.bits)
     review = Review.objects.filter(pk=page.prescription_id).first()
     if review is None:
         return
@@ -105,27 +108,28 @@ def _hash(page: Page, source: bytes) -> None:
     )
 
 
-def _near(page: Page, bits: str) -> list[dict[str, Any]]:
-    """One pass over the hashes of earlier pages: 32 bytes each, compared as numbers, far from the request path."""
+def nearest(page: Page, bits: str) -> list[dict[str, Any]]:
+    """The earlier pages that look most like a page with this hash. Nothing is missed: see `perceptual_hash.BANDS`."""
     found = []
-    rows = _earlier(page).values_list("prescription_id", "number", "likeness")
+    rows = _earlier(page).filter(_in_a_band_with(bits)).values_list("prescription_id", "number", "likeness")
     for rx, number, other in rows.iterator(chunk_size=5000):
         bits_apart = perceptual_hash.distance(bits, other)
         if bits_apart <= NEAR:
             found.append(_entry(page, rx, number, bits_apart))
-    return sorted(found, key=lambda entry: int(entry["distance"]))[:_MOST]
+    return sorted(found, key=lambda entry: (entry["distance"], entry["rx"], entry["number"]))[:_MOST]
+
+
+def _in_a_band_with(bits: str) -> Q:
+    same = zip(LIKENESS_BANDS, perceptual_hash.bands(bits), strict=True)
+    return reduce(or_, (Q(Exact(band, digits)) for band, digits in same))
 
 
 def _earlier(page: Page) -> QuerySet[Page]:
-    return (
-        Page.objects.filter(
-            prescription__erased_at=None,
-            prescription__created_at__gte=_since(),
-            prescription__created_at__lte=page.prescription.created_at,
-        )
-        .exclude(likeness__in=("", _IMPOSSIBLE))
-        .exclude(prescription=page.prescription_id)
-    )
+    return Page.objects.filter(
+        prescription__erased_at=None,
+        prescription__created_at__gte=_since(),
+        prescription__created_at__lte=page.prescription.created_at,
+    ).exclude(prescription=page.prescription_id)
 
 
 def _entry(page: Page, rx: str, number: int, bits_apart: int) -> dict[str, Any]:

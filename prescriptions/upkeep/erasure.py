@@ -81,10 +81,9 @@ def purge(rx: str) -> bool:
 
 def sweep(limit: int = 20) -> int:
     """Look again at erased prescriptions that are not proved empty; returns how many are proved now."""
-    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after()).values_list(
-        "pk", flat=True
-    )[:limit]
-    return sum(purge(rx) or purge(rx) for rx in due)
+    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after())
+    oldest_first = due.order_by("erased_at").values_list("pk", flat=True)
+    return sum(purge(rx) or purge(rx) for rx in oldest_first[:limit])
 
 
 def _not_kept(today: date) -> Q:

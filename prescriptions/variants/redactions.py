@@ -129,8 +129,9 @@ def clear_superseded(page: Page) -> bool:
 
 def sweep() -> int:
     """Finish what `clear_superseded` could not; returns how many pages are clear now. For the beat."""
-    pages = Page.objects.filter(redactions__superseded_at__isnull=False, redactions__cleared_at=None)
-    return sum(clear_superseded(page) for page in pages.select_related("prescription").distinct()[:_BATCH])
+    due = Redaction.objects.filter(superseded_at__isnull=False, cleared_at=None).order_by("superseded_at")
+    pages = {row.page_id: row.page for row in due.select_related("page__prescription")[:_BATCH]}
+    return sum(clear_superseded(page) for page in pages.values())
 
 
 def _delete_variants(page: Page, digest: str) -> None:

@@ -17,6 +17,11 @@ SPEC: Final = f"full/{WIDTH},{HEIGHT}/0/gray.png"
 """What to render of a page."""
 
 
+# Which digits of `bits` belong together: hashes that differ in fewer bits than there are bands agree in one of them
+# (pigeonhole). Each takes digits from all over the page, because its margins look the same on most pages.
+BANDS: Final = tuple(range(first, 64, 13) for first in range(13))
+
+
 @dataclass(frozen=True, slots=True)
 class PerceptualHash:
     """`bits`: 256 bits in hex. `luminance`: mean of the whole page, 0 black to 255 white."""
@@ -38,6 +43,11 @@ def measure(png: bytes) -> PerceptualHash:
         for left, right in pairwise(row):
             bits = bits << 1 | (right > left)
     return PerceptualHash(f"{bits:064x}", sum(pixels) // len(pixels))
+
+
+def bands(bits: str) -> tuple[str, ...]:
+    """The digits of each of BANDS."""
+    return tuple("".join(bits[place] for place in band) for band in BANDS)
 
 
 def distance(one: str, other: str) -> int:

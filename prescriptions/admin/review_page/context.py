@@ -24,6 +24,7 @@ from prescriptions.models import (
     ClarificationMessage,
     OrderLine,
     Page,
+    Prescription,
     ReasonCode,
     Redaction,
     Review,
@@ -167,9 +168,10 @@ def _related(review: Review) -> dict[str, Related]:
     wanted = Q(pk__in=[str(entry.get("rx")) for entry in review.lookalikes] + [review.supersedes_id or ""])
     for field in ("order_ref", "patient_ref"):
         if value := getattr(prescription, field):
-            wanted |= Q(prescription__client=prescription.client, **{f"prescription__{field}": value})
+            wanted |= Q(client=prescription.client, **{field: value})
     rows = (
-        Review.objects.filter(wanted, prescription__erased_at=None)
+        # Each condition has an index of prescriptions; mixed with reviews, none of them could be used.
+        Review.objects.filter(prescription__in=Prescription.objects.filter(wanted, erased_at=None).order_by())
         .exclude(pk=review.pk)
         .select_related("prescription", "reason")
         .prefetch_related("prescription__pages")
