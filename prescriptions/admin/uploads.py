@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin import chips, erasing, pictures, searching
+from prescriptions.admin import chips, erasing, filters, pictures, searching
 from prescriptions.admin.base import ReadOnly, ReadOnlyInline, kibibytes, may, reference
 from prescriptions.models import Document, Page, Prescription
 
@@ -74,10 +74,9 @@ class PrescriptionAdmin(ReadOnly):
     list_title = _("Prescriptions")
     list_display = ("picture", "name", "state", "order_ref", "patient", "client", "page_count", "received")
     list_display_links = ("name",)
-    list_filter = ("client", "created_at")
+    list_filter = (filters.Client, "created_at", filters.Month)
     search_fields = ("id",)  # switches the search on; see get_search_results
     search_help_text = searching.PRESCRIPTION_HELP
-    date_hierarchy = "created_at"
     fields = (
         "id",
         "state",

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from prescriptions.admin import chips, searching
+from prescriptions.admin import chips, filters, searching
 from prescriptions.admin.base import ReadOnly, kibibytes, may, reference
 from prescriptions.models import Variant, VariantState
 from prescriptions.variants import claims
@@ -39,7 +39,7 @@ class VariantAdmin(ReadOnly):
     list_title = _("Variants")
     list_display = ("stored", "of", "state", "error_code", "attempts", "bytes", "ms", "backend", "asked")
     linked_by = ("page__id__exact",)
-    list_filter = (GivenUp, "state", "backend", "pipeline", "created_at")
+    list_filter = (GivenUp, "state", filters.Backend, filters.Pipeline, "created_at")
     search_fields = ("id",)  # switches the search on; see get_search_results
     search_help_text = searching.VARIANT_HELP
     list_select_related = ("page",)

@@ -111,8 +111,8 @@ def _hash(page: Page, source: bytes) -> None:
 def nearest(page: Page, bits: str) -> list[dict[str, Any]]:
     """The earlier pages that look most like a page with this hash. Nothing is missed: see `perceptual_hash.BANDS`."""
     found = []
-    rows = _earlier(page).filter(_in_a_band_with(bits)).values_list("prescription_id", "number", "likeness")
-    for rx, number, other in rows.iterator(chunk_size=5000):
+    rows = _earlier(page).filter(_in_a_band_with(bits)).order_by()
+    for rx, number, other in rows.values_list("prescription_id", "number", "likeness").iterator(chunk_size=5000):
         bits_apart = perceptual_hash.distance(bits, other)
         if bits_apart <= NEAR:
             found.append(_entry(page, rx, number, bits_apart))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions.infra import storage
@@ -19,7 +20,7 @@ from transforms.keys import original_key, parse_original_key, parse_variant_key,
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
 GRACE = timedelta(hours=1)
-_BATCH = 500
+AT_ONCE = 500  # rows or objects
 
 
 @dataclass(slots=True)
@@ -37,9 +38,9 @@ class Report:
 
 
 def reconcile(*, dry_run: bool = False, delete_originals_older_than: timedelta | None = None) -> Report:
-    """One pass over both buckets and all rows. Raises storage.StorageUnavailable."""
+    """One pass over both buckets and all rows, a few hundred of them in memory. Raises storage.StorageUnavailable."""
     report = Report()
-    report.taken_up = len(claims.due(_BATCH)) if dry_run else sweep.sweep()
+    report.taken_up = len(claims.due(AT_ONCE)) if dry_run else sweep.sweep()
     _variants(report, dry_run=dry_run)
     _originals(report, dry_run=dry_run, older_than=delete_originals_older_than)
     return report
@@ -47,28 +48,36 @@ def reconcile(*, dry_run: bool = False, delete_originals_older_than: timedelta |
 
 def _variants(report: Report, *, dry_run: bool) -> None:
     started = timezone.now()
-    seen: set[str] = set()
-    for batch in _batches(storage.list_objects(settings.RX_VARIANTS_BUCKET)):
-        rows = _rows_of([listed.key for listed in batch])
-        for listed in batch:
-            row = rows.get(listed.key)
-            if row is None:
-                _stray(report, listed, dry_run=dry_run)
+    ready = Variant.objects.filter(state=VariantState.READY, ready_at__lt=started)
+    for stretch in _stretches(settings.RX_VARIANTS_BUCKET):
+        seen: set[str] = set()
+        for batch in _batches(stretch.objects):
+            seen |= _compare(report, batch, dry_run=dry_run)
+        for row in ready.filter(stretch.of("page__prescription")).iterator(AT_ONCE):
+            if row.pk in seen:
                 continue
-            seen.add(row.pk)
-            if row.state == VariantState.READY and (row.etag, row.size) != (listed.etag, listed.size):
-                if not _is_damaged(row):
-                    continue
-                report.damaged_objects += 1
-                if not dry_run:
-                    _remake(row)
-    for row in Variant.objects.filter(state=VariantState.READY, ready_at__lt=started).iterator(_BATCH):
-        if row.pk in seen:
+            report.rows_without_objects += 1
+            if not dry_run:
+                # Its object has expired, as most do: it is made again when somebody asks, and not before.
+                Variant.objects.filter(pk=row.pk, state=VariantState.READY, ready_at=row.ready_at).delete()
+
+
+def _compare(report: Report, batch: list[storage.Listed], *, dry_run: bool) -> set[str]:
+    """Objects with their rows, whose ids are returned."""
+    rows, seen = _rows_of([listed.key for listed in batch]), set[str]()
+    for listed in batch:
+        row = rows.get(listed.key)
+        if row is None:
+            _stray(report, listed, dry_run=dry_run)
             continue
-        report.rows_without_objects += 1
-        if not dry_run:
-            # Its object has expired, as most do: it is made again when somebody asks, and not before.
-            Variant.objects.filter(pk=row.pk, state=VariantState.READY, ready_at=row.ready_at).delete()
+        seen.add(row.pk)
+        if row.state == VariantState.READY and (row.etag, row.size) != (listed.etag, listed.size):
+            if not _is_damaged(row):
+                continue
+            report.damaged_objects += 1
+            if not dry_run:
+                _remake(row)
+    return seen
 
 
 def _stray(report: Report, listed: storage.Listed, *, dry_run: bool) -> None:
@@ -111,29 +120,33 @@ def _remake(row: Variant) -> None:
 
 
 def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -> None:
-    seen: set[str] = set()
-    for batch in _batches(storage.list_objects(settings.RX_ORIGINALS_BUCKET)):
-        known = _known([_document_of(listed.key) for listed in batch])
-        for listed in batch:
-            document = _document_of(listed.key)
-            if document in known:
-                seen.add(document)
-                continue
-            if _erased(listed.key):
-                report.leftovers_of_erased += 1
-                if not dry_run:
-                    storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
-                continue
-            report.originals_without_rows.append(listed.key)
-            old = older_than is not None and timezone.now() - listed.modified > max(older_than, GRACE)
-            if old and not dry_run and not _known([document]):
-                report.originals_deleted += storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
     settled = Document.objects.filter(prescription__erased_at=None, prescription__created_at__lt=timezone.now() - GRACE)
-    report.rows_without_originals = [
-        original_key(document.prescription_id, document.pk)
-        for document in settled.iterator(_BATCH)
-        if document.pk not in seen
-    ]
+    for stretch in _stretches(settings.RX_ORIGINALS_BUCKET):
+        seen: set[str] = set()
+        for batch in _batches(stretch.objects):
+            known = _known([_document_of(listed.key) for listed in batch])
+            seen |= known
+            for listed in batch:
+                if _document_of(listed.key) not in known:
+                    _loose_end(report, listed, dry_run=dry_run, older_than=older_than)
+        report.rows_without_originals += [
+            original_key(document.prescription_id, document.pk)
+            for document in settled.filter(stretch.of("prescription")).iterator(AT_ONCE)
+            if document.pk not in seen
+        ]
+
+
+def _loose_end(report: Report, listed: storage.Listed, *, dry_run: bool, older_than: timedelta | None) -> None:
+    """An original that no row names."""
+    if _erased(listed.key):
+        report.leftovers_of_erased += 1
+        if not dry_run:
+            storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
+        return
+    report.originals_without_rows.append(listed.key)
+    old = older_than is not None and timezone.now() - listed.modified > max(older_than, GRACE)
+    if old and not dry_run and not _known([_document_of(listed.key)]):
+        report.originals_deleted += storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
 
 
 def _document_of(key: str) -> str:
@@ -159,12 +172,37 @@ def _rows_of(keys: list[str]) -> dict[str, Variant]:
     return {row.key: row for row in rows}
 
 
-def _batches(listing: Iterator[storage.Listed]) -> Iterator[list[storage.Listed]]:
-    batch: list[storage.Listed] = []
-    for listed in listing:
-        batch.append(listed)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+# --- One pass over a bucket and its rows, side by side: both are sorted by prescription, so neither is kept ----------
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The objects of some prescriptions, all of them, and which these are: after `after`, up to `upto` where given."""
+
+    objects: list[storage.Listed]
+    after: str
+    upto: str | None
+
+    def of(self, prescription: str) -> Q:
+        """Rows of these prescriptions, by the name of the foreign key."""
+        upto = Q() if self.upto is None else Q(**{f"{prescription}__lte": self.upto})
+        return Q(**{f"{prescription}__gt": self.after}) & upto
+
+
+def _stretches(bucket: str) -> Iterator[_Stretch]:
+    """A whole bucket, in stretches that add up to all prescriptions there can be. Raises StorageUnavailable."""
+    objects: list[storage.Listed] = []
+    after = last = ""
+    for listed in storage.list_objects(bucket):
+        rx = prescription_of(listed.key)
+        if rx is not None and rx != last:
+            if rx < last:
+                raise storage.StorageUnavailable(f"{bucket} is not listed in the order of its keys")
+            if len(objects) >= AT_ONCE:
+                yield _Stretch(objects, after, last)
+                objects, after = [], last
+            last = rx
+        objects.append(listed)
+    yield _Stretch(objects, after, None)
+
+
+def _batches(objects: list[storage.Listed]) -> Iterator[list[storage.Listed]]:
+    return (objects[at : at + AT_ONCE] for at in range(0, len(objects), AT_ONCE))

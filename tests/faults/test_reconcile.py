@@ -21,7 +21,7 @@ from prescriptions.upkeep.reconcile import Report, reconcile
 from prescriptions.variants import claims, making
 from rxproject.local.stack.stack import Stack
 from tests.conftest import CLIENT
-from tests.prescriptions.conftest import claim, objects, page, upload  # noqa: F401
+from tests.prescriptions.conftest import Upload, claim, objects, page, upload  # noqa: F401
 from tests.waiting import until
 from transforms.version import PIPELINE
 
@@ -160,6 +160,31 @@ def test_a_row_whose_object_expired_goes_and_comes_back_when_asked(made: list[Va
     again = claim(made[0].page, made[0].stored)
     making.make(again.id, again.owner)
     assert exists(made[0].key)
+
+
+def test_buckets_are_compared_in_stretches_that_miss_nobody(
+    upload: Upload,  # noqa: F811
+    servers: Stack,
+    later: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given six prescriptions with a variant each, of which the first, the last and two in between lost theirs,
+    sent = sorted(upload().pk for _ in range(6))
+    rows = [claim(Page.objects.get(prescription=rx), SPECS[0]) for rx in sent]
+    for row in rows:
+        making.make(row.id, row.owner)
+    for at in (0, 2, 3, 5):
+        servers.s3_client("bootstrap").delete_object(Bucket=VARIANTS, Key=rows[at].key)
+    # one that lost its original, and something that nobody put there
+    lost = f"{sent[2]}/{rows[2].page.document_id}"
+    storage.delete_everything(ORIGINALS, lost)
+    servers.s3_client("bootstrap").put_object(Bucket=VARIANTS, Key="elsewhere/file", Body=b"?")
+    later(2 * module.GRACE)
+
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+
+    assert reconcile() == Report(rows_without_objects=4, objects_without_rows=1, rows_without_originals=[lost])
+    assert set(Variant.objects.values_list("pk", flat=True)) == {rows[1].pk, rows[4].pk}
 
 
 def test_an_object_without_a_row_has_an_hour(made: list[Variant], later: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -169,6 +170,29 @@ def test_the_number_of_queries_does_not_grow_with_the_list(model: str, login: Lo
             assert client.get(address(model)).status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_filters_offer_what_there_is_and_find_it(row: Page, login: Login) -> None:
+    client, moments = login(superuser=True), ("2025-10-31T23:30Z", "2025-11-01T00:30Z", "2024-01-15T12:00Z")
+    for name, moment in zip(("early", "late", "old"), map(datetime.fromisoformat, moments), strict=True):
+        Prescription.objects.create(client=name, created_at=moment)
+    for width, backend in enumerate(("celery", "lambda"), 10):
+        claim(row, f"full/{width},10/0/default.png", backend=backend)
+
+    def shown(model: str, query: str) -> str:
+        answer = client.get(f"{address(model)}?{query}")
+        assert answer.status_code == 200
+        return str(answer.context["cl"].queryset.count()) + answer.content.decode()
+
+    everything = shown("prescription", "") + shown("variant", "")
+    for offered in ("?month=2025-10", "?month=2025-11", "?month=2024-01", "?client=early", "?backend=lambda"):
+        assert offered in everything
+    assert "?month=2025-09" not in everything
+    assert [shown("prescription", query)[0] for query in ("month=2025-10", "month=2025-11", "client=late")] == list(
+        "111"
+    )
+    assert [shown("variant", query)[0] for query in ("backend=lambda", "backend=none")] == list("10")
+    assert shown("prescription", "month=tomorrow")[0] == "4"
 
 
 def test_the_number_of_queries_does_not_grow_with_the_pages(row: Page, login: Login) -> None:
