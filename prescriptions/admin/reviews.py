@@ -26,13 +26,11 @@ from prescriptions.admin.review_page.urls import review_urls
 from prescriptions.audit import actors
 from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Page, Review, ReviewStatus
+from prescriptions.models import ENDED, WAITS_FOR_US, Page, Review, ReviewStatus
 from prescriptions.review import queue
 from prescriptions.review.rules import TERMINAL
 from prescriptions.review.transitions import HURRY
 
-# What people can still do something about; in all of it a customer waits for us.
-_OURS = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.SECOND_CHECK)
 _SOON = timedelta(minutes=10)
 # Above this the button says "100+": the exact number would help nobody and cost a scan.
 _COUNTED = 100
@@ -40,16 +38,16 @@ _COUNTED = 100
 _AT_ONCE = 200
 
 _VIEWS: dict[str, tuple[Any, Callable[[Any], Q]]] = {
-    "": (gettext_lazy("Waiting"), lambda user: Q(status__in=_OURS)),
+    "": (gettext_lazy("Waiting"), lambda user: Q(status__in=WAITS_FOR_US)),
     "mine": (gettext_lazy("Mine"), lambda user: Q(claimed_by=user, status=ReviewStatus.IN_REVIEW)),
     "unclaimed": (gettext_lazy("Unclaimed"), lambda user: Q(status=ReviewStatus.QUEUED)),
-    "due": (gettext_lazy("Due soon"), lambda user: Q(status__in=_OURS, due_at__lte=timezone.now() + _SOON)),
+    "due": (gettext_lazy("Due soon"), lambda user: Q(status__in=WAITS_FOR_US, due_at__lte=timezone.now() + _SOON)),
     "second": (gettext_lazy("Second check"), lambda user: Q(status=ReviewStatus.SECOND_CHECK)),
     "customer": (gettext_lazy("Waiting for customer"), lambda user: Q(status=ReviewStatus.CLARIFICATION)),
-    "decided": (gettext_lazy("Decided"), lambda user: Q(status__in=sorted(TERMINAL))),
+    "decided": (gettext_lazy("Decided"), lambda user: Q(status__in=ENDED)),
     "all": (gettext_lazy("All"), lambda user: Q()),
 }
-_NEWEST_FIRST = ("-prescription__created_at", "-prescription_id")
+_NEWEST_FIRST = ("-queued_at", "-prescription_id")
 _ORDER = {"due": ("due_at", "prescription_id"), "decided": _NEWEST_FIRST, "all": _NEWEST_FIRST}
 
 
@@ -183,7 +181,7 @@ class ReviewAdmin(ReadOnly):
 
     @admin.display(description=gettext_lazy("due"))
     def due(self, review: Review) -> SafeString:
-        if review.due_at is None or review.status not in _OURS:
+        if review.due_at is None or review.status not in WAITS_FOR_US:
             return chips.NONE
         return chips.due(review.due_at, review.seen_at, soon=_SOON)  # type: ignore[attr-defined]
 

@@ -14,6 +14,9 @@ def _band(number: int) -> models.Func:
     return models.Func("likeness", template=f"({digits})", output_field=models.CharField())
 
 
+_OURS = Q(("status__in", ("queued", "in_review", "second_check")))
+_ENDED = Q(("status__in", ("approved", "expired", "partially_approved", "rejected", "withdrawn")))
+
 _INDEXES = (
     ("prescription", models.Index(fields=["client", "order_ref", "-created_at", "-id"], name="rx_of_order")),
     ("prescription", models.Index(fields=["client", "patient_ref"], name="rx_of_patient")),
@@ -26,6 +29,16 @@ _INDEXES = (
     ("page", models.Index(fields=["id"], condition=Q(("likeness", "")), name="page_to_hash")),
     *(("page", models.Index(_band(number), name=f"page_likeness_{number}")) for number in range(1, _BANDS + 1)),
     ("review", models.Index(fields=["reviewer", "-decided_at"], name="review_decisions")),
+    (
+        "review",
+        models.Index(fields=["-priority", "queued_at", "prescription"], condition=_OURS, name="review_waiting"),
+    ),
+    ("review", models.Index(fields=["due_at", "prescription"], condition=_OURS, name="review_due_first")),
+    (
+        "review",
+        models.Index(fields=["-queued_at", "-prescription"], condition=_ENDED, name="review_ended_newest"),
+    ),
+    ("review", models.Index(fields=["-queued_at", "-prescription"], name="review_newest")),
     (
         "clarificationmessage",
         models.Index(

@@ -9,6 +9,8 @@ from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
 from prescriptions.models.retries import IdempotencyKey, LooseOriginal, Replay
 from prescriptions.models.review import (
+    ENDED,
+    WAITS_FOR_US,
     ClarificationMessage,
     MessageAuthor,
     PageSeen,
@@ -20,11 +22,13 @@ from prescriptions.models.uploads import LIKENESS_BANDS, Document, Page, Prescri
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
+    "ENDED",
     "KEY",
     "KEY_HELP",
     "LIKENESS_BANDS",
     "REFERENCE",
     "REFERENCE_HELP",
+    "WAITS_FOR_US",
     "ApiToken",
     "AppendOnly",
     "AuditAnchor",

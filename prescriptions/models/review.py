@@ -31,6 +31,18 @@ class ReviewStatus(models.TextChoices):
     ERASED = "erased", _("Erased")
 
 
+# A customer waits for us.
+WAITS_FOR_US = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.SECOND_CHECK)
+# Nobody waits any more. In the order of an index, whose list PostgreSQL compares with that of a question.
+ENDED = (
+    ReviewStatus.APPROVED,
+    ReviewStatus.EXPIRED,
+    ReviewStatus.PARTIALLY_APPROVED,
+    ReviewStatus.REJECTED,
+    ReviewStatus.WITHDRAWN,
+)
+
+
 class Review(models.Model):
     """One per prescription, made at intake.
 
@@ -122,6 +134,19 @@ class Review(models.Model):
             models.Index(fields=("status", "claimed_until"), name="review_leases"),
             models.Index(fields=("status", "valid_until"), name="review_validity"),
             models.Index(fields=("reviewer", "-decided_at"), name="review_decisions"),
+            # For lists, whose orders would otherwise be sorted anew for every look.
+            models.Index(
+                fields=("-priority", "queued_at", "prescription"),
+                condition=Q(status__in=WAITS_FOR_US),
+                name="review_waiting",
+            ),
+            models.Index(
+                fields=("due_at", "prescription"), condition=Q(status__in=WAITS_FOR_US), name="review_due_first"
+            ),
+            models.Index(
+                fields=("-queued_at", "-prescription"), condition=Q(status__in=ENDED), name="review_ended_newest"
+            ),
+            models.Index(fields=("-queued_at", "-prescription"), name="review_newest"),
         )
         permissions = (
             ("claim_review", _("Can claim reviews")),

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from prescriptions.audit.actors import ActorKind
+from prescriptions.models import ENDED
 from prescriptions.models import ReviewStatus as S
 
 
@@ -39,7 +40,7 @@ STAFF: Final = frozenset({ActorKind.STAFF})
 CUSTOMERS: Final = frozenset({ActorKind.CUSTOMER, ActorKind.CLIENT})
 SYSTEM: Final = frozenset({ActorKind.SYSTEM})
 
-TERMINAL: Final = frozenset({S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.EXPIRED, S.WITHDRAWN})
+TERMINAL: Final = frozenset(ENDED)
 # The three outcomes of a decision; with a second check they wait for it.
 OUTCOMES: Final[Mapping[Action, S]] = {
     Action.APPROVE: S.APPROVED,
