@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # The first that runs and is new enough: a version manager's shim may exist for a Python that is not installed.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes
+PIP_INSTALL := $(PY) rxproject/local/install.py
 # More options for the command behind run, test and bench, as in: make test ARGS="tests/rxproject/local/stack -x"
 ARGS ?=
 
@@ -20,18 +20,19 @@ help: ## this list
 # --- Set-up. `.dev` contains everything of `.stack`, so each stamp says what is installed now. ---------------------
 $(PY):
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "Making $(VENV) ..."
 	@# Without ensurepip (Debian: python3-venv) a useless half would stay behind.
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
 
 $(VENV)/.stack: requirements-stack.txt | $(PY)
 	@echo "Installing the application and its servers ..."
 	@rm -f $(VENV)/.dev
-	$(PIP_INSTALL) -r requirements-stack.txt
+	@$(PIP_INSTALL) requirements-stack.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(PY)
 	@echo "Installing the application, its servers and the tools ..."
-	$(PIP_INSTALL) -r requirements-dev.txt
+	@$(PIP_INSTALL) requirements-dev.txt
 	@touch $(VENV)/.stack $@
 
 # The viewer of the review page, and the fonts of PDF pages that bring none. Without npm that page shows plain images,
@@ -43,7 +44,7 @@ endif
 
 node_modules/.stamp: package.json $(wildcard package-lock.json)
 	@if command -v npm >/dev/null; then \
-		npm ci --omit=dev --ignore-scripts --no-audit --no-fund && touch $@; \
+		echo "Fetching the review page's viewer and fonts (npm) ..." && npm ci --omit=dev --ignore-scripts --no-audit --no-fund && touch $@; \
 	else \
 		echo "npm was not found: the review page will show plain images instead of the zooming viewer, and PDF files" \
 			"that bring no fonts will lack most scripts." >&2; \

@@ -1,6 +1,6 @@
 """A thousand prescriptions against a million, each with three variants, on PostgreSQL: what the same question costs.
 
-    python -m bench.growth [--large 1000000] [--rounds 15]
+    python -m bench.growth [--large 1000000] [--rounds 15] [--only sweep]
 
 Both databases are on one server, and each round asks both. Processor time is that of this process and of PostgreSQL's;
 its helpers for parallel scans are off, so nothing is left out. A hit asks no database (see bench.hit).
@@ -251,11 +251,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", default="", help="what begins so, as `sweep`")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rx-growth-") as folder, server() as address:
         prepare(folder)
         small, large = build(address, SMALL), build(address, options.large)
-        rows = [compare(small, large, name, options.rounds, options.large) for name in small.asks]
+        rows = [
+            compare(small, large, name, options.rounds, options.large)
+            for name in small.asks
+            if name.startswith(options.only)
+        ]
         small.wrapper.close()
         large.wrapper.close()
     record("growth", rows)

@@ -1,11 +1,13 @@
 """WSGI entry for gunicorn."""
 
+import gc
 import os
 from typing import Any
 
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connections
+from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
@@ -50,4 +52,7 @@ django.setup(set_prefix=False)
 from prescriptions.ops import checks  # noqa: E402 - Lazy: its models need the apps to be loaded
 
 checks.refuse_wrong_settings()
+get_resolver().url_patterns  # noqa: B018 - every view, loaded once and not in each fork
 application = Handler()
+gc.collect()
+gc.freeze()  # forks share these pages as long as the collector leaves them alone

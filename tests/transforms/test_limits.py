@@ -34,6 +34,7 @@ def test_the_shipped_limits() -> None:
         "child_ready_seconds": 5,
         "child_wall_seconds": 20,
         "child_idle_seconds": 3,
+        "child_quiet_seconds": 15,
         "child_exit_seconds": 2,
         "zygote_start_seconds": 15,
     }

@@ -3,6 +3,7 @@ from its first job on: it holds no secret and can reach nothing but its own chan
 """
 
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -36,6 +37,8 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: L
     warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")
     with socket.socket(fileno=channel) as parent:
         parent.send(b"%d" % os.getpid())
+        if not select.select([parent], [], [], limits.child_quiet_seconds)[0]:
+            heap.give_back()  # on a quiet machine most spares wait for hours
         owner: str | None = None
         while True:
             message, descriptors, _, _ = socket.recv_fds(parent, wire.MESSAGE_BYTES, 2)

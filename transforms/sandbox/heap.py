@@ -24,6 +24,13 @@ def keep() -> bool:
     return min(int(mallopt(option, value)) for option, value in options) == 1
 
 
+def give_back() -> None:
+    """Returns what is free to the system; what needs it again meets its page faults."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
+
+
 def fault_in() -> None:
     """Touches the pages of the heap that the next render will use."""
     libc = ctypes.CDLL(None, use_errno=True)

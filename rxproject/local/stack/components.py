@@ -125,13 +125,15 @@ class _Builder:
                 "mini",
                 *(f"-{name}={value}" for name, value in flags.items()),
             ]
-            # The filer and the volumes have HTTP ports too, which would answer anybody on this machine.
-            tokens = {
+            more = {
+                "GOMEMLIMIT": "128MiB",  # from there on it tidies up more often; no bound on what it may use
+                "GOGC": "50",
+                # The filer and the volumes have HTTP ports too, which would answer anybody on this machine.
                 "WEED_JWT_SIGNING_KEY": keys.volume_write,
                 "WEED_JWT_FILER_SIGNING_KEY": keys.filer_write,
                 "WEED_JWT_FILER_SIGNING_READ_KEY": keys.filer_read,
             }
-            return self._command("s3", argv, {**shell(), **tokens}, cwd=self.env.state.run)
+            return self._command("s3", argv, {**shell(), **more}, cwd=self.env.state.run)
 
         secret = keys.s3[Identity.BOOTSTRAP.value]
         return Component("s3", command, lambda: readiness.s3_is_writable(first, secret))
@@ -145,7 +147,9 @@ class _Builder:
                 config,
                 f"bind {LOOPBACK}\nport {port}\nrequirepass {password}\nprotected-mode yes\ndaemonize no\n"
                 # Messages are hints and the rows are the truth: nothing is kept over a restart.
-                f'save ""\nappendonly no\ndir {self.env.state.run}\n',
+                f'save ""\nappendonly no\ndir {self.env.state.run}\n'
+                # How often it looks after itself when nobody asks anything; ten times a second without this.
+                "hz 1\n",
             )
             return self._command("redis", [binaries.valkey(), str(config)], shell(), cwd=self.env.state.run)
 
@@ -211,6 +215,7 @@ class _Builder:
             "--prefetch-multiplier=1",
             "--without-gossip",
             "--without-mingle",
+            "--without-heartbeat",  # of events, which nobody reads; a worker's sign of life is its own
             "--loglevel=INFO",
         ]
         return Component(
@@ -238,6 +243,7 @@ class _Builder:
                 "--prefetch-multiplier=1",
                 "--without-gossip",
                 "--without-mingle",
+                "--without-heartbeat",
                 "--loglevel=INFO",
             ]
             return self._python("beat", "celery", args, Role.BEAT)

@@ -15,14 +15,24 @@ _TICK = 0.02
 _PROBE_PAUSE = 0.05
 
 
-def launch(wanted: Sequence[Component], supervisor: Supervisor, *, tick: Callable[[], None]) -> None:
-    """Return once all are ready. `tick` is called in every round, and may raise to give up."""
+def launch(
+    wanted: Sequence[Component],
+    supervisor: Supervisor,
+    *,
+    tick: Callable[[], None],
+    say: Callable[[str], None] = lambda _line: None,
+    say_every: float = 2.0,
+) -> None:
+    """Return once all are ready. `tick` is called in every round, and may raise to give up; `say` hears what is waited
+    for.
+    """
     names = {component.name for component in wanted}
     waiting, ready = list(wanted), set[str]()
     tasks: dict[str, Child] = {}
     probes: dict[str, Future[None]] = {}
     give_up = threading.Event()
-    deadline = time.monotonic() + START_SECONDS
+    began = told = time.monotonic()
+    deadline = began + START_SECONDS
     with ThreadPoolExecutor(max_workers=max(1, len(wanted)), thread_name_prefix="runstack-probe") as pool:
         try:
             while ready < names:
@@ -41,6 +51,10 @@ def launch(wanted: Sequence[Component], supervisor: Supervisor, *, tick: Callabl
                 for name in [name for name, task in tasks.items() if not task.is_running()]:
                     _require_success(tasks.pop(name))
                     ready.add(name)
+                if time.monotonic() > told + say_every:
+                    told = time.monotonic()
+                    late = ", ".join(one.name for one in wanted if one.name not in ready)
+                    say(f"  waiting for {late}: {told - began:.0f} s")
                 if time.monotonic() > deadline:
                     raise _too_slow([one for one in wanted if one.name not in ready], supervisor, tasks)
                 time.sleep(_TICK)

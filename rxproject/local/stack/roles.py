@@ -160,6 +160,7 @@ class Environments:
         return {
             "DJANGO_SETTINGS_MODULE": "rxproject.settings",
             "PYTHONUNBUFFERED": "1",  # a log line must be in the file before its process dies
+            "MALLOC_ARENA_MAX": "2",  # hundreds of threads, most of them asleep, need no heap each
             "RX_ROLE": role.value,
             "RX_STATE_DIR": str(self.state.root),
             "RX_METRICS_DIR": str(self.state.metrics),

@@ -77,7 +77,7 @@ class Stack(View):
         """Start everything; return once it can be used. Raises StackError, or Stopped on `request_stop`."""
         try:
             self._prepare()
-            launch(list(self._components.values()), self._supervisor, tick=self._tick)
+            launch(list(self._components.values()), self._supervisor, tick=self._tick, say=self._say)
             if "web" in self._components:
                 self._await_front_door()
                 write_env(self.state.stack_env, self.env_for("web"))
@@ -206,6 +206,7 @@ class Stack(View):
 
         The command's own copy stays between runs: from it the next load takes the passwords and the token.
         """
+        self._say("  loading the sample prescriptions")
         made = self.state.run / "demo.json"
         run_task(demo_command(self._environments, made), tick=self._tick)
         write_private(self.state.demo, made.read_text())

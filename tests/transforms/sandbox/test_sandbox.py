@@ -38,7 +38,7 @@ from transforms.errors import (
 )
 from transforms.formats import SourceType
 from transforms.geometry import Size
-from transforms.limits import LIMITS, Limits
+from transforms.limits import LIMITS, MIB, Limits
 from transforms.measure.notices import Notice
 from transforms.measure.probe import Probe
 from transforms.render import RenderJob, render
@@ -52,6 +52,23 @@ def test_a_render_has_the_pixels_it_has_without_a_sandbox(shared_box: Sandbox) -
     assert rendered.data == render(PHOTO, JOB).data
     assert (rendered.media_type, rendered.width, rendered.height) == ("image/jpeg", 160, 120)
     assert rendered.timings["sandbox"] > 0
+
+
+def test_a_spare_that_nobody_asks_keeps_no_memory_ready() -> None:
+    boxes = {seconds: Sandbox(limits=Limits(child_quiet_seconds=seconds)) for seconds in (0, 60)}
+    try:
+        for box in boxes.values():
+            box.warm()
+
+        def resident(seconds: int) -> int:
+            _zygote, (spare, _owner) = boxes[seconds].processes()
+            return int(Path(f"/proc/{spare}/statm").read_text().split()[1]) * resource.getpagesize()
+
+        until(lambda: resident(0) < resident(60) - 40 * MIB)
+        assert boxes[0].render(PHOTO, JOB, owner="rested").data == render(PHOTO, JOB).data
+    finally:
+        for box in boxes.values():
+            box.close()
 
 
 def test_a_probe_tells_type_and_pages(shared_box: Sandbox) -> None:
