@@ -125,15 +125,13 @@ class _Builder:
                 "mini",
                 *(f"-{name}={value}" for name, value in flags.items()),
             ]
-            more = {
-                "GOMEMLIMIT": "128MiB",  # from there on it tidies up more often; no bound on what it may use
-                "GOGC": "50",
-                # The filer and the volumes have HTTP ports too, which would answer anybody on this machine.
+            # The filer and the volumes have HTTP ports too, which would answer anybody on this machine.
+            tokens = {
                 "WEED_JWT_SIGNING_KEY": keys.volume_write,
                 "WEED_JWT_FILER_SIGNING_KEY": keys.filer_write,
                 "WEED_JWT_FILER_SIGNING_READ_KEY": keys.filer_read,
             }
-            return self._command("s3", argv, {**shell(), **more}, cwd=self.env.state.run)
+            return self._command("s3", argv, {**shell(), **tokens}, cwd=self.env.state.run)
 
         secret = keys.s3[Identity.BOOTSTRAP.value]
         return Component("s3", command, lambda: readiness.s3_is_writable(first, secret))
