@@ -3,6 +3,7 @@
 from celery import Task, shared_task
 
 from prescriptions.intake import drafts, loose
+from prescriptions.review import replays
 from prescriptions.upkeep import erasure, reconcile, reviews
 from prescriptions.variants import making
 from prescriptions.variants import sweep as sweeper
@@ -16,10 +17,17 @@ def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) 
 
 @shared_task
 def sweep() -> None:
+    """What somebody waits for."""
     sweeper.sweep()
+    erasure.sweep()
+
+
+@shared_task
+def tidy() -> None:
+    """What is hours or days old when its time has come: a minute more makes no difference."""
     drafts.sweep()
     loose.sweep()
-    erasure.sweep()
+    replays.sweep()
 
 
 @shared_task

@@ -263,7 +263,7 @@ CELERY_TASK_TIME_LIMIT = 36
 CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
-    for name in ("sweep", "reconcile_nightly", "review_housekeeping", "anchor_audit")
+    for name in ("sweep", "tidy", "reconcile_nightly", "review_housekeeping", "anchor_audit")
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
@@ -279,6 +279,7 @@ def _every(seconds: float, task: str) -> dict[str, object]:
 CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
     "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep"),
+    "tidy": _every(60, "prescriptions.tasks.tidy"),
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},

@@ -3,23 +3,20 @@
 import logging
 
 from prescriptions import audit
-from prescriptions.review import clarifications, decisions, duplicates, queue, replays
+from prescriptions.review import clarifications, decisions, duplicates, queue
 from prescriptions.variants import redactions
 
 log = logging.getLogger("rx.review")
 
 
 def housekeeping() -> dict[str, int]:
-    """Expired leases, unanswered questions, ended validity, older redactions, pages to compare, kept answers past
-    RX_REPLAY_KEEP; how many of each.
-    """
+    """Expired leases, unanswered questions, ended validity, older redactions, pages to compare; how many of each."""
     done = {
         "lapsed": queue.lapse_expired(),
         "timed_out": clarifications.time_out_due(),
         "expired": decisions.expire_due(),
         "redactions": redactions.sweep(),
         "compared": duplicates.sweep(),
-        "forgotten": replays.sweep(),
     }
     if any(done.values()):
         log.info("housekeeping", extra=done)

@@ -379,7 +379,7 @@ def test_the_list_costs_the_same_with_a_hundred_thousand_reviews(
 
 
 @pytest.mark.parametrize(
-    ("query", "index"), [("", "review_queue"), ("?show=unclaimed", "review_queue"), ("?show=mine", "review_")]
+    ("query", "index"), [("", "review_waiting"), ("?show=unclaimed", "review_queue"), ("?show=mine", "review_")]
 )
 def test_the_keys_of_the_list_come_out_of_an_index(make: Make, staff: dict[str, Any], query: str, index: str) -> None:
     if connection.vendor != "sqlite":
