@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
     atomic = False  # or PostgreSQL would lock each table while it builds
 
     dependencies = [
-        ("prescriptions", "0013_references_found"),
+        ("prescriptions", "0014_audit_signed"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
