@@ -25,7 +25,7 @@ from prescriptions.variants import claims
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.customer import customer, link, originals  # noqa: F401
 from tests.prescriptions.recorder import recorder  # noqa: F401
-from tests.prescriptions.staff import clock, make, seeded, staff  # noqa: F401
+from tests.prescriptions.staff import clock, make, seeded, seeds, staff  # noqa: F401
 from transforms.request.spec import Stored
 
 # Nothing listens on the port for TCP multiplexers; connections to it are refused at once.

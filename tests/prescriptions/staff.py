@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.utils import timezone
@@ -20,18 +21,28 @@ Make = Callable[..., Review]
 
 
 def seed() -> None:
-    """What migrations seed; a test that flushes the database takes it away from those after it."""
+    """What migrations seed, if it is not there: a test that flushes the database takes it away from those after it."""
+    if Group.objects.filter(name="ops").exists():
+        return
     import_module("prescriptions.migrations.0004_reasons").seed(apps, None)
     later = import_module("prescriptions.migrations.0011_reasons_apart")
     later.set_apart(apps, None)
-    if not Group.objects.filter(name="ops").exists():
 
-        class Editor:
-            pass
+    class Editor:
+        pass
 
-        Editor.connection = connection  # type: ignore[attr-defined]
-        import_module("prescriptions.migrations.0005_groups").make(apps, Editor)
-        later.let_seniors(apps, Editor)
+    Editor.connection = connection  # type: ignore[attr-defined]
+    import_module("prescriptions.migrations.0005_groups").make(apps, Editor)
+    later.let_seniors(apps, Editor)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seeds(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> None:
+    """Kept for the whole module: before its first test, and so outside of every test's transaction."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("database")
+    with django_db_blocker.unblock():
+        seed()
 
 
 @pytest.fixture
@@ -56,7 +67,13 @@ def staff(seeded: None) -> dict[str, Any]:
         "auditor": "auditor",
         "ops": "ops",
     }
-    return {name: person(name, group) for name, group in named.items()}
+    User, password = get_user_model(), make_password("p")
+    people = User.objects.bulk_create(User(username=name, password=password, is_staff=True) for name in named)
+    groups = {group.name: group for group in Group.objects.all()}
+    User.groups.through.objects.bulk_create(
+        User.groups.through(user=one, group=groups[named[one.username]]) for one in people
+    )
+    return dict(zip(named, people, strict=True))
 
 
 def make_review(*, pages: int = 1, lines: int = 0, schedule: str = Schedule.H, **columns: Any) -> Review:
