@@ -4,11 +4,9 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +21,7 @@ from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from rxproject.local.stack.view import View
 from tests import memory, scheduling
+from tests.commands import Commands
 from tests.databases import database, migrated, postgresql  # noqa: F401
 from tests.shared_stack import OVERRIDES, SharedStack, attach
 from tests.waiting import insist
@@ -98,6 +97,7 @@ class Site:
     stack: View
     token: str
     http: httpx.Client = field(init=False)
+    commands: Commands | None = None
 
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.stack.base_url, timeout=60, follow_redirects=False)
@@ -152,27 +152,24 @@ class Site:
         lines = self.stack.log_path(name).read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def manage(self, *arguments: str, **extra: str) -> str:
+    def manage(self, *arguments: str) -> str:
         """A management command beside the running stack."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=PROJECT,
-            env={**self.stack.env_for("web"), **extra},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        if self.commands is None:
+            self.commands = Commands(self.stack.env_for("web"))
+        return self.commands.run(arguments)
+
+    def close(self) -> None:
+        self.http.close()
+        if self.commands is not None:
+            self.commands.close()
 
 
 @contextmanager
 def site_of(stack: View) -> Iterator[Site]:
     """With a client of this worker's own."""
     made = Site(stack, "")
-    made.token = made.manage("rxtoken", "create", "--name", CLIENT, "--scopes", "rx:read,rx:write,orders:write")
-    with made.http:
+    with closing(made):
+        made.token = made.manage("rxtoken", "create", "--name", CLIENT, "--scopes", "rx:read,rx:write,orders:write")
         yield made
 
 

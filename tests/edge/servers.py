@@ -135,7 +135,7 @@ def standing_in(port: int = 0) -> Iterator[StandIn]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     stand_in.port = server.server_address[1]
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield stand_in
     finally:

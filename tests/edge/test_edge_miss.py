@@ -1,9 +1,16 @@
 """What is not in S3, and what S3 or Django do not answer: the redirect, the refusals and the 503s."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
 import pytest
 
 from tests.edge.servers import PIPELINE, Address, Edge, StandIn, StartEdge, Store, mint, standing_in
 from tests.waiting import free_port
+
+pytestmark = pytest.mark.usefixtures("silence")
 
 
 def assert_down(edge: Edge, answer: object) -> None:
@@ -18,6 +25,38 @@ def assert_down(edge: Edge, answer: object) -> None:
         "detail": "A part of the service does not answer. Try again.",
         "request_id": answer.headers["x-request-id"],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """An edge whose S3 says what a test tells it to."""
+
+    s3: StandIn
+    edge: Edge
+
+
+@pytest.fixture(scope="module")
+def odd(start_edge: StartEdge) -> Iterator[Odd]:
+    with standing_in() as s3:
+        yield Odd(s3, start_edge(s3=s3.host))
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """An edge whose S3 says nothing for longer than nginx waits, and the answer to who asked it."""
+
+    s3: StandIn
+    edge: Edge
+    answer: "Future[httpx.Response]"
+
+
+@pytest.fixture(scope="module")
+def silence(start_edge: StartEdge) -> Iterator[Silence]:
+    """Asked before the first test of this file; its answer takes ten seconds, in which the others run."""
+    with standing_in() as s3, ThreadPoolExecutor(1) as pool:
+        s3.delay = 15.0
+        edge = start_edge(s3=s3.host)
+        yield Silence(s3, edge, pool.submit(edge.http.get, Address().path()))
 
 
 # --- misses -----------------------------------------------------------------------------------------------------------
@@ -81,18 +120,18 @@ def test_generate_gets_the_pipeline_of_this_edge(edge: Edge, django: StandIn) ->
 
 # --- S3 in trouble ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 410, 412, 416, 422, 429, 500, 502, 503, 504, 507])
-def test_whatever_s3_says_but_the_object_or_404_is_503(start_edge: StartEdge, django: StandIn, status: int) -> None:
-    with standing_in() as s3:
-        s3.status, s3.body = status, b"<Error>internals</Error>"
-        s3.headers = {"Location": "http://s3.internal/", "x-amz-request-id": "1", "ETag": '"e"'}
-        edge = start_edge(s3=s3.host)
+def test_whatever_s3_says_but_the_object_or_404_is_503(odd: Odd, django: StandIn, status: int) -> None:
+    odd.s3.seen.clear()
+    odd.s3.status, odd.s3.body = status, b"<Error>internals</Error>"
+    odd.s3.headers = {"Location": "http://s3.internal/", "x-amz-request-id": "1", "ETag": '"e"'}
+    path = Address().path()
 
-        for _ in range(2):
-            answer = edge.http.get(Address().path())
-            assert_down(edge, answer)
-            assert b"internals" not in answer.content
-            assert not {"location", "x-amz-request-id", "etag"} & set(answer.headers)
-        assert len(s3.seen) == 2
+    for _ in range(2):
+        answer = odd.edge.http.get(path)
+        assert_down(odd.edge, answer)
+        assert b"internals" not in answer.content
+        assert not {"location", "x-amz-request-id", "etag"} & set(answer.headers)
+    assert len(odd.s3.seen) == 2
     assert django.seen == []
 
 
@@ -115,19 +154,6 @@ def test_s3_that_hangs_up_is_503(start_edge: StartEdge, django: StandIn) -> None
 
         assert_down(edge, edge.http.get(Address().path()))
     assert django.seen == []
-
-
-@pytest.mark.slow
-def test_s3_that_is_silent_is_503(start_edge: StartEdge, django: StandIn) -> None:
-    with standing_in() as s3:
-        s3.delay = 15.0
-        edge = start_edge(s3=s3.host)
-
-        answer = edge.http.get(Address().path())
-
-        assert_down(edge, answer)
-        assert edge.log(answer)["upstream_status"] == "504"
-        assert len(s3.seen) == 1
 
 
 def test_an_idle_connection_that_s3_closed_is_not_an_error(start_edge: StartEdge) -> None:
@@ -195,3 +221,12 @@ def test_a_preflight_is_answered_without_a_look_at_the_token(edge: Edge, django:
     assert answer.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
     assert "access-control-allow-credentials" not in answer.headers
     assert django.seen == []
+
+
+# --- nginx's patience -------------------------------------------------------------------------------------------------
+def test_s3_that_is_silent_is_503(silence: Silence) -> None:
+    answer = silence.answer.result()
+
+    assert_down(silence.edge, answer)
+    assert silence.edge.log(answer)["upstream_status"] == "504"
+    assert len(silence.s3.seen) == 1

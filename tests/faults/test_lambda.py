@@ -9,7 +9,7 @@ import pytest
 
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
-from tests.conftest import Site
+from tests.conftest import Site, site_of
 from tests.faults.misses import caught_rendering, state_of
 from tests.shared_stack import OVERRIDES
 from tests.waiting import insist, until
@@ -19,11 +19,9 @@ from tests.waiting import insist, until
 def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A stack whose misses are made by Lambda, and by Celery when that is in trouble."""
     overrides = {**OVERRIDES, "RX_BACKEND": "lambda", "RX_FALLBACK_BACKEND": "celery"}
-    with Stack(state_dir=tmp_path_factory.mktemp("lambda"), port=None, quick_stop=True, overrides=overrides) as running:
-        made = Site(running, "")
-        made.token = made.manage("rxtoken", "create", "--name", "tests", "--scopes", "rx:read,rx:write")
+    folder = tmp_path_factory.mktemp("lambda")
+    with Stack(state_dir=folder, quick_stop=True, overrides=overrides) as running, site_of(running) as made:
         yield made
-        made.http.close()
 
 
 def made_by(site: Site, rx: str) -> list[tuple[str, str, int]]:

@@ -67,11 +67,13 @@ def staff(seeded: None) -> dict[str, Any]:
         "auditor": "auditor",
         "ops": "ops",
     }
-    User, password = get_user_model(), make_password("p")
-    people = User.objects.bulk_create(User(username=name, password=password, is_staff=True) for name in named)
+    user_model, password = get_user_model(), make_password("p")
+    people = user_model.objects.bulk_create(
+        user_model(username=name, password=password, is_staff=True) for name in named
+    )
     groups = {group.name: group for group in Group.objects.all()}
-    User.groups.through.objects.bulk_create(
-        User.groups.through(user=one, group=groups[named[one.username]]) for one in people
+    user_model.groups.through.objects.bulk_create(
+        user_model.groups.through(user=one, group=groups[named[one.username]]) for one in people
     )
     return dict(zip(named, people, strict=True))
 

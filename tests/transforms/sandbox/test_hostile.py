@@ -261,10 +261,10 @@ def test_a_child_that_refuses_to_end_is_killed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "error"),
+    ("program", "wall", "error"),
     [
         # It sleeps: that cannot be told from a child that the machine leaves no time.
-        ("import time; time.sleep(60)", RendererBusy),
+        ("import time; time.sleep(60)", 0.5, RendererBusy),
         # It computes, with its timer and its limit out of the way.
         (
             """
@@ -273,12 +273,13 @@ def test_a_child_that_refuses_to_end_is_killed() -> None:
             signal.signal(signal.SIGXCPU, signal.SIG_IGN)
             while True: pass
             """,
+            60,
             RenderTimeout,
         ),
     ],
 )
-def test_a_child_that_does_not_come_to_an_end_is_killed(program: str, error: type[TransformError]) -> None:
-    box = Sandbox(program=BOOT, limits=Limits(child_cpu_seconds=0.5, child_wall_seconds=8))
+def test_a_child_that_does_not_come_to_an_end_is_killed(program: str, wall: float, error: type[TransformError]) -> None:
+    box = Sandbox(program=BOOT, limits=Limits(child_cpu_seconds=0.5, child_wall_seconds=wall))
     box.warm()
     (child,) = children_of(box, None)
 

@@ -17,7 +17,7 @@ import pytest
 from rxproject.local.demo.load import PATIENT
 from tests.rxproject.local.stack.processes import environment_of
 from tests.rxproject.local.stack.running import ROOT, Run, descendants_of, runstack
-from tests.waiting import is_alive, until
+from tests.waiting import SECONDS, is_alive, until
 
 # The photos of the day are drawn in full size; on a busy machine that takes minutes.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("demo")]
@@ -143,3 +143,19 @@ def test_loading_it_again_changes_nothing(run: Run) -> None:
     after = json.loads(kept.read_text())
     assert [entry["id"] for entry in after["prescriptions"]] == [entry["id"] for entry in before["prescriptions"]]
     assert (after["token"], after["users"]) == (before["token"], before["users"])
+
+
+def test_sigterm_ends_all_of_it_in_order_and_completely(run: Run) -> None:
+    """The last test: nothing of it runs any more."""
+    everybody = run.family()
+    home = Path((run.state / "run" / "tmpfs").read_text())
+    left = (home, run.state / "demo.json", run.state / "stack.env")
+    assert all(path.exists() for path in left)
+
+    run.process.send_signal(signal.SIGTERM)
+    run.process.wait(SECONDS)
+
+    assert (run.process.returncode, run.complained) == (0, "")
+    assert run.said.endswith("Stopping ...\nStopped.\n")
+    until(lambda: not any(is_alive(pid) for pid in everybody))
+    assert [path for path in left if path.exists()] == []

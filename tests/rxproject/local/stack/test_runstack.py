@@ -1,7 +1,6 @@
 """`manage.py runstack` itself: however it ends, nothing is left; what it refuses, it says on stderr."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,27 +10,10 @@ import pytest
 
 from rxproject.local.stack import ports
 from tests.rxproject.local.stack.running import ROOT, runstack
-from tests.waiting import SECONDS, is_alive, until
+from tests.waiting import is_alive, until
 
 # A fresh start imports Django five times; on a busy machine that takes a while.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def test_sigterm_ends_all_of_it_in_order_and_completely(tmp_path: Path) -> None:
-    with runstack(tmp_path) as run:
-        everybody = run.family()
-        home = Path((tmp_path / "run" / "tmpfs").read_text())
-        (tmp_path / "demo.json").touch()  # as with --demo
-        assert home.is_dir()
-        assert (tmp_path / "stack.env").exists()
-
-        run.process.send_signal(signal.SIGTERM)
-        run.process.wait(SECONDS)
-
-        assert (run.process.returncode, run.complained) == (0, "")
-        assert run.said.endswith("Stopping ...\nStopped.\n")
-        until(lambda: not any(is_alive(pid) for pid in everybody))
-        assert [path for path in (home, tmp_path / "demo.json", tmp_path / "stack.env") if path.exists()] == []
 
 
 @pytest.mark.long
