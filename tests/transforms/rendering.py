@@ -1,13 +1,14 @@
 """One call from a source to the pixels of its variant, as the service does it: probe, resolve, render."""
 
 import io
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from transforms.geometry import Box
-from transforms.measure.probe import probe
+from transforms.measure import probe as probing
 from transforms.render import Rendered, RenderJob, render
 from transforms.request.spec import Spec
 
@@ -15,6 +16,10 @@ from transforms.request.spec import Spec
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 # Refused, says their list. Its colour profile has a wrong checksum, and is dropped: the picture is whole.
 TAKEN_WITHOUT_PROFILE = "Pillow/unknown_compression_method.png"
+
+
+# Once for each source, as at intake; what is refused is not kept.
+probe = lru_cache(maxsize=32)(probing.probe)
 
 
 def variant(data: bytes, spec: str, *, page: int = 1, redactions: tuple[Box, ...] = (), **options: Any) -> Rendered:
