@@ -42,12 +42,12 @@ def arrange(items: list[pytest.Item]) -> None:
     units = [unit_of(item) for item in items]
     sizes, groups = Counter(units), list(GROUPS.values())
 
-    def place(item: pytest.Item) -> tuple[int, int]:
-        unit = unit_of(item)
+    def place(item: pytest.Item) -> tuple[int, int, bool]:
+        unit, last = unit_of(item), item.get_closest_marker("last") is not None
         if unit in groups:
-            return groups.index(unit), 0
+            return groups.index(unit), 0, last
         kind = len(groups) + (0 if "::" not in unit and "/" not in unit else 1 if "::" in unit else 2)
-        return kind, -sizes[unit]
+        return kind, -sizes[unit], last
 
     items.sort(key=place)
 

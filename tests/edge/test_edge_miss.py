@@ -224,6 +224,7 @@ def test_a_preflight_is_answered_without_a_look_at_the_token(edge: Edge, django:
 
 
 # --- nginx's patience -------------------------------------------------------------------------------------------------
+@pytest.mark.last
 def test_s3_that_is_silent_is_503(silence: Silence) -> None:
     answer = silence.answer.result()
 

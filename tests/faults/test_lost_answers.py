@@ -1,14 +1,17 @@
-"""An upload whose server dies in the middle: whoever sends it again has it at once, and nothing stays of the first."""
+"""What is sent again because its answer was lost: an upload whose server died in the middle, a decision that was made."""
 
+import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
-from tests.conftest import Site
+from tests.browser.staff import hire
+from tests.conftest import CLIENT, Site
 from tests.waiting import generation, insist, kill_all, until
 
 KEY = {"Idempotency-Key": "lost-answer-1"}
@@ -54,3 +57,40 @@ def test_a_killed_upload_is_sent_again_with_its_key_and_is_there_once(site: Site
     site.change("UPDATE prescriptions_looseoriginal SET since = '2000-01-01' WHERE rx = ?", dead)
     until(lambda: on_their_way(site) == [])
     assert site.objects(dead, bucket="rx-originals") == []
+
+
+@pytest.fixture
+def reviewer(site: Site) -> dict[str, str]:
+    """Reviews by API as somebody."""
+    hire(site, {"lost": "pharmacist"})
+    scopes = "rx:read,rx:review"
+    token = site.manage("rxtoken", "create", "--name", "lost", "--client", CLIENT, "--scopes", scopes, "--user", "lost")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_decision_whose_server_died_before_it_was_heard_is_told_again(
+    site: Site, photo: bytes, reviewer: dict[str, str]
+) -> None:
+    # given a decision that was made, and whose answer nobody has read
+    rx = site.prescription(("photo.jpg", photo))["id"]
+    path = f"/api/v1/prescriptions/{rx}"
+    version = site.http.post(f"{path}/claim", headers=reviewer).json()["version"]
+    sent = {"outcome": "rejected", "reason": "image_blurry", "version": version}
+    headers = {**reviewer, "Idempotency-Key": "lost-decision-1"}
+    decided = "SELECT 1 FROM prescriptions_review WHERE prescription_id = ? AND status = 'rejected'"
+    body = json.dumps(sent)
+    lines = {**headers, "Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(body))}
+    with socket.create_connection(("127.0.0.1", site.stack.ports.front), timeout=60) as connection:
+        head = [f"POST {path}/decision HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items())]
+        connection.sendall("\r\n".join([*head, "", body]).encode())
+        until(lambda: site.rows(decided, rx))
+        # when kill -9 takes the process that made it
+        kill_all(generation(site.stack.pid_of("web"), 1))
+
+    # then the same request is answered as the first one was, and it is decided once
+    answer = insist(site.http.post, f"{path}/decision", json=sent, headers=headers)
+
+    assert (answer.status_code, answer.headers.get("idempotent-replayed")) == (200, "true")
+    assert (answer.json()["status"], answer.json()["version"]) == ("rejected", version + 1)
+    events = "SELECT count(*) FROM prescriptions_auditevent WHERE rx = ? AND verb = 'review.reject'"
+    assert site.rows(events, rx) == [(1,)]

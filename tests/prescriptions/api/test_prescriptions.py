@@ -83,6 +83,18 @@ def test_a_refused_file_is_a_problem_that_names_it(http: Client, bearer: Bearer,
     assert (Prescription.objects.count(), objects(servers)) == (0, before)
 
 
+@pytest.mark.parametrize("name", ["order_ref", "patient_ref"])
+def test_a_reference_sent_twice_is_refused_and_not_chosen_from(
+    name: str, http: Client, bearer: Bearer, servers: Stack
+) -> None:
+    before = objects(servers)
+
+    body = assert_problem(post(http, bearer(), file(), **{name: ["A-1", "A-2"]}), 400, "invalid")
+
+    assert [(error["pointer"], error["detail"]) for error in body["errors"]] == [(f"/{name}", "Send it once.")]
+    assert (Prescription.objects.count(), objects(servers)) == (0, before)
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [

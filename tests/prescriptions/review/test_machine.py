@@ -6,6 +6,7 @@ of every kind, and eyes that have seen some of the pages, or the pages of an ear
 until when a date holds, is reckoned here a second time on purpose.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -41,7 +42,7 @@ PARTIAL = {
 PAGES = {1, 2}
 # How many days before today, and whether somebody writes why all the same. 180 or 30 days are valid, 1826 are possible.
 _AGO = (*[0] * 9, 29, 30, 31, 180, 181, 1826, 1827, -1)
-DATES = (*((ago, "") for ago in _AGO), (31, "Why."), (181, "Why."), (1827, "Why."))
+DATES = (*((ago, "") for ago in _AGO), *[(31, "Why."), (181, "Why.")] * 4, (1827, "Why."))
 REJECT = {"outcome": "rejected", "reason": "image_blurry"}
 
 Call = Callable[[Review, Any, int, Random], object]
@@ -171,6 +172,7 @@ def next_step(status: str, dice: Random) -> tuple[str, str, int]:
 DECIDING = ("review.approve", "review.approve_some", "review.reject")
 UNDOING = {(source, S.IN_REVIEW) for source in (S.APPROVED, S.PARTIALLY_APPROVED, S.REJECTED, S.SECOND_CHECK)}
 visited: set[tuple[str, str]] = set()
+proved: Counter[str] = Counter()
 STEPS = 25
 
 
@@ -266,6 +268,7 @@ def check_proof(before: Review, after: Review, eyes: Eyes) -> None:
     assert age >= 0, "the date is in the future"
     assert after.valid_until is not None
     assert after.valid_until >= today
+    proved["confirmed" if before.status == S.SECOND_CHECK else "approved"] += 1
     if before.status == S.IN_REVIEW:
         assert age <= 1826, "nobody can have written that date"
     if age > valid:
@@ -274,6 +277,7 @@ def check_proof(before: Review, after: Review, eyes: Eyes) -> None:
         assert after.reviewer is not None
         assert after.reviewer.username.startswith("senior")
         assert after.valid_until == today
+        proved["overridden"] += 1
 
 
 @pytest.mark.parametrize("schedule", ["H", "X"])
@@ -282,6 +286,7 @@ def test_no_sequence_of_calls_leads_where_no_arrow_leads(
 ) -> None:
     settings.RX_REVIEW_UNDO = 3600  # a decision can be undone until a day passes
     visited.clear()
+    proved.clear()
 
     # One number per walk, not one draw per step: Hypothesis likes to repeat itself, and the walks must spread.
     @hypothesis_settings(max_examples=examples(20), deadline=None)
@@ -303,6 +308,9 @@ def test_no_sequence_of_calls_leads_where_no_arrow_leads(
     assert visited & UNDOING
     assert ((S.IN_REVIEW, S.SECOND_CHECK) in visited) == (schedule == "X")
     assert ((S.IN_REVIEW, S.APPROVED) in visited) <= (schedule == "H")
+    assert proved["approved"] >= 5
+    assert proved["overridden"] >= 1
+    assert (proved["confirmed"] >= 1) == (schedule == "X")
 
 
 def test_housekeeping_finds_nothing_to_do_where_there_is_nothing(db: None) -> None:

@@ -149,6 +149,10 @@ def test_a_second_check_of_what_a_senior_answers_for_holds_for_its_own_day(
 
     assert (after.status, after.valid_until) == ("approved", timezone.localdate())
     assert (after.override_reason, after.overridden) == ("The doctor was called.", ["expired"])
+    # and the audit log names who answers for it, and not in their own words
+    [event] = AuditEvent.objects.filter(rx=review.pk, verb="review.approve")
+    assert (event.actor, event.data["overridden"]) == (str(actor_of(staff["senior"])), ["expired"])
+    assert "doctor" not in str(event.__dict__)
 
 
 def test_what_has_run_out_can_be_reopened_and_looked_at_again(make: Make, staff: Staff, clock: Clock) -> None:

@@ -1,11 +1,9 @@
 """What is sent twice is done once, and whoever lost the answer gets it."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -74,25 +72,6 @@ def test_the_next_review_is_taken_once(make: Make, caller: Caller) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 200, 204, 204]
     assert [answer.json()["id"] for answer in answers[:3]] == [first.pk, first.pk, second.pk]
     assert [REPLAYED in answer for answer in answers] == [False, True, False, False, True]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_sent_four_times_at_once_it_is_done_once_and_all_are_told(make: Make, staff: Staff) -> None:
-    review = claimed(make, staff["pharmacist"])
-    actor = actors.staff(staff["pharmacist"])
-
-    def one(_: int) -> tuple[int, bool]:
-        try:
-            decided, replayed = replays.decide_once(review.pk, approval(), actor=actor, version=review.version)
-        finally:
-            connection.close()
-        return decided.version, replayed
-
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(one, range(4)))
-
-    assert sorted(answers) == [(3, False), (3, True), (3, True), (3, True)]
-    assert decisions_of(review) == 1
 
 
 # --- On the review page -----------------------------------------------------------------------------------------------

@@ -159,24 +159,40 @@ def test_what_the_first_engine_refuses_goes_to_the_second():
         probe(fixtures.vector_pdf(LIMITS.pdf_pages + 1)[:-60])
 
 
-@needs_poppler
-@pytest.mark.parametrize("kept", [0.2, 0.4, 0.6, 0.8, 0.9])
-@pytest.mark.parametrize("mode", ["disable", "generate"])
-def test_no_engine_makes_up_pages_for_those_that_were_cut_off(kept, mode):
-    # given a document whose first page and index come first, as on web sites
+def cut_off(mode, kept):
+    """The beginning of twelve pages. The first page and the index come first, as on web sites."""
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(fixtures.vector_pdf(12))) as document:
         document.save(out, linearize=True, object_stream_mode=pikepdf.ObjectStreamMode[mode])
-    data = out.getvalue()
+    return out.getvalue()[: int(len(out.getvalue()) * kept)]
 
-    try:
-        found = probe(data[: int(len(data) * kept)])
-    except SourceDamaged:
-        return
-    # then it is refused, or only what nobody draws is missing
+
+@needs_poppler
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [
+        *(("disable", kept) for kept in (0.2, 0.4, 0.6, 0.8)),
+        *(("generate", kept) for kept in (0.2, 0.4, 0.6, 0.8, 0.9)),
+    ],
+)
+def test_no_engine_makes_up_pages_for_those_that_were_cut_off(mode, kept):
+    with pytest.raises(SourceDamaged):
+        probe(cut_off(mode, kept))
+
+
+@needs_poppler
+@pytest.mark.parametrize(
+    ("mode", "kept"), [("disable", 0.9), ("disable", 0.99), ("generate", 0.95), ("generate", 0.99)]
+)
+def test_where_only_what_nobody_draws_is_cut_off_every_page_is_whole(mode, kept):
+    data = cut_off(mode, kept)
+
+    found = probe(data)
+
+    assert len(found.pages) == 12
     for number, size in enumerate(found.pages, 1):
         stored = Spec.parse("full/100,/0/default.png").resolve(size)
-        rendered = render(data[: int(len(data) * kept)], RenderJob(found.media_type, number, stored, size))
+        rendered = render(data, RenderJob(found.media_type, number, stored, size))
         assert shows(opened(rendered), fixtures.CORNERS, tolerance=60)
 
 

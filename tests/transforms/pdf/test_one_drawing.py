@@ -4,7 +4,7 @@ The whole document is read by both PDF engines, which stand for the readers that
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -31,7 +31,8 @@ OTHERS: Final = {
     "in large units": fixtures.edited(fixtures.vector_pdf(), UserUnit=3),
     "behind blanks": b"\n \0\n" + fixtures.vector_pdf(),
 }
-PAGES: Final = annotated.every() | OTHERS
+BARE: Final = "without anything on it"
+PAGES: Final = annotated.every() | OTHERS | {BARE: annotated.annotation("Link")}
 DPI: Final = 120
 
 
@@ -50,17 +51,37 @@ def document() -> bytes:
     return assembled(*map(printed, PAGES))
 
 
-@pytest.fixture(scope="module")
-def read_by_pdfium() -> Iterator[Callable[[int], Image.Image]]:
-    """A page of the whole document, by index."""
+@cache
+def read_by_pdfium() -> list[Image.Image]:
     made = pypdfium2.PdfDocument(document())
-    yield lambda index: made[index].render(scale=DPI / 72).to_pil()
-    made.close()
+    try:
+        return [page.render(scale=DPI / 72).to_pil().convert("RGB") for page in made]
+    finally:
+        made.close()
 
 
 @cache
 def read_by_poppler() -> list[Image.Image]:
-    return pdf2image.convert_from_bytes(document(), dpi=DPI, use_cropbox=True)
+    return [page.convert("RGB") for page in pdf2image.convert_from_bytes(document(), dpi=DPI, use_cropbox=True)]
+
+
+Reader = Callable[[], list[Image.Image]]
+each_reader = pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(read_by_pdfium, id="pdfium"),
+        pytest.param(
+            read_by_poppler,
+            id="poppler",
+            marks=pytest.mark.skipif(not poppler.available(), reason="pdftoppm is not installed"),
+        ),
+    ],
+)
+
+
+def read(reader: Reader, name: str) -> Image.Image:
+    """A page of the whole document, as somebody else draws it."""
+    return reader()[list(PAGES).index(name)]
 
 
 def is_lifted(name: str) -> bool:
@@ -69,28 +90,41 @@ def is_lifted(name: str) -> bool:
         return "/Font" in made.pages[0].obj.Resources
 
 
-def like(name: str, read: Image.Image) -> None:
-    """The letters of two engines are not the same, nor are the sides rounded alike: the whole has to be."""
-    shown = picture(name).resize(read.size, Image.Resampling.LANCZOS)
-    assert max(ImageStat.Stat(ImageChops.difference(shown, read.convert("RGB"))).mean) < 8
-    assert ssim(shown, read) >= 0.9
-
-
+@each_reader
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_prints_as_it_is_seen(name: str, read_by_pdfium: Callable[[int], Image.Image]) -> None:
-    index = list(PAGES).index(name)
+def test_a_page_prints_as_it_is_seen(name: str, reader: Reader) -> None:
+    printed = read(reader, name)
 
-    like(name, read_by_pdfium(index))
-    if poppler.available():
-        like(name, read_by_poppler()[index])
+    # The letters of two engines are not the same, nor are the sides rounded alike: the whole has to be.
+    shown = picture(name).resize(printed.size, Image.Resampling.LANCZOS)
+    assert max(ImageStat.Stat(ImageChops.difference(shown, printed)).mean) < 8
+    assert ssim(shown, printed) >= 0.9
+
+
+def ink_of(page: Image.Image, bare: Image.Image) -> float:
+    """How much of the area of the annotation is not as it is without it. The two pages may differ in size."""
+    bare, dots = bare.resize(page.size, Image.Resampling.LANCZOS), page.height / annotated.SIZE[1]
+    left, low, right, high = (round(side * dots) for side in annotated.AREA)
+    area = (left, page.height - high, right, page.height - low)
+    return sum(ImageStat.Stat(ImageChops.difference(page, bare).crop(area)).mean)
 
 
 def ink(name: str) -> float:
-    """How much of the area of the annotation is not as it is without it."""
-    bare = pixels(annotated.annotation("Link"), "full/max/0/default.png").convert("RGB")
-    left, low, right, high = (round(side * 300 / 72) for side in annotated.AREA)
-    area = (left, bare.height - high, right, bare.height - low)
-    return sum(ImageStat.Stat(ImageChops.difference(picture(name), bare).crop(area)).mean)
+    return ink_of(picture(name), picture(BARE))
+
+
+@each_reader
+@pytest.mark.parametrize("flags", annotated.FLAGS)
+@pytest.mark.parametrize("kind", annotated.KINDS)
+def test_every_kind_is_printed_if_it_is_seen(kind: str, flags: str, reader: Reader) -> None:
+    name = f"{kind}, {flags}"
+
+    printed = ink_of(read(reader, name), read(reader, BARE))
+
+    if flags in UNSEEN:
+        assert printed < 2
+    else:
+        assert 0.5 <= printed / ink(name) <= 1.5
 
 
 @pytest.mark.parametrize("flags", annotated.FLAGS)

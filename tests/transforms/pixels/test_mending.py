@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from tests.transforms import fixtures
-from tests.transforms.rendering import pixels, variant
+from tests.transforms.rendering import near, pixels, variant
 from transforms import jpeg
 from transforms.errors import SourceDamaged
 from transforms.formats import SourceType, sniff
@@ -28,7 +28,9 @@ WIDTH, HEIGHT = 150, 117  # no multiple of a block
 
 
 def noise(mode: str = "RGB") -> Image.Image:
-    return Image.effect_noise((WIDTH, HEIGHT), 90).filter(ImageFilter.GaussianBlur(1)).convert(mode)
+    """The same in every process and every run."""
+    grey = Image.frombytes("L", (WIDTH, HEIGHT), random.Random(1).randbytes(WIDTH * HEIGHT))
+    return grey.filter(ImageFilter.GaussianBlur(1)).convert(mode)
 
 
 def paper(mode: str = "RGB") -> Image.Image:
@@ -317,6 +319,9 @@ def test_a_transparency_without_a_size_has_that_of_its_picture(
         old = old[:at] + bytes(4) + old[at + 4 :]
 
     assert probe(old) == probe(data)
+    shown = pixels(old, "full/max/0/default.png").convert("RGB")
+    assert near(shown.getpixel((60, 50)), (255, 255, 255)), "through a hole, the paper beneath is seen"
+    assert not near(shown.getpixel((20, 50)), (255, 255, 255), tolerance=0)
     for spec in ("full/max/0/default.png", "20,10,80,80/40,40/90/gray.webp", "full/max/0/default.pdf"):
         assert variant(old, spec).data == variant(data, spec).data
 

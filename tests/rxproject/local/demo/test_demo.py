@@ -43,8 +43,20 @@ HOLDERS: dict[str, set[str]] = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Ended by SIGTERM after the last test: in order, and completely."""
     with runstack(tmp_path_factory.mktemp("demo"), "--demo", RX_S3_SECRET_KEY="the caller's") as running:
         yield running
+
+        everybody = running.family()
+        home = Path((running.state / "run" / "tmpfs").read_text())
+        left = (home, running.state / "demo.json", running.state / "stack.env")
+        assert all(path.exists() for path in left)
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(SECONDS)
+        assert (running.process.returncode, running.complained) == (0, "")
+        assert running.said.endswith("Stopping ...\nStopped.\n")
+        until(lambda: not any(is_alive(pid) for pid in everybody))
+        assert [path for path in left if path.exists()] == []
 
 
 def demo_of(run: Run) -> dict[str, Any]:
@@ -143,19 +155,3 @@ def test_loading_it_again_changes_nothing(run: Run) -> None:
     after = json.loads(kept.read_text())
     assert [entry["id"] for entry in after["prescriptions"]] == [entry["id"] for entry in before["prescriptions"]]
     assert (after["token"], after["users"]) == (before["token"], before["users"])
-
-
-def test_sigterm_ends_all_of_it_in_order_and_completely(run: Run) -> None:
-    """The last test: nothing of it runs any more."""
-    everybody = run.family()
-    home = Path((run.state / "run" / "tmpfs").read_text())
-    left = (home, run.state / "demo.json", run.state / "stack.env")
-    assert all(path.exists() for path in left)
-
-    run.process.send_signal(signal.SIGTERM)
-    run.process.wait(SECONDS)
-
-    assert (run.process.returncode, run.complained) == (0, "")
-    assert run.said.endswith("Stopping ...\nStopped.\n")
-    until(lambda: not any(is_alive(pid) for pid in everybody))
-    assert [path for path in left if path.exists()] == []

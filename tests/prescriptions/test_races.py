@@ -1,0 +1,76 @@
+"""What is sent several times at the same moment is done once, whichever database decides who came first."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+from django.db import connection
+
+from prescriptions.audit import actors
+from prescriptions.intake import accepting
+from prescriptions.models import AuditEvent, IdempotencyKey, LooseOriginal, Prescription
+from prescriptions.review import replays
+from rxproject.local.stack.stack import Stack
+from tests.databases import on_each_database
+from tests.prescriptions.conftest import Upload, file, objects
+from tests.prescriptions.reviewing import Staff, approval, claimed
+from tests.prescriptions.staff import Make
+
+pytestmark = [on_each_database, pytest.mark.django_db(transaction=True)]
+T = TypeVar("T")
+
+
+def at_once(times: int, call: Callable[[], T]) -> list[T]:
+    """What each call answers, each in a thread with a connection of its own."""
+
+    def one(_: int) -> T:
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(one, range(times)))
+
+
+def test_a_decision_sent_four_times_is_made_once_and_all_are_told(make: Make, staff: Staff) -> None:
+    review = claimed(make, staff["pharmacist"])
+    actor = actors.staff(staff["pharmacist"])
+
+    def decide() -> tuple[int, bool]:
+        decided, replayed = replays.decide_once(review.pk, approval(), actor=actor, version=review.version)
+        return decided.version, replayed
+
+    assert sorted(at_once(4, decide)) == [(3, False), (3, True), (3, True), (3, True)]
+    assert AuditEvent.objects.filter(rx=review.pk, verb="review.approve").count() == 1
+
+
+def test_an_upload_sent_eight_times_is_one_prescription_and_all_are_told(upload: Upload, servers: Stack) -> None:
+    before = len(objects(servers))
+
+    answers = at_once(8, lambda: upload(idempotency_key="k").id)
+
+    assert answers == [Prescription.objects.get().id] * 8
+    # what the others had put is gone again
+    assert len(objects(servers)) == before + 1
+    assert LooseOriginal.objects.count() == 0
+
+
+def test_whoever_finds_at_the_end_that_another_was_faster_gets_that_ones_answer(upload: Upload, servers: Stack) -> None:
+    # given an upload whose twin comes through while it puts its originals
+    twins: list[Prescription] = []
+
+    def overtake(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        if sql.startswith('INSERT INTO "prescriptions_looseoriginal"') and not twins:
+            twins.append(Prescription.objects.create(client="shop"))
+            fingerprint = accepting.fingerprint_of([file()], "", "")
+            IdempotencyKey.objects.create(client="shop", key="k", fingerprint=fingerprint, prescription=twins[0])
+        return execute(sql, params, many, context)
+
+    before = objects(servers)
+    with connection.execute_wrapper(overtake):
+        assert upload(idempotency_key="k") == twins[0]
+
+    assert list(Prescription.objects.all()) == twins
+    assert objects(servers) == before
