@@ -1,4 +1,4 @@
-"""What is sent again because its answer was lost: an upload whose server died in the middle, a decision that was made."""
+"""Sent again because an answer was lost: an upload whose server died in the middle, a decision that was made."""
 
 import json
 import os
