@@ -14,7 +14,7 @@ from tests.prescriptions.conftest import assert_problem
 # A foreign key is looked at when a statement has taken effect for all.
 pytestmark = [on_each_database, pytest.mark.django_db(transaction=True)]
 
-TWICE = "INSERT INTO prescriptions_prescription SELECT * FROM prescriptions_prescription"
+TWICE = "INSERT INTO prescriptions_document SELECT * FROM prescriptions_document"
 ORPHANED = "DELETE FROM prescriptions_document"
 IMPOSSIBLE = "UPDATE prescriptions_document SET position = -1"
 MISSING = "UPDATE prescriptions_document SET name = NULL"
