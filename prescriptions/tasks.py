@@ -5,14 +5,16 @@ from celery import Task, shared_task
 from prescriptions.intake import drafts, loose
 from prescriptions.review import replays
 from prescriptions.upkeep import erasure, reconcile, reviews
-from prescriptions.variants import making
+from prescriptions.variants import making, turns
 from prescriptions.variants import sweep as sweeper
 
 
 @shared_task(bind=True)
 def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) -> None:
-    redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-    making.make(variant_id, owner, redelivered=redelivered)
+    lane = str((self.request.delivery_info or {}).get("routing_key"))
+    with turns.turn(variant_id, owner, lane=lane) as mine:
+        if mine:
+            making.make(variant_id, owner)
 
 
 @shared_task
@@ -40,6 +42,6 @@ def anchor_audit() -> None:
     reviews.anchor()
 
 
-@shared_task(time_limit=3600, soft_time_limit=3500)
+@shared_task(time_limit=3600)
 def reconcile_nightly() -> None:
     reconcile.reconcile()

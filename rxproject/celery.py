@@ -1,16 +1,30 @@
 """The Celery app.
 
-Messages are hints: the rows in the database say what has to be made (see prescriptions/variants/sweep.py).
+Messages are hints: the rows in the database say what has to be made (see prescriptions/variants/sweep.py). Tasks run in
+threads of one process, because pixels are only made in renderers of their own: docs/explanation/workers.md.
 """
 
 import os
 import sys
 from logging.config import dictConfig
+from typing import Any
 
-from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_init, worker_process_init, worker_ready
+from celery import Celery, bootsteps
+from celery.beat import EmbeddedService
+from celery.signals import (
+    celeryd_after_setup,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_ready,
+    worker_shutting_down,
+)
 from django.conf import settings
 from django.db import close_old_connections
+from kombu.asynchronous import get_event_loop
+
+from rxproject.watch import Watch
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
 
@@ -20,6 +34,21 @@ app.autodiscover_tasks()
 # Celery would close the database after each task, and opening it costs more than a task's queries: as in web processes,
 # CONN_MAX_AGE decides. (A name of Celery's own, which no prefix is taken from.)
 app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
+
+watch = Watch()
+
+
+class Clock(bootsteps.StartStopStep):
+    """The clock of the sweeps as a thread: `--beat` would fork a process that has threads, for one that only sleeps."""
+
+    def include_if(self, parent: Any) -> bool:
+        return bool(settings.RX_ROLE == "beat")
+
+    def create(self, parent: Any) -> Any:
+        return EmbeddedService(parent.app, thread=True, schedule_filename=parent.schedule_filename)
+
+
+app.steps["worker"].add(Clock)
 
 
 @setup_logging.connect
@@ -37,13 +66,7 @@ def refuse_wrong_settings(**_: object) -> None:
     checks.refuse_wrong_settings()
 
 
-@task_prerun.connect
-def drop_old_connections(**_: object) -> None:
-    """One that broke or grew old is opened anew before the task, not found out by it."""
-    close_old_connections()
-
-
-@worker_process_init.connect
+@worker_init.connect
 def warm_renderer(**_: object) -> None:
     """The first customer must not pay for the renderer's start."""
     # Lazy: as above.
@@ -57,11 +80,40 @@ def warm_renderer(**_: object) -> None:
         metrics.renderer(sandbox.default().capabilities().as_dict())
 
 
+@celeryd_after_setup.connect
+def tell_threads(instance: Any, **_: object) -> None:
+    """What the command line says, for prescriptions/variants/turns.py."""
+    app.conf.worker_concurrency = instance.concurrency
+
+
 @worker_ready.connect
 def report(**_: object) -> None:
     """Only a worker that renders counts as one (/readyz); the one that sweeps does not."""
     # Lazy: as above.
     from prescriptions.infra import redis_client
 
+    watch.start()
+    if loop := get_event_loop():
+        loop.on_tick.add(watch.turned)  # type: ignore[attr-defined] # a set, whatever the stubs say
     if settings.RX_ROLE == "worker":
-        redis_client.keep_beating()
+        redis_client.keep_beating(watch.takes_messages)
+
+
+@worker_shutting_down.connect
+def give_back(**_: object) -> None:
+    """What waits for its turn here is not made here any more."""
+    # Lazy: as above.
+    from prescriptions.variants import turns
+
+    turns.release(turns.here().give_up())
+
+
+@task_prerun.connect
+def begin(task_id: str, task: Any, **_: object) -> None:
+    watch.begin(task_id, task.name, task.time_limit or settings.TASK_SECONDS)
+    close_old_connections()  # one that broke or grew old is opened anew before the task, not found out by it
+
+
+@task_postrun.connect
+def end(task_id: str, **_: object) -> None:
+    watch.end(task_id)

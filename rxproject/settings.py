@@ -75,7 +75,7 @@ SPECTACULAR_SETTINGS = fixed.SPECTACULAR_SETTINGS
 
 # --- Database -----------------------------------------------------------------------------------------------------
 # gunicorn has hundreds of threads, most of which wait for a render and need no connection meanwhile: a process shares
-# a few among them. A Celery process works at one thing at a time and has one of its own.
+# a few among them. Each thread of a Celery process has one of its own.
 RX_DATABASE_POOL = _read("RX_DATABASE_POOL", "8", env.whole(1, 1000))
 _DATABASE = _read("RX_DATABASE_URL", "", env.database_address()) or f"sqlite:///{STATE_DIR}/db.sqlite3"
 _POOL = RX_DATABASE_POOL if RX_ROLE in ("web", "generate") else 0
@@ -137,7 +137,7 @@ RX_ORIGINALS_BUCKET = _read("RX_ORIGINALS_BUCKET", "rx-originals", _BUCKET)
 RX_VARIANTS_BUCKET = _read("RX_VARIANTS_BUCKET", "rx-variants", _BUCKET)
 
 # The SDK's own time-outs are 60 s each and five tries. Four of ours and the pauses between them (at most 7 s) end
-# before a task's soft limit (33 s): a worker must live to say that the storage, not the file, is to blame.
+# before a lease: a worker must live to say that the storage, not the file, is to blame.
 RX_S3_CONNECT_TIMEOUT = _read("RX_S3_CONNECT_TIMEOUT", "2", env.number(0.1, 60, "seconds"))
 RX_S3_READ_TIMEOUT = _read("RX_S3_READ_TIMEOUT", "4", env.number(0.1, 60, "seconds"))
 RX_S3_TRIES = _read("RX_S3_TRIES", "4", env.whole(1, 10))
@@ -204,8 +204,11 @@ RX_WAIT = _read("RX_WAIT", "10", env.number(0, 35, "seconds"))
 RX_POLL = _read("RX_POLL", "1", env.number(0.01, 10, "seconds"))
 RX_MAX_WAITERS = _read("RX_MAX_WAITERS", "256", env.whole(1, 100_000))
 RX_QUEUE_LIMIT = _read("RX_QUEUE_LIMIT", "500", env.whole(1, 1_000_000))
+RX_ADMISSION = _read("RX_ADMISSION", "on", env.choice("on", "shadow"))
+RX_LARGE_MEMORY_MB = _read("RX_LARGE_MEMORY_MB", "1536", env.whole(288, 1_000_000))
+RX_LARGE_MEGAPIXELS = _read("RX_LARGE_MEGAPIXELS", "1300", env.whole(1, 1_000_000))
 
-# --- Times that nest: Lambda < call to the gateway < lease, and sandbox < task < lease. ops/budgets.py looks.
+# --- Times that nest: Lambda < call to the gateway < lease, and sandbox < lease. ops/budgets.py looks.
 RX_UPLOAD_WAIT = _read("RX_UPLOAD_WAIT", "30", env.number(1, 300, "seconds"))
 RX_REPLAY_KEEP = _read("RX_REPLAY_KEEP", "604800", env.whole(3600, 90 * _DAY, "seconds"))
 RX_VARIANT_LEASE = _read("RX_VARIANT_LEASE", "40", env.whole(1, 3600, "seconds"))
@@ -238,7 +241,7 @@ RX_DUPLICATE_DAYS = _read("RX_DUPLICATE_DAYS", "365", env.whole(0, 3650, "days")
 # --- Metrics: where processes count; all of one machine share it. Empty: each answers for itself ---------------------
 RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))
 
-# --- Celery: at-least-once delivery of hints; the lease in the row decides ----------------------------------------
+# --- Celery: a message is acknowledged when its task begins; the lease in the row decides --------------------------
 RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address())
 CELERY_BROKER_URL = RX_REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -256,18 +259,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_SOFT_TIME_LIMIT = 33
-CELERY_TASK_TIME_LIMIT = 36
 CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
     for name in ("sweep", "tidy", "reconcile_nightly", "review_housekeeping", "anchor_audit")
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# The last resort (rxproject/watch.py): longer than the two calls to S3 and the render that a task consists of.
+TASK_SECONDS = 90
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -1,9 +1,10 @@
-"""The workers' sign of life in Redis: renewed by each worker's main process, gone RX_WORKER_SILENCE seconds after the
-last one.
+"""The workers' sign of life in Redis: renewed by each worker that takes messages, gone RX_WORKER_SILENCE seconds after
+the last one.
 """
 
 import threading
 import time
+from collections.abc import Callable
 
 import redis
 from django.conf import settings
@@ -27,12 +28,13 @@ def beat() -> None:
         return
 
 
-def keep_beating() -> None:
-    """Beat as long as this process lives, in a thread of its own: renders keep a worker's children busy."""
+def keep_beating(alive: Callable[[], bool]) -> None:
+    """Beat from a thread of its own for as long as `alive` says so: a worker that hangs must not look like one."""
 
     def forever() -> None:
         while True:
-            beat()
+            if alive():
+                beat()
             time.sleep(settings.RX_WORKER_SILENCE / 3)
 
     threading.Thread(target=forever, name="heartbeat", daemon=True).start()

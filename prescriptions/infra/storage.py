@@ -192,13 +192,19 @@ def put_original(key: str, data: bytes, *, media_type: str, sha256: str) -> None
 
 
 def get_original(key: str, *, sha256: str) -> bytes:
-    """The uploaded bytes, proved whole by their digest. Raises ObjectMissing, StorageUnavailable."""
+    """The uploaded bytes, proved whole by their digest. Raises ObjectMissing, StorageUnavailable.
+
+    Whoever sends them drop by drop is not waited for: they have as long as all tries of a call together.
+    """
     answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
-    try:
-        data: bytes = answer["Body"].read()
-    except (BotoCoreError, HTTPClientError) as error:
-        reason = f"get_object: {type(error).__name__}"
-        raise StorageUnavailable(reason) from None
+    deadline = time.monotonic() + settings.RX_S3_TRIES * settings.RX_S3_READ_TIMEOUT
+    chunks = []
+    for chunk in _chunks(answer["Body"]):
+        chunks.append(chunk)
+        if time.monotonic() > deadline:
+            reason = "get_object: too slow"
+            raise StorageUnavailable(reason)
+    data = b"".join(chunks)
     if hashlib.sha256(data).hexdigest() != sha256:
         reason = "get_object: the original's digest differs from its row"
         raise StorageUnavailable(reason)

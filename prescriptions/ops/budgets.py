@@ -19,8 +19,7 @@ class Budgets:
     sandbox: float
     lease: float
     gateway_call: float
-    task_soft: float
-    task_hard: float
+    task: float
     s3_read: float
     s3_tries: int
 
@@ -35,7 +34,10 @@ class Budgets:
 def faults(budgets: Budgets) -> list[str]:
     """A sentence for each pair that does not nest."""
     lease = ("a lease (RX_VARIANT_LEASE)", budgets.lease)
-    soft = ("a task's soft limit", budgets.task_soft)
+    s3 = ("a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses)", budgets.s3)
+    # Each step of a task begins with a lease that has three quarters left; see `variants/making.py`.
+    step = ("three quarters of a lease (RX_VARIANT_LEASE)", budgets.lease * 3 / 4)
+    whole = ("fetch, render and put", 2 * budgets.s3 + budgets.sandbox)
     chains = (
         (
             ("a renderer's computing", budgets.computing),
@@ -43,8 +45,9 @@ def faults(budgets: Budgets) -> list[str]:
             ("a call to the gateway (RX_GATEWAY_TIMEOUT)", budgets.gateway_call),
             lease,
         ),
-        (("a renderer", budgets.sandbox), soft, ("a task", budgets.task_hard), lease),
-        (("a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses)", budgets.s3), soft),
+        (("a renderer", budgets.sandbox), step),
+        (s3, step),
+        (whole, ("a task", budgets.task)),
         (("API Gateway", API_SECONDS), lease),
     )
     found = (

@@ -56,8 +56,7 @@ def times(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage
         sandbox=LIMITS.call_seconds,
         lease=settings.RX_VARIANT_LEASE,
         gateway_call=settings.RX_GATEWAY_TIMEOUT,
-        task_soft=settings.CELERY_TASK_SOFT_TIME_LIMIT,
-        task_hard=settings.CELERY_TASK_TIME_LIMIT,
+        task=settings.TASK_SECONDS,
         s3_read=settings.RX_S3_READ_TIMEOUT,
         s3_tries=settings.RX_S3_TRIES,
     )

@@ -21,16 +21,15 @@ from prescriptions.infra import metrics, storage
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
-from prescriptions.variants import backends, claims, links
+from prescriptions.variants import admission, backends, claims, links
 from prescriptions.variants.pictures import is_advertised
 from prescriptions.variants.waiting import Registration
 from transforms.errors import from_code
-from transforms.limits import LIMITS
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
 # How a request without a variant is counted, by its code or status; any other has failed.
-_ENDINGS: dict[int | str, str] = {410: "erased", 429: "refused", "queue-full": "refused", 503: "late"}
+_ENDINGS: dict[int | str, str] = {410: "erased", 413: "refused", 429: "refused", "queue-full": "refused", 503: "late"}
 _NO_TIME = timedelta(0)
 P = ParamSpec("P")
 
@@ -95,7 +94,7 @@ def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
         raise links_cut()  # the edge would show what is made now to whoever has an old link
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
     if variant is None:
-        _refuse_overload(page, stored)
+        admission.refuse(page, stored)
         variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored))
     else:
         variant.page = page
@@ -127,32 +126,6 @@ def _claim_again(variant: Variant) -> bool:
     if variant.state == VariantState.FAILED:
         return False
     return claims.take_over(variant, lost_object=variant.state == VariantState.READY)
-
-
-def _refuse_overload(page: Page, stored: Stored) -> None:
-    """Bounds on what strangers can make us compute and keep.
-
-    Presets and advertised tiles never count against a page.
-    """
-    if not is_advertised(page, stored):
-        made = Variant.objects.filter(page=page, advertised=False).count()
-        if made >= LIMITS.stored_variants:
-            raise Problem(
-                429,
-                "too-many-variants",
-                "Too many variants of this page",
-                f"A page can have at most {LIMITS.stored_variants} stored variants. Use one of the sizes in info.json.",
-                retry_after=3600,
-            )
-    waiting = Variant.objects.filter(state__in=claims.OPEN, lane=claims.lane_of(page)).count()
-    if waiting >= settings.RX_QUEUE_LIMIT:
-        raise Problem(
-            503,
-            "queue-full",
-            "Too busy",
-            "Too many variants are being made now. Try again shortly.",
-            retry_after=5,
-        )
 
 
 def dispatch(variant: Variant) -> None:

@@ -17,6 +17,8 @@ from prescriptions.infra import logs
 from prescriptions.infra.problems import erased
 from prescriptions.models import Page, Variant, VariantState, new_identifier
 from prescriptions.variants import backends
+from transforms.formats import SourceType
+from transforms.pixels.cost import Cost, estimate
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
@@ -24,7 +26,9 @@ from transforms.version import PIPELINE
 # for again.
 TROUBLE = "backend-unavailable"
 
-LANES = ("images", "documents")
+# Each kind waits for its own. Presets and tiles of images, which people look at; images in other sizes; PDFs, which can
+# take a hundred times longer; and what needs a lot of memory.
+LANES = (ADVERTISED, IMAGES, DOCUMENTS, LARGE) = ("advertised", "images", "documents", "large")
 
 OPEN = (VariantState.QUEUED, VariantState.RENDERING, VariantState.RETRY)
 
@@ -45,9 +49,18 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.RX_VARIANT_LEASE)
 
 
-def lane_of(page: Page) -> str:
-    """Documents can take a hundred times longer than photos; each kind waits for its own."""
-    return LANES[page.document.media_type == "application/pdf"]
+def lane_of(page: Page, stored: Stored, *, advertised: bool) -> str:
+    """Which of LANES it waits in."""
+    if cost_of(page, stored).is_large:
+        return LARGE
+    if page.document.media_type == SourceType.PDF:
+        return DOCUMENTS
+    return ADVERTISED if advertised else IMAGES
+
+
+def cost_of(page: Page, stored: Stored) -> Cost:
+    """What the renderer is expected to need for it."""
+    return estimate(SourceType(page.document.media_type), page.size, stored)
 
 
 def _claimable(now: datetime) -> Q:
@@ -70,7 +83,7 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         owner=new_identifier(),
         lease_until=timezone.now() + lease(),
         advertised=advertised,
-        lane=lane_of(page),
+        lane=lane_of(page, stored, advertised=advertised),
         backend=backends.name_of(settings.RX_BACKEND),
         request_id=logs.request_id(),
     )
@@ -138,14 +151,14 @@ def _reload(variant: Variant) -> None:
     variant.page = page
 
 
-def begin(variant_id: str, owner: str, *, redelivered: bool = False) -> Variant | None:
-    """A worker starts on a claim: attempts + 1, a fresh lease. None when the message is stale.
-
-    `redelivered`: the broker gave the message again because the worker that had it died, so its lease is void.
-    """
-    states = [VariantState.QUEUED, VariantState.RENDERING] if redelivered else [VariantState.QUEUED]
+def begin(variant_id: str, owner: str) -> Variant | None:
+    """A worker starts on a claim: attempts + 1, a fresh lease. None when the message is stale, or given twice."""
     started = Variant.objects.filter(
-        _not_erased(), pk=variant_id, owner=owner, state__in=states, attempts__lt=settings.RX_VARIANT_ATTEMPTS
+        _not_erased(),
+        pk=variant_id,
+        owner=owner,
+        state=VariantState.QUEUED,
+        attempts__lt=settings.RX_VARIANT_ATTEMPTS,
     ).update(state=VariantState.RENDERING, attempts=F("attempts") + 1, lease_until=timezone.now() + lease())
     if not started:
         return None

@@ -7,9 +7,7 @@ writes the outcome of a claim.
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 
-from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
@@ -17,7 +15,7 @@ from prescriptions.infra import logs, metrics, storage
 from prescriptions.models import Prescription, Variant
 from prescriptions.variants import backends, claims, links, redactions, waiting
 from prescriptions.variants.backends import BackendUnavailable
-from transforms import sandbox
+from transforms import render, sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
@@ -31,13 +29,13 @@ log = logging.getLogger("rx.render")
 Maker = Callable[[Variant, dict[str, float]], claims.Made]
 
 
-def make(variant_id: str, owner: str, *, redelivered: bool = False, maker: Maker | None = None) -> None:
+def make(variant_id: str, owner: str, *, maker: Maker | None = None) -> None:
     """Make the variant if the claim still stands. Never raises for a bad file or for trouble: the row tells both.
 
     `maker` does the work and raises TransformError, StorageUnavailable, ObjectMissing or BackendUnavailable; by default
     it is `in_sandbox`.
     """
-    variant = claims.begin(variant_id, owner, redelivered=redelivered)
+    variant = claims.begin(variant_id, owner)
     if variant is None:
         log.info("stale message", extra={"variant": variant_id})
         return
@@ -87,11 +85,6 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
             return f"handed over: {error}"
         claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
         return str(error)
-    except SoftTimeLimitExceeded:
-        # Between this and the hard limit there is just the time to say that it was nobody's fault.
-        metrics.variant_failed(claims.TROUBLE)
-        claims.postpone(variant, code=claims.TROUBLE, detail="It was not made in time.")
-        return "task too late"
     prescription = Prescription.objects.filter(pk=variant.page.prescription_id, erased_at=None).first()
     if prescription is None:
         # The tombstone was set between the last look and the put: nothing may come back.
@@ -154,18 +147,26 @@ def task_of(variant: Variant) -> VariantTask:
 def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
     """Render in a disposable child of this process and put the result. Raises as a `Maker` does."""
     task = task_of(variant)
+    renewed = time.monotonic()
 
-    def unless_erased() -> None:
+    def keep_claim() -> None:
+        """Each step fits into a lease of its own; where one was slow, the next begins with a fresh one."""
+        nonlocal renewed
+        if time.monotonic() - renewed > settings.RX_VARIANT_LEASE / 4:
+            if not claims.renew(variant):
+                raise storage.StorageUnavailable("somebody else has the claim")
+            renewed = time.monotonic()
+
+    def rendered(source: bytes, job: RenderJob) -> render.Rendered:
+        keep_claim()
+        return sandbox.default().render(source, job, owner=task.rx)
+
+    def before_put() -> None:
+        keep_claim()
         if not Prescription.objects.filter(pk=task.rx, erased_at__isnull=True).exists():
             raise storage.StorageUnavailable("erased while it was made")
 
-    made = make_variant(
-        task,
-        storage=storage,
-        render=partial(sandbox.default().render, owner=task.rx),
-        timings=timings,
-        before_put=unless_erased,
-    )
+    made = make_variant(task, storage=storage, render=rendered, timings=timings, before_put=before_put)
     return claims.Made(size=made.size, width=made.width, height=made.height, etag=made.etag)
 
 

@@ -242,7 +242,7 @@ def test_a_stop_waits_longer_than_the_work_that_it_interrupts() -> None:
     for name in ("web", "generate"):
         stop = seconds(SERVICES[name]["stop_grace_period"])
         assert settings.RX_WAIT < int(flags(SERVICES[name]["command"])["--graceful-timeout"]) < stop
-    assert seconds(SERVICES["worker"]["stop_grace_period"]) > settings.CELERY_TASK_TIME_LIMIT
+    assert seconds(SERVICES["worker"]["stop_grace_period"]) > settings.RX_VARIANT_LEASE
 
 
 def test_postgres_takes_every_connection_that_all_together_may_open() -> None:

@@ -28,11 +28,11 @@ class Miss:
 
 
 def kill_renderers(site: Site) -> None:
-    """The disposable processes that decode: below a worker's child there is a zygote, below that they are."""
-    _kill(generation(site.stack.pid_of("worker"), 3))
+    """The disposable processes that decode: below a worker there is a zygote, below that they are."""
+    _kill(generation(site.stack.pid_of("worker"), 2))
 
 
-def kill_workers_children(site: Site) -> None:
+def kill_zygote(site: Site) -> None:
     _kill(generation(site.stack.pid_of("worker"), 1))
 
 
@@ -47,7 +47,7 @@ def kill(name: str) -> Callable[[Site], None]:
 
 # One after the other, where a variant would otherwise use up its attempts on somebody else's trouble.
 KILLS: tuple[dict[str, Callable[[Site], None]], ...] = (
-    {"generate": kill("generate"), "renderer": kill_renderers, "worker's child": kill_workers_children},
+    {"generate": kill("generate"), "renderer": kill_renderers, "zygote": kill_zygote},
     {"S3": kill("s3")},
     {"Valkey": kill("redis")},
 )

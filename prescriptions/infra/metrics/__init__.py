@@ -25,7 +25,8 @@ log = logging.getLogger("rx.metrics")
 OTHER: Final = "other"
 ROLES: Final = ("web", "generate")
 BACKENDS: Final = ("celery", "inline", "lambda")
-LANES: Final = ("images", "documents")
+LANES: Final = ("advertised", "images", "documents", "large")
+ADMISSION: Final = ("too-large-to-make", "too-much-large-work")
 CODES: Final = frozenset({kind.code for kind in ALL}) | {
     "backend-unavailable",
     "original-missing",
@@ -73,6 +74,12 @@ def variant_awaited(seconds: float, *, outcome: str) -> None:
 @_never_raises
 def variant_begun(lane: str, queued_seconds: float) -> None:
     definitions.QUEUE.labels(_of(LANES, lane)).observe(max(0.0, queued_seconds))
+
+
+@_never_raises
+def admission_refused(reason: str, *, applied: bool) -> None:
+    """`applied`: it was; otherwise it would have been (RX_ADMISSION=shadow)."""
+    definitions.ADMISSION.labels(_of(ADMISSION, reason), "yes" if applied else "no").inc()
 
 
 @_never_raises

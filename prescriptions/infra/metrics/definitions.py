@@ -41,6 +41,10 @@ QUEUE: Final = Histogram(
     "rx_variant_queue_seconds", "Time from asking for a variant until somebody began to make it.", ("lane",),
     buckets=_LONG, registry=REGISTRY,
 )  # fmt: skip
+ADMISSION: Final = Counter(
+    "rx_admission_refusals_total", "Large variants that were not taken on, or would not have been.",
+    ("reason", "applied"), registry=REGISTRY,
+)  # fmt: skip
 GENERATION: Final = Histogram(
     "rx_variant_generation_seconds", "Time to make a variant: fetch, render, put.", ("backend", "format"),
     buckets=_LONG, registry=REGISTRY,

@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 WORKER_NODE = "worker@runstack"
 BEAT_NODE = "beat@runstack"
 # `control` has the sweeps, the others a lane each (see CELERY_TASK_ROUTES).
-_QUEUES = "images,documents"
+_QUEUES = "advertised,images,documents,large"
 # Sweeps, erasure, reconciliation: they never wait behind a render, and may do what a renderer must not.
 _HOUSEKEEPING = "control"
 # Seconds to finish open requests; whatever is cut off is asked for again.
@@ -34,8 +34,7 @@ class Sizes:
     web_threads: int = 4
     generate_processes: int = 2
     generate_threads: int = 112
-    worker_processes: int = 0  # 0: one for each core
-    worker_pool: str = "prefork"
+    worker_threads: int = 0  # 0: one for each core, and the one that is kept for presets and tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +200,14 @@ class _Builder:
         )
 
     def worker(self) -> Component:
-        processes = self.sizes.worker_processes or os.cpu_count() or 1
+        threads = self.sizes.worker_threads or (os.cpu_count() or 1) + 1
         args = [
             "--app=rxproject",
             "worker",
             f"--hostname={WORKER_NODE}",
             f"--queues={_QUEUES}",
-            f"--pool={self.sizes.worker_pool}",
-            f"--concurrency={processes}",
-            "-Ofair",
+            "--pool=threads",
+            f"--concurrency={threads}",
             "--prefetch-multiplier=1",
             "--without-gossip",
             "--without-mingle",
@@ -232,11 +230,10 @@ class _Builder:
             args = [
                 "--app=rxproject",
                 "worker",
-                "--beat",
                 f"--schedule={schedule}",
                 f"--hostname={BEAT_NODE}",
                 f"--queues={_HOUSEKEEPING}",
-                "--pool=prefork",
+                "--pool=threads",
                 "--concurrency=1",
                 "--prefetch-multiplier=1",
                 "--without-gossip",

@@ -255,7 +255,7 @@ def test_what_waits_is_read_from_the_rows(row: Page) -> None:  # noqa: F811
         ("images", "queued"),
         ("documents", "rendering"),
     }
-    assert len(open_ones) == 6
+    assert len(open_ones) == 4 * 3
     assert shown["rx_variants_dead", ()] == 1
     assert shown["rx_reviews", ("queued",)] == 1
     assert shown["rx_reviews", ("in_review",)] == 0

@@ -10,9 +10,7 @@ from prescriptions.ops.budgets import Budgets
 from tests.conftest import PROJECT
 from transforms.limits import LIMITS
 
-SHIPPED = Budgets(
-    computing=10, sandbox=25, lease=40, gateway_call=25, task_soft=33, task_hard=36, s3_read=4, s3_tries=4
-)
+SHIPPED = Budgets(computing=10, sandbox=25, lease=40, gateway_call=25, task=90, s3_read=4, s3_tries=4)
 
 
 def test_the_shipped_times_nest() -> None:
@@ -30,7 +28,10 @@ def test_a_call_to_s3_takes_all_its_tries_and_the_pauses_between_them() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"sandbox": 33}, ["a renderer may take 33 s, but a task's soft limit ends after 33 s."]),
+        (
+            {"sandbox": 30, "task": 120},
+            ["a renderer may take 30 s, but three quarters of a lease (RX_VARIANT_LEASE) ends after 30 s."],
+        ),
         (
             {"computing": 20},
             ["a renderer's computing may take 20 s, but the Lambda function ends after 20 s."],
@@ -43,14 +44,15 @@ def test_a_call_to_s3_takes_all_its_tries_and_the_pauses_between_them() -> None:
             {"lease": 3},
             [
                 "a call to the gateway (RX_GATEWAY_TIMEOUT) may take 25 s, but a lease",
-                "a task may take 36 s, but a lease (RX_VARIANT_LEASE) ends after 3 s.",
+                "a renderer may take 25 s, but three quarters of a lease",
+                "a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses) may take 23 s, but three quarters of a",
                 "API Gateway may take 29 s, but a lease (RX_VARIANT_LEASE) ends after 3 s.",
             ],
         ),
-        ({"task_hard": 33}, ["a task's soft limit may take 33 s, but a task ends after 33 s."]),
+        ({"task": 71}, ["fetch, render and put may take 71 s, but a task ends after 71 s."]),
         (
-            {"s3_read": 7},
-            ["a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses) may take 35 s, but a task's soft limit ends"],
+            {"s3_read": 6},
+            ["a call to S3 (RX_S3_TRIES x RX_S3_READ_TIMEOUT and pauses) may take 31 s, but three quarters of a lease"],
         ),
     ],
 )

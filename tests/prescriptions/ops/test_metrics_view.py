@@ -55,7 +55,7 @@ def test_a_miss_and_hits_are_counted_by_several_processes(site: Site, scraper: S
         "hits of Django": ("rx_variant_requests_total", labels | {"outcome": "hit"}),
         "made by a worker": ("rx_variant_generation_seconds_count", {"backend": "celery", "format": "webp"}),
         "waits": ("rx_variant_wait_seconds_count", {"outcome": "ready"}),
-        "queued": ("rx_variant_queue_seconds_count", {"lane": "images"}),
+        "queued": ("rx_variant_queue_seconds_count", {"lane": "advertised"}),
         "uploads": ("rx_uploads_total", {"door": "api", "outcome": "accepted"}),
         "puts": ("rx_s3_request_seconds_count", {"operation": "put_object"}),
         "redirects of generate": ("rx_http_requests_total", {"role": "generate", "status": "3xx"}),

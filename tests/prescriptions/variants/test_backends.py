@@ -120,7 +120,7 @@ def broker() -> Iterator[Callable[[str], None]]:
     pools.reset()
 
 
-@pytest.mark.parametrize("lane", ["images", "documents"])
+@pytest.mark.parametrize("lane", claims.LANES)
 def test_celery_tells_a_worker_and_the_message_holds_ids_only(
     lane: str, site: Site, broker: Callable[[str], None]
 ) -> None:
@@ -145,4 +145,4 @@ def test_celery_without_a_broker_says_so(broker: Callable[[str], None]) -> None:
 def test_the_app_takes_json_only() -> None:
     assert isinstance(app, Celery)
     assert (app.conf.task_serializer, app.conf.accept_content) == ("json", ["json"])
-    assert (app.conf.task_acks_late, app.conf.task_ignore_result) == (True, True)
+    assert (app.conf.task_acks_late, app.conf.task_ignore_result) == (False, True)

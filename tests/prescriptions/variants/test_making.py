@@ -5,7 +5,6 @@ import io
 from typing import Any
 
 import pytest
-from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.utils import timezone
 from PIL import Image
@@ -116,7 +115,6 @@ def test_a_task_given_twice_makes_it_once(page: Page, servers: Stack) -> None:
 
     making.make(variant.id, variant.owner)
     making.make(variant.id, variant.owner)
-    making.make(variant.id, variant.owner, redelivered=True)
 
     variant.refresh_from_db()
     assert (variant.state, variant.attempts) == ("ready", 1)
@@ -216,7 +214,6 @@ def test_a_damaged_original_fails_for_good(page: Page, servers: Stack, monkeypat
         (RenderTimeout(), "render-timeout"),
         (RendererUnavailable(), claims.TROUBLE),
         (RendererBusy(), claims.TROUBLE),
-        (SoftTimeLimitExceeded(), claims.TROUBLE),
     ],
 )
 def test_trouble_is_postponed(error: Exception, code: str, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,94 @@
+"""What is taken on: bounds on what strangers can make us compute and keep. Hits never come here.
+
+Presets and advertised tiles are refused for a full queue alone. `RX_ADMISSION=shadow` counts what the bounds on large
+work would refuse, and takes it on. A fair share for each client is a question of this module, too, and is not answered
+yet: nobody is told apart here.
+"""
+
+from django.conf import settings
+from django.db.models import F, Sum
+
+from prescriptions.infra import metrics
+from prescriptions.infra.problems import Problem
+from prescriptions.models import Page, Variant
+from prescriptions.variants import claims
+from prescriptions.variants.pictures import is_advertised
+from transforms.limits import LIMITS, MIB
+from transforms.request.spec import Stored
+
+_MEGAPIXEL = 1_000_000
+# Large work that a worker gets done in a second, in megapixels of its pages: what a refusal's Retry-After is made of.
+_PER_SECOND = 20
+_SOONEST, _LATEST = 2, 60  # seconds
+
+
+def refuse(page: Page, stored: Stored) -> None:
+    """Raises Problem: 413 (never), 429 (later, or another size), 503 (later)."""
+    advertised = is_advertised(page, stored)
+    lane = claims.lane_of(page, stored, advertised=advertised)
+    if not advertised:
+        _refuse_another_size(page)
+        if lane == claims.LARGE:
+            _refuse_large(page, stored)
+    _refuse_full_queue(lane)
+
+
+def _refuse_another_size(page: Page) -> None:
+    made = Variant.objects.filter(page=page, advertised=False).count()
+    if made >= LIMITS.stored_variants:
+        raise Problem(
+            429,
+            "too-many-variants",
+            "Too many variants of this page",
+            f"A page can have at most {LIMITS.stored_variants} stored variants. Use one of the sizes in info.json.",
+            retry_after=3600,
+        )
+
+
+def _refuse_large(page: Page, stored: Stored) -> None:
+    needs = claims.cost_of(page, stored).bytes
+    if needs > min(LIMITS.child_memory_bytes, settings.RX_LARGE_MEMORY_MB * MIB):
+        _refuse(
+            "too-large-to-make",
+            Problem(
+                413,
+                "too-large-to-make",
+                "Too large to be made",
+                "In this size and format the page needs more memory than a renderer has. "
+                "Ask for a smaller size, for jpg or webp, or for one of the sizes in info.json.",
+            ),
+        )
+    open_ones = Variant.objects.filter(state__in=claims.OPEN, lane=claims.LARGE)
+    pixels = open_ones.aggregate(sum=Sum(F("page__width") * F("page__height")))["sum"] or 0
+    # Whoever is alone is taken on, however large.
+    if pixels and pixels + page.size.area > settings.RX_LARGE_MEGAPIXELS * _MEGAPIXEL:
+        seconds = pixels // (_PER_SECOND * _MEGAPIXEL)
+        _refuse(
+            "too-much-large-work",
+            Problem(
+                429,
+                "too-much-large-work",
+                "Too much large work",
+                "Many large variants are being made now. Try again later, or use one of the sizes in info.json.",
+                retry_after=min(max(seconds, _SOONEST), _LATEST),
+            ),
+        )
+
+
+def _refuse(reason: str, problem: Problem) -> None:
+    applied = settings.RX_ADMISSION == "on"
+    metrics.admission_refused(reason, applied=applied)
+    if applied:
+        raise problem
+
+
+def _refuse_full_queue(lane: str) -> None:
+    waiting = Variant.objects.filter(state__in=claims.OPEN, lane=lane).count()
+    if waiting >= settings.RX_QUEUE_LIMIT:
+        raise Problem(
+            503,
+            "queue-full",
+            "Too busy",
+            "Too many variants are being made now. Try again shortly.",
+            retry_after=5,
+        )

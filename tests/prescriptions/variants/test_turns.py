@@ -1,0 +1,59 @@
+"""Whose turn it is: presets and tiles always find a thread, large work finds memory, and whoever waits is sent on."""
+
+import pytest
+
+from prescriptions.variants.turns import Turns, Work
+
+MIB = 1024 * 1024
+
+
+def work(lane: str, number: int = 0, mib: int = 0) -> Work:
+    return Work(f"{lane}-{number}", "owner", lane, mib * MIB)
+
+
+def test_one_thread_is_kept_for_presets_and_tiles_and_another_from_large_work() -> None:
+    turns = Turns(threads=4, large_bytes=10_000 * MIB)
+
+    assert [turns.enter(work("large", n)) for n in range(3)] == [True, True, False]
+    assert [turns.enter(work("images", n)) for n in range(2)] == [True, False]
+    assert not turns.enter(work("documents"))
+    assert turns.enter(work("advertised"))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_where_threads_are_few_everybody_still_gets_a_turn(threads: int) -> None:
+    for lane in ("advertised", "images", "documents", "large"):
+        assert Turns(threads=threads, large_bytes=0).enter(work(lane))
+
+
+def test_large_work_shares_the_memory_and_the_largest_is_made_alone() -> None:
+    # given memory for 1000 MiB
+    turns = Turns(threads=8, large_bytes=1000 * MIB)
+    first, second, third, huge = (work("large", n, mib) for n, mib in enumerate((600, 400, 10, 2000)))
+
+    # then that much is made at once
+    assert [turns.enter(one) for one in (first, second, third, huge)] == [True, True, False, False]
+
+    # and who waited is sent when there is room, as they came
+    turns.leave(second)
+    assert turns.next() == [third]
+    assert turns.next() == []
+
+    # also what is larger than all of it, when nothing else is there
+    turns.leave(first)
+    assert turns.next() == [huge]
+
+
+def test_what_one_who_waits_cannot_use_another_can() -> None:
+    turns = Turns(threads=3, large_bytes=1000 * MIB)
+    large, image = work("large", 1), work("images", 1)
+    assert turns.enter(large)
+    assert turns.enter(image)
+    assert not turns.enter(work("large", 2))
+    assert not turns.enter(work("images", 2))
+
+    turns.leave(image)
+
+    assert turns.next() == [work("images", 2)]
+    assert turns.give_up() == [work("large", 2)]
+    assert turns.give_up() == []
