@@ -118,7 +118,7 @@ async def steady(
 def large_urls(running: Service, renders: int) -> list[str]:
     """Sizes that nobody advertises, of pages of 64 MP."""
     pages = [running.upload(huge_photo(seed))["pages"][0] for seed in range(PAGES)]
-    widths = (3000 - 8 * number for number in range(-(-renders // PAGES)))
+    widths = (2984 - 8 * number for number in range(-(-renders // PAGES)))
     urls = [
         page["info"].replace("info.json", f"full/{width},{round(width * 9248 / 6928)}/0/default.webp")
         for width in widths
