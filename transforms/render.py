@@ -16,7 +16,7 @@ from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import ENGINES, PDFIUM
-from transforms.pixels import colour, encode, images, mending, plan, qualities, steps, transparency, vips
+from transforms.pixels import colour, encode, images, plan, qualities, steps, transparency
 from transforms.pixels.plan import Plan
 from transforms.request.spec import Stored
 
@@ -62,6 +62,9 @@ def render(
     try:
         _run_source(work)
     except SourceDamaged:
+        # Lazy: 4 MB and 10 ms of a cold start, and hardly any file needs it.
+        from transforms.pixels import mending
+
         # Intake has taken it, so it can be mended. Here as there: only what fails is looked at any closer.
         mended = None if job.media_type is SourceType.PDF else mending.mended(data, job.media_type, limits=limits)
         if mended is None:
@@ -96,8 +99,7 @@ class _Work:
     orientation: int = 1  # EXIF
     plain: bool = False  # CMYK that is not stored inverted
     plan: Plan = field(init=False)
-    factor: int = 0  # `source` was decoded at 1/factor; 0: libvips has decoded for itself
-    scaled: bool = False
+    factor: int = 1  # `source` was decoded at 1/factor
     image: Image.Image = field(init=False)  # what the next step works on
     encoded: bytes = b""
 
@@ -154,22 +156,11 @@ def _draw_pdf_page(work: _Work) -> None:
     work.image = _drawn(work, work.plan.crop, work.plan.size)
 
 
-def _scale_with_vips(work: _Work) -> None:
-    image = vips.scaled(work.data, work.source, work.plan)
-    if image is None:
-        return
-    work.image, work.scaled = image, True
-
-
 def _decode(work: _Work) -> None:
-    if work.scaled:
-        return
     work.factor = steps.decode(work.source, work.plan, gray=work.job.stored.quality == "gray")
 
 
 def _scale(work: _Work) -> None:
-    if work.scaled:
-        return
     image = _scalable(work, work.source)
     image = steps.burn_source(image, work.plan, work.factor)
     work.image = steps.scale(image, work.plan, work.factor)
@@ -215,7 +206,6 @@ _IMAGE_STEPS: Final[_Steps] = (
     ("open", _make_plan),
     ("open", _read_cmyk),
     ("open", _copy_jpeg),
-    ("decode", _scale_with_vips),
     ("decode", _decode),
     ("scale", _scale),
     ("scale", _convert_to_srgb),

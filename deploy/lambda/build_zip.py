@@ -21,6 +21,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 # What transforms.function.handler can reach. poppler has no wheel: the second PDF engine is for servers.
 LIBRARIES: Final = ("pillow", "pillow-heif", "pypdfium2", "img2pdf", "pikepdf", "lxml", "packaging")
+FOR_ONE_ARCH: Final = {"arm64": (), "x86_64": ("cykooz-resizer",)}  # no wheel for Linux on arm64: Pillow scales there
 MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBCS: Final = ("2014", "_2_17", "_2_24", "_2_26", "_2_27", "_2_28", "_2_31", "_2_34")  # Amazon Linux 2023 has 2.34
 LIMIT: Final = 50 * 1024 * 1024  # Lambda, package uploaded directly
@@ -90,7 +91,9 @@ def pinned(requirements: str, names: Iterable[str]) -> str:
     for entry in re.split(r"\n(?=[A-Za-z0-9])", requirements):
         found = re.match(r"([A-Za-z0-9_.-]+)==", entry)
         if found:
-            entries[found[1].lower().replace("_", "-")] = re.sub(r"(?m)^\s*#.*$", "", entry).rstrip(" \\\n")
+            # Markers speak of the machine that installs, which need not be the one it is for.
+            plain = re.sub(r"(?m)^\s*#.*$", "", re.sub(r" ;[^\\\n]*", " ", entry, count=1))
+            entries[found[1].lower().replace("_", "-")] = plain.rstrip(" \\\n")
     missing = [name for name in names if name not in entries]
     if missing:
         sys.exit(f"requirements.txt does not pin {', '.join(missing)}: compile it again.")
@@ -100,7 +103,7 @@ def pinned(requirements: str, names: Iterable[str]) -> str:
 def download(arch: str, wheels: Path) -> None:
     """Get the pinned wheels for `arch`, whatever machine this is. Raises CalledProcessError."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
-        listed.write(pinned((ROOT / "requirements.txt").read_text(), LIBRARIES))
+        listed.write(pinned((ROOT / "requirements.txt").read_text(), LIBRARIES + FOR_ONE_ARCH[arch]))
         listed.flush()
         platforms = [f"--platform=manylinux{glibc}_{MACHINES[arch]}" for glibc in GLIBCS]
         version = f"--python-version={sys.version_info.major}.{sys.version_info.minor}"

@@ -1,4 +1,4 @@
-"""Pixels of a few variants, as digests: they may change only together with PIPELINE.
+"""Pixels of a few variants, as digests, by what scales them: they may change only together with PIPELINE.
 
 After a deliberate change: raise PIPELINE, then `python -m tests.transforms.test_golden` writes the new digests.
 """
@@ -6,7 +6,9 @@ After a deliberate change: raise PIPELINE, then `python -m tests.transforms.test
 import hashlib
 import json
 import platform
+from importlib import metadata
 from pathlib import Path
+from unittest import mock
 
 import pillow_heif
 import pypdfium2
@@ -17,8 +19,10 @@ from tests.transforms import fixtures
 from tests.transforms.pixels.test_images import photo
 from tests.transforms.rendering import pixels
 from transforms.geometry import Box
+from transforms.pixels import resize
 from transforms.version import PIPELINE
 
+RESIZERS = ("fast", "pillow")
 RECORD = Path(__file__).with_name("golden.json")
 CASES = {
     "jpeg shrunk": (lambda: fixtures.jpeg(photo()), "full/100,/0/default.png"),
@@ -44,34 +48,38 @@ def engines() -> dict[str, str]:
         "machine": platform.machine(),
         "jpeg": str(features.version("libjpeg_turbo")),
         "pillow": str(features.version("pil")),
+        "resizer": metadata.version("cykooz-resizer") if resize.fast() else "",
         "webp": str(features.version("webp")),
         "heif": pillow_heif.__version__,
         "pdfium": str(pypdfium2.version.PDFIUM_INFO.build),
     }
 
 
-def digest(case: str) -> str:
+def digest(case: str, resizer: str) -> str:
     make, spec = CASES[case]
-    image = pixels(make(), spec, redactions=(Box(100, 100, 300, 200),))
+    with mock.patch.object(resize, "fast", (lambda: None) if resizer == "pillow" else resize.fast):
+        image = pixels(make(), spec, redactions=(Box(100, 100, 300, 200),))
     head = f"{image.mode} {image.size}".encode()
     return hashlib.sha256(head + image.tobytes()).hexdigest()
 
 
+@pytest.mark.parametrize("resizer", RESIZERS)
 @pytest.mark.parametrize("case", CASES)
-def test_pixels_change_only_with_the_pipeline(case):
+def test_pixels_change_only_with_the_pipeline(case, resizer):
     record = json.loads(RECORD.read_text())
     if record["engines"] != engines():
         pytest.skip("recorded with other versions of the engines: record anew, and raise PIPELINE if pixels changed")
     assert record["pipeline"] == PIPELINE, "PIPELINE was raised: record the digests anew"
-    assert digest(case) == record["digests"][case], (
+    assert digest(case, resizer) == record["digests"][resizer][case], (
         "pixels changed: raise PIPELINE in transforms/version.py, record anew"
     )
 
 
 def test_every_case_is_recorded():
-    assert json.loads(RECORD.read_text())["digests"].keys() == CASES.keys()
+    digests = json.loads(RECORD.read_text())["digests"]
+    assert {resizer: digests[resizer].keys() for resizer in digests} == {resizer: CASES.keys() for resizer in RESIZERS}
 
 
 if __name__ == "__main__":
-    digests = {case: digest(case) for case in CASES}
+    digests = {resizer: {case: digest(case, resizer) for case in CASES} for resizer in RESIZERS}
     RECORD.write_text(json.dumps({"pipeline": PIPELINE, "engines": engines(), "digests": digests}, indent=2) + "\n")

@@ -11,7 +11,7 @@ HEAVY = {
     "pypdfium2",
     "pdf2image",
     "pillow_heif",
-    "pyvips",
+    "cykooz_resizer",
     "img2pdf",
     "pikepdf",
     "boto3",

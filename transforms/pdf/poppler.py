@@ -19,6 +19,7 @@ from transforms.errors import RendererBusy, RenderTimeout, SourceDamaged, TooMan
 from transforms.geometry import Box, Size
 from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import DAMAGED, LEAST
+from transforms.pixels.resize import resize
 
 # pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
 # twice as large and averaged, it is as good as PDFium.
@@ -110,12 +111,8 @@ def draw(
         raise _unfit(most)
     across, down = Fraction(drawn[0].width, page.width), Fraction(drawn[0].height, page.height)
     box = (region.x * across, region.y * down, region.right * across, region.bottom * down)
-    picture = drawn[0].convert("RGB")
-    return picture.resize(
-        (size.width, size.height),
-        Image.Resampling.LANCZOS,
-        box=tuple(map(float, box)),  # type: ignore[arg-type]
-    )
+    left, top, right, bottom = map(float, box)
+    return resize(drawn[0].convert("RGB"), (size.width, size.height), box=(left, top, right, bottom))
 
 
 def _computed() -> float:

@@ -10,6 +10,7 @@ from typing import Final
 from PIL import Image, ImageChops, ImageFilter, ImageMath
 
 from transforms.pixels.plan import Plan
+from transforms.pixels.resize import resize
 
 _MAP_SIDE: Final = 96  # longest side of the light map, in map pixels; shadows are soft, ink is not
 _PAPER_WINDOW: Final = 13  # map pixels: wider than letters and most headings, narrower than shadows
@@ -48,7 +49,7 @@ def measure(proxy: Image.Image) -> Look:
     light = light.filter(ImageFilter.GaussianBlur(_BLUR))
     floor = max(1, int(_brightest_paper(light) / _LIFT))
     light = light.point(lambda level: max(level, floor))
-    gray, paper = proxy.convert("L"), light.convert("L").resize(proxy.size, Image.Resampling.BICUBIC)
+    gray, paper = proxy.convert("L"), resize(light.convert("L"), proxy.size, kernel=Image.Resampling.BICUBIC)
     white, black = _levels(_even(gray, paper).histogram())
     return Look(light, white, black)
 
@@ -58,7 +59,7 @@ def apply(image: Image.Image, look: Look, plan: Plan) -> Image.Image:
     across, down = look.light.width / plan.source.width, look.light.height / plan.source.height
     crop = plan.crop
     box = (crop.x * across, crop.y * down, crop.right * across, crop.bottom * down)
-    light = look.light.resize(image.size, Image.Resampling.BICUBIC, box=box)
+    light = resize(look.light, image.size, box=box, kernel=Image.Resampling.BICUBIC)
     out = Image.new(image.mode, image.size)
     rows = max(1, _BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):

@@ -37,10 +37,13 @@ _TURNS: Final = {
     (1, 2): Transpose.FLIP_TOP_BOTTOM,
     (1, 3): Transpose.TRANSPOSE,
 }
-# libjpeg can decode at 1/2, 1/4 and 1/8 for nearly nothing. The rest is left to LANCZOS, which needs at least half
-# as many pixels again as it returns; with fewer, small print gets visibly softer.
+# libjpeg can decode at 1/2, 1/4 and 1/8, which saves time and memory. The rest is left to LANCZOS, which needs more
+# pixels a side than it returns: with fewer, small print gets softer. Where one step larger would be many pixels, fewer
+# have to do: it would take long, and so many pixels are hardly all as sharp as they could be.
 _SHRINKS: Final = (8, 4, 2)
-_GAP: Final = Fraction(3, 2)
+_GAP: Final = Fraction(8, 3)
+_GAP_OF_MANY: Final = Fraction(9, 5)
+_MANY: Final = 2_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,10 @@ class Plan:
     @property
     def shrink(self) -> int:
         """How far a JPEG may be shrunk while decoding: 1, 2, 4 or 8."""
+        left = min(Fraction(self.crop.width, self.size.width), Fraction(self.crop.height, self.size.height))
         for factor in _SHRINKS:
-            if self.is_exact(factor) or (
-                self.crop.width >= _GAP * factor * self.size.width
-                and self.crop.height >= _GAP * factor * self.size.height
-            ):
+            gap = _GAP if 4 * self.source.area < _MANY * factor**2 else _GAP_OF_MANY
+            if self.is_exact(factor) or left >= gap * factor:
                 return factor
         return 1
 

@@ -8,10 +8,8 @@ from PIL import Image, ImageDraw, ImageFile, JpegImagePlugin
 
 from transforms.geometry import Box
 from transforms.pixels.plan import Plan, outward
+from transforms.pixels.resize import resize
 
-# Averages whole blocks first where more than twice the asked pixels remain, which happens with formats that cannot
-# shrink while decoding. No visible difference from LANCZOS alone.
-_REDUCING_GAP: Final = 2.0
 _BLACK: Final[dict[str, int | tuple[int, ...]]] = {
     "1": 0,
     "L": 0,
@@ -68,11 +66,7 @@ def scale(image: Image.Image, plan: Plan, factor: int) -> Image.Image:
         left, top = left // factor, top // factor
         return image.crop((left, top, left + size[0], top + size[1]))
     right, bottom = min(image.width, crop.right / factor), min(image.height, crop.bottom / factor)
-    gap = _REDUCING_GAP if factor == 1 else None
-    # LANCZOS looks past the edges of `box` where there are pixels, so neighbouring tiles join without a seam.
-    return image.resize(
-        size, Image.Resampling.LANCZOS, box=(left / factor, top / factor, right, bottom), reducing_gap=gap
-    )
+    return resize(image, size, box=(left / factor, top / factor, right, bottom))
 
 
 def turn(image: Image.Image, plan: Plan) -> Image.Image:

@@ -14,7 +14,7 @@ from transforms.sandbox import warm_up
 # What the rest of `transforms` marks with "Lazy:": here it is needed now, for all children at once. pyseccomp looks
 # for its C library with the help of ldconfig, which cannot be run later.
 _LAZY: Final = (
-    "PIL.ImageCms", "pdf2image", "pyseccomp", "pyvips", "transforms.pdf.appearances", "transforms.pdf.copies",
+    "PIL.ImageCms", "cykooz_resizer", "pdf2image", "pyseccomp", "transforms.pdf.appearances", "transforms.pdf.copies",
     "transforms.pdf.pages", "transforms.pdf.write",
 )  # fmt: skip
 _FORMS: Final = (
@@ -31,10 +31,7 @@ _LOADERS: Final = {
 
 
 def engines() -> None:
-    """Imports and exercises the engines, so that their lazy parts are in memory too.
-
-    libvips is only loaded: at work it starts threads, which a fork would leave behind.
-    """
+    """Imports and exercises the engines, so that their lazy parts are in memory too."""
     for name in _LAZY:
         try:
             importlib.import_module(name)

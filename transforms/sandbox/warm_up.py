@@ -13,8 +13,8 @@ from transforms.request.spec import Stored
 
 _SIZE: Final = Size(1200, 900)
 _ORIENTATION: Final = 0x0112
-SMALL: Final = "full/400,300/0/"  # Pillow alone
-LARGE: Final = "full/1000,750/0/"  # libvips, where it is installed
+SMALL: Final = "full/400,300/0/"
+LARGE: Final = "full/1000,750/0/"
 
 
 @cache

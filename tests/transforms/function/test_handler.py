@@ -372,7 +372,7 @@ def test_one_line_of_log_with_the_callers_request_id(storage: Storage, caplog: p
 def test_nothing_heavy_is_imported() -> None:
     code = (
         "import sys, transforms.function.handler; "
-        "heavy = {'django', 'boto3', 'botocore', 'urllib3', 'requests', 'celery', 'redis', 'numpy', 'pyvips', "
+        "heavy = {'django', 'boto3', 'botocore', 'urllib3', 'requests', 'celery', 'redis', 'numpy', 'cykooz_resizer', "
         "'pdf2image', 'pikepdf', 'img2pdf', 'lxml', 'pillow_heif', 'asyncio', 'multiprocessing'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )

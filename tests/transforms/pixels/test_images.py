@@ -61,11 +61,26 @@ def test_every_size_is_met_exactly(width, height):
 
 @pytest.mark.parametrize("source", [(4000, 3000), (3999, 3001), (8, 8), (15, 7), (3, 1000)])
 @pytest.mark.parametrize("target", [(2000, 1500), (1999, 1500), (500, 375), (1, 1), (4, 4)])
-def test_shrinking_keeps_half_as_many_pixels_again_as_are_asked_for_or_exactly_those(source, target):
+def test_shrinking_leaves_well_over_the_asked_pixels_or_exactly_those(source, target):
     plan = make(Stored.parse(f"full/{target[0]},{target[1]}/0/default.jpg"), source=Size(*source))
     left = Size(-(-source[0] // plan.shrink), -(-source[1] // plan.shrink))
-    enough = left.width * 2 >= target[0] * 3 and left.height * 2 >= target[1] * 3
+    enough = left.width * 5 >= target[0] * 9 and left.height * 5 >= target[1] * 9
     assert enough or left == Size(*target) or plan.shrink == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "width", "factor"),
+    [
+        ("4000,3000", 1440, 1),  # 2.8 times as wide: half of it would be too few
+        ("4000,3000", 1080, 2),  # 3.7 times: 1.85 are left, and whole it is 12 megapixels
+        ("4000,3000", 200, 4),  # 20 times: 1/8 would do, but 1/4 is still small, and sharper
+        ("1632,1224", 480, 1),  # 3.4 times: 1.7 are left, and whole it is still small
+    ],
+)
+def test_small_decodes_are_generous_and_large_ones_sparing(source, width, factor):
+    size = Size(*map(int, source.split(",")))
+    height = width * size.height // size.width
+    assert make(Stored.parse(f"full/{width},{height}/0/default.jpg"), source=size).shrink == factor
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4, 8])
@@ -75,6 +90,7 @@ def test_sizes_at_exact_fractions_are_decoded_without_resizing(factor):
     assert plan.is_exact(factor)
 
 
+@pytest.mark.usefixtures("either_resizer")
 @pytest.mark.parametrize("level", [1, 2, 4])
 @pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
 def test_tiles_join_to_the_picture_of_the_whole_page(level, make_source):
@@ -226,6 +242,7 @@ def test_enhanced_does_not_move_anything():
     assert both >= 0.9 * ImageStat.Stat(edges[0]).sum[0]
 
 
+@pytest.mark.usefixtures("either_resizer")
 @pytest.mark.parametrize("quality", ["enhanced", "bitonal"])
 @pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
 def test_tiles_of_a_measured_quality_match_their_page(quality, make_source):
@@ -236,6 +253,7 @@ def test_tiles_of_a_measured_quality_match_their_page(quality, make_source):
     assert max(ImageStat.Stat(difference).mean) < 0.2
 
 
+@pytest.mark.usefixtures("either_resizer")
 @pytest.mark.parametrize("quality", ["enhanced", "bitonal"])
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("level", [1, 2, 4])
@@ -314,6 +332,7 @@ def test_writing_on_a_printed_band_is_not_bleached():
 # Redaction.
 
 
+@pytest.mark.usefixtures("either_resizer")
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
     ("spec", "hidden"),
@@ -335,6 +354,7 @@ def test_redacted_rectangles_are_black_and_the_rest_is_as_before(orientation, sp
     assert ImageChops.difference(clear, image).getbbox() is None
 
 
+@pytest.mark.usefixtures("either_resizer")
 def test_nothing_of_what_is_redacted_bleeds_over_the_edge_when_scaling():
     secret = Image.new("RGB", (960, 640), WHITE)
     secret.paste(RED, (100, 100, 300, 200))
