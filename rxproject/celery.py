@@ -36,8 +36,8 @@ app.autodiscover_tasks()
 app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
 
 watch = Watch()
-# Whoever serves what has been made goes first. On a machine that is idle it changes nothing; beside forty renders of
-# 64 MP, tiles took nine times as long as without them, and twice with it (bench/busy.py).
+# Whoever serves what has been made goes first. On an idle machine it changes nothing; on a full one, beside forty
+# renders of 64 MP, the p95 of tiles was 94 and 52 ms without it and 13 ms with it (bench/busy.py).
 _NICENESS = 5
 
 
