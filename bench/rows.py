@@ -150,7 +150,15 @@ def number(value: float | None) -> str:
         return "–"
     if value == round(value) and abs(value) < 1e6:
         return f"{value:.0f}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 100
+        else f"{value:.1f}"
+        if abs(value) >= 10
+        else f"{value:.4g}"
+        if abs(value) < 1
+        else f"{value:.3g}"
+    )
 
 
 def show(rows: Sequence[Row]) -> None:

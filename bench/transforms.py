@@ -1,6 +1,6 @@
-"""Transforms against the ways others make thumbnails, in one interleaved run. Prints a table, writes JSON.
+"""Transforms against the ways others make thumbnails, in one interleaved run.
 
-    python -m bench.transforms [--rounds 7] [--quick] [--json build/bench/transforms.json]
+    python -m bench.transforms [--rounds 7] [--quick]
 
 CPU times are medians of this process, all peers in turn, so that a busy machine disturbs them alike. Memory is the
 peak of a fresh process per peer. SSIM compares with a full decode and LANCZOS. Trust ratios, not milliseconds.
@@ -8,7 +8,6 @@ peak of a fresh process per peer. SSIM compares with a full decode and LANCZOS. 
 
 import argparse
 import io
-import json
 import math
 import resource
 import statistics
@@ -23,6 +22,8 @@ from typing import Any, Final
 
 from PIL import Image, ImageOps
 
+from bench import transform_rows
+from bench.rows import record
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.limits import LIMITS
@@ -247,15 +248,10 @@ def ssim(case: Case) -> float:
     return round(float(value.mean()), 4)
 
 
-def geomean(values: list[float]) -> float:
-    return round(math.exp(statistics.fmean(map(math.log, values))), 2) if values else math.nan
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="a third of the cases, for a look")
-    parser.add_argument("--json", type=Path, default=Path("build/bench/transforms.json"))
     parser.add_argument("--child", nargs=3, metavar=("PEER", "CASE", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -277,25 +273,7 @@ def main() -> None:
         print(f"{case.name:14}{cells}{row.get('ssim', math.nan):8.4f}", flush=True)
     memory_case = next(case for case in cases(quick=False) if case.name == "48MP 1080")
     memory = {name: peak(memory_case, name) for name in peers(SourceType.JPEG)}
-    images = [row for row in rows if "ssim" in row]
-
-    def ratios(over: str, under: str) -> list[float]:
-        return [r["cpu_ms"][over] / r["cpu_ms"][under] for r in images if {over, under} <= r["cpu_ms"].keys()]
-
-    summary = {
-        "naive / ours, geometric mean": geomean(ratios("naive", "ours")),
-        "naive / ours without pyvips": geomean(ratios("naive", "pillow")),
-        "ours / vips, geometric mean": geomean(ratios("ours", "vips")),
-        "ours / vips, worst": round(max(ratios("ours", "vips"), default=math.nan), 2),
-        "without pyvips / vips": geomean(ratios("pillow", "vips")),
-        "SSIM, worst": min((r["ssim"] for r in images), default=None),
-        "peak MB, 48MP 1080": {name: round(value, 1) for name, value in memory.items()},
-        "peak ours / naive": round(memory["ours"] / memory["naive"], 3),
-    }
-    for name, value in summary.items():
-        print(f"{name:32}{value}")
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"rows": rows, "summary": summary}, indent=2) + "\n")
+    record("transforms", transform_rows.rows(rows, memory), rows)
 
 
 if __name__ == "__main__":
