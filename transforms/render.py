@@ -16,20 +16,24 @@ from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import ENGINES, PDFIUM
-from transforms.pixels import colour, encode, images, plan, qualities, steps, transparency
+from transforms.pixels import colour, encode, images, plan, proxy, qualities, steps, transparency
 from transforms.pixels.plan import Plan
 from transforms.request.spec import Stored
 
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """What to make. `page` counts from 1 in the document; `page_size`, `redactions` are in upright page pixels."""
+    """What to make. `page` counts from 1 in the document; `page_size`, `redactions` are in upright page pixels.
+
+    `light` is what intake has measured of the page (`Measures.light`). Without it, the render measures: the same.
+    """
 
     media_type: SourceType
     page: int
     stored: Stored
     page_size: Size
     redactions: tuple[Box, ...] = ()
+    light: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +128,7 @@ def _make_plan(work: _Work) -> None:
 
 
 def _read_cmyk(work: _Work) -> None:
-    if work.source.mode != "CMYK" or "adobe" in work.source.info:
-        return
-    # By the whole page, whatever was asked for: all its tiles must agree.
-    page = images.open_image(work.data, work.job.media_type, limits=work.limits)
-    images.decode_small(page)
-    work.plain = colour.is_plain(page)
+    work.plain = colour.reads_plain(work.source, work.data, limits=work.limits)
 
 
 def _copy_jpeg(work: _Work) -> None:
@@ -171,8 +170,9 @@ def _convert_to_srgb(work: _Work) -> None:
 
 
 def _apply_quality(work: _Work) -> None:
-    proxy = _pdf_proxy if work.job.media_type is SourceType.PDF else _image_proxy
-    work.image = qualities.apply(work.job.stored.quality, work.image, work.plan, partial(proxy, work))
+    drawn = _pdf_proxy if work.job.media_type is SourceType.PDF else _image_proxy
+    page = qualities.Measured(work.job.light, partial(drawn, work))
+    work.image = qualities.apply(work.job.stored.quality, work.image, work.plan, page)
 
 
 def _burn_redactions(work: _Work) -> None:
@@ -273,20 +273,10 @@ def _pdf_proxy(work: _Work) -> Image.Image:
 
 
 def _image_proxy(work: _Work) -> Image.Image:
-    """The whole page in about a megapixel, in source orientation. Always the same, whatever this request shrank.
-
-    Where the source was decoded as the proxy needs it, it is not decoded again.
-    """
-    size, source, shrunk, wanted = work.plan.source, work.source, 1, 1
-    while size.area > work.limits.proxy_pixels * wanted**2:
-        wanted *= 2
-    if work.job.media_type is SourceType.JPEG:
-        small = Size(-(-size.width // wanted), -(-size.height // wanted))
-        whole = Plan(size, Box(0, 0, size.width, size.height), small, None, ())
-        shrunk = whole.shrink
-        if work.factor != shrunk:
-            source = images.open_image(work.data, work.job.media_type, limits=work.limits)
-            shrunk = steps.decode(source, whole)
+    """Where the source was decoded as the proxy needs it, it is not decoded again."""
+    size, source, shrunk = work.plan.source, work.source, work.factor
+    if shrunk != proxy.shrink(size, work.job.media_type, limits=work.limits):
+        source = images.open_image(work.data, work.job.media_type, limits=work.limits)
+        shrunk = proxy.decode(source, limits=work.limits)
     image = _scalable(work, source)
-    # Whole blocks averaged: nobody will look at it, and it costs a tenth of LANCZOS.
-    return _in_srgb(work, image.reduce(wanted // shrunk) if wanted > shrunk else image)
+    return _in_srgb(work, proxy.reduced(image, size, shrunk=shrunk, limits=work.limits))

@@ -29,6 +29,7 @@ from prescriptions.models import (
     Document,
     IdempotencyKey,
     Page,
+    PageLight,
     Prescription,
     new_identifier,
 )
@@ -39,6 +40,7 @@ from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Size
 from transforms.keys import original_key
 from transforms.limits import LIMITS
+from transforms.measure.page import Measures
 
 if TYPE_CHECKING:
     Upload = UploadedFile[Any]  # generic for the type checker only
@@ -56,7 +58,9 @@ _BIDI_AND_CONTROL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that may be kept: what its rows will say. `size` in bytes; of each page, upright pixels and notices."""
+    """A file that may be kept: what its rows will say. `size` in bytes; of each page, upright pixels, notices, and what
+    was measured; `thumbnail` of the first, if it was asked for.
+    """
 
     document_id: str
     media_type: str
@@ -65,6 +69,8 @@ class Checked:
     name: str
     pages: tuple[Size, ...]
     notices: tuple[tuple[str, ...], ...]
+    measures: tuple[Measures | None, ...]
+    thumbnail: bytes = b""
 
 
 def accept(files: Sequence[Upload], **fields: str) -> Prescription:
@@ -192,8 +198,8 @@ def _check_files(files: Sequence[Upload], rx: str, until: float) -> list[Checked
     return checked
 
 
-def check(file: Upload, rx: str) -> Checked:
-    """Look into one file of prescription `rx`. Raises TransformError."""
+def check(file: Upload, rx: str, *, thumbnail: bool = False) -> Checked:
+    """Look into one file of prescription `rx`: the only look until a variant is asked for. Raises TransformError."""
     file.seek(0)
     kind = sniff(file.read(SNIFF_BYTES))
     limit = LIMITS.pdf_bytes if kind is SourceType.PDF else LIMITS.image_bytes
@@ -202,16 +208,26 @@ def check(file: Upload, rx: str) -> Checked:
         raise SourceTooLarge(f"The file has {size / 2**20:.1f} MiB; at most {limit // 2**20} MiB are allowed.")
     file.seek(0)
     data = file.read()
-    probe = sandbox.default().probe(data, owner=rx)
-    digest, name = hashlib.sha256(data).hexdigest(), display_name(file.name or "")
-    return Checked(new_identifier(), probe.media_type, len(data), digest, name, probe.pages, probe.notices)
+    probe = sandbox.default().probe(data, owner=rx, thumbnail=thumbnail)
+    return Checked(
+        document_id=new_identifier(),
+        media_type=probe.media_type,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        name=display_name(file.name or ""),
+        pages=probe.pages,
+        notices=probe.notices,
+        measures=probe.measures,
+        thumbnail=probe.thumbnail,
+    )
 
 
 def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: str, patient_ref: str) -> Prescription:
     """The prescription with its documents and pages, numbered in the order given."""
     with transaction.atomic():
         prescription = Prescription.objects.create(id=rx, client=client, order_ref=order_ref, patient_ref=patient_ref)
-        pages = []
+        pages: list[Page] = []
+        lights: list[PageLight] = []
         for position, item in enumerate(checked, 1):
             document = Document.objects.create(
                 id=item.document_id,
@@ -222,20 +238,16 @@ def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: s
                 sha256=item.sha256,
                 name=item.name,
             )
-            pages += [
-                Page(
-                    prescription=prescription,
-                    document=document,
-                    index=index,
-                    width=size.width,
-                    height=size.height,
-                    notices=list(codes),
-                )
-                for index, (size, codes) in enumerate(zip(item.pages, item.notices, strict=True), 1)
-            ]
-        for number, page in enumerate(pages, 1):
-            page.number = number
+            for index, (size, codes, measures) in enumerate(
+                zip(item.pages, item.notices, item.measures, strict=True), 1
+            ):
+                page = Page(prescription=prescription, document=document, index=index, number=len(pages) + 1)
+                page.width, page.height, page.notices = size.width, size.height, list(codes)
+                pages.append(page)
+                if measures:
+                    lights.append(page.take(measures))
         Page.objects.bulk_create(pages)
+        PageLight.objects.bulk_create(lights)
         opening.open_review(prescription, pages)
     return prescription
 

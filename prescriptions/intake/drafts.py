@@ -29,6 +29,7 @@ from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.keys import original_key
 from transforms.limits import LIMITS
+from transforms.measure.page import Measures
 from transforms.render import RenderJob
 from transforms.request.presets import preset
 
@@ -59,7 +60,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
         if draft.files.count() >= LIMITS.files:
             raise refused("too-many-files", 422, file=name)
         try:
-            checked = accepting.check(file, draft.pk)
+            checked = accepting.check(file, draft.pk, thumbnail=True)
         except TransformError as error:
             raise refusals.of_transform(error, file=name, size=size) from None
         loose.announce(draft.pk, [checked.document_id])
@@ -75,7 +76,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
     Raises Problem 409, 422, storage.ObjectMissing, storage.StorageUnavailable.
     """
     draft, _created = Draft.objects.get_or_create(client=link.client, order_ref=link.order_ref)
-    for document in earlier.documents.prefetch_related("pages"):
+    for document in earlier.documents.prefetch_related("pages__lit"):
         key = f"again-{document.pk}"
         if draft.files.filter(key=key).exists():
             continue
@@ -88,6 +89,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
             document.name,
             tuple(page.size for page in pages),
             tuple(tuple(page.notices) for page in pages),
+            tuple(page.measures for page in pages),
         )
         data = storage.get_original(original_key(earlier.pk, document.pk), sha256=document.sha256)
         target = original_key(draft.pk, copy.document_id)
@@ -213,14 +215,16 @@ def _submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
 
 
 def thumbnail(link: OrderLink, file_id: str) -> bytes | None:
-    """The first page as a small WebP, made anew each time: nothing of a draft reaches the variants. None: not there.
+    """The first page as a small WebP, made at intake: nothing of a draft reaches the variants. None: not there.
 
     Raises TransformError, storage.ObjectMissing, storage.StorageUnavailable.
     """
     row = _find(link, file_id)
     if row is None:
         return None
-    size = Size(*row.pages[0])
+    if row.thumbnail:
+        return bytes(row.thumbnail)
+    size = Size(*row.pages[0])  # an earlier prescription's file, which was not looked at again
     data = storage.get_original(original_key(row.draft_id, row.pk), sha256=row.sha256)
     job = RenderJob(SourceType(row.media_type), 1, preset("thumb", size), size)
     return sandbox.default().render(data, job, owner=row.draft_id).data
@@ -283,6 +287,8 @@ def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
             name=item.name,
             pages=[[page.width, page.height] for page in item.pages],
             notices=[list(codes) for codes in item.notices],
+            measures=[found and found.as_fields() for found in item.measures],
+            thumbnail=item.thumbnail or None,
         )
 
 
@@ -311,6 +317,7 @@ def _number(rows: list[DraftFile]) -> None:
 
 def _checked(row: DraftFile) -> accepting.Checked:
     pages = tuple(Size(*page) for page in row.pages)
-    # A file that was added before there were notices has none.
+    # A file that was added before there were notices (or measures) has none.
     notices = tuple(map(tuple, row.notices)) or ((),) * len(pages)
-    return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages, notices)
+    measures = tuple(found and Measures.of_fields(found) for found in row.measures) or (None,) * len(pages)
+    return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages, notices, measures)

@@ -18,7 +18,7 @@ from prescriptions.models.review import (
     ReviewSkip,
     ReviewStatus,
 )
-from prescriptions.models.uploads import LIKENESS_BANDS, Document, Page, Prescription
+from prescriptions.models.uploads import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Prescription
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "KEY",
     "KEY_HELP",
     "LIKENESS_BANDS",
+    "NO_LIKENESS",
     "REFERENCE",
     "REFERENCE_HELP",
     "WAITS_FOR_US",
@@ -46,6 +47,7 @@ __all__ = [
     "MessageAuthor",
     "OrderLine",
     "Page",
+    "PageLight",
     "PageSeen",
     "Prescription",
     "ReasonCode",

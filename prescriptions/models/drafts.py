@@ -44,6 +44,10 @@ class DraftFile(models.Model):
     notices = models.JSONField(
         _("notices"), default=list, db_default=Value([], models.JSONField()), help_text=_("Codes, for each page.")
     )
+    measures = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), help_text=_("What was measured of each page.")
+    )
+    thumbnail = models.BinaryField(null=True, help_text=_("The first page as WebP."))
     created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
 
     class Meta:

@@ -9,6 +9,7 @@ from prescriptions.models import references
 from prescriptions.models.identifiers import new_identifier
 from transforms.geometry import Size
 from transforms.keys import page_identifier
+from transforms.measure.page import Measures
 from transforms.measure.perceptual_hash import BANDS
 
 
@@ -20,6 +21,9 @@ def _likeness_band(places: range) -> models.Func:
 
 LIKENESS_BANDS = tuple(map(_likeness_band, BANDS))
 """Expressions with an index each; `perceptual_hash.bands` has their values for a hash."""
+
+# The likeness of a page that has none (it is too small, or cannot be drawn): never looked at again.
+NO_LIKENESS = "-"
 
 
 class Prescription(models.Model):
@@ -100,8 +104,12 @@ class Page(models.Model):
     rotation = models.PositiveSmallIntegerField(
         _("rotation"), default=0, choices=[(0, "0°"), (90, "90°"), (180, "180°"), (270, "270°")]
     )
+    # These three (and PageLight) are measured when the page is decoded for the first time, or by the sweep.
     likeness = models.CharField(
         max_length=64, blank=True, help_text=_("Perceptual hash in hex; empty until a worker has made it.")
+    )
+    luminance = models.PositiveSmallIntegerField(
+        _("luminance"), null=True, blank=True, help_text=_("Mean, 0 black to 255 white, where known.")
     )
     skew = models.FloatField(
         _("skew"), null=True, blank=True, help_text=_("Degrees by which its lines run down to the right, where known.")
@@ -128,6 +136,21 @@ class Page(models.Model):
     def __str__(self) -> str:
         return f"Page {self.number}"
 
+    def take(self, found: Measures) -> "PageLight":
+        """Sets what was measured of it; the caller saves both."""
+        self.likeness = found.likeness or NO_LIKENESS
+        self.luminance, self.skew = found.luminance, found.skew
+        return PageLight(page=self, light=found.light)
+
+    @property
+    def measures(self) -> Measures | None:
+        """What `take` took; None where something was not measured yet."""
+        light = getattr(self, "lit", None)
+        if light is None or self.luminance is None or not self.likeness:
+            return None
+        likeness = "" if self.likeness == NO_LIKENESS else self.likeness
+        return Measures(likeness, self.luminance, self.skew, bytes(light.light))
+
     @property
     def identifier(self) -> str:
         """The IIIF identifier, `{rx}_{n}`."""
@@ -137,3 +160,17 @@ class Page(models.Model):
     def size(self) -> Size:
         """In pixels as the page was sent, before `rotation`."""
         return Size(self.width, self.height)
+
+
+class PageLight(models.Model):
+    """How a page is lit: what `enhanced` goes by (`RenderJob.light`). Kilobytes, so not in the row that lists read."""
+
+    page = models.OneToOneField(Page, on_delete=models.CASCADE, primary_key=True, related_name="lit")
+    light = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("light of a page")
+        verbose_name_plural = _("light of pages")
+
+    def __str__(self) -> str:
+        return f"Light of page {self.pk}"

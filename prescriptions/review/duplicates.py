@@ -1,45 +1,52 @@
-"""Have we seen this page before? Exactly (same bytes) at intake; nearly (perceptual hash) a little later, in a worker.
+"""Have we seen this page before? Exactly (same bytes), or nearly (perceptual hash).
 
-Advice for the reviewer, who compares with their own eyes; nothing is ever refused for it.
+Intake has measured most pages (`transforms.measure.page`); the sweep has the rest measured: pages far behind in a long
+document, and those of before. No pixel is opened here. Advice for the reviewer, who compares with their own eyes;
+nothing is ever refused for it.
 """
 
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import reduce
-from operator import or_
+from itertools import groupby
+from operator import attrgetter, or_
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from prescriptions.infra import storage
-from prescriptions.models import LIKENESS_BANDS, Document, Page, Review, ReviewStatus
+from prescriptions.models import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Review, ReviewStatus
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
-from transforms.geometry import Size
 from transforms.keys import original_key
 from transforms.limits import LIMITS
-from transforms.measure import perceptual_hash, skew
-from transforms.render import RenderJob
-from transforms.request.spec import Spec
+from transforms.measure import perceptual_hash
+from transforms.measure.page import Measures
 
 log = logging.getLogger("rx.duplicates")
 
 # Of 256 bits. Measured on the samples: the same photo re-encoded, resized or darkened differs by 3 to 13, different
 # prescriptions on the same letterhead by 19 and more.
 NEAR: Final = 12
-# What could not be compared; never looked at again.
-_IMPOSSIBLE: Final = "-"
 _MOST: Final = 5
 _BATCH: Final = 50
 
 
-def exact(documents: Sequence[Document]) -> list[dict[str, Any]]:
-    """Earlier uploads of the same files, newest first, as `Review.lookalikes` keeps them."""
+def seen_before(documents: Sequence[Document], pages: Sequence[Page]) -> list[dict[str, Any]]:
+    """Earlier uploads of the same files, newest first, and what pages that are measured look like, as
+    `Review.lookalikes` keeps them.
+    """
+    near = [entry for page in pages if page.likeness not in ("", NO_LIKENESS) for entry in nearest(page, page.likeness)]
+    return _merged(_exact(documents), near)
+
+
+def _exact(documents: Sequence[Document]) -> list[dict[str, Any]]:
     found = (
         Page.objects.filter(document__sha256__in=[document.sha256 for document in documents], index=1)
         .exclude(prescription__in={document.prescription_id for document in documents})
@@ -51,8 +58,17 @@ def exact(documents: Sequence[Document]) -> list[dict[str, Any]]:
     return [_entry(own[page.document.sha256], page.prescription_id, page.number, 0) for page in found]
 
 
+def _merged(known: list[dict[str, Any]], near: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """None twice, the most alike first."""
+    there = {(entry["rx"], entry["page"]) for entry in known}
+    # 0 is for the same bytes: equal hashes are no proof.
+    at_least = ({**entry, "distance": max(1, entry["distance"])} for entry in near)
+    found = known + [entry for entry in at_least if (entry["rx"], entry["page"]) not in there]
+    return sorted(found, key=lambda entry: int(entry["distance"]))[: 2 * _MOST]
+
+
 def sweep() -> int:
-    """Hash the pages of waiting prescriptions that were not hashed yet, and compare them; returns how many.
+    """Measure the pages of waiting prescriptions that are not measured yet, and compare them; returns how many.
 
     For the beat. Safe to run anywhere, any number at once: the same page gives the same bits.
     """
@@ -62,49 +78,50 @@ def sweep() -> int:
         .select_related("document", "prescription")
         .order_by("pk")
     )
-    hashed = 0
-    source: tuple[str, bytes] = ("", b"")
-    for page in waiting[:_BATCH]:
+    measured = 0
+    for _, pages in groupby(waiting[:_BATCH], key=attrgetter("document_id")):
+        of_document = list(pages)
         try:
-            if source[0] != page.document_id:
-                source = (page.document_id, _source(page))
-            _hash(page, source[1])
+            measured += _measure(of_document, _source(of_document[0]))
         except (storage.StorageUnavailable, storage.ObjectMissing) as error:
-            log.info("not compared", extra={"rx": page.prescription_id, "reason": type(error).__name__})
-            continue
-        hashed += 1
-    return hashed
+            log.info("not compared", extra={"rx": of_document[0].prescription_id, "reason": type(error).__name__})
+    return measured
 
 
-def _hash(page: Page, source: bytes) -> None:
-    size = Size(page.width, page.height)
+def _measure(pages: Sequence[Page], source: bytes) -> int:
+    """Pages of one document, as many in one job as there is time for; returns how many need no further look."""
+    done, kind, owner = 0, SourceType(pages[0].document.media_type), pages[0].prescription_id
+    while rest := pages[done:]:
+        try:
+            found = sandbox.default().measure(source, kind, [(page.index, page.size) for page in rest], owner=owner)
+        except TransformError as error:
+            if error.status == 503:
+                return done  # the machine's fault: the next sweep tries again
+            if len(rest) > 1:
+                # One of them is at fault. Those behind it must not wait for it.
+                return done + sum(_measure([page], source) for page in rest)
+            Page.objects.filter(pk=rest[0].pk).update(likeness=NO_LIKENESS)
+            return done + 1
+        for page, measures in zip(rest, found, strict=False):
+            _keep(page, measures)
+        done += len(found)
+    return done
 
-    def small(spec: str) -> bytes:
-        job = RenderJob(SourceType(page.document.media_type), page.index, Spec.parse(spec).resolve(size), size)
-        return sandbox.default().render(source, job, owner=page.prescription_id).data
 
-    try:
-        made = perceptual_hash.measure(small(perceptual_hash.SPEC))
-        slope = skew.slope(small(skew.spec(page.width, page.height)))
-    except TransformError as error:
-        if error.status != 503:
-            Page.objects.filter(pk=page.pk).update(likeness=_IMPOSSIBLE)
-        return
-    except (ValueError, OSError):
-        # Not what was asked for: a renderer gone astray. The pages behind this one must not wait for it.
-        Page.objects.filter(pk=page.pk).update(likeness=_IMPOSSIBLE)
-        return
-    Page.objects.filter(pk=page.pk).update(likeness=made.bits, skew=slope)
-    near = nearest(page, made.bits)
+def _keep(page: Page, measures: Measures) -> None:
+    light = page.take(measures)
+    with transaction.atomic():
+        if not Page.objects.filter(pk=page.pk).update(likeness=page.likeness, luminance=page.luminance, skew=page.skew):
+            return  # erased meanwhile
+        PageLight.objects.update_or_create(page=page, defaults={"light": light.light})
     review = Review.objects.filter(pk=page.prescription_id).first()
     if review is None:
         return
-    known = {(entry["rx"], entry["page"]) for entry in review.lookalikes}
-    lookalikes = review.lookalikes + [entry for entry in near if (entry["rx"], entry["page"]) not in known]
+    lookalikes = _merged(review.lookalikes, nearest(page, measures.likeness) if measures.likeness else [])
     Review.objects.filter(pk=review.pk).update(
-        lookalikes=sorted(lookalikes, key=lambda entry: int(entry["distance"]))[: 2 * _MOST],
+        lookalikes=lookalikes,
         is_duplicate=bool(lookalikes),
-        is_dark=review.is_dark or made.luminance < LIMITS.dark_luminance,
+        is_dark=review.is_dark or measures.luminance < LIMITS.dark_luminance,
     )
 
 

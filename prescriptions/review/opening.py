@@ -44,7 +44,7 @@ def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Act
     """
     now = timezone.now()
     before = _replaced(prescription)
-    seen_before = duplicates.exact(list(prescription.documents.all()))
+    seen_before = duplicates.seen_before(list(prescription.documents.all()), pages)
     review = Review.objects.create(
         prescription=prescription,
         queued_at=now,
@@ -55,6 +55,7 @@ def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Act
         lookalikes=seen_before,
         is_duplicate=bool(seen_before),
         is_small=any(max(page.width, page.height) < LIMITS.small_side for page in pages),
+        is_dark=any(page.luminance is not None and page.luminance < LIMITS.dark_luminance for page in pages),
     )
     audit.record(prescription.pk, audit.Verb.RECEIVED, actor=actor, data={"pages": len(pages)})
     if before:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from prescriptions.infra import logs, metrics, storage
-from prescriptions.models import Prescription, Variant
+from prescriptions.models import Page, PageLight, Prescription, Variant
 from prescriptions.variants import backends, claims, links, redactions, waiting
 from prescriptions.variants.backends import BackendUnavailable
 from transforms import render, sandbox
@@ -20,6 +20,7 @@ from transforms.errors import TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.make import VariantTask, make_variant
+from transforms.pixels import qualities
 from transforms.render import RenderJob
 from transforms.request.spec import Stored
 
@@ -140,8 +141,16 @@ def task_of(variant: Variant) -> VariantTask:
             stored=stored,
             page_size=Size(page.width, page.height),
             redactions=redactions.boxes_of(page, stored),
+            light=_light_of(page, stored),
         ),
     )
+
+
+def _light_of(page: Page, stored: Stored) -> bytes:
+    """What intake has measured for this quality; a page of before that has none, and each render measures it."""
+    if not qualities.goes_by_light(stored.quality):
+        return b""
+    return bytes(PageLight.objects.filter(page=page).values_list("light", flat=True).first() or b"")
 
 
 def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:

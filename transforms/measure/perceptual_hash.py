@@ -1,20 +1,13 @@
-"""The perceptual hash of a page (dHash): near-copies of one photo (encoded anew, resized, brighter) differ in few bits.
+"""The perceptual hash of a page (dHash): near-copies of a photo (resized, brighter) differ in few bits."""
 
-Works on a tiny grey picture that our own renderer made; never on uploaded bytes.
-"""
-
-from dataclasses import dataclass
-from io import BytesIO
 from itertools import pairwise
 from typing import Final
 
 from PIL import Image
 
 # One column more than bits in a row: each bit says whether the picture gets brighter from one pixel to the next.
-WIDTH: Final = 17
-HEIGHT: Final = 16
-SPEC: Final = f"full/{WIDTH},{HEIGHT}/0/gray.png"
-"""What to render of a page."""
+_WIDTH: Final = 17
+_HEIGHT: Final = 16
 
 
 # Which digits of `bits` belong together: hashes that differ in fewer bits than there are bands agree in one of them
@@ -22,27 +15,18 @@ SPEC: Final = f"full/{WIDTH},{HEIGHT}/0/gray.png"
 BANDS: Final = tuple(range(first, 64, 13) for first in range(13))
 
 
-@dataclass(frozen=True, slots=True)
-class PerceptualHash:
-    """`bits`: 256 bits in hex. `luminance`: mean of the whole page, 0 black to 255 white."""
-
-    bits: str
-    luminance: int
-
-
-def measure(png: bytes) -> PerceptualHash:
-    """Of a page rendered as SPEC. Raises ValueError for any other size, OSError for no picture."""
-    with Image.open(BytesIO(png), formats=("PNG",)) as image:
-        if image.size != (WIDTH, HEIGHT):
-            message = f"the picture must have {WIDTH} x {HEIGHT} pixels, not {image.width} x {image.height}"
-            raise ValueError(message)
-        pixels = image.convert("L").tobytes()
+def measure(page: Image.Image) -> str:
+    """256 bits of the upright `page` (mode L), in hex; "" for one with fewer pixels, where each is as likely as not."""
+    if page.width < _WIDTH or page.height < _HEIGHT:
+        return ""
+    # Pillow's own: hashes of all machines are compared, whatever else is installed.
+    pixels = page.resize((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS).tobytes()
     bits = 0
-    for y in range(HEIGHT):
-        row = pixels[y * WIDTH : (y + 1) * WIDTH]
+    for y in range(_HEIGHT):
+        row = pixels[y * _WIDTH : (y + 1) * _WIDTH]
         for left, right in pairwise(row):
             bits = bits << 1 | (right > left)
-    return PerceptualHash(f"{bits:064x}", sum(pixels) // len(pixels))
+    return f"{bits:064x}"
 
 
 def bands(bits: str) -> tuple[str, ...]:
@@ -51,5 +35,5 @@ def bands(bits: str) -> tuple[str, ...]:
 
 
 def distance(one: str, other: str) -> int:
-    """In how many of 256 bits two pages differ, given their `bits`."""
+    """In how many of 256 bits two pages differ, given their hashes."""
     return (int(one, 16) ^ int(other, 16)).bit_count()

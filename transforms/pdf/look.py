@@ -1,9 +1,12 @@
 """Looks at a whole document once: its pages, their sizes, and what people should know of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pypdfium2.raw as pdfium
+from PIL import Image
 
 from transforms.clock import Clock
 from transforms.errors import SourceDamaged
@@ -12,6 +15,9 @@ from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import pages, poppler
 from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM
+
+# Is told of each page: its index from 0, its size, what draws it in about a megapixel. Must draw the first, as a proof.
+See = Callable[[int, Size, Callable[[], Image.Image]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,9 @@ class Look:
 
 
 def look(
-    data: bytes, *, engines: tuple[str, ...] = ENGINES, clock: Clock | None = None, limits: Limits = LIMITS
+    data: bytes, see: See, *, engines: tuple[str, ...] = ENGINES, clock: Clock | None = None, limits: Limits = LIMITS
 ) -> Look:
-    """Looks at a whole document; proves that each page can be loaded and that the first can be drawn.
+    """Looks at a whole document; proves that each page can be loaded, and by `see` that the first can be drawn.
 
     Tries `engines` in turn. Raises SourceLocked, SourceDamaged, TooManyPages, RenderMemory, RenderTimeout.
     """
@@ -40,16 +46,16 @@ def look(
     for engine in engines:
         try:
             if engine == PDFIUM:
-                return _look(data, limits)
+                return _look(data, see, limits)
             if poppler.available():
                 seconds = (clock or Clock()).remaining(limits.child_wall_seconds)
-                return Look(_sizes_by_poppler(data, seconds, limits))
+                return Look(_sizes_by_poppler(data, see, seconds, limits))
         except SourceDamaged as error:
             failure = failure or error  # the first engine knows best what is wrong
     raise failure or SourceDamaged(DAMAGED)
 
 
-def _look(data: bytes, limits: Limits) -> Look:
+def _look(data: bytes, see: See, limits: Limits) -> Look:
     found, uncropped, unlettered, lacking, fields = [], set(), set(), set(), False
     with pages.document(data, limits=limits) as opened:
         form = opened.get_formtype()
@@ -64,8 +70,7 @@ def _look(data: bytes, limits: Limits) -> Look:
             if pages.lacks(page):
                 lacking.add(index)
             else:
-                if index == 0:
-                    _draw_small(page, found[0])
+                see(index, found[index], partial(_drawn, page, found[index], limits))
                 if glyphs.missing(page, index, data):
                     unlettered.add(index)
             page.close()
@@ -77,22 +82,26 @@ def _look(data: bytes, limits: Limits) -> Look:
         raise SourceDamaged(DAMAGED)
     for index in lacking:
         with pages.ready(data, index + 1, limits) as page:
-            if index == 0:
-                _draw_small(page, found[0])
+            see(index, found[index], partial(_drawn, page, found[index], limits))
             if glyphs.missing(page, index, data):
                 unlettered.add(index)
     xfa = form == pdfium.FORMTYPE_XFA_FULL or (form == pdfium.FORMTYPE_XFA_FOREGROUND and not fields)
     return Look(tuple(found), frozenset(uncropped), xfa, files, frozenset(unlettered))
 
 
-def _draw_small(page: Any, size: Size) -> None:
-    """Proves that it can be drawn."""
-    pages.draw_loaded(page, size, Box(0, 0, size.width, size.height), fit(size, Size(64, 64)))
+def _drawn(page: Any, size: Size, limits: Limits) -> Image.Image:
+    return pages.draw_loaded(page, size, *_whole(size, limits))
 
 
-def _sizes_by_poppler(data: bytes, seconds: float, limits: Limits) -> tuple[Size, ...]:
+def _whole(size: Size, limits: Limits) -> tuple[Box, Size]:
+    """All of a page, and how large it is drawn."""
+    return Box(0, 0, size.width, size.height), fit(size, size, area=limits.proxy_pixels)
+
+
+def _sizes_by_poppler(data: bytes, see: See, seconds: float, limits: Limits) -> tuple[Size, ...]:
     points = poppler.sizes(data, seconds=seconds, limits=limits)
     found = tuple(pages.nominal_size(*sides, limits=limits) for sides in points)
-    whole, small = Box(0, 0, found[0].width, found[0].height), fit(found[0], Size(64, 64))
-    poppler.draw(data, 1, page=found[0], region=whole, size=small, seconds=seconds, limits=limits)
+    region, size = _whole(found[0], limits)
+    first = partial(poppler.draw, data, 1, page=found[0], region=region, size=size, seconds=seconds, limits=limits)
+    see(0, found[0], first)  # each further page would start a program
     return found

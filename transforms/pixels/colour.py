@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageChops, ImageStat
 
+from transforms.formats import SourceType
+from transforms.limits import LIMITS, Limits
+from transforms.pixels import images
+
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsProfile  # littleCMS is loaded for pictures with a profile only
 
@@ -49,6 +53,18 @@ def is_plain(page: Image.Image) -> bool:
         ImageStat.Stat(reading.convert("RGB").convert("L")).mean[0] for reading in (page, ImageChops.invert(page))
     )
     return plain - inverted > _WILDLY
+
+
+def reads_plain(image: Image.Image, data: bytes, *, limits: Limits = LIMITS) -> bool:
+    """`is_plain` of `image`, opened from `data`: by the whole page, whatever was asked for, so that all tiles agree.
+
+    Raises what the decoder raises: call it inside `images.decoding`.
+    """
+    if image.mode != "CMYK" or "adobe" in image.info:
+        return False
+    page = images.open_image(data, SourceType.JPEG, limits=limits)
+    images.decode_small(page)
+    return is_plain(page)
 
 
 def flatten(image: Image.Image, icc: bytes | None, *, plain: bool = False) -> Image.Image:

@@ -4,6 +4,8 @@ Pure, deterministic and pointwise: geometry never changes, and tiles of one page
 once on a small proxy of the whole page. Pillow only.
 """
 
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +13,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageMath
 
 from transforms.pixels.plan import Plan
 from transforms.pixels.resize import resize
+from transforms.version import PIPELINE
 
 _MAP_SIDE: Final = 96  # longest side of the light map, in map pixels; shadows are soft, ink is not
 _PAPER_WINDOW: Final = 13  # map pixels: wider than letters and most headings, narrower than shadows
@@ -24,6 +27,9 @@ _PAPER: Final = (225, 246)  # bounds of the grey that becomes white, after the l
 _SAG: Final = 5  # of 10, where 10 is a straight line
 _INK: Final = (0, 56)  # bounds of the grey that becomes black: higher, and blue ink would lose its colour
 _TINT: Final = 4  # colour this weak is the paper's, or noise
+_STAMP: Final = f"{PIPELINE}\n".encode()  # a new pipeline may measure differently: what is stored must not count
+_HEAD: Final = struct.Struct(">BBBHH")  # white, black, bands, width, height
+_MODES: Final = {1: "L", 3: "RGB"}
 _VIVID: Final = (5, 4)  # what is left is ink or a stamp: a quarter stronger, as darkening alone would dull it
 
 
@@ -34,6 +40,29 @@ class Look:
     light: Image.Image
     white: int
     black: int
+
+    def encode(self) -> bytes:
+        """A few kilobytes that `decode` reads."""
+        head = _HEAD.pack(self.white, self.black, len(self.light.getbands()), *self.light.size)
+        return _STAMP + head + zlib.compress(self.light.tobytes(), 9)
+
+
+def decode(data: bytes) -> Look | None:
+    """What `Look.encode` wrote; None for anything else, as for what another pipeline has measured."""
+    body = data.removeprefix(_STAMP)
+    if len(body) == len(data) or len(body) <= _HEAD.size:
+        return None
+    white, black, bands, width, height = _HEAD.unpack_from(body)
+    if bands not in _MODES or not 0 < width <= _MAP_SIDE or not 0 < height <= _MAP_SIDE or white <= black:
+        return None
+    length = width * height * bands
+    try:
+        pixels = zlib.decompressobj().decompress(body[_HEAD.size :], length + 1)
+    except zlib.error:
+        return None
+    if len(pixels) != length:
+        return None
+    return Look(Image.frombytes(_MODES[bands], (width, height), pixels), white, black)
 
 
 def measure(proxy: Image.Image) -> Look:

@@ -104,9 +104,9 @@ def turns_of(orientation: int) -> tuple[bool, int]:
     return bool(mirror), quarters
 
 
-def swaps_sides(orientation: int) -> bool:
-    """True if the upright image is as wide as the stored one is high."""
-    return _ORIENTATIONS[orientation][1] % 2 == 1
+def turn_of(orientation: int) -> Transpose | None:
+    """What brings the stored image upright, in one go."""
+    return _TURNS[_ORIENTATIONS[orientation]]
 
 
 def make(stored: Stored, *, source: Size, orientation: int = 1, redactions: tuple[Box, ...] = ()) -> Plan:

@@ -1,9 +1,10 @@
 """IIIF qualities (Image API 3.0 §4.4), applied to the scaled picture. Must never change geometry.
 
-Those that measure the page first call `proxy` for it: the whole page in about a megapixel, so that all its tiles match.
+Those that go by the whole page take what intake has measured of it, or measure its proxy: so all its tiles match.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image
@@ -14,12 +15,28 @@ from transforms.geometry import Box
 from transforms.pixels import enhance
 from transforms.pixels.plan import Plan
 
-Proxy = Callable[[], Image.Image]
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`light`: an encoded `enhance.Look`, or nothing. `proxy` makes the whole page in about a megapixel."""
+
+    light: bytes
+    proxy: Callable[[], Image.Image]
+
+    def look(self, mode: str) -> enhance.Look:
+        """For pictures of this mode. What is stored counts if this release has measured it; the rest is made anew."""
+        known = enhance.decode(self.light)
+        return known if known and known.light.mode == mode else enhance.measure(self.proxy())
 
 
 def is_redacted(quality: str) -> bool:
     """True for redacted-<digest>."""
     return quality.startswith(redaction.PREFIX)
+
+
+def goes_by_light(quality: str) -> bool:
+    """True for those that make use of `RenderJob.light`."""
+    return quality in _BY_LIGHT
 
 
 def check(quality: str, redactions: tuple[Box, ...]) -> None:
@@ -28,28 +45,29 @@ def check(quality: str, redactions: tuple[Box, ...]) -> None:
         raise RedactionMissing
 
 
-def apply(quality: str, image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
+def apply(quality: str, image: Image.Image, plan: Plan, page: Measured) -> Image.Image:
     """`image` (mode L or RGB, the scaled crop of `plan`, not yet turned) in the asked quality."""
     step = _STEPS.get(quality)
-    return step(image, plan, proxy) if step else image
+    return step(image, plan, page) if step else image
 
 
-def _gray(image: Image.Image, _: Plan, __: Proxy) -> Image.Image:
+def _gray(image: Image.Image, _: Plan, __: Measured) -> Image.Image:
     return image.convert("L")
 
 
-def _enhanced(image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
-    return enhance.apply(image, enhance.measure(proxy()), plan)
+def _enhanced(image: Image.Image, plan: Plan, page: Measured) -> Image.Image:
+    return enhance.apply(image, page.look(image.mode), plan)
 
 
-def _bitonal(image: Image.Image, plan: Plan, proxy: Proxy) -> Image.Image:
+def _bitonal(image: Image.Image, plan: Plan, page: Measured) -> Image.Image:
     """Black ink on white paper, not dithered: measured against the paper nearby, or a shadow would hide the ink."""
-    even = _enhanced(image, plan, proxy).convert("L")
+    even = _enhanced(image, plan, page).convert("L")
     return even.point([0] * _HALF + [255] * (256 - _HALF), mode="1")
 
 
+_BY_LIGHT: Final = frozenset({"enhanced", "bitonal"})
 _HALF: Final = 140  # between ink at 0 and paper at 255; above the middle, so that thin strokes stay whole
-_STEPS: Final[dict[str, Callable[[Image.Image, Plan, Proxy], Image.Image]]] = {
+_STEPS: Final[dict[str, Callable[[Image.Image, Plan, Measured], Image.Image]]] = {
     "gray": _gray,
     "bitonal": _bitonal,
     "enhanced": _enhanced,

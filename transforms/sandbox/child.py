@@ -7,18 +7,26 @@ import select
 import signal
 import socket
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
 from transforms.fonts import files
 from transforms.limits import Limits
-from transforms.measure.probe import probe
+from transforms.measure import probe
 from transforms.pdf import assemble
 from transforms.render import Rendered
 from transforms.sandbox import confine, heap, warm_up, wire
 from transforms.sandbox.preload import POPPLER_FOLDERS
 
 Render = Callable[..., Rendered]  # with the parameters of `transforms.render.render`
+
+
+class Within(TypedDict):
+    """What every job of a child is bound by."""
+
+    engines: tuple[str, ...]
+    deadline: float
+    limits: Limits
 
 
 def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: Limits, render: Render) -> NoReturn:
@@ -61,14 +69,17 @@ def _answer(request: wire.Request, source: int, result: int, limits: Limits, ren
     try:
         if isinstance(request.job, wire.Assembly):
             return _assembled(request.job, source, result)
-        data = os.read(source, os.fstat(source).st_size)
-        if request.job is None:
-            found = probe(data, engines=(request.engine,), deadline=request.deadline, limits=limits)
+        data, job = os.read(source, os.fstat(source).st_size), request.job
+        within: Within = {"engines": (request.engine,), "deadline": request.deadline, "limits": limits}
+        if isinstance(job, wire.Probing):
+            found = probe.probe(data, **within, thumbnail=job.thumbnail, first_only=job.first_only)
+            _write(result, wire.encode_measures(found.measures, found.thumbnail))
             return wire.encode_probe(found)
-        rendered = render(data, request.job, engines=(request.engine,), deadline=request.deadline, limits=limits)
-        view = memoryview(rendered.data)
-        while view:
-            view = view[os.write(result, view) :]
+        if isinstance(job, wire.Measuring):
+            _write(result, wire.encode_measures(probe.measure(data, job.media_type, job.pages, **within)))
+            return wire.MEASURED
+        rendered = render(data, job, **within)
+        _write(result, rendered.data)
         return wire.encode_rendered(rendered)
     except TransformError as error:
         return wire.encode_failure(error)
@@ -78,6 +89,12 @@ def _answer(request: wire.Request, source: int, result: int, limits: Limits, ren
         return wire.encode_failure(RenderCrashed(), cause=error)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _write(result: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(result, view) :]
 
 
 def _assembled(job: wire.Assembly, source: int, result: int) -> bytes:

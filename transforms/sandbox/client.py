@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,15 @@ from typing import BinaryIO, Final, TypeVar
 from transforms.errors import (
     RenderCrashed,
     RendererUnavailable,
+    RenderMemory,
+    RenderTimeout,
     SourceDamaged,
     TransformError,
 )
 from transforms.formats import SourceType, is_pdf
+from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
+from transforms.measure.page import Measures
 from transforms.measure.probe import Probe
 from transforms.pdf.engines import ENGINES, PDFIUM, POPPLER
 from transforms.render import Rendered, RenderJob
@@ -58,12 +62,26 @@ class Sandbox:
         self._limits = limits
         self._pool = Pool(wanted=spares, limits=limits, program=program)
 
-    def probe(self, data: bytes, *, owner: str) -> Probe:
-        """What `data` is. `owner` is the prescription's id. Raises TransformError."""
-        engines = self._engines(is_pdf=is_pdf(data))
-        return self._by_engines(
-            engines, owner, None, lambda request, worker: _probed(request, data, self._limits, worker)
-        )
+    def probe(self, data: bytes, *, owner: str, thumbnail: bool = False) -> Probe:
+        """What `data` is, in one job. `owner` is the prescription's id. Raises TransformError."""
+        engines, deadline = self._engines(is_pdf=is_pdf(data)), self._deadline()
+        work = partial(_probed, data, self._limits)
+        if is_pdf(data):
+            with suppress(SourceDamaged, RenderCrashed, RenderTimeout, RenderMemory):
+                return self._by_engines(engines[:1], owner, wire.Probing(thumbnail), work, deadline)
+        # For a PDF: what went wrong may be a page behind the first, which is for those to meet who ask for it.
+        job = wire.Probing(thumbnail, first_only=True)
+        return self._by_engines(engines, owner, job, work, deadline)
+
+    def measure(
+        self, data: bytes, kind: SourceType, pages: Sequence[tuple[int, Size]], *, owner: str
+    ) -> tuple[Measures, ...]:
+        """Of `pages`, given as number in the document and size, those for which there is time in one job: the first of
+        them, at least. Raises TransformError, if that is for the first one.
+        """
+        engines = self._engines(is_pdf=kind is SourceType.PDF)
+        job = wire.Measuring(kind, tuple(pages))
+        return self._by_engines(engines, owner, job, partial(_measured, data, len(pages)), self._deadline())
 
     def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
         """The variant. `owner` is the prescription's id. Raises TransformError.
@@ -72,7 +90,7 @@ class Sandbox:
         """
         began = time.monotonic()
         engines = self._engines(is_pdf=job.media_type is SourceType.PDF)
-        rendered = self._by_engines(engines, owner, job, lambda request, worker: _rendered(request, data, job, worker))
+        rendered = self._by_engines(engines, owner, job, partial(_rendered, data, job), self._deadline())
         took = (time.monotonic() - began) * 1000
         timings = {**rendered.timings, "sandbox": round(took - sum(rendered.timings.values()), 3)}
         return replace(rendered, timings=timings)
@@ -81,11 +99,12 @@ class Sandbox:
         self,
         engines: Sequence[str],
         owner: str,
-        job: RenderJob | None,
+        job: wire.Job,
         work: Callable[[wire.Request, Worker], _Answer],
+        deadline: float,
     ) -> _Answer:
-        """The answer of the first of `engines` that has one; all of them share the time of one call."""
-        deadline, failure = self._deadline(), None
+        """The answer of the first of `engines` that has one; all of them share the time until `deadline`."""
+        failure = None
         for engine in engines:
             request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
             try:
@@ -142,6 +161,7 @@ class Sandbox:
         return tuple(engine for engine in ENGINES if engine in self._pdf_engines and (poppler or engine != POPPLER))
 
     def _ask(self, request: wire.Request, work: Callable[[Worker], _Answer]) -> _Answer:
+        log.debug("job", extra={"rx": request.owner, "job": request.kind})
         for _ in range(_ATTEMPTS):
             worker = self._pool.take(request.owner, may_exec=request.engine == POPPLER)
             reusable = False
@@ -163,11 +183,15 @@ class Sandbox:
         raise RendererUnavailable
 
 
-def _probed(request: wire.Request, data: bytes, limits: Limits, worker: Worker) -> Probe:
-    return wire.decode_probe(worker.run(request, data)[0], limits)
+def _probed(data: bytes, limits: Limits, request: wire.Request, worker: Worker) -> Probe:
+    return wire.decode_probe(*worker.run(request, data), limits)
 
 
-def _rendered(request: wire.Request, data: bytes, job: RenderJob, worker: Worker) -> Rendered:
+def _measured(data: bytes, most: int, request: wire.Request, worker: Worker) -> tuple[Measures, ...]:
+    return wire.decode_measures(worker.run(request, data)[1], most)
+
+
+def _rendered(data: bytes, job: RenderJob, request: wire.Request, worker: Worker) -> Rendered:
     return wire.decode_rendered(*worker.run(request, data), asked=job.stored)
 
 

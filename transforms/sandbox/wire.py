@@ -3,19 +3,21 @@
 JSON because a child may have been taken over by the file it renders: its answer is data to check. Never pickle.
 """
 
+import base64
 import json
 import logging
 import struct
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
 from transforms.errors import TransformError, from_code
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size
-from transforms.limits import Limits
+from transforms.limits import MIB, Limits
 from transforms.measure.notices import Notice
+from transforms.measure.page import Measures
 from transforms.measure.probe import Probe
 from transforms.render import Rendered, RenderJob
 from transforms.request.spec import Stored
@@ -30,8 +32,10 @@ EXIT_REPORT: Final = struct.Struct("=iq")  # from it: wait status, peak resident
 
 # To a child and back.
 MESSAGE_BYTES: Final = 64 * 1024
+MEASURED: Final = b"{}"  # the result's file says what
 STARTED: Final = b"started"  # a child has taken the job: from here on the job is to blame
 _DETAIL_CHARACTERS: Final = 300
+_RESULT_BYTES: Final = 4 * MIB  # what was measured of 50 pages, and a thumbnail
 _MAGIC: Final[dict[OutputFormat, Callable[[bytes], bool]]] = {
     OutputFormat.JPG: lambda head: head.startswith(b"\xff\xd8\xff"),
     OutputFormat.PNG: lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
@@ -48,6 +52,22 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Probing:
+    """What the source is. `first_only`: no other page is to be drawn. `thumbnail`: it is wanted, too."""
+
+    thumbnail: bool = False
+    first_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Some `pages` of the source (number, size), which intake has not measured."""
+
+    media_type: SourceType
+    pages: tuple[tuple[int, Size], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Assembly:
     """Single-page PDFs of so many bytes each, back to back, are to become one document. `a4`: on sheets of A4."""
 
@@ -55,51 +75,87 @@ class Assembly:
     a4: bool
 
 
+Job: TypeAlias = RenderJob | Probing | Measuring | Assembly
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One job for a child; `job` None means probe. `engine` is the PDF engine (`transforms.pdf.engines`).
+    """One job for a child. `engine` is the PDF engine (`transforms.pdf.engines`).
 
     `deadline` is a time.monotonic() value in seconds, a clock that both share.
     """
 
     owner: str
-    job: RenderJob | Assembly | None
+    job: Job
     engine: str
     deadline: float
+
+    @property
+    def kind(self) -> str:
+        """Of the job, in a word."""
+        return _NAMES[type(self.job)]
 
     def encode(self) -> bytes:
         """The message, at most `MESSAGE_BYTES`."""
         message: Fields = {"owner": self.owner, "engine": self.engine, "deadline": self.deadline}
-        if isinstance(self.job, Assembly):
-            message["assembly"] = {"sizes": self.job.sizes, "a4": self.job.a4}
-        elif self.job is not None:
-            message["job"] = {
-                "media_type": self.job.media_type.value,
-                "page": self.job.page,
-                "stored": str(self.job.stored),
-                "page_size": [self.job.page_size.width, self.job.page_size.height],
-                "redactions": [[box.x, box.y, box.width, box.height] for box in self.job.redactions],
-            }
+        message[self.kind] = _fields(self.job)
         return json.dumps(message, separators=(",", ":")).encode()
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
         """Trusts its input: only the parent writes to a child."""
         fields = json.loads(message)
-        job, assembly = fields.pop("job", None), fields.pop("assembly", None)
-        if assembly:
-            return cls(job=Assembly(tuple(assembly["sizes"]), assembly["a4"]), **fields)
-        return cls(job=_job(job) if job else None, **fields)
+        (name,) = _JOBS.keys() & fields.keys()
+        return cls(job=_JOBS[name](fields.pop(name)), **fields)
 
 
-def _job(fields: Fields) -> RenderJob:
+def _fields(job: Job) -> Fields:
+    match job:
+        case Probing():
+            return {"thumbnail": job.thumbnail, "first_only": job.first_only}
+        case Measuring():
+            pages = [[number, size.width, size.height] for number, size in job.pages]
+            return {"media_type": job.media_type.value, "pages": pages}
+        case Assembly():
+            return {"sizes": job.sizes, "a4": job.a4}
+        case RenderJob():
+            return {
+                "media_type": job.media_type.value,
+                "page": job.page,
+                "stored": str(job.stored),
+                "page_size": [job.page_size.width, job.page_size.height],
+                "redactions": [[box.x, box.y, box.width, box.height] for box in job.redactions],
+                "light": base64.b64encode(job.light).decode(),
+            }
+
+
+def _render(fields: Fields) -> RenderJob:
     return RenderJob(
         media_type=SourceType(fields["media_type"]),
         page=fields["page"],
         stored=Stored.parse(fields["stored"]),
         page_size=Size(*fields["page_size"]),
         redactions=tuple(Box(*box) for box in fields["redactions"]),
+        light=base64.b64decode(fields["light"]),
     )
+
+
+def _measuring(fields: Fields) -> Measuring:
+    pages = ((number, Size(width, height)) for number, width, height in fields["pages"])
+    return Measuring(SourceType(fields["media_type"]), tuple(pages))
+
+
+def _assembly(fields: Fields) -> Assembly:
+    return Assembly(tuple(fields["sizes"]), fields["a4"])
+
+
+_NAMES: Final[dict[type, str]] = {Probing: "probe", Measuring: "measure", Assembly: "assembly", RenderJob: "render"}
+_JOBS: Final[dict[str, Callable[[Fields], Job]]] = {
+    "probe": lambda fields: Probing(**fields),
+    "measure": _measuring,
+    "assembly": _assembly,
+    "render": _render,
+}
 
 
 def encode_failure(error: TransformError, *, cause: Exception | None = None) -> bytes:
@@ -113,9 +169,15 @@ def encode_failure(error: TransformError, *, cause: Exception | None = None) -> 
 
 
 def encode_probe(probe: Probe) -> bytes:
-    """A child's answer to a probe."""
+    """A child's answer to a probe. What was measured is in the result's file, see `encode_measures`."""
     pages = [[page.width, page.height] for page in probe.pages]
     return json.dumps({"media_type": probe.media_type.value, "pages": pages, "notices": probe.notices}).encode()
+
+
+def encode_measures(measures: Sequence[Measures | None], thumbnail: bytes = b"") -> bytes:
+    """What a child writes into the result's file when it has probed or measured."""
+    of_pages = [found and found.as_fields() for found in measures]
+    return json.dumps({"measures": of_pages, "thumbnail": base64.b64encode(thumbnail).decode()}).encode()
 
 
 def encode_rendered(rendered: Rendered) -> bytes:
@@ -160,7 +222,7 @@ def _line(text: str) -> str:
     return "".join(character for character in text if character.isprintable())[:_DETAIL_CHARACTERS]
 
 
-def decode_probe(fields: Fields, limits: Limits) -> Probe:
+def decode_probe(fields: Fields, result: bytes, limits: Limits) -> Probe:
     """Raises WireError for anything that a probe cannot find."""
     pages = fields.get("pages")
     if not isinstance(pages, list) or not 1 <= len(pages) <= limits.pdf_pages:
@@ -174,7 +236,34 @@ def decode_probe(fields: Fields, limits: Limits) -> Probe:
         raise WireError("unknown media type") from error
     if media_type is not SourceType.PDF and len(sizes) != 1:
         raise WireError("an image has one page")
-    return Probe(media_type=media_type, pages=sizes, notices=_notices(fields.get("notices"), len(sizes)))
+    notices = _notices(fields.get("notices"), len(sizes))
+    measures, thumbnail = _measures(result)
+    if len(measures) != len(sizes):
+        raise WireError("the measures are not as many as the pages")
+    return Probe(media_type, sizes, notices, measures, thumbnail)
+
+
+def decode_measures(result: bytes, most: int) -> tuple[Measures, ...]:
+    """Of the first of `most` pages, one at least. Raises WireError for anything else."""
+    measures, _ = _measures(result)
+    found = tuple(page for page in measures if page is not None)
+    if not 1 <= len(found) == len(measures) <= most:
+        raise WireError("the measures are not those of the pages")
+    return found
+
+
+def _measures(result: bytes) -> tuple[tuple[Measures | None, ...], bytes]:
+    if len(result) > _RESULT_BYTES:
+        raise WireError("the measures are too long")
+    try:
+        fields = json.loads(result)
+        thumbnail = base64.b64decode(fields["thumbnail"], validate=True)
+        measures = tuple(page if page is None else Measures.of_fields(page) for page in fields["measures"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise WireError("the measures are not acceptable") from error
+    if thumbnail and not _MAGIC[OutputFormat.WEBP](thumbnail[:16]):
+        raise WireError("the thumbnail is not image/webp")
+    return measures, thumbnail
 
 
 def _notices(of_pages: object, pages: int) -> tuple[tuple[Notice, ...], ...]:

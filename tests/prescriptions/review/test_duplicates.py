@@ -2,16 +2,18 @@
 
 import io
 
+import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from prescriptions.intake import accepting
-from prescriptions.models import Page, Prescription, ReviewStatus
+from prescriptions.models import NO_LIKENESS, Page, PageLight, Prescription, Review, ReviewStatus
 from prescriptions.review import duplicates, opening
 from prescriptions.upkeep import reviews
 from rxproject.local import samples
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import file
 from tests.prescriptions.staff import Make
+from tests.transforms.fixtures import vector_pdf
 
 
 def send(data: bytes, **fields: str) -> Prescription:
@@ -39,30 +41,44 @@ def test_the_same_file_is_noticed_at_once(servers: Stack, seeded: None, photo: b
     assert second.review.status == ReviewStatus.QUEUED
 
 
-def test_the_same_photo_sent_through_a_messenger_is_noticed_by_the_beat(
-    servers: Stack, seeded: None, photo: bytes
+@pytest.mark.parametrize("before", [False, True])
+def test_the_same_photo_sent_through_a_messenger_is_noticed(
+    servers: Stack, seeded: None, photo: bytes, before: bool
 ) -> None:
+    """At once, because intake has measured them; or by the beat, if they are of `before` there was that."""
     first, forwarded, other = send(photo), send(again(photo, width=600)), send(again(photo, brightness=0.1))
-    assert not forwarded.review.is_duplicate
+    if before:
+        Page.objects.update(likeness="", luminance=None, skew=None)
+        PageLight.objects.all().delete()
+        Review.objects.update(lookalikes=[], is_duplicate=False, is_dark=False)
 
-    assert reviews.housekeeping()["compared"] == 3
+    assert reviews.housekeeping()["compared"] == (3 if before else 0)
 
-    forwarded.review.refresh_from_db()
+    for prescription in (first, forwarded, other):
+        prescription.review.refresh_from_db()
+        assert prescription.pages.get().measures is not None
     assert forwarded.review.is_duplicate
     found = forwarded.review.lookalikes[0]
     assert (found["rx"], found["number"]) == (first.pk, 1)
     assert 0 < found["distance"] <= duplicates.NEAR
-    first.review.refresh_from_db()
     assert not first.review.is_duplicate, "it was there first"
-    other.review.refresh_from_db()
-    assert other.review.is_dark
+    assert [each.review.is_dark for each in (first, forwarded, other)] == [False, False, True]
     assert reviews.housekeeping()["compared"] == 0
+
+
+def test_pages_behind_one_that_cannot_be_measured_are_measured(servers: Stack, seeded: None) -> None:
+    sent = send(vector_pdf(3))
+    Page.objects.update(likeness="")
+    Page.objects.filter(number=2).update(index=49)  # there is none
+
+    assert duplicates.sweep() == 3
+
+    assert [page.likeness == NO_LIKENESS for page in sent.pages.all()] == [False, True, False]
+    assert duplicates.sweep() == 0
 
 
 def test_different_prescriptions_on_similar_paper_are_not_taken_for_one(servers: Stack, seeded: None) -> None:
     sent = [send(samples.a4_scan(seed=seed)) for seed in (1, 2, 3)]
-
-    duplicates.sweep()
 
     for prescription in sent:
         prescription.review.refresh_from_db()
