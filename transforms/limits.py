@@ -65,6 +65,7 @@ class Limits:
     child_cpu_seconds: float = 10  # of one job
     child_ready_seconds: float = 5  # until a child takes the job
     child_wall_seconds: float = 20  # of one job, from then on
+    child_leisure_seconds: float = 0.1  # without a job, until it makes itself warm
     child_idle_seconds: float = 3  # that it waits for its owner's next page
     child_quiet_seconds: float = 15  # that a spare, which nobody has asked yet, keeps memory ready
     child_exit_seconds: float = 2  # until its end is reported; the zygote takes a millisecond, or has ended as well

@@ -40,13 +40,13 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: L
         os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
         if not files.missing():
             os.environ["FONTCONFIG_FILE"] = str(files.FONTCONFIG)
-    heap.fault_in()
     confine.child(limits, seccomp=seccomp, may_exec=may_exec)
-    warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")
     with socket.socket(fileno=channel) as parent:
         parent.send(b"%d" % os.getpid())
-        if not select.select([parent], [], [], limits.child_quiet_seconds)[0]:
-            heap.give_back()  # on a quiet machine most spares wait for hours
+        if not _is_asked(channel, within=limits.child_leisure_seconds):
+            warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")
+            if not _is_asked(channel, within=limits.child_quiet_seconds):
+                heap.give_back()  # on a quiet machine most spares wait for hours
         owner: str | None = None
         while True:
             message, descriptors, _, _ = socket.recv_fds(parent, wire.MESSAGE_BYTES, 2)
@@ -62,6 +62,13 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: L
             os.close(source)
             os.close(result)
             parent.settimeout(limits.child_idle_seconds)
+
+
+def _is_asked(channel: int, *, within: float) -> bool:
+    """True as soon as there is something to do: where jobs queue, nobody gains by a child that warms up first."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(within * 1000))
 
 
 def _answer(request: wire.Request, source: int, result: int, limits: Limits, render: Render) -> bytes:

@@ -1,15 +1,14 @@
-"""Makes a fresh child as fast as a process that has rendered before: nearly all of a fork's cost is first-touch
-page faults, so the heap is grown and touched while nobody waits. Never changes what is rendered.
-"""
+"""Makes a fresh child's memory cheap: nearly all of a fork's cost is first-touch page faults. Never changes a pixel."""
 
 import ctypes
+from collections.abc import Mapping
 from typing import Final
 
 from transforms.limits import MIB
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8  # mallopt(3)
-_FAULTED_BYTES: Final = 48 * MIB  # what a 12 MP JPEG -> 1080 px needs
-_MADV_POPULATE_WRITE: Final = 23  # Linux 5.14: all pages in one call, instead of one fault each
+# To start the zygote with: glibc asks for pages of 2 MiB, one fault instead of 512. Without effect elsewhere.
+ENVIRONMENT: Final[Mapping[str, str]] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def keep() -> bool:
@@ -25,22 +24,6 @@ def keep() -> bool:
 
 
 def give_back() -> None:
-    """Returns what is free to the system; what needs it again meets its page faults."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
+    """Returns what is free to the system. New memory is cheaper for a fork than a copy of the old."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(ctypes.c_size_t(0))
-
-
-def fault_in() -> None:
-    """Touches the pages of the heap that the next render will use."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.malloc.restype = ctypes.c_void_p
-    block = libc.malloc(ctypes.c_size_t(_FAULTED_BYTES))
-    if not block:
-        return
-    page = 4096
-    start = -(-block // page) * page
-    length = (block + _FAULTED_BYTES - start) // page * page
-    if libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_POPULATE_WRITE) != 0:
-        ctypes.memset(block, 1, _FAULTED_BYTES)
-    libc.free(ctypes.c_void_p(block))

@@ -1,4 +1,4 @@
-"""The first render of a process is slow: here it is one of a picture of our own, before anybody waits."""
+"""The first render of a process is slow: here it is one of a picture of our own, while nobody waits."""
 
 import io
 from functools import cache
