@@ -1,14 +1,11 @@
 """Makes a fresh child's memory cheap: nearly all of a fork's cost is first-touch page faults. Never changes a pixel."""
 
 import ctypes
-from collections.abc import Mapping
 from typing import Final
 
 from transforms.limits import MIB
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8  # mallopt(3)
-# To start the zygote with: glibc asks for pages of 2 MiB, one fault instead of 512. Without effect elsewhere.
-ENVIRONMENT: Final[Mapping[str, str]] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def keep() -> bool:

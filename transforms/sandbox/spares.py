@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from transforms.errors import RendererUnavailable
 from transforms.limits import Limits
-from transforms.sandbox import confine, heap, wire
+from transforms.sandbox import confine, wire
 from transforms.sandbox.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,6 @@ def _start(program: Path, control: socket.socket, limits: Limits, errors: int) -
         cwd="/",
         env={
             "LANG": "C.UTF-8",
-            **heap.ENVIRONMENT,
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         },
         process_group=0,  # a Ctrl-C in the terminal is for the parent; priorities of the session stay shared

@@ -34,8 +34,6 @@ def main(control_fd: int, parent: int, *, limits: Limits, render: child.Render =
     heap.keep()
     preload.engines()
     executables = preload.poppler()
-    for name in heap.ENVIRONMENT:
-        os.environ.pop(name, None)  # it has had its effect
     gc.collect()
     heap.give_back()
     gc.freeze()  # children share these pages as long as the collector leaves them alone
