@@ -1,7 +1,6 @@
 """Makes a fresh child's memory cheap: nearly all of a fork's cost is first-touch page faults. Never changes a pixel."""
 
 import ctypes
-from typing import Final
 
 from transforms.limits import MIB
 
