@@ -118,8 +118,24 @@ def test_what_people_should_know_of_a_page_comes_out(shared_box: Sandbox) -> Non
 def test_notices_that_no_probe_finds_are_not_believed(page: object) -> None:
     fields = {"media_type": "application/pdf", "pages": [[4, 4]], "notices": [page]}
 
+    with pytest.raises(wire.WireError, match="notice"):
+        wire.decode_probe(fields, wire.encode_measures([None]), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        b"", b"nonsense", b"[]", b"[" * 100_000, b'{"measures": []}', wire.encode_measures([]),
+        wire.encode_measures([None, None]), wire.encode_measures([None], b"no picture"),
+        b'{"thumbnail": "", "measures": [{"likeness": "x"}]}', b" " * (5 << 20),
+    ],
+)  # fmt: skip
+def test_measures_that_no_page_has_are_not_believed(result: bytes) -> None:
+    fields = {"media_type": "application/pdf", "pages": [[4, 4]], "notices": [[]]}
+
+    assert wire.decode_probe(fields, wire.encode_measures([None]), LIMITS).measures == (None,)
     with pytest.raises(wire.WireError):
-        wire.decode_probe(fields, LIMITS)
+        wire.decode_probe(fields, result, LIMITS)
 
 
 def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
