@@ -159,9 +159,6 @@ def _start(program: Path, control: socket.socket, limits: Limits, errors: int) -
         stdout=subprocess.DEVNULL,
         stderr=errors,
         cwd="/",
-        env={
-            "LANG": "C.UTF-8",
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-        },
+        env={"LANG": "C.UTF-8", **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}},
         process_group=0,  # a Ctrl-C in the terminal is for the parent; priorities of the session stay shared
     )

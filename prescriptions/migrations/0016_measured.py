@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("prescriptions", "0014_audit_signed"),
+        ("prescriptions", "0015_growth"),
     ]
 
     operations = [
