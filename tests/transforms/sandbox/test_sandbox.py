@@ -64,7 +64,7 @@ def test_a_spare_that_nobody_asks_keeps_no_memory_ready() -> None:
             _zygote, (spare, _owner) = boxes[seconds].processes()
             return int(Path(f"/proc/{spare}/statm").read_text().split()[1]) * resource.getpagesize()
 
-        until(lambda: resident(0) < resident(60) - 40 * MIB)
+        until(lambda: resident(0) < resident(60) - 5 * MIB)
         assert boxes[0].render(PHOTO, JOB, owner="rested").data == render(PHOTO, JOB).data
     finally:
         for box in boxes.values():
