@@ -56,8 +56,12 @@ run: $(VENV)/.stack $(FRONT) ## the whole stack on this machine, with sample pre
 	@$(PY) manage.py runstack --demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev $(FRONT) ## every test but the long ones
+test: $(VENV)/.dev $(FRONT) ## every test but those in a browser and the long ones
 	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: browser
+browser: $(VENV)/.dev $(FRONT) ## the journeys of people and all screens, in Chromium
+	$(PY) -m pytest -n 2 --dist loadgroup -m "browser and not long" $(ARGS)
 
 .PHONY: long
 long: $(VENV)/.dev $(FRONT) ## the long ones: every screen through axe, collected files, 100,000 reviews, kills of the whole stack
