@@ -144,21 +144,16 @@ def cells(row: Row) -> tuple[str, ...]:
     return row.name, number(row.ours) + unit, "" if row.p95 is None else number(row.p95), peer, ratio, goal, verdict
 
 
+_DIGITS: Final = ((100, ",.0f"), (10, ".1f"), (1, ".3g"), (0, ".4g"))
+
+
 def number(value: float | None) -> str:
     """Three digits that mean something."""
     if value is None:
         return "–"
     if value == round(value) and abs(value) < 1e6:
         return f"{value:.0f}"
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 100
-        else f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.4g}"
-        if abs(value) < 1
-        else f"{value:.3g}"
-    )
+    return format(value, next(digits for least, digits in _DIGITS if abs(value) >= least))
 
 
 def show(rows: Sequence[Row]) -> None:

@@ -70,8 +70,10 @@ def stages(running: Service, ids: set[str]) -> dict[str, float]:
     return {stage: round(statistics.median(values), 1) for stage, values in spent.items()}
 
 
-def measure(running: Service, peers: list[Peer], names: list[str]) -> tuple[dict[str, Tally], dict[str, float]]:
-    bodies = [running.upload(photos.distinct(number)) for number in range(len(names))]
+def measure(
+    running: Service, peers: list[Peer], folder: Path, names: list[str]
+) -> tuple[dict[str, Tally], dict[str, float]]:
+    bodies = [running.upload((folder / name).read_bytes()) for name in names]
     ours = [photos.address(body["pages"][0], WIDTH, FORM) for body in bodies]
     tallies = {"ours": Tally(running.stack.base_url, running.pids)}
     tallies |= {peer.name: Tally(peer.base_url, [peer.pid]) for peer in peers}
@@ -111,7 +113,7 @@ def main() -> None:
             peers += [peer] if peer else []
             missing += [] if peer else [Row(name=name, ours=None, unit="/s", peer_name=name, note=trouble)]
         running = stack.enter_context(service())
-        tallies, spent = measure(running, peers, names)
+        tallies, spent = measure(running, peers, Path(folder), names)
         print("stages, median ms:", json.dumps(spent))
         record("throughput", [*rows(tallies), *missing], [spent])
 

@@ -4,6 +4,7 @@ All are asked for the same pixels as we are, turned upright as EXIF says, with a
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def running(name: str, command: list[str], port: int, cwd: Path, **env: str) -> 
     """A server's process group, from its first answer of any status on. Raises RuntimeError if it does not come up."""
     log = RESULTS / f"{name}.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **env}, stdout=out, stderr=out)
+        process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **env}, stdout=out, stderr=out, process_group=0)
     try:
         deadline = time.monotonic() + _START_SECONDS
         while not readiness.http_status(port, "/"):
@@ -59,7 +60,7 @@ def running(name: str, command: list[str], port: int, cwd: Path, **env: str) -> 
             time.sleep(0.1)
         yield process
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGKILL)  # not all of them take their workers along; they hold nothing
         process.wait(10)
 
 
