@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin import apps as admin_apps  # a class by its name would be taken for ours
+from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
 from transforms import sandbox
@@ -13,6 +15,18 @@ class PrescriptionsConfig(AppConfig):
 
     def ready(self) -> None:
         # Lazy: they load models, which the app registry allows from here on. Importing them registers them.
+        from prescriptions.accounts import sessions, trail
+
+        # Lazy: as above.
         from prescriptions.ops import checks  # noqa: F401
 
+        trail.listen()
+        user_logged_in.connect(sessions.begin, dispatch_uid="rx.sessions.begin")
         sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES))
+
+
+class Admin(admin_apps.AdminConfig):
+    """Django's admin, with our site in place of its own."""
+
+    default = False  # of this module's two, the other is the app
+    default_site = "prescriptions.accounts.site.Site"

@@ -21,6 +21,7 @@ def _pages_of_an_order(page: str, name: str, *, bare: bool) -> list[URLPattern]:
 
 urlpatterns = [
     path("api/v1/", include("prescriptions.api.urls")),
+    path("accounts/", include("prescriptions.accounts.urls")),
     *_pages_of_an_order("orders/<str:order_ref>/prescription", "order", bare=False),
     *_pages_of_an_order("upload/", "upload", bare=True),
     path("iiif/presentation/3/<str:token>/<str:rx>/manifest", manifests.manifest, name="manifest"),

@@ -33,7 +33,7 @@ CONTENT_SECURITY_POLICY: Final[Any] = {
 REST_FRAMEWORK: Final[Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "prescriptions.api.authentication.BearerAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "prescriptions.api.authentication.StaffSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["prescriptions.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -74,6 +74,7 @@ def logging(level: str) -> dict[str, Any]:
             "django.request": {"level": "CRITICAL"},
             "django.security": {"level": "ERROR"},
             "botocore": {"level": "WARNING"},
+            "axes": {"level": "ERROR"},  # it would say what was typed as a name
             "celery": {"level": "INFO"},
             "celery.app.trace": {"level": "WARNING"},
         },

@@ -10,7 +10,7 @@ from pathlib import Path
 from botocore.config import Config
 from celery.schedules import crontab
 
-from rxproject import database, fixed, kinds
+from rxproject import database, fixed, kinds, signing_in
 from rxproject import environment as env
 from transforms.limits import LIMITS
 from transforms.pdf.engines import ENGINES
@@ -38,7 +38,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "prescriptions",
-    "django.contrib.admin",
+    "prescriptions.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    *signing_in.APPS,
     # The stack of one machine; the image does not have it.
     *(["rxproject.local"] if find_spec("rxproject.local") else []),
 ]
@@ -65,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *signing_in.MIDDLEWARE,
 ]
 
 # What is the same in every deployment.
@@ -81,17 +83,25 @@ _DATABASE = _read("RX_DATABASE_URL", "", env.database_address()) or f"sqlite:///
 _POOL = RX_DATABASE_POOL if RX_ROLE in ("web", "generate") else 0
 DATABASES = {"default": database.connection(_DATABASE, pool=_POOL)}
 
-# --- Users and sessions -----------------------------------------------------------------------------------------
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_SAMESITE = "Lax"
+# --- Staff accounts; what the libraries behind them are told is in signing_in.py --------------------------------------
+RX_SECOND_FACTOR = _read("RX_SECOND_FACTOR", "pictures", signing_in.second_factor())
+RX_SESSION_IDLE = _read("RX_SESSION_IDLE", "900", env.whole(60, _DAY, "seconds"))
+RX_SESSION_LENGTH = _read("RX_SESSION_LENGTH", "43200", env.whole(300, 7 * _DAY, "seconds"))
+RX_SIGNED_IN_LATELY = _read("RX_SIGNED_IN_LATELY", "300", env.whole(30, 3600, "seconds"))
+RX_LOGIN_FAILURES = _read("RX_LOGIN_FAILURES", "5", env.whole(3, 100))
+RX_LOGIN_PAUSE = _read("RX_LOGIN_PAUSE", "900", env.whole(60, _DAY, "seconds"))
+RX_LOGIN_PER_ADDRESS = _read("RX_LOGIN_PER_ADDRESS", "30", env.whole(5, 10_000))
+RX_PASSWORD_LENGTH = _read("RX_PASSWORD_LENGTH", "10", env.whole(8, 64, "characters"))
+RX_PASSWORD_LINK_TTL = _read("RX_PASSWORD_LINK_TTL", "86400", env.whole(600, 7 * _DAY, "seconds"))
+RX_BREACHED_PASSWORDS_URL = _read("RX_BREACHED_PASSWORDS_URL", "", env.web_address())
+RX_OIDC_URL = _read("RX_OIDC_URL", "", env.web_address())
+RX_OIDC_NAME = _read("RX_OIDC_NAME", "Single sign-on", env.text())
+RX_OIDC_CLIENT_ID = _read("RX_OIDC_CLIENT_ID", "", env.text())
+RX_OIDC_CLIENT_SECRET = _read("RX_OIDC_CLIENT_SECRET", "", env.text(secret=True))
+RX_OIDC_GROUPS_CLAIM = _read("RX_OIDC_GROUPS_CLAIM", "groups", env.text("one word", r"[\w:/.-]+"))
+RX_OIDC_GROUPS = _read("RX_OIDC_GROUPS", "", signing_in.groups())
+RX_OIDC_SECOND_FACTOR = _read("RX_OIDC_SECOND_FACTOR", "here", env.choice("here", "provider"))
+globals().update(signing_in.libraries(globals()))
 
 # --- Transport: everything behind TLS is switched by the address people use -------------------------------------
 _TLS = BASE_URL.startswith("https://")

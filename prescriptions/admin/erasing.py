@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
+from prescriptions.accounts import reauthentication
 from prescriptions.admin import chips
 from prescriptions.admin.base import may
 from prescriptions.audit import actors
@@ -43,6 +44,8 @@ def confirm(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     if prescription.erased_at is not None:
         messages.info(request, _("It is erased already."))
         return back
+    if not reauthentication.is_fresh(request):
+        return reauthentication.page(request, request.path)
     if request.method == "POST":
         _erase(request, prescription)
         return back

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -80,3 +80,13 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="prescriptions"'
+
+
+class StaffSession(SessionAuthentication):
+    """A signed-in member of staff. One whose session does not count is told why."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        found = super().authenticate(request)
+        if found is None and (refusal := getattr(request._request, "refusal", None)):
+            raise AuthenticationFailed(f"This session does not count: {refusal}. Sign in again.")
+        return found

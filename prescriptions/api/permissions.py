@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from prescriptions.accounts import reauthentication
 from prescriptions.models import ApiToken, Prescription
 
 if TYPE_CHECKING:  # DRF imports its default permissions while it defines APIView
@@ -20,6 +21,8 @@ _STAFF_PERMISSIONS = {
     "rx:erase": "prescriptions.delete_prescription",
     "orders:write": "prescriptions.add_prescription",
 }
+# What a session alone is not enough for.
+_CONFIRMED = frozenset({"rx:erase"})
 
 
 class HasScope(BasePermission):
@@ -36,7 +39,10 @@ class HasScope(BasePermission):
         if isinstance(request.auth, ApiToken):
             return needed in request.auth.scopes
         user: Any = request.user
-        return bool(user and user.is_active and user.is_staff and user.has_perm(_STAFF_PERMISSIONS[needed]))
+        allowed = bool(user and user.is_active and user.is_staff and user.has_perm(_STAFF_PERMISSIONS[needed]))
+        if allowed and needed in _CONFIRMED:
+            reauthentication.demand(request._request)
+        return allowed
 
 
 def visible(request: Request) -> QuerySet[Prescription]:

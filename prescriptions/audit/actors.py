@@ -18,6 +18,7 @@ class ActorKind(StrEnum):
     CUSTOMER = "customer"
     LINK = "link"
     SYSTEM = "system"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Actor:
 SYSTEM = Actor(ActorKind.SYSTEM)
 CUSTOMER = Actor(ActorKind.CUSTOMER)
 LINK = Actor(ActorKind.LINK)
+NOBODY = Actor(ActorKind.NOBODY)  # who tried to sign in
 
 
 def staff(user: Any) -> Actor:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -17,6 +18,7 @@ from transforms import sandbox
 from transforms.fonts import files
 from transforms.limits import LIMITS
 
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 VIEWER = "openseadragon/openseadragon.min.js"
 
 # What one variable can say wrong ends every process when it reads its settings (rxproject/environment.py). Here is what
@@ -75,9 +77,40 @@ def key_pairs(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMes
     ]
 
 
+@register()
+def second_factor(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A stolen password must not open patients' papers. Off only where nobody but this machine can come."""
+    if settings.RX_SECOND_FACTOR != ("off",) or urlsplit(settings.BASE_URL).hostname in _THIS_MACHINE:
+        return []
+    return [
+        Error(
+            f"RX_SECOND_FACTOR is off, but {settings.BASE_URL} is not this machine alone: "
+            "RX_SECOND_FACTOR=pictures asks everybody who sees prescriptions for a second factor, staff everybody.",
+            hint="Leave it unset, or see docs/how-to/staff-accounts.md.",
+            id="rx.E008",
+        )
+    ]
+
+
+@register()
+def single_sign_on(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """All of it or nothing: without groups nobody could come in, without a secret anybody could be the site."""
+    names = ("RX_OIDC_URL", "RX_OIDC_CLIENT_ID", "RX_OIDC_CLIENT_SECRET", "RX_OIDC_GROUPS")
+    missing = [name for name in names if not getattr(settings, name)]
+    if not missing or len(missing) == len(names):
+        return []
+    return [
+        Error(
+            f"Single sign-on lacks {', '.join(missing)}.",
+            hint="RX_OIDC_GROUPS=pharmacists:pharmacist,leads:senior names groups of the provider and ours.",
+            id="rx.E009",
+        )
+    ]
+
+
 def refuse_wrong_settings() -> None:
     """For servers, which start without looking at checks. Raises SystemExit, with a line for each error of settings."""
-    found = [*backend(None), *key_pairs(None)]
+    found = [*backend(None), *key_pairs(None), *second_factor(None), *single_sign_on(None)]
     if errors := [message.msg for message in found if message.is_serious()]:
         raise SystemExit("\n".join(errors))
 

@@ -58,6 +58,25 @@ def confirm(rx: str, number: int, boxes: Sequence[Sequence[int]], *, actor: Acto
     return made
 
 
+def uncovers(rx: str, number: int, boxes: Sequence[Sequence[int]]) -> bool:
+    """Would these boxes leave open some of what is blacked out now? Each must still lie within one of them.
+
+    Raises Problem as `confirm` does.
+    """
+    page = find_page(rx, number)
+    current = Redaction.objects.filter(page=page, superseded_at=None).first()
+    if current is None:
+        return False
+    checked = _check(boxes, page)
+    return not all(any(_holds(outer, inner) for outer in checked) for inner in current.boxes)
+
+
+def _holds(outer: Sequence[int], inner: Sequence[int]) -> bool:
+    return all(
+        outer[side] <= inner[side] and inner[side] + inner[side + 2] <= outer[side] + outer[side + 2] for side in (0, 1)
+    )
+
+
 def digest_of(page: Page, boxes: Sequence[Sequence[int]]) -> str:
     """8 hex digits over page and boxes; their order does not matter."""
     return redaction.digest(page.identifier, [Box(*box) for box in boxes])

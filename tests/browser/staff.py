@@ -60,6 +60,6 @@ def enter(page: Page, site: Site, who: Member) -> None:
 
 def sign_in(page: Page, who: Member) -> None:
     """The form, filled in and sent."""
-    page.fill("#id_username", who.name)
+    page.fill("#id_login", who.name)
     page.fill("#id_password", PASSWORD)
     page.click("[type=submit]")

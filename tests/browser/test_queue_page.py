@@ -114,7 +114,7 @@ def test_signing_in_on_every_screen(site: Site, staff: dict[str, Member], open_p
 
     page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
     expect(page.locator(".errornote")).to_be_visible()
     check_accessible(page)

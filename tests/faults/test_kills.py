@@ -122,7 +122,7 @@ def test_two_hundred_clients_at_fifty_cold_addresses_are_fifty_renders(site: Sit
         statuses = set()
         with httpx.Client(base_url=site.stack.base_url, timeout=30) as client:
             while not ended.is_set():
-                for path in ("/admin/login/", page["variants"]["thumb"], page["info"]):
+                for path in ("/accounts/login/", page["variants"]["thumb"], page["info"]):
                     statuses.add(client.get(path).status_code)
         return statuses
 

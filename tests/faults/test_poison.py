@@ -63,9 +63,9 @@ def operator(site: Site) -> Iterator[httpx.Client]:
     make = "from django.contrib.auth.models import User; User.objects.create_superuser('operator', password='%s')"
     site.manage("shell", "-c", make % PASSWORD)
     with httpx.Client(base_url=site.stack.base_url, timeout=30, follow_redirects=True) as client:
-        client.get("/admin/login/")
-        form = {"username": "operator", "password": PASSWORD, "next": "/admin/"}
-        assert "logout" in client.post("/admin/login/", data={**form, **csrf(client)}).text
+        client.get("/accounts/login/")
+        form = {"login": "operator", "password": PASSWORD, "next": "/admin/"}
+        assert "logout" in client.post("/accounts/login/", data={**form, **csrf(client)}).text
         yield client
 
 

@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from prescriptions.models import Document, OrderLine, Page, Prescription, Review, Schedule
@@ -54,6 +55,14 @@ def person(name: str, group: str, **extra: Any) -> Any:
     user = get_user_model().objects.create_user(name, password="p", is_staff=True, **extra)
     user.groups.add(Group.objects.get(name=group))
     return user
+
+
+def confirm(client: Client) -> None:
+    """Whoever is signed in has just shown again who they are."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
 
 
 @pytest.fixture

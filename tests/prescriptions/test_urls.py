@@ -90,6 +90,8 @@ def addresses(make: Make) -> list[str]:
         "content_type_id": "1",
         "id": "1",
         "uidb64": "x",
+        "pk": "1",
+        "provider_id": "sso",
     }
     found = sorted({template % words for template in routes(get_resolver().url_patterns)})
     assert len(found) > 80

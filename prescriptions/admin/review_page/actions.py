@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from prescriptions.accounts import reauthentication
 from prescriptions.admin.review_page import context
 from prescriptions.admin.review_page.form_state import FormState, numbers
 from prescriptions.admin.review_page.views import by_script, guarded_post, onward, render, version_of
@@ -111,9 +112,12 @@ def rotate(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> H
 def redact(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """These boxes are burnt out from now on; what older redactions showed is withdrawn."""
     _may_see_pages(actor)
-    made = redactions.confirm(rx, _page_number(request), _boxes(request), actor=actor)
+    number, boxes = _page_number(request), _boxes(request)
+    if redactions.uncovers(rx, number, boxes):
+        reauthentication.demand(request)  # what was hidden can be seen again
+    made = redactions.confirm(rx, number, boxes, actor=actor)
     if not by_script(request):
-        return onward(request, _page_address(rx, _page_number(request)))
+        return onward(request, _page_address(rx, number))
     return JsonResponse({"boxes": made.boxes, "digest": made.digest})
 
 

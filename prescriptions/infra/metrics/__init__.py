@@ -100,6 +100,12 @@ def s3_called(operation: str, seconds: float, *, failed: bool) -> None:
 
 
 @_never_raises
+def breached_password_asked(outcome: str) -> None:
+    """`breached`, `clean`, or `unknown`: nobody answered, and the password was taken."""
+    definitions.BREACHED.labels(outcome).inc()
+
+
+@_never_raises
 def breaker(service: str, *, open_for: float) -> None:
     """It opened for so many seconds; 0: it closed."""
     definitions.BREAKER.labels(service).set(time.time() + open_for if open_for else 0)

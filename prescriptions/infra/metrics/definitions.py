@@ -62,6 +62,10 @@ UPLOADS: Final = Counter(
     "rx_uploads_total", "Prescriptions through the API and files through the order page.", ("door", "outcome"),
     registry=REGISTRY,
 )  # fmt: skip
+BREACHED: Final = Counter(
+    "rx_breached_password_checks_total", "New passwords that a list of stolen ones was asked for.", ("outcome",),
+    registry=REGISTRY,
+)  # fmt: skip
 # Until when (Unix time) it is left alone: as a 0 or 1 it would stay 1 when its process dies. Shown as rx_breaker_open.
 BREAKER: Final = Gauge(
     "rx_breaker_open_until", "When a service is tried again.", ("service",), multiprocess_mode="max", registry=REGISTRY

@@ -6,12 +6,14 @@ const BEAT = 60_000, WARN = 60
 export class Lease {
   #end = 0
   #warned = false
+  #active = false // keys or pointer were used since the last beat: somebody is at work, and their session goes on
 
   constructor({ draft, renew }) {
     Object.assign(this, { draft, renew })
     setInterval(() => this.#tick(), 1000)
     setInterval(() => this.#look(), BEAT)
     document.addEventListener('visibilitychange', () => this.#look())
+    for (const type of ['pointerdown', 'keydown', 'wheel']) addEventListener(type, () => { this.#active = true }, { passive: true, capture: true })
     document.addEventListener('click', e => {
       if (!e.target.closest('[data-act="extend"]')) return
       e.preventDefault()
@@ -31,7 +33,9 @@ export class Lease {
   async beat() {
     let answer
     const others = [...new Set(Object.keys(state.compare).map(key => key.split('_')[0]))].join()
-    try { answer = await post(state.urls.heartbeat, { others }) } catch (error) { trouble(error); return false }
+    const active = this.#active
+    this.#active = false
+    try { answer = await post(state.urls.heartbeat, active ? { others, active: 1 } : { others }) } catch (error) { trouble(error); return false }
     calm()
     if (!answer.ok) {
       if (answer.status == 409 || answer.status == 410) this.#lost(await answer.json())

@@ -65,7 +65,7 @@ class Screenshots:
         page.goto(path if path.startswith("http") else self.url(path))
         if who:
             user = self.demo["users"][who]
-            page.fill("#id_username", user["username"])
+            page.fill("#id_login", user["username"])
             page.fill("#id_password", user["password"])
             page.click("[type=submit]")
         try:

@@ -32,7 +32,7 @@ def test_the_keyboard_is_enough_for_a_decision(pharmacy: Pharmacy) -> None:
     keys = asha.keyboard
 
     # when they sign in and take the next one
-    tab_to(asha, "#id_username")
+    tab_to(asha, "#id_login")
     keys.type("asha")
     tab_to(asha, "#id_password")
     keys.type(PASSWORD)

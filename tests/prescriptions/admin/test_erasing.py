@@ -1,6 +1,7 @@
 """Erasing from the admin, against real storage: asked, confirmed, proved; and refused without losing anything.
 Dead letters are brought back to life in the same way: by a button, for real."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -15,16 +16,18 @@ from prescriptions.upkeep import erasure
 from prescriptions.variants import sweep
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, claim, objects
+from tests.prescriptions.staff import confirm
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
 
 def signed_in(*permissions: str) -> Client:
-    user = User.objects.create_user(f"u{User.objects.count()}", is_staff=True)
+    user = User.objects.create_user(f"u{User.objects.count()}", password="p", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
     client.force_login(user)
+    confirm(client)
     return client
 
 
@@ -143,3 +146,22 @@ def test_a_dead_letter_is_found_tried_again_and_made(page: Page) -> None:
     assert (dead.state, dead.error_code, dead.attempts) == ("ready", "", 1)
     assert "0 variants" in client.get(f"{variants}?given_up=1").content.decode()
     assert Variant.objects.count() == 2
+
+
+def test_whoever_signed_in_long_ago_confirms_it_first(upload: Upload, officer: Client) -> None:
+    """On the page, on its form, and by the API; nothing is erased meanwhile."""
+    rx = upload().pk
+    session = officer.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 301}]
+    session.save()
+
+    asked, sent = officer.get(address(rx)), officer.post(address(rx))
+    by_api = officer.delete(f"/api/v1/prescriptions/{rx}")
+
+    to = f"/accounts/confirm/?next={address(rx).replace('/', '%2F')}"
+    assert [(answer.status_code, answer.headers["Location"]) for answer in (asked, sent)] == [(303, to)] * 2
+    assert (by_api.status_code, by_api.json()["type"]) == (403, "/docs/problems#confirm-first")
+    assert Prescription.objects.get(pk=rx).erased_at is None
+
+    confirm(officer)
+    assert officer.delete(f"/api/v1/prescriptions/{rx}").status_code == 204

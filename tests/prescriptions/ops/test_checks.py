@@ -67,6 +67,7 @@ def test_fonts_that_are_not_installed_are_counted(monkeypatch: pytest.MonkeyPatc
 def test_a_server_is_refused_for_errors_and_not_for_warnings(settings: Settings) -> None:
     settings.RX_VARIANT_LEASE = 3
     settings.RX_FALLBACK_BACKEND = settings.RX_BACKEND
+    settings.RX_SECOND_FACTOR = ("pictures",)
     checks.refuse_wrong_settings()
 
     settings.RX_BACKEND = "no.such.Thing"
@@ -75,11 +76,41 @@ def test_a_server_is_refused_for_errors_and_not_for_warnings(settings: Settings)
 
 
 @pytest.mark.parametrize(
+    ("words", "address", "refused"),
+    [
+        (("off",), "https://rx.example", True),
+        (("off",), "http://10.0.0.7:8000", True),
+        (("off",), "http://127.0.0.1:8000", False),
+        (("pictures",), "https://rx.example", False),
+    ],
+)
+def test_without_a_second_factor_no_server_starts_but_for_this_machine(
+    words: tuple[str, ...], address: str, refused: bool, settings: Settings
+) -> None:
+    settings.RX_SECOND_FACTOR, settings.BASE_URL = words, address
+
+    assert ids(checks.second_factor(None)) == ["rx.E008"] * refused
+    if refused:
+        with pytest.raises(SystemExit, match="RX_SECOND_FACTOR=pictures asks everybody who sees prescriptions"):
+            checks.refuse_wrong_settings()
+
+
+def test_half_a_single_sign_on_is_refused(settings: Settings) -> None:
+    settings.RX_OIDC_URL, settings.RX_OIDC_CLIENT_ID = "https://login.example", "rx"
+
+    assert [message.msg for message in checks.single_sign_on(None)] == [
+        "Single sign-on lacks RX_OIDC_CLIENT_SECRET, RX_OIDC_GROUPS."
+    ]
+
+
+@pytest.mark.parametrize(
     ("changes", "ok", "said"),
     [
         ({"RX_LINK_KEYS": ""}, False, "rx.E006"),
         ({"RX_AUDIT_KEYS": ""}, False, "rx.E008"),
         ({"RX_IIIF_OVERSIZE": "x"}, False, "RX_IIIF_OVERSIZE must be fit or reject"),
+        ({"RX_SECOND_FACTOR": "off"}, False, "rx.E008"),
+        ({"RX_SECOND_FACTOR": "ops"}, False, "RX_SECOND_FACTOR must be off, pictures or staff"),
         ({"RX_LINK_KEYS": "k1:short"}, False, "RX_LINK_KEYS must be kid:hex"),
         ({}, True, ""),
     ],

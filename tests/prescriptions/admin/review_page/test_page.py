@@ -21,7 +21,7 @@ from prescriptions.models import (
 )
 from prescriptions.review import queue
 from tests.prescriptions.reviewing import FETCH, Staff, address, claimed, events, form, signed_in, text_of
-from tests.prescriptions.staff import Clock, Make
+from tests.prescriptions.staff import Clock, Make, confirm
 from transforms.version import PIPELINE
 
 S = ReviewStatus
@@ -296,6 +296,21 @@ def test_redactions_are_confirmed_shown_and_need_the_right(held: Review, staff: 
 
     assert answer.json()["boxes"] == [[10, 20, 30, 40]]
     assert '"boxes": [[10, 20, 30, 40]]' in text_of(client.get(address(held)))
+
+
+def test_what_was_blacked_out_is_opened_only_by_whoever_confirms_who_they_are(held: Review, staff: Staff) -> None:
+    client = signed_in(staff["pharmacist"])
+
+    def redact(boxes: str) -> int:
+        return int(client.post(address(held, "redact"), {"page": 1, "boxes": boxes}, **FETCH).status_code)
+
+    assert redact("[[10,20,30,40],[100,100,9,9]]") == 200
+    assert redact("[[5,5,300,300]]") == 200, "more is hidden than before"
+    assert [redact(boxes) for boxes in ("[[5,5,300,299]]", "[[6,5,300,300]]")] == [403] * 2
+    assert Redaction.objects.get(superseded_at=None).boxes == [[5, 5, 300, 300]]
+
+    confirm(client)
+    assert redact("[[5,5,300,299]]") == 200
 
 
 def test_the_next_first_image_is_named_only_if_it_is_made(held: Review, make: Make, staff: Staff) -> None:

@@ -1,0 +1,79 @@
+"""Pages and forms of signing in that neither Django nor allauth has as we need them."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import requests
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.usersessions.adapter import get_adapter
+from allauth.usersessions.models import UserSession
+from allauth.usersessions.views import ListUserSessionsView
+from django.contrib.auth.views import PasswordResetConfirmView
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from prescriptions.accounts import lockout, trail
+
+log = logging.getLogger("rx.accounts")
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+def with_provider(view: View) -> View:
+    """Decorator of views that call the provider of single sign-on: where it is away people get a page, and can wait."""
+
+    @wraps(view)
+    def asking(request: HttpRequest, **named: str) -> HttpResponse:
+        try:
+            return view(request, **named)
+        except (requests.RequestException, ValueError, KeyError) as error:  # no answer, or none that can be read
+            log.warning("the provider of single sign-on does not answer", extra={"reason": type(error).__name__})
+            page = render(request, "accounts/provider_away.html", status=503)
+            page.headers["Retry-After"] = "30"
+            return page
+
+    return asking  # type: ignore[return-value]
+
+
+class AddPasskey(AddWebAuthnForm):
+    """Ticked: it can be used instead of name and password. Not: it is the second step after them."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        field = self.fields["passwordless"]
+        field.initial, field.label = True, _("Sign in with it alone, without a password")
+
+
+class SetPassword(PasswordResetConfirmView):
+    """The holder of an administrator's link chooses a password, once. Then they sign in like everybody else."""
+
+    template_name = "accounts/set_password.html"
+    success_url = reverse_lazy("account_login")
+    reset_url_token = "choose"  # noqa: S105 - a part of the address, once the token is in the session
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer = super().form_valid(form)  # type: ignore[arg-type]
+        user: Any = self.user
+        trail.tell(user, trail.Verb.PASSWORD_SET, {"by": "link"})
+        lockout.unlock(user.get_username())
+        return answer
+
+    def get_context_data(self, **named: Any) -> dict[str, Any]:
+        return super().get_context_data(**named) | {"person": getattr(self, "user", None)}
+
+
+class Sessions(ListUserSessionsView):
+    """One's own sessions. A form that names one ends that one; one that names none ends all but this."""
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        named = self.request.POST.get("session")
+        if named is None:
+            answer: HttpResponse = super().form_valid(form)
+            return answer
+        found = UserSession.objects.filter(user=self.request.user, pk=int(named) if named.isdecimal() else 0)
+        get_adapter().end_sessions(found.exclude(session_key=self.request.session.session_key))
+        return HttpResponseRedirect(self.get_success_url())

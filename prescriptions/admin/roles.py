@@ -1,0 +1,45 @@
+"""Roles in the admin: Django's groups, and of permissions only those of this app. Administrators make their own."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from prescriptions.accounts import trail
+from prescriptions.admin.people import ForAdministrators
+from prescriptions.audit import actors
+
+
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A role's name and what it may do."""
+
+    permissions = forms.ModelMultipleChoiceField(
+        Permission.objects.filter(content_type__app_label="prescriptions").order_by("name"),
+        label=gettext_lazy("May"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=gettext_lazy("The page Roles says in plain words what the roles may do."),
+    )
+
+    class Meta:
+        model = Group
+        fields = ("name", "permissions")
+
+
+@admin.register(Group)
+class RoleAdmin(ForAdministrators):
+    """Roles are made and changed, never deleted: people would lose rights that nobody took away from them."""
+
+    form = RoleForm
+    list_title = gettext_lazy("Roles")
+    list_display = ("name",)
+    fields = ("name", "permissions")
+    ordering = ("name",)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        held = sorted(form.instance.permissions.values_list("codename", flat=True))
+        trail.tell_of_role(form.instance.name, actor=actors.staff(request.user), permissions=held)

@@ -1,0 +1,138 @@
+"""How long a session lasts, what counts as somebody being there, and ending one's own."""
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.urls import reverse
+from pytest_django import Settings
+
+from prescriptions.models import AuditEvent, Review
+from prescriptions.review import queue
+from tests.prescriptions.accounts.conftest import QUEUE, Clock, Person
+from tests.prescriptions.staff import Make
+
+pytestmark = pytest.mark.django_db
+SESSIONS = "/accounts/sessions/"
+
+
+@pytest.fixture
+def held(asha: Person, make: Make) -> Review:
+    """What asha reviews at this moment."""
+    return queue.claim(make(pages=1, lines=1).pk, asha.user)
+
+
+def beat(who: Person, review: Review, **fields: str) -> int:
+    address = reverse("admin:rx-review-heartbeat", args=[review.pk])
+    return int(who.http.post(address, fields, headers={"X-Requested-With": "fetch"}).status_code)
+
+
+def test_it_ends_when_nobody_was_there_for_a_quarter_of_an_hour(asha: Person, clock: Clock) -> None:
+    asha.sign_in()
+    for _ in range(4):
+        clock.forward(minutes=14)
+        assert asha.sees_the_queue()
+
+    clock.forward(minutes=15)
+
+    assert not asha.sees_the_queue()
+    event = AuditEvent.objects.filter(rx=f"user-{asha.user.pk}").latest("seq")
+    assert (event.verb, event.data) == ("account.session_ended", {"why": "idle"})
+
+
+def test_a_page_that_stands_open_is_nobody_at_work(asha: Person, held: Review, clock: Clock) -> None:
+    asha.sign_in()
+    clock.forward(minutes=8)
+    assert beat(asha, held) == 200
+    clock.forward(minutes=8)
+
+    assert beat(asha, held) == 302, "the script takes it for the end of the session, and keeps what was typed"
+
+
+def test_a_page_in_which_somebody_types_is_somebody_at_work(asha: Person, held: Review, clock: Clock) -> None:
+    asha.sign_in()
+    for _ in range(4):
+        clock.forward(minutes=8)
+        assert beat(asha, held, active="1") == 200
+
+    assert asha.sees_the_queue()
+
+
+def test_after_twelve_hours_it_ends_whatever_was_done(asha: Person, clock: Clock) -> None:
+    asha.sign_in()
+    for _ in range(48):
+        clock.forward(minutes=14.9)
+        assert asha.http.get("/api/v1/prescriptions").status_code == 200
+
+    clock.forward(minutes=14.9)
+
+    assert not asha.sees_the_queue()
+
+
+def test_the_api_ends_with_the_session(asha: Person, clock: Clock) -> None:
+    asha.sign_in()
+    assert asha.http.get("/api/v1/prescriptions").status_code == 200
+    clock.forward(minutes=16)
+
+    refused = asha.http.get("/api/v1/prescriptions")
+
+    assert refused.status_code == 401
+    assert "idle" in refused.json()["detail"]
+
+
+def test_a_form_that_came_too_late_leads_back_to_its_page(asha: Person, held: Review, clock: Clock) -> None:
+    """Where the tab still has what was typed: that address takes a GET, the form's own would not."""
+    asha.sign_in()
+    page = reverse("admin:rx-review", args=[held.pk])
+    clock.forward(minutes=16)
+
+    answer = asha.http.post(f"{page}decide/", {"outcome": "approved"}, headers={"Referer": f"http://testserver{page}"})
+
+    assert answer.headers["Location"] == f"/admin/login/?next={page.replace('/', '%2F')}"
+    held.refresh_from_db()
+    assert held.status == "in_review"
+
+
+def test_a_foreign_page_is_not_where_it_leads(asha: Person, clock: Clock) -> None:
+    asha.sign_in()
+    clock.forward(minutes=16)
+
+    answer = asha.http.post(f"{QUEUE}next/", headers={"Referer": "http://elsewhere.example/admin/"})
+
+    assert answer.headers["Location"] == "/admin/login/?next=%2Fadmin%2F"
+
+
+def test_one_ends_ones_own_sessions_and_nobody_elses(asha: Person, chief: Person) -> None:
+    lost = Person(asha.user, asha.secret, **{"User-Agent": "Lost telephone"})
+    asha.sign_in()
+    lost.password()
+    lost.enter(lost.code(ahead=1))
+    chief.sign_in()
+    page = asha.http.get(SESSIONS).content.decode()
+    assert "Lost telephone" in page
+    rows = {session.user_agent: session.pk for session in UserSession.objects.all()}
+
+    for pk in (rows["Lost telephone"], UserSession.objects.get(user=chief.user).pk, "x"):
+        asha.http.post(SESSIONS, {"session": pk})
+
+    assert (lost.sees_the_queue(), chief.sees_the_queue(), asha.sees_the_queue()) == (False, True, True)
+    ended = AuditEvent.objects.get(verb="account.session_ended")
+    assert (ended.rx, ended.data["why"]) == (f"user-{asha.user.pk}", "by its owner")
+
+
+def test_log_out_is_in_the_log(asha: Person) -> None:
+    asha.sign_in()
+
+    answer = asha.http.post("/admin/logout/")
+
+    assert answer.headers["Location"] == "/accounts/login/"
+    assert not asha.sees_the_queue()
+    assert AuditEvent.objects.latest("id").verb == "account.logout"
+
+
+def test_a_look_costs_no_more_queries_than_its_session(
+    asha: Person, settings: Settings, django_assert_num_queries: object
+) -> None:
+    asha.sign_in()
+    asha.http.get("/accounts/login/")
+
+    with django_assert_num_queries(2):  # type: ignore[operator]
+        asha.http.get("/admin/login/")
