@@ -34,6 +34,7 @@ def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 GATEWAY_KEYS = {"RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY"}
+OWN_POLICY = {"RX_SECOND_FACTOR"}
 
 
 def given(service: str) -> set[str]:
@@ -82,11 +83,13 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
     missing = {"RX_PORT"}  # the published port, which no process inside needs
 
     theirs = {name for name in env.of(role) if name.startswith("RX_")}
-    assert given(role.value) == theirs - missing
+    # A machine for looking around asks for no second factor; a deployment has the setting's own default.
+    assert given(role.value) == theirs - missing - OWN_POLICY
     optional = set(SERVICES[role.value]["environment"]) - given(role.value)
     # RX_DEBUG shows settings and source to whoever asks: not in a deployment. A worker hands nothing to a gateway.
     withheld = {"RX_DEBUG", *(GATEWAY_KEYS if role is Role.WORKER else ())}
-    assert optional == settings_names() - {name for one in DJANGO for name in env.of(one)} - withheld
+    withheld |= {"RX_OIDC_CLIENT_SECRET"} if role in (Role.WORKER, Role.BEAT) else set()  # nobody signs in there
+    assert optional == settings_names() - ({name for one in DJANGO for name in env.of(one)} - OWN_POLICY) - withheld
     image = (ROOT / "Dockerfile").read_text()
     assert {"DJANGO_SETTINGS_MODULE=rxproject.settings", "PYTHONUNBUFFERED=1"} <= set(image.split())
 

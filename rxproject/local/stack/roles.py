@@ -77,9 +77,12 @@ class Environments:
         """The whole environment of a Django role."""
         if role is Role.EDGE:
             raise ValueError("the edge needs a home: use edge()")
+        callers = self._callers_settings()
+        if role not in _SIGNERS:
+            callers.pop("RX_OIDC_CLIENT_SECRET", None)  # nobody signs in there
         return {
             **shell(),
-            **self._callers_settings(),
+            **callers,
             **self._common(role),
             **self._private(role),
             **self.overrides,

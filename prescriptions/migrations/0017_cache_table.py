@@ -15,6 +15,6 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("prescriptions", "0015_growth")]
+    dependencies = [("prescriptions", "0016_measured")]
 
     operations = [migrations.RunPython(make, drop)]
