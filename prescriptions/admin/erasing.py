@@ -92,5 +92,6 @@ def proof(prescription: Prescription) -> SafeString | str:
         if prescription.purged_at
         else _("Storage not proved empty yet; the next sweep looks again")
     )
-    lines.append(_("The audit log is whole") if not audit.verify(prescription.pk) else _("The audit log is NOT whole"))
+    whole = not audit.verify(prescription.pk).faults
+    lines.append(_("The audit log is whole") if whole else _("The audit log is NOT whole"))
     return format_html('<ul class="rx-proof">{}</ul>', format_html_join("", "<li>{}</li>", [(line,) for line in lines]))

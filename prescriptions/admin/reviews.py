@@ -47,8 +47,11 @@ _VIEWS: dict[str, tuple[Any, Callable[[Any], Q]]] = {
     "decided": (gettext_lazy("Decided"), lambda user: Q(status__in=ENDED)),
     "all": (gettext_lazy("All"), lambda user: Q()),
 }
-_NEWEST_FIRST = ("-queued_at", "-prescription_id")
-_ORDER = {"due": ("due_at", "prescription_id"), "decided": _NEWEST_FIRST, "all": _NEWEST_FIRST}
+_ORDER = {
+    "due": ("due_at", "prescription_id"),
+    "decided": ("-status_at", "-prescription_id"),
+    "all": ("-queued_at", "-prescription_id"),
+}
 
 
 def view_of(request: HttpRequest) -> str:

@@ -36,7 +36,7 @@ _INDEXES = (
     ("review", models.Index(fields=["due_at", "prescription"], condition=_OURS, name="review_due_first")),
     (
         "review",
-        models.Index(fields=["-queued_at", "-prescription"], condition=_ENDED, name="review_ended_newest"),
+        models.Index(fields=["-status_at", "-prescription"], condition=_ENDED, name="review_ended_newest"),
     ),
     ("review", models.Index(fields=["-queued_at", "-prescription"], name="review_newest")),
     (

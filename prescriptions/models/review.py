@@ -144,7 +144,7 @@ class Review(models.Model):
                 fields=("due_at", "prescription"), condition=Q(status__in=WAITS_FOR_US), name="review_due_first"
             ),
             models.Index(
-                fields=("-queued_at", "-prescription"), condition=Q(status__in=ENDED), name="review_ended_newest"
+                fields=("-status_at", "-prescription"), condition=Q(status__in=ENDED), name="review_ended_newest"
             ),
             models.Index(fields=("-queued_at", "-prescription"), name="review_newest"),
         )

@@ -70,7 +70,13 @@ def test_the_parts_of_the_list(make: Make, staff: dict[str, Any], clock: Clock, 
     second = make(status=ReviewStatus.SECOND_CHECK, queued_at=ago(minutes=5))
     asked = make(status=ReviewStatus.CLARIFICATION, queued_at=ago(minutes=4))
     decided = [
-        make(status=status, decided_at=timezone.now()) for status in ("approved", "partially_approved", "rejected")
+        make(
+            status=status,
+            queued_at=ago(minutes=minutes),
+            status_at=ago(seconds=minutes),
+            decided_at=ago(seconds=minutes),
+        )
+        for minutes, status in ((3, "approved"), (2, "partially_approved"), (1, "rejected"))
     ]
     everything = [waiting, late, mine, theirs, second, asked, *decided]
 

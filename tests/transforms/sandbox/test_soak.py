@@ -23,8 +23,9 @@ def resident_kb(pid: int | str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_thousands_of_renders_leave_nothing_behind() -> None:
+def test_thousands_of_renders_leave_nothing_behind(request: pytest.FixtureRequest) -> None:
     box = Sandbox()
+    request.addfinalizer(box.close)
 
     def work(first: int, last: int) -> None:
         for number in range(first, last):
@@ -42,7 +43,7 @@ def test_thousands_of_renders_leave_nothing_behind() -> None:
     work(RENDERS // 10, RENDERS)
 
     assert zygote_of(box) == zygote
-    assert open_descriptors() <= descriptors
+    assert open_descriptors() <= descriptors + 1, "a spare may be under way"
     gc.collect()
     if ours < 400_000:  # a process that other tests have filled says nothing about what we leave in it
         assert resident_kb("self") - ours < 8_000

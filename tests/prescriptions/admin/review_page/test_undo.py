@@ -59,7 +59,7 @@ def test_a_decision_comes_back_with_everything_that_was_typed(decided: Review, s
         ("pending", None)
     }
     assert events(decided)[-1] == "review.undo"
-    assert audit.verify(decided.pk) == []
+    assert audit.verify(decided.pk).faults == []
     page = text_of(client.get(address(decided)))
     assert 'value="Dr A. Rao"' in page
     assert "Take care.</textarea>" in page
