@@ -159,7 +159,7 @@ def second_pdf_engine(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
         return [
             Warning(
                 "The second PDF engine is not there: pdftoppm is missing.",
-                hint="Install poppler-utils, or set RX_PDF_ENGINES=pdfium.",
+                hint="Install poppler-utils and poppler-data, or set RX_PDF_ENGINES=pdfium.",
                 id="rx.W001",
             )
         ]

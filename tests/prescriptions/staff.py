@@ -40,10 +40,20 @@ def seed() -> None:
 @pytest.fixture(scope="module", autouse=True)
 def seeds(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> None:
     """Kept for the whole module: before its first test, and so outside of every test's transaction."""
+    mine = [item for item in request.session.items if request.node in item.iter_parents()]
+    if not any(map(_uses_database, mine)):
+        return
     if "database" in request.fixturenames:
         request.getfixturevalue("database")
     with django_db_blocker.unblock():
         seed()
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server"}
+    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint(
+        getattr(item, "fixturenames", ())
+    )
 
 
 @pytest.fixture
