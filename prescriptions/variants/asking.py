@@ -70,13 +70,23 @@ def get_variant(page: Page, stored: Stored, *, wait: float, trust_for: timedelta
     """
     deadline = time.monotonic() + wait
     outcome = _find_or_claim(page, stored, trust_for)
-    return outcome if outcome.how == "hit" else Outcome(_wait_for(outcome.variant, deadline), outcome.how)
+    if outcome.how == "hit":
+        return outcome
+    with Registration(outcome.variant.id) as registration:
+        claimed = outcome.how == "generated"
+        if claimed:
+            dispatch(outcome.variant)
+        variant = _wait_for(outcome.variant, deadline, registration, look_first=not claimed)
+    return Outcome(variant, outcome.how)
 
 
 @_counted
 def find_or_claim(page: Page, stored: Stored) -> Outcome:
     """The same without waiting: the variant is ready or being made. Raises Problem as `get_variant` does."""
-    return _find_or_claim(page, stored, _NO_TIME)
+    outcome = _find_or_claim(page, stored, _NO_TIME)
+    if outcome.how == "generated":
+        dispatch(outcome.variant)
+    return outcome
 
 
 def count_hit(page: Page, stored: Stored) -> None:
@@ -90,6 +100,7 @@ def _count(page: Page, stored: Stored, outcome: str) -> None:
 
 # --- Find it, or claim it ---------------------------------------------------------------------------------------------
 def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
+    """"generated" is a claim that nobody was told of yet: the caller dispatches it."""
     if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
@@ -101,9 +112,7 @@ def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
         if _is_there(variant, trust_for):
             return Outcome(variant, "hit")
         won = _claim_again(variant)
-    if won:
-        dispatch(variant)
-    else:
+    if not won:
         _raise_failure(variant)
     return Outcome(variant, "generated" if won else "coalesced")
 
@@ -138,14 +147,14 @@ def dispatch(variant: Variant) -> None:
 
 
 # --- Wait for whoever makes it ----------------------------------------------------------------------------------------
-def _wait_for(variant: Variant, deadline: float) -> Variant:
+def _wait_for(variant: Variant, deadline: float, registration: Registration, *, look_first: bool) -> Variant:
     """The variant, once it is ready. Waiters are bounded: each one occupies a thread."""
     room = _room_for_waiters()
     if not room.acquire(blocking=False):
         raise not_ready(retry_after=5)
     started, ending = time.monotonic(), "without"
     try:
-        variant = _watch(variant, deadline)
+        variant = _watch(variant, deadline, registration, look_first=look_first)
         ending = "ready"
     finally:
         room.release()
@@ -158,13 +167,16 @@ def _room_for_waiters() -> BoundedSemaphore:
     return BoundedSemaphore(settings.RX_MAX_WAITERS)
 
 
-def _watch(variant: Variant, deadline: float) -> Variant:
-    """Read the row before each wait, so that a lost wake-up costs a second, not the answer."""
+def _watch(variant: Variant, deadline: float, registration: Registration, *, look_first: bool) -> Variant:
+    """Read the row before each wait, so that a lost wake-up costs a second, not the answer.
+
+    `look_first`: also before the first one. Nothing can have been missed by whoever registered before it dispatched.
+    """
     page = variant.page
-    with Registration(variant.id) as registration:
-        look = partial(Variant.objects.get, pk=variant.pk)
-        woken = False
-        while True:
+    look = partial(Variant.objects.get, pk=variant.pk)
+    woken, look_now = False, look_first
+    while True:
+        if look_now:
             try:
                 variant = copy(registration.read(look)) if woken else look()
             except Variant.DoesNotExist:
@@ -173,12 +185,12 @@ def _watch(variant: Variant, deadline: float) -> Variant:
             if variant.state == VariantState.READY:
                 return variant
             _raise_failure(variant)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise not_ready()
-            if connection.vendor != "sqlite":  # SQLite does not run out of connections
-                connection.close()  # a waiter must not hold one of the database's connections
-            woken = registration.wait(min(left, settings.RX_POLL))
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise not_ready()
+        if connection.vendor != "sqlite":  # SQLite does not run out of connections
+            connection.close()  # a waiter must not hold one of the database's connections
+        woken, look_now = registration.wait(min(left, settings.RX_POLL)), True
 
 
 def _vanished(page: Page) -> Problem:

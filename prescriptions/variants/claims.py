@@ -7,10 +7,12 @@ No database transaction is held while anything is made, and nothing here talks t
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import IntegrityError, connection
+from django.db.models import Exists, F, Field, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from prescriptions.infra import logs
@@ -88,12 +90,37 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         request_id=logs.request_id(),
     )
     try:
-        Variant.objects.bulk_create([fresh], ignore_conflicts=True)
+        won = _insert_unless_there(fresh)
     except IntegrityError:
         raise erased() from None  # its page went this moment
+    if won:
+        return fresh, True
     row = Variant.objects.get(page=page, stored=fresh.stored, pipeline=PIPELINE)
     row.page = page
-    return row, row.id == fresh.id
+    return row, False
+
+
+def _insert_unless_there(fresh: Variant) -> bool:
+    """One statement that says whether it won. The ORM's bulk_create does not: it would take a second look at the row
+    and, on SQLite, a transaction around both.
+    """
+    sql, fields = _insert_statement()
+    values = [field.get_db_prep_save(field.pre_save(fresh, add=True), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        won = cursor.rowcount == 1
+    if won:
+        fresh._state.adding, fresh._state.db = False, connection.alias
+    return won
+
+
+@cache
+def _insert_statement() -> tuple[str, list["Field[Any, Any]"]]:
+    quote, fields = connection.ops.quote_name, Variant._meta.concrete_fields
+    names = ", ".join(quote(field.column) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    table = quote(Variant._meta.db_table)
+    return f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING", list(fields)
 
 
 def take_over(variant: Variant, *, lost_object: bool = False) -> bool:

@@ -3,6 +3,7 @@
 import kombu.exceptions
 import redis
 from celery import current_app
+from celery.utils import uuid
 
 from prescriptions.variants.backends import BackendUnavailable
 
@@ -14,8 +15,14 @@ class CeleryBackend:
     """One queue for each lane, which workers take from in turn: a flood of PDFs does not hold up photos."""
 
     def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
+        # Celery's own `send_task` opens a store of results in each thread and hands back a result; nobody reads one.
+        amqp = current_app.amqp
+        message = amqp.create_task_message(
+            uuid(), TASK, (variant_id, owner), {}, ignore_result=True, argsrepr="", kwargsrepr=""
+        )
         try:
-            # retry=False: publishing to a broker that is away would block for most of a second.
-            current_app.send_task(TASK, args=(variant_id, owner), queue=lane, retry=False)
-        except (kombu.exceptions.OperationalError, redis.RedisError, OSError) as error:
+            with current_app.producer_or_acquire() as producer:
+                # retry=False: publishing to a broker that is away would block for most of a second.
+                amqp.send_task_message(producer, TASK, message, queue=lane, retry=False)
+        except (kombu.exceptions.KombuError, redis.RedisError, OSError) as error:
             raise BackendUnavailable from error
