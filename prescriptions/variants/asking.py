@@ -100,7 +100,7 @@ def _count(page: Page, stored: Stored, outcome: str) -> None:
 
 # --- Find it, or claim it ---------------------------------------------------------------------------------------------
 def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
-    """"generated" is a claim that nobody was told of yet: the caller dispatches it."""
+    """Of one that is "generated" nobody was told yet: the caller dispatches it."""
     if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
     variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()

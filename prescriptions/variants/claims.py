@@ -108,7 +108,7 @@ def _insert_unless_there(fresh: Variant) -> bool:
     values = [field.get_db_prep_save(field.pre_save(fresh, add=True), connection) for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        won = cursor.rowcount == 1
+        won = bool(cursor.rowcount)
     if won:
         fresh._state.adding, fresh._state.db = False, connection.alias
     return won
@@ -117,10 +117,11 @@ def _insert_unless_there(fresh: Variant) -> bool:
 @cache
 def _insert_statement() -> tuple[str, list["Field[Any, Any]"]]:
     quote, fields = connection.ops.quote_name, Variant._meta.concrete_fields
-    names = ", ".join(quote(field.column) for field in fields)
+    names = ", ".join(quote(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     table = quote(Variant._meta.db_table)
-    return f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING", list(fields)
+    sql = f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of columns
+    return sql, list(fields)
 
 
 def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
