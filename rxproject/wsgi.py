@@ -2,34 +2,14 @@
 
 import gc
 import os
-from typing import Any
 
 import django
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connections
 from django.urls import get_resolver
-from django.utils.http import parse_header_parameters
+
+from rxproject.handler import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rxproject.settings")
-
-
-class Request(WSGIRequest):
-    """A Content-Type that cannot be read (`x*=nonsense''%41`) counts as none, and everything is UTF-8.
-
-    Django parses it before any middleware runs, and reads query and form in whatever `charset` it names: hex, rot13 or
-    utf-16 raise there, and that would be the server's bare 500.
-    """
-
-    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        try:
-            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        except ValueError:
-            self.content_type, self.content_params = "", {}
-        self.content_params.pop("charset", None)
-
-
-class Handler(WSGIHandler):
-    request_class = Request
 
 
 def _forget_connections() -> None:

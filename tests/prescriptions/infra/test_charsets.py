@@ -10,7 +10,7 @@ from gunicorn.config import Config
 
 from prescriptions.infra.logs import JsonLines
 from rxproject.gunicorn_logger import Masked
-from rxproject.wsgi import Request
+from rxproject.handler import Request
 
 
 @pytest.mark.parametrize("charset", ["hex", "rot13", "undefined", "idna", "utf-16", "unicode_escape", "", "x" * 99])
