@@ -11,11 +11,10 @@ from bench.rows import HEADINGS, ROOT, Row, cells, kept
 
 PAGE: Final = ROOT / "docs" / "reference" / "benchmarks.md"
 REQUIREMENTS: Final = ROOT / "requirements-stack.txt"
-# Distribution: what it is for. Those that the stack's requirements do not name are optional.
+# Distribution: what it is for.
 ENGINES: Final = {
     "pillow": "decodes, encodes and, where nothing faster is there, scales",
     "cykooz-resizer": "scales",
-    "pyvips": "decodes and scales",
     "pypdfium2": "draws PDF pages",
     "pillow-heif": "decodes HEIC",
 }
@@ -59,9 +58,8 @@ def write() -> Path:
 
 def _engines() -> str:
     names = shipped()
-    lines = [f"| {name} {version} | shipped | {ENGINES[name]} |" for name, version in names.items()]
-    lines += [f"| {name} | optional | {what} |" for name, what in ENGINES.items() if name not in names]
-    return "\n".join(["| engine | | what for |", "|---|---|---|", *lines, ""])
+    lines = [f"| {name} {version} | {ENGINES[name]} |" for name, version in names.items()]
+    return "\n".join(["| engine | what for |", "|---|---|", *lines, ""])
 
 
 def _results(section: Section) -> Iterator[tuple[str, dict[str, str], Row]]:

@@ -1,4 +1,4 @@
-"""Ends this process when one of its tasks has run for too long, or when its loop stands still.
+"""Ends this process when one of its tasks has run for too long, and knows whether its loop still takes messages.
 
 A thread cannot be ended from outside, and a lock that is never released is not seen from outside either. Whoever
 supervises the process starts another; claims have leases, so nothing that was under way is lost.

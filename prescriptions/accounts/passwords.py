@@ -30,7 +30,7 @@ class NotBreached:
             )
 
     def get_help_text(self) -> str:
-        return ""
+        return _("Your password can’t be in a list of stolen ones.") if settings.RX_BREACHED_PASSWORDS_URL else ""
 
 
 def _is_breached(password: str) -> bool:

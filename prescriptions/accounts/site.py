@@ -29,6 +29,15 @@ class Site(admin.AdminSite):
             *super().get_urls(),
         ]
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """By the names that the lists themselves have."""
+        found = super().get_app_list(request, app_label)
+        for app in found:
+            app["name"] = _("Accounts") if app["app_label"] == "auth" else app["name"]
+            for entry in app["models"]:
+                entry["name"] = getattr(self._registry[entry["model"]], "list_title", None) or entry["name"]
+        return found
+
     def roles(self, request: HttpRequest) -> HttpResponse:
         """Who may do what; for everybody of staff."""
         context = {**self.each_context(request), "title": _("Roles"), "roles": roles.table()}

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import requests
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
@@ -20,6 +20,26 @@ from django.utils.translation import gettext_lazy as _
 from prescriptions.accounts import lockout, trail
 
 log = logging.getLogger("rx.accounts")
+# A mark in what a browser says of itself, and its name. The first that fits: they all claim to be the later ones, too.
+_BROWSERS: Final = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "SamsungBrowser/": "Samsung Internet",
+    "Firefox/": "Firefox",
+    "FxiOS/": "Firefox",
+    "CriOS/": "Chrome",
+    "Chrome/": "Chrome",
+    "Safari/": "Safari",
+}
+_SYSTEMS: Final = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
@@ -46,6 +66,7 @@ class AddPasskey(AddWebAuthnForm):
         super().__init__(*args, **named)
         field = self.fields["passwordless"]
         field.initial, field.label = True, _("Sign in with it alone, without a password")
+        field.help_text = _("It then asks for your finger, your face or a PIN.")
 
 
 class SetPassword(PasswordResetConfirmView):
@@ -69,6 +90,12 @@ class SetPassword(PasswordResetConfirmView):
 class Sessions(ListUserSessionsView):
     """One's own sessions. A form that names one ends that one; one that names none ends all but this."""
 
+    def get_context_data(self, **named: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**named)
+        for session in context["sessions"]:
+            session.program = program(session.user_agent)
+        return context
+
     def form_valid(self, form: Form) -> HttpResponse:
         named = self.request.POST.get("session")
         if named is None:
@@ -77,3 +104,10 @@ class Sessions(ListUserSessionsView):
         found = UserSession.objects.filter(user=self.request.user, pk=int(named) if named.isdecimal() else 0)
         get_adapter().end_sessions(found.exclude(session_key=self.request.session.session_key))
         return HttpResponseRedirect(self.get_success_url())
+
+
+def program(agent: str) -> str:
+    """A User-Agent as people say it: "Chrome, Windows". What is none of a browser we know stays as it is, cut."""
+    browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
+    return f"{browser}, {system}" if browser and system else agent[:60]

@@ -24,6 +24,7 @@ _HASH_SHOWN = 12
 class AuditEventAdmin(ReadOnly):
     """All events newest first; with `?rx=` those of one prescription in their order, with the chain verified."""
 
+    list_title = gettext_lazy("Audit log")
     list_display = ("moment", "prescription", "number", "verb", "who", "details", "short_hash")
     list_display_links = ("moment",)
     sortable_by = ()
@@ -42,7 +43,7 @@ class AuditEventAdmin(ReadOnly):
         return (queryset.filter(searching.by_rx("rx", search_term)) if search_term.strip() else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        rx, context = request.GET.get("rx", ""), {"title": _("Audit log"), **(extra_context or {})}
+        rx, context = request.GET.get("rx", ""), dict(extra_context or {})
         if rx and self.has_view_permission(request):
             title = _("Audit log of %(rx)s") % {"rx": reference(rx)}
             context |= {"title": title, "chain": rx, "faults": audit.verify(rx).faults}

@@ -25,6 +25,7 @@ _STATUS: Final[dict[str, tuple[str, str]]] = {
     ReviewStatus.WITHDRAWN: ("", "cross"),
     ReviewStatus.ERASED: ("", "remove"),
 }
+_MINUTE: Final = timedelta(minutes=1)
 # Nothing to say; a card leaves it out.
 NONE: Final = mark_safe('<span class="rx-dash">–</span>')
 
@@ -64,8 +65,8 @@ def due(at: datetime, now: datetime, *, soon: timedelta) -> SafeString:
     """By when an answer was promised. Overdue is said in words and with a mark, not by colour alone."""
     left = at - now
     if left.total_seconds() <= 0:
-        words = _("overdue by %(time)s") % {"time": span(-left)}
+        words = _("overdue by %(time)s") % {"time": span(-left)} if -left >= _MINUTE else _("due now")
         return format_html('<span class="rx-due rx-due-over">{}{}</span>', icon("alert"), words)
-    words = _("due in %(time)s") % {"time": span(left)}
+    words = _("due in %(time)s") % {"time": span(left)} if left >= _MINUTE else _("due now")
     tone, mark = (" rx-due-soon", icon("clock")) if left <= soon else ("", "")
     return format_html('<span class="rx-due{}">{}{}</span>', tone, mark, words)

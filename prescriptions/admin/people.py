@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from prescriptions.accounts import people, reauthentication
+from prescriptions.admin import chips
 from prescriptions.admin.base import ReadOnly
 from prescriptions.infra.methods import methods
 
@@ -79,7 +80,7 @@ class PersonAdmin(ForAdministrators):
 
     form = PersonForm
     list_title = gettext_lazy("People")
-    list_display = ("username", "name", "roles", "is_active", "last_login")
+    list_display = ("username", "name", "roles", "is_active", "last_sign_in")
     ordering = ("username",)
     search_fields = ("username",)  # switches the search on; see get_search_results
     search_help_text = gettext_lazy("The beginning of a user name")
@@ -103,13 +104,25 @@ class PersonAdmin(ForAdministrators):
         named = [group.name for group in user.groups.all()]
         return ", ".join([*([_("administrator")] if user.is_superuser else []), *sorted(named)])
 
+    @admin.display(description=gettext_lazy("last sign-in"), ordering="last_login", empty_value=chips.NONE)
+    def last_sign_in(self, user: User) -> str | None:
+        return chips.moment(user.last_login) if user.last_login else None
+
     # --- Making and changing --------------------------------------------------------------------------------------
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         named = ["username", "first_name", "last_name", "email", "groups"]
         return named if obj is None else [*named, "is_active"]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return super().add_view(request, form_url, {"title": _("A new person"), **(extra_context or {})})
+        # After it comes the page with the link, whatever button was pressed.
+        named = {"title": _("A new person"), "show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, named | (extra_context or {}))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        named = {"title": _("A person"), "show_save_and_add_another": False}
+        return super().change_view(request, object_id, form_url, named | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:

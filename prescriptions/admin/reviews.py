@@ -93,6 +93,7 @@ class Queue(Listing):
 class ReviewAdmin(ReadOnly):
     """What is waiting, in the order in which it should be done. A row leads to the review page; there is no form."""
 
+    list_title = gettext_lazy("Work queue")
     list_display = (
         "picture",
         "name",
@@ -141,7 +142,7 @@ class ReviewAdmin(ReadOnly):
             row.link_token, row.seen_at = tokens.get(row.pk, ""), now  # type: ignore[attr-defined]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context: dict[str, Any] = {"title": _("Work queue"), "may_claim": may(request, "claim_review")}
+        context: dict[str, Any] = {"may_claim": may(request, "claim_review")}
         context["offer"] = undo_offer(request)
         if context["may_claim"]:
             waiting = queue.waiting(request.user).order_by()[: _COUNTED + 1].count()

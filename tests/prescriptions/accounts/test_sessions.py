@@ -5,6 +5,7 @@ from allauth.usersessions.models import UserSession
 from django.urls import reverse
 from pytest_django import Settings
 
+from prescriptions.accounts.views import program
 from prescriptions.models import AuditEvent, Review
 from prescriptions.review import queue
 from tests.prescriptions.accounts.conftest import QUEUE, Clock, Person
@@ -136,3 +137,21 @@ def test_a_look_costs_no_more_queries_than_its_session(
 
     with django_assert_num_queries(2):  # type: ignore[operator]
         asha.http.get("/admin/login/")
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36",
+            "Chrome, Linux",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0", "Edge, Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) Version/19.1 Mobile Safari/604.1", "Safari, iPhone"),
+        ("Mozilla/5.0 (Android 16; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0", "Firefox, Android"),
+        ("curl/8.17.0", "curl/8.17.0"),
+        ("x" * 200, "x" * 60),
+    ],
+)
+def test_a_browser_is_named_as_people_name_it(agent: str, said: str) -> None:
+    assert program(agent) == said

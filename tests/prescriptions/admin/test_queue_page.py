@@ -138,6 +138,8 @@ def test_what_is_due() -> None:
     assert "due in 18 min" in due(now + timedelta(minutes=18, seconds=9), now, soon=soon)
     assert "rx-due-soon" in due(now + timedelta(minutes=9), now, soon=soon)
     assert "rx-due-over" in due(now, now, soon=soon)
+    assert "due now" in due(now + timedelta(seconds=59), now, soon=soon)
+    assert "due now" in due(now - timedelta(seconds=59), now, soon=soon)
 
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
@@ -196,8 +198,8 @@ def test_the_button_gives_the_next_item(make: Make, staff: dict[str, Any]) -> No
     old.refresh_from_db()
     assert (answer.status_code, answer["Location"]) == (303, reverse("admin:rx-review", args=[old.pk]))
     assert old.claimed_by == staff["pharmacist"]
-    assert ">2 are waiting<" in page
-    assert ">1 is waiting<" in client.get(QUEUE).content.decode()
+    assert ">2 are waiting for you<" in page
+    assert ">1 is waiting for you<" in client.get(QUEUE).content.decode()
 
 
 def test_with_nothing_to_do_the_button_says_so(seeded: None, pharmacist: Client) -> None:
@@ -375,7 +377,7 @@ def test_the_list_costs_the_same_with_a_hundred_thousand_reviews(
 
     assert len(again) == few[1] <= 10, again
     assert max(few[0], len(first)) <= 12, first  # the links are new to this person, and recorded
-    assert ">100+ are waiting<" in content
+    assert ">100+ are waiting for you<" in content
     assert "1,000+ reviews" in content
     assert len(shown(content)) == 50
     assert len(cost(client, "?show=all")) <= 12
