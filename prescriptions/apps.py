@@ -15,13 +15,17 @@ class PrescriptionsConfig(AppConfig):
 
     def ready(self) -> None:
         # Lazy: they load models, which the app registry allows from here on. Importing them registers them.
-        from prescriptions.accounts import sessions, trail
+        from allauth.account.signals import user_logged_in as came_through
+
+        # Lazy: as above.
+        from prescriptions.accounts import sessions, single_sign_on, trail
 
         # Lazy: as above.
         from prescriptions.ops import checks  # noqa: F401
 
         trail.listen()
         user_logged_in.connect(sessions.begin, dispatch_uid="rx.sessions.begin")
+        came_through.connect(single_sign_on.believe, dispatch_uid="rx.single_sign_on.believe")
         sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES))
 
 

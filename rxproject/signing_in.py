@@ -113,8 +113,8 @@ def _allauth(own: dict[str, Any]) -> dict[str, Any]:
         "ACCOUNT_REAUTHENTICATION_TIMEOUT": own["RX_SIGNED_IN_LATELY"],
         "ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE": False,
         # A key is an account whose password was right already: strangers cannot use it up. Theirs is counted by address
-        # (adapters.py), and by axes.
-        "ACCOUNT_RATE_LIMITS": {"login_failed": "5/5m/key", "login": "120/m/ip"},
+        # (adapters.py), and by axes. What is not wrong is not counted: a stranger at the same address could use it up.
+        "ACCOUNT_RATE_LIMITS": {"login_failed": "5/5m/key", "login": None},
         "MFA_ADAPTER": "prescriptions.accounts.adapters.Factors",
         "MFA_SUPPORTED_TYPES": [*_SECRET_FACTORS, *(["webauthn"] if passkeys else [])],
         "MFA_PASSKEY_LOGIN_ENABLED": passkeys,

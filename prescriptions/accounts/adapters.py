@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from prescriptions.accounts import lockout, reauthentication, trail
@@ -37,18 +38,29 @@ class Account(DefaultAccountAdapter):
             super().add_message(request, level, message_template, *rest, **named)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Failures are limited by address. By account they would let strangers keep a pharmacist out; axes does it."""
+        """Failures are limited by address. By account they would let strangers keep a pharmacist out; axes does it.
+
+        Browsers that are known share a limit of their own: a stranger at the same address does not use it up.
+        """
         self._login_failed_rl_usage = ratelimit.consume(
             request,
             app="allauth.account",
             action="login_failed",
-            config={"login_failed": f"{settings.RX_LOGIN_PER_ADDRESS}/5m/ip"},
+            key=f"{lockout.address(request)} {'known' if lockout.is_known(request) else 'new'}",
+            config={"login_failed": f"{settings.RX_LOGIN_PER_ADDRESS}/5m/key"},
         )
         if not self._login_failed_rl_usage:
             raise self.validation_error("too_many_login_attempts")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return lockout.address(request)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Who has neither password nor factor here confirms at the provider."""
+        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if found or not user.is_authenticated or not settings.RX_OIDC_URL:
+            return found
+        return [{"id": "sso", "description": settings.RX_OIDC_NAME, "url": reverse("sso_reauthenticate")}]
 
     def is_reauthentication_required(self, *, app: str, **named: Any) -> bool:
         """For factors, as for all else that we guard: whoever signed in a moment ago has just done it."""

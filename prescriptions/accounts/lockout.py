@@ -35,11 +35,15 @@ def address(request: HttpRequest) -> str:
 
 def place(request: HttpRequest) -> str:
     """The address to count by: the client's, or one made up for a browser that is known (fd00::/8 is nobody's)."""
-    try:
-        known = signing.loads(request.COOKIES.get(_COOKIE, ""), salt=_SALT, max_age=_KEEP)
-    except signing.BadSignature:
+    known = _known(request)
+    if not known:
         return address(request)
-    return str(ipaddress.IPv6Address(b"\xfd" + hashlib.sha256(str(known).encode()).digest()[:15]))
+    return str(ipaddress.IPv6Address(b"\xfd" + hashlib.sha256(known.encode()).digest()[:15]))
+
+
+def is_known(request: HttpRequest) -> bool:
+    """Has somebody of staff signed in with this browser before?"""
+    return bool(_known(request))
 
 
 def remember(response: HttpResponse) -> None:
@@ -76,6 +80,13 @@ def locked(request: HttpRequest, _response: Any = None, _credentials: Any = None
     page = render(request, "accounts/locked.html", {"minutes": minutes}, status=429)
     page.headers["Retry-After"], page.headers["Cache-Control"] = str(settings.RX_LOGIN_PAUSE), "no-store"
     return page
+
+
+def _known(request: HttpRequest) -> str:
+    try:
+        return str(signing.loads(request.COOKIES.get(_COOKIE, ""), salt=_SALT, max_age=_KEEP))
+    except signing.BadSignature:
+        return ""
 
 
 def _digest(name: str) -> str:

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 STRONG: Final = frozenset({"mfa", "otp", "hwk", "swk", "sc", "fpt", "face"})
 # In the session: the person for whom the provider of single sign-on says that it asked for a second factor.
 BY_PROVIDER: Final = "rx_second_factor_elsewhere"
+# In the session: when the provider last asked a person who they are, as Unix time; None where it does not say.
+ASKED_BY_PROVIDER: Final = "rx_asked_elsewhere"
 
 
 def is_needed(user: Any) -> bool:
@@ -37,5 +39,14 @@ def was_used(request: HttpRequest, user: Any) -> bool:
 
 
 def last_shown(request: HttpRequest, user: Any) -> float:
-    """When this person last proved in this session who they are, as Unix time; 0: never."""
-    return max((float(record.get("at", 0)) for record in get_authentication_records(request, user)), default=0.0)
+    """When this person last proved in this session who they are, as Unix time; 0: never.
+
+    To come through the provider proves it as of when the provider asked: it may have let them through unasked.
+    """
+
+    def at(record: dict[str, Any]) -> float:
+        shown = float(record.get("at", 0))
+        asked = request.session.get(ASKED_BY_PROVIDER) if record.get("method") == "socialaccount" else None
+        return shown if asked is None else min(shown, asked)
+
+    return max(map(at, get_authentication_records(request, user)), default=0.0)

@@ -21,11 +21,8 @@ def is_fresh(request: HttpRequest) -> bool:
 def page(request: HttpRequest, back: str) -> HttpResponseRedirect:
     """To where it is confirmed, and from there to `back`, an address of ours."""
     methods = get_adapter(request).get_reauthentication_methods(request.user)
-    if methods:
-        return HttpResponseRedirect(f"{methods[0]['url']}?{urlencode({'next': back})}", status=303)
-    # Who has neither password nor factor here signs in with the provider anew.
-    asked = {"process": "login", "next": back, "auth_params": "prompt=login"}
-    return HttpResponseRedirect(f"{reverse('openid_connect_login', args=['sso'])}?{urlencode(asked)}", status=303)
+    address = methods[0]["url"] if methods else reverse("account_reauthenticate")
+    return HttpResponseRedirect(f"{address}?{urlencode({'next': back})}", status=303)
 
 
 def problem() -> Problem:

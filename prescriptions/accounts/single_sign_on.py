@@ -1,15 +1,15 @@
 """Signing in with the company's own provider: OpenID Connect. Its groups decide about ours, at every log-in.
 
 An account is the provider's if it was made by it, or made for it: one of the same name without a password. One that has
-a password is never taken over, and nobody becomes a superuser here.
+a password, or that somebody else there has come with before, is never taken over: names at a provider change hands, its
+`sub` does not. Nobody becomes a superuser here.
 """
 
 from typing import Any, Final
 
-from allauth.account.utils import user_username
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -23,7 +23,7 @@ from prescriptions.audit.actors import NOBODY, SYSTEM
 
 # Under these our own words are told in the audit log; what the provider said is not.
 NO_GROUP: Final = "none of its groups is ours"
-NAME_TAKEN: Final = "an account of that name has a password of its own"
+NAME_TAKEN: Final = "the account of that name is somebody else's"
 NO_NAME: Final = "it names nobody"
 
 
@@ -42,9 +42,15 @@ class SingleSignOn(DefaultSocialAccountAdapter):
             if not sociallogin.is_existing:
                 sociallogin.connect(request, _account_for(request, sociallogin, claims))
             _bring_up_to_date(sociallogin.user, claims, groups)
-        ways = claims.get("amr")
-        strong = isinstance(ways, list) and bool(policy.STRONG.intersection(str(way) for way in ways))
-        request.session[policy.BY_PROVIDER] = str(sociallogin.user.pk) if strong else ""
+
+
+def believe(request: HttpRequest, user: Any, sociallogin: SocialLogin | None = None, **_: Any) -> None:
+    """Somebody is signed in: what the provider says of how and when. A receiver of allauth's signal."""
+    claims = _claims(sociallogin) if sociallogin else {}
+    ways, asked = claims.get("amr"), claims.get("auth_time")
+    strong = isinstance(ways, list) and bool(policy.STRONG.intersection(str(way) for way in ways))
+    request.session[policy.BY_PROVIDER] = str(user.pk) if strong else ""
+    request.session[policy.ASKED_BY_PROVIDER] = asked if type(asked) is int else None
 
 
 def ours(theirs: object) -> frozenset[str]:
@@ -61,8 +67,9 @@ def _claims(sociallogin: SocialLogin) -> dict[str, Any]:
 
 
 def _account_for(request: HttpRequest, sociallogin: SocialLogin, claims: dict[str, Any]) -> Any:
-    name = str(claims.get("preferred_username") or claims.get("email") or user_username(sociallogin.user) or "")[:150]
-    if not name:
+    proven = claims.get("email") if claims.get("email_verified") is True else ""
+    name = str(claims.get("preferred_username") or proven or "")[:150]
+    if not name or not name.isprintable():
         _refuse(request, sociallogin, NO_NAME)
     User = get_user_model()  # noqa: N806 - a class
     user = User.objects.filter(username=name).first()
@@ -71,7 +78,7 @@ def _account_for(request: HttpRequest, sociallogin: SocialLogin, claims: dict[st
         user.set_unusable_password()
         user.save()
         trail.tell(user, trail.Verb.MADE, {"by": "single sign-on"}, actor=SYSTEM)
-    elif user.has_usable_password() or user.is_superuser:
+    elif user.has_usable_password() or user.is_superuser or SocialAccount.objects.filter(user=user).exists():
         _refuse(request, sociallogin, NAME_TAKEN)
     return user
 
@@ -84,7 +91,8 @@ def _bring_up_to_date(user: Any, claims: dict[str, Any], groups: frozenset[str])
         ("last_name", "family_name", 150),
         ("email", "email", 254),
     ):
-        setattr(user, column, str(claims.get(claim) or getattr(user, column))[:most])
+        said = "".join(filter(str.isprintable, str(claims.get(claim) or "")))
+        setattr(user, column, said[:most] or getattr(user, column))
     user.save()
     decided = set(settings.RX_OIDC_GROUPS.values())
     before = set(user.groups.filter(name__in=decided).values_list("name", flat=True))

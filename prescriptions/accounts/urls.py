@@ -29,7 +29,7 @@ _PAGES: Final[dict[str, tuple[str, Any]]] = {
     "logout/": ("account_logout", account.LogoutView),
     "inactive/": ("account_inactive", account.AccountInactiveView),
     "confirm/": ("account_reauthenticate", account.ReauthenticateView),
-    "password/": ("account_change_password", account.PasswordChangeView),
+    "password/": ("account_change_password", views.ChangePassword),
     "password/<uidb64>/<token>/": ("set_password", views.SetPassword),
     "sessions/": ("usersessions_list", views.Sessions),
     "factors/": ("mfa_index", factors.IndexView),
@@ -74,6 +74,7 @@ def _asking(view: Any) -> Any:
 _shown = {**_PAGES, **(_PASSKEYS if "webauthn" in app_settings.SUPPORTED_TYPES else {})}
 urlpatterns = [
     *(_path(address, name, view) for address, (name, view) in _shown.items()),
-    path("sso/<str:provider_id>/login/", _asking(openid.login), name="openid_connect_login"),
+    path("confirm/sso/", _asking(views.confirm_elsewhere), name="sso_reauthenticate"),
+    path("sso/<str:provider_id>/login/", _asking(views.sign_in_elsewhere), name="openid_connect_login"),
     path("sso/<str:provider_id>/login/callback/", _asking(openid.callback), name="openid_connect_callback"),
 ]

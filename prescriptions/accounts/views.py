@@ -6,15 +6,18 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 
 import requests
+from allauth.account.views import PasswordChangeView
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.socialaccount.providers.openid_connect import views as openid
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from allauth.usersessions.views import ListUserSessionsView
+from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.accounts import lockout, trail
@@ -57,6 +60,36 @@ def with_provider(view: View) -> View:
             return page
 
     return asking  # type: ignore[return-value]
+
+
+def sign_in_elsewhere(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """To the provider, and back to `next`."""
+    return _to_provider(request, provider_id)
+
+
+def confirm_elsewhere(request: HttpRequest) -> HttpResponse:
+    """The same, and the provider is to ask who it is, whatever it knows. `auth_time` proves that it did."""
+    return _to_provider(request, "sso", auth_params="prompt=login&max_age=0")
+
+
+def _to_provider(request: HttpRequest, provider_id: str, **more: str) -> HttpResponse:
+    """Of the address `next` alone counts: allauth would send on whatever it says, a `redirect_uri` or `state` too."""
+    asked = QueryDict(mutable=True)
+    asked.update({"process": "login", "next": request.GET.get("next", ""), **more})
+    request.GET = asked  # type: ignore[assignment]
+    answer: HttpResponse = openid.login(request, provider_id)
+    return answer
+
+
+class ChangePassword(PasswordChangeView):
+    """For whoever has one; the provider's people have none here."""
+
+    def dispatch(self, request: HttpRequest, *rest: Any, **named: Any) -> HttpResponse:
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            messages.info(request, _("You have no password here: your provider signs you in."))
+            return HttpResponseRedirect(reverse("mfa_index"), status=303)
+        answer: HttpResponse = super().dispatch(request, *rest, **named)
+        return answer
 
 
 class AddPasskey(AddWebAuthnForm):

@@ -4,7 +4,6 @@ Runs only inside the sandbox; outside, `Measures` is data.
 """
 
 import base64
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ class Measures:
             raise ValueError("the likeness is not 256 bits in hex")
         if type(luminance) is not int or not 0 <= luminance <= 255:
             raise ValueError("the luminance is not a whole number from 0 to 255")
-        if slope is not None and not (type(slope) in (int, float) and math.isfinite(slope) and abs(slope) < _DEGREES):
+        if slope is not None and not (type(slope) in (int, float) and abs(slope) < _DEGREES):
             raise ValueError("the skew is not an angle")
         if not isinstance(light, str) or len(light) > _LIGHT_BYTES * 4 // 3:
             raise ValueError("the light is too long")

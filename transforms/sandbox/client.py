@@ -21,7 +21,7 @@ from transforms.errors import (
     SourceDamaged,
     TransformError,
 )
-from transforms.formats import SourceType, is_pdf
+from transforms.formats import SNIFF_BYTES, SourceType, is_pdf, sniff
 from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
 from transforms.measure.page import Measures
@@ -184,7 +184,8 @@ class Sandbox:
 
 
 def _probed(data: bytes, limits: Limits, request: wire.Request, worker: Worker) -> Probe:
-    return wire.decode_probe(*worker.run(request, data), limits)
+    fields, result = worker.run(request, data)
+    return wire.decode_probe(fields, result, sniff(data[:SNIFF_BYTES]), limits)
 
 
 def _measured(data: bytes, most: int, request: wire.Request, worker: Worker) -> tuple[Measures, ...]:

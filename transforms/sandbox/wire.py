@@ -222,25 +222,23 @@ def _line(text: str) -> str:
     return "".join(character for character in text if character.isprintable())[:_DETAIL_CHARACTERS]
 
 
-def decode_probe(fields: Fields, result: bytes, limits: Limits) -> Probe:
-    """Raises WireError for anything that a probe cannot find."""
+def decode_probe(fields: Fields, result: bytes, kind: SourceType, limits: Limits) -> Probe:
+    """Of a source that begins like a `kind`. Raises WireError for anything that a probe cannot find in one."""
     pages = fields.get("pages")
     if not isinstance(pages, list) or not 1 <= len(pages) <= limits.pdf_pages:
         raise WireError("the number of pages is out of range")
     sizes = tuple(map(_size, pages))
-    if any(max(size.width, size.height) > limits.source_side for size in sizes):
+    if any(max(size.width, size.height) > limits.source_side or size.area > limits.source_pixels for size in sizes):
         raise WireError("a page is larger than any may be")
-    try:
-        media_type = SourceType(str(fields.get("media_type")))
-    except ValueError as error:
-        raise WireError("unknown media type") from error
-    if media_type is not SourceType.PDF and len(sizes) != 1:
+    if fields.get("media_type") != kind:
+        raise WireError("the media type is not that of the source")
+    if kind is not SourceType.PDF and len(sizes) != 1:
         raise WireError("an image has one page")
     notices = _notices(fields.get("notices"), len(sizes))
     measures, thumbnail = _measures(result)
     if len(measures) != len(sizes):
         raise WireError("the measures are not as many as the pages")
-    return Probe(media_type, sizes, notices, measures, thumbnail)
+    return Probe(kind, sizes, notices, measures, thumbnail)
 
 
 def decode_measures(result: bytes, most: int) -> tuple[Measures, ...]:

@@ -33,6 +33,7 @@ class Command(BaseCommand):
             if cursor.fetchone() == (role,):
                 raise CommandError(f"{role} owns the tables, and an owner can do everything. Name another role.")
             self._make(cursor, role, os.environ.get("POSTGRES_APP_PASSWORD", ""))
+            self._refuse_powerful(cursor, role)
             for statement in _STATEMENTS:
                 cursor.execute(sql.SQL(statement).format(role=sql.Identifier(role)))
             for rights, tables in (("SELECT, INSERT", _LOG), ("SELECT", _READ_ONLY)):
@@ -52,6 +53,12 @@ class Command(BaseCommand):
                     verb, sql.Identifier(role), sql.Literal(password)
                 )
             )
+
+    def _refuse_powerful(self, cursor: Any, role: str) -> None:
+        """A superuser, or who is a member of the owner, can do what the owner can: no grant would take that away."""
+        cursor.execute("SELECT pg_has_role(%s, current_user, 'MEMBER')", [role])
+        if cursor.fetchone() == (True,):
+            raise CommandError(f"{role} has the rights of the tables' owner. Name another role, or take them away.")
 
     def _only(self, cursor: Any, role: str, rights: str, table: str) -> None:
         names = {"role": sql.Identifier(role), "table": sql.Identifier(table)}

@@ -65,6 +65,19 @@ def test_nor_beside_a_browser_that_has_been_here_before(asha: Person, clock: Clo
     assert here.sign_in().sees_the_queue()
 
 
+def test_nor_by_closing_the_address(asha: Person, clock: Clock, settings: Settings) -> None:
+    settings.RX_LOGIN_PER_ADDRESS = 5
+    here = at(PHARMACY, asha).sign_in()
+    here.http.post("/admin/logout/")
+    stranger = Client(headers={"X-Forwarded-For": PHARMACY})
+    for number in range(6):
+        told = stranger.post(LOGIN, {"login": f"name-{number}", "password": "x"})
+    assert "Too many" in told.content.decode()
+    clock.forward(seconds=60)
+
+    assert here.sign_in().sees_the_queue()
+
+
 def test_a_known_browser_is_no_way_to_guess_on(asha: Person) -> None:
     here = at(PHARMACY, asha).sign_in()
     here.http.post("/admin/logout/")

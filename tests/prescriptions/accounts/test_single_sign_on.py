@@ -1,5 +1,6 @@
 """Signing in with the provider's account: against a real provider of OpenID Connect, in a process of its own."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from prescriptions.models import AuditEvent
-from tests.prescriptions.accounts.conftest import FACTORS, QUEUE
+from tests.prescriptions.accounts.conftest import FACTORS, QUEUE, Clock
 from tests.prescriptions.provider import provider  # noqa: F401
 from tests.prescriptions.staff import person
 
@@ -125,6 +126,49 @@ def test_one_that_an_administrator_made_for_it_is_used(sign_in: SignIn) -> None:
     sign_in("asha", groups=["rx-leads"])
 
     assert {group.name for group in made.groups.all()} == {"auditor", "senior"}, "the provider decides about its own"
+
+
+def test_nor_one_that_somebody_else_there_comes_with(sign_in: SignIn) -> None:
+    """Names at a provider can be changed, and addresses need not be proven."""
+    sign_in("devi", groups=["rx-leads"])
+
+    for claims in ({"preferred_username": "devi"}, {"preferred_username": None, "email": "devi"}):
+        answer, browser = sign_in("mallory", groups=["rx-pharmacists"], **claims)
+        assert answer.status_code == 403, claims
+        assert browser.get("/api/v1/prescriptions").status_code == 401
+
+    assert [group.name for group in get_user_model().objects.get().groups.all()] == ["senior"]
+
+
+def test_an_address_decides_only_where_one_comes_back_to(sign_in: SignIn, settings: Settings) -> None:
+    settings.RX_OIDC_SECOND_FACTOR = "provider"
+    sign_in("devi", groups=["rx-leads"], amr=["mfa"])
+    odd = "process=connect&scope=evil&auth_params=redirect_uri%3Dhttps%253A%252F%252Fevil.example%26state%3D1"
+    browser = Client()
+
+    there = browser.get(f"/accounts/sso/sso/login/?{odd}&next={QUEUE}").headers["Location"]
+    back = urlsplit(httpx.post(there, data={"sub": "devi"}).headers["Location"])
+
+    assert "evil" not in there
+    assert browser.get(f"{back.path}?{back.query}").headers["Location"] == QUEUE
+
+
+def test_who_has_no_password_here_confirms_at_the_provider(sign_in: SignIn, settings: Settings, clock: Clock) -> None:
+    """And it has to say that it asked: whoever finds the browser open must not get through on what it remembers."""
+    settings.RX_OIDC_SECOND_FACTOR = "provider"
+    mine = "/accounts/factors/app/"
+    _, browser = sign_in("devi", groups=["rx-leads"], amr=["mfa"], auth_time=int(time.time()))
+    assert browser.get("/accounts/password/").headers["Location"] == FACTORS
+    assert browser.get(mine).status_code == 200
+
+    clock.forward(seconds=400)
+    asked = browser.get(mine).headers["Location"]
+    assert "prompt=login&max_age=0" in browser.get(asked).headers["Location"]
+    sign_in("devi", browser, groups=["rx-leads"], amr=["mfa"], auth_time=int(time.time()) - 400)
+    assert browser.get(mine).headers["Location"] == asked
+
+    sign_in("devi", browser, groups=["rx-leads"], amr=["mfa"], auth_time=int(time.time()))
+    assert browser.get(mine).status_code == 200
 
 
 def test_an_answer_that_nobody_asked_for_signs_nobody_in(sign_in: SignIn) -> None:

@@ -59,3 +59,13 @@ def test_it_says_what_is_missing(database: None, monkeypatch: pytest.MonkeyPatch
         owner = cursor.fetchone()[0]
     with pytest.raises(CommandError, match="owns the tables"):
         call_command("rxgrant", owner)
+
+
+@pytest.mark.parametrize("power", ["SUPERUSER", "IN ROLE {owner}"])
+def test_a_role_that_no_grant_could_bind_is_refused(power: str, database: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_user)")
+        cursor.execute(f"CREATE ROLE rx_mighty {power.format(owner=cursor.fetchone()[0])}")
+
+    with pytest.raises(CommandError, match="rights of the tables' owner"):
+        call_command("rxgrant", "rx_mighty")

@@ -119,7 +119,15 @@ def test_notices_that_no_probe_finds_are_not_believed(page: object) -> None:
     fields = {"media_type": "application/pdf", "pages": [[4, 4]], "notices": [page]}
 
     with pytest.raises(wire.WireError, match="notice"):
-        wire.decode_probe(fields, wire.encode_measures([None]), LIMITS)
+        wire.decode_probe(fields, wire.encode_measures([None]), SourceType.PDF, LIMITS)
+
+
+@pytest.mark.parametrize(("kind", "side", "wrong"), [("application/pdf", 16_000, "larger"), ("image/png", 4, "type")])
+def test_what_no_probe_of_this_source_finds_is_not_believed(kind: str, side: int, wrong: str) -> None:
+    fields = {"media_type": kind, "pages": [[side, side]], "notices": [[]]}
+
+    with pytest.raises(wire.WireError, match=wrong):
+        wire.decode_probe(fields, wire.encode_measures([None]), SourceType.PDF, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +141,9 @@ def test_notices_that_no_probe_finds_are_not_believed(page: object) -> None:
 def test_measures_that_no_page_has_are_not_believed(result: bytes) -> None:
     fields = {"media_type": "application/pdf", "pages": [[4, 4]], "notices": [[]]}
 
-    assert wire.decode_probe(fields, wire.encode_measures([None]), LIMITS).measures == (None,)
+    assert wire.decode_probe(fields, wire.encode_measures([None]), SourceType.PDF, LIMITS).measures == (None,)
     with pytest.raises(wire.WireError):
-        wire.decode_probe(fields, result, LIMITS)
+        wire.decode_probe(fields, result, SourceType.PDF, LIMITS)
 
 
 def test_the_second_pdf_engine_has_children_of_its_own_kind() -> None:
