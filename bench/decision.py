@@ -32,17 +32,24 @@ user.groups.add(Group.objects.get(name="pharmacist"))
 _SHOWN: Final = (
     "() => { const i = document.querySelector('[data-main] [data-stage] > img'); return !!i && i.naturalWidth > 0 }"
 )
-# Both clocks are the browser's own, counted from the same moment.
+# Marks the picture before it can be painted, so that the browser says when it was. Both clocks are its own.
+_WATCH: Final = """
+new MutationObserver(() => document.querySelector('[data-main] [data-stage] > img')
+  ?.setAttribute('elementtiming', 'picture')).observe(document, {childList: true, subtree: true})
+window.painted = new Map()
+new PerformanceObserver(list => {
+  for (const { url, renderTime } of list.getEntries()) window.painted.set(url, performance.timeOrigin + renderTime)
+}).observe({type: 'element', buffered: true})"""
 _SUBMIT: Final = """() => { const at = performance.timeOrigin + performance.now()
   document.querySelector('[data-submit]').click(); return at }"""
-_PAINTED: Final = """() => new Promise(done => {
-  const { src } = document.querySelector('[data-main] [data-stage] > img')
-  new PerformanceObserver(list => {
-    const entry = list.getEntries().findLast(entry => entry.url == src)
-    if (entry) done(performance.timeOrigin + (entry.renderTime || entry.startTime))
-  }).observe({type: 'largest-contentful-paint', buffered: true})
-  setTimeout(() => done(NaN), 5000)
-})"""
+_PAINTED: Final = """async () => {
+  for (let tries = 0; tries < 100; tries++) {
+    const at = window.painted.get(document.querySelector('[data-main] [data-stage] > img').src)
+    if (at) return at
+    await new Promise(done => setTimeout(done, 50))
+  }
+  return NaN
+}"""
 
 
 def hire(running: Service) -> None:
@@ -54,9 +61,10 @@ def signed_in(browser: Any, running: Service) -> Any:
     """A page of a fresh profile, at the queue."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
     context.set_default_timeout(60_000)
+    context.add_init_script(_WATCH)
     page = context.new_page()
     page.goto(running.stack.base_url + QUEUE)
-    page.fill("#id_username", "bench")
+    page.fill("#id_login", "bench")
     page.fill("#id_password", _PASSWORD)
     page.click("[type=submit]")
     page.wait_for_url(f"**{QUEUE}*")

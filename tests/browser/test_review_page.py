@@ -115,6 +115,52 @@ def test_a_slip_is_taken_back_with_all_that_was_typed(site: Site, uploaded: Uplo
     assert page.input_value("#customer_text") == "Page two is blurred."
 
 
+@pytest.mark.xdist_group("queue")
+def test_the_next_item_takes_the_place_of_the_last_and_nothing_of_that_goes_on(
+    site: Site, uploaded: Uploaded, open_as: OpenAs
+) -> None:
+    # given an item of which two pages were seen, and three that are next for everybody
+    address, *rest = [uploaded() for _ in range(4)]
+    priority = "UPDATE prescriptions_review SET priority = ? WHERE prescription_id = ?"
+    for number, each in enumerate(rest):
+        site.change(priority, 1000 - number, rx_of(each))
+    page = open_as(address)
+    page.locator("[data-page='2']").click()
+    expect(page.locator("[data-page][data-seen]")).to_have_count(2)
+    page.evaluate("window.mark = 1")
+
+    # when it and the next one are decided
+    for before, after in zip((address, rest[0]), rest, strict=False):
+        choose(page, "Not accepted")
+        page.select_option("#reason", "image_blurry")
+        page.locator("[data-submit]").click()
+        page.wait_for_url(f"{after}?decided={rx_of(before)}")
+
+        # then the other one is there, in the same document, as if it had been loaded
+        expect(page.locator("h1")).to_be_focused()
+        expect(page.locator("h1")).to_have_text(f"RX-{rx_of(after)[:8]}")
+        expect(page).to_have_title(re.compile(rx_of(after)[:8]))
+        expect(page.locator("[data-main] [data-stage] > img")).to_have_attribute("src", re.compile(rx_of(after)))
+        expect(page.locator("[data-page][data-seen]")).to_have_count(1)
+        expect(page.locator("[data-undo] [data-seconds]")).to_have_text(re.compile(r"\d"))
+        assert page.evaluate("window.mark") == 1
+        assert (review_of(site, before)["status"], review_of(site, after)["status"]) == ("rejected", "in_review")
+    seen = "SELECT p.number FROM prescriptions_pageseen s JOIN prescriptions_page p ON p.id = s.page_id "
+    assert site.rows(seen + "WHERE p.prescription_id = ?", rx_of(rest[1])) == [(1,)]
+    assert review_of(site, rest[2])["status"] == "queued"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Alt+4")
+    expect(page.get_by_role("radio", name="Not accepted", exact=True)).to_be_checked()
+    check_accessible(page)
+
+    # and the way back leads to what was decided
+    page.go_back()
+    expect(page.locator("h1")).to_have_text(f"RX-{rx_of(rest[0])[:8]}")
+    expect(page.get_by_text("There is nothing for you to decide here.")).to_be_visible()
+    for each in rest:
+        site.change(priority, 0, rx_of(each))
+
+
 def test_the_toast_goes_when_it_is_too_late(site: Site, uploaded: Uploaded, open_as: OpenAs) -> None:
     address = uploaded()
     page = open_as(address)

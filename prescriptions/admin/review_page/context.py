@@ -103,7 +103,14 @@ class Facts:
         return self.pages if self.may.see_pages else []
 
 
-def gather(request: HttpRequest, rx: str, *, state: FormState | None = None, problem: Problem | None = None) -> Facts:
+def gather(
+    request: HttpRequest,
+    rx: str,
+    *,
+    state: FormState | None = None,
+    problem: Problem | None = None,
+    decided: str = "",
+) -> Facts:
     """Raises Problem: 404, 410."""
     actor, now, form = actors.staff(request.user), timezone.now(), state or FormState()
     review = load(rx)
@@ -127,7 +134,7 @@ def gather(request: HttpRequest, rx: str, *, state: FormState | None = None, pro
         boxes={row.page_id: row.boxes for row in Redaction.objects.filter(page__in=pages, superseded_at=None)},
         tokens=tokens,
         next_image=_ready_image(following, tokens) if following and may.see_pages else "",
-        undo_offer=_offer(undoable(request.user, now), request, rx, now),
+        undo_offer=_offer(undoable(request.user, now), rx, decided, now),
         take_next=request.session.get(TAKE_NEXT, True),
         form=form,
         problem=problem,
@@ -197,8 +204,8 @@ def _ready_image(following: Review, tokens: Mapping[str, str]) -> str:
     return ""
 
 
-def _offer(offer: Review | None, request: HttpRequest, rx: str, now: datetime) -> dict[str, Any] | None:
-    """What the toast needs to take this person's last decision back."""
+def _offer(offer: Review | None, rx: str, decided: str, now: datetime) -> dict[str, Any] | None:
+    """What the toast needs to take this person's last decision back; `decided` is the one that has brought `rx`."""
     if offer is None or offer.decided_at is None:
         return None
     return {
@@ -209,11 +216,11 @@ def _offer(offer: Review | None, request: HttpRequest, rx: str, now: datetime) -
         "milliseconds": int((offer.decided_at - undo_since(now)).total_seconds() * 1000),
         "url": reverse("admin:rx-review-undo", args=[offer.pk]),
         # The item that came with the decision: undone, it goes back.
-        "claimed": rx if request.GET.get("decided") == offer.pk and offer.pk != rx else "",
+        "claimed": rx if decided == offer.pk and offer.pk != rx else "",
     }
 
 
 def undo_offer(request: HttpRequest) -> dict[str, Any] | None:
     """For other pages (the queue): what `review/toast.html` shows."""
     now = timezone.now()
-    return _offer(undoable(request.user, now), request, "", now)
+    return _offer(undoable(request.user, now), "", "", now)

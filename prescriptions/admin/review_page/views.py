@@ -54,7 +54,8 @@ def decide(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor, outc
         decided, again = replays.decide_once(rx, state.sent(), actor=actor, version=version_of(request))
     except Problem as problem:
         return _refused(request, site, rx, problem, state)
-    return onward(request, _after(request, decided, again=again) if state.outcome in _ONWARD else _queue())
+    brought = _brought(request, decided, again=again) if state.outcome in _ONWARD else None
+    return _next(request, site, brought, decided) if brought else onward(request, reverse(context.QUEUE))
 
 
 @guarded_post
@@ -80,8 +81,8 @@ def onward(request: HttpRequest, address: str) -> HttpResponse:
     return JsonResponse({"location": address}) if by_script(request) else HttpResponseRedirect(address, status=303)
 
 
-def _after(request: HttpRequest, decided: Review, *, again: bool) -> str:
-    """The next item, which is claimed, if this person wants it at once; the queue otherwise.
+def _brought(request: HttpRequest, decided: Review, *, again: bool) -> Review | None:
+    """The next item, which is claimed, if this person wants it at once and there is one.
 
     `again`: the decision was sent before, and has brought an item perhaps.
     """
@@ -90,14 +91,22 @@ def _after(request: HttpRequest, decided: Review, *, again: bool) -> str:
         request.session[TAKE_NEXT] = take
     try:
         brought = queue.held_since(request.user, decided.status_at) if take and again else None
-        claimed = brought or (queue.claim_next(request.user) if take else None)
+        return brought or (queue.claim_next(request.user) if take else None)
     except Problem:
-        claimed = None
-    return f"{reverse('admin:rx-review', args=[claimed.pk])}?decided={decided.pk}" if claimed else _queue()
+        return None
 
 
-def _queue() -> str:
-    return reverse(context.QUEUE)
+def _next(request: HttpRequest, site: AdminSite, brought: Review, decided: Review) -> HttpResponse:
+    """To the next item. Scripts may prefer its page itself (RFC 7240), which saves them asking for it."""
+    address = f"{reverse('admin:rx-review', args=[brought.pk])}?decided={decided.pk}"
+    if not by_script(request) or request.headers.get("Prefer") != "return=representation":
+        return onward(request, address)
+    try:
+        page = render(request, site, brought.pk, state=take_undone(request, brought.pk), decided=decided.pk)
+    except Problem:  # erased meanwhile: its own address says so
+        return onward(request, address)
+    page["Content-Location"] = address
+    return page
 
 
 # --- Showing ----------------------------------------------------------------------------------------------------------
@@ -110,16 +119,25 @@ def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
             # Strip links are followed only where no script shows the pages.
             for number in numbers(request.GET.get("page", "").partition(",")[0]):
                 pages.opened(rx, number, actor=actor)
-        return render(request, site, rx, state=take_undone(request, rx))
+        return render(request, site, rx, state=take_undone(request, rx), decided=request.GET.get("decided", ""))
     except Problem as problem:
         return _gone(request, site, problem)
 
 
 def render(
-    request: HttpRequest, site: AdminSite, rx: str, *, state: FormState | None = None, problem: Problem | None = None
+    request: HttpRequest,
+    site: AdminSite,
+    rx: str,
+    *,
+    state: FormState | None = None,
+    problem: Problem | None = None,
+    decided: str = "",
 ) -> HttpResponse:
-    """The page; after a refusal with its status, its reasons and everything that was typed. Raises Problem 404, 410."""
-    facts = context.gather(request, rx, state=state, problem=problem)
+    """The page; after a refusal with its status, its reasons and everything that was typed. Raises Problem 404, 410.
+
+    `decided`: the prescription whose decision has brought this one.
+    """
+    facts = context.gather(request, rx, state=state, problem=problem, decided=decided)
     shown = {**site.each_context(request), **for_people.context(facts), "data": for_scripts.data(facts)}
     request.current_app = site.name
     return TemplateResponse(request, "prescriptions/review/page.html", shown, status=problem.status if problem else 200)

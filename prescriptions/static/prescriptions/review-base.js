@@ -2,11 +2,30 @@
 export const $ = (selector, root = document) => root.querySelector(selector)
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)]
 export const read = root => JSON.parse($('#review-data', root).textContent)
-/** The data of the page as it is now; replaced in place when the server sends the page again. */
-export const state = read(document)
+/** The data of the item on the screen; changed in place when the server sends its page again. */
+export let state = read(document)
+
+// Another item may take this one's place without a new document. What was begun for this one then ends, as it would
+// with its document: listeners, timers, and whatever waits for an answer.
+let shown = new AbortController()
+export const listen = (target, type, act, options) => target.addEventListener(type, act, { ...options, signal: shown.signal })
+export const every = (act, ms) => {
+  const timer = setInterval(act, ms)
+  shown.signal.addEventListener('abort', () => clearInterval(timer))
+}
+export const after = (act, ms) => {
+  const { signal } = shown
+  return setTimeout(() => signal.aborted || act(), ms)
+}
+/** The data of the item whose markup is in the document now. */
+export function begin() {
+  shown.abort()
+  shown = new AbortController()
+  state = read(document)
+}
 
 export const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => values[name])
-export const say = text => { const line = $('#say'); line.textContent = ''; setTimeout(() => { line.textContent = text }, 50) }
+export const say = text => { const line = $('#say'); line.textContent = ''; after(() => { line.textContent = text }, 50) }
 
 const cookie = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1]
 /** Hidden tokens of forms, as the cookie has them now: who signed in again has a new one. */
@@ -18,20 +37,26 @@ export function refreshTokens() {
 /** Thrown by post: `session` (signed out), or `lost` (no answer). */
 export class Trouble extends Error {}
 
-/** Sends fields or a FormData; the answer, whatever its status, unless nobody is signed in any more. */
-export async function post(url, fields) {
+/**
+ * Sends fields or a FormData; the answer with its text, whatever its status, unless nobody is signed in any more.
+ * Never comes back to an item that is not on the screen any more.
+ */
+export async function post(url, fields, headers) {
+  const { signal } = shown
   const body = fields instanceof FormData ? fields : new FormData()
   if (body != fields) for (const [name, value] of Object.entries(fields || {})) body.set(name, value)
   if (cookie()) body.set('csrfmiddlewaretoken', cookie())
-  let answer
+  let answer, text
   try {
-    const headers = { 'X-Requested-With': 'fetch' }
-    answer = await fetch(url, { method: 'POST', body, headers, redirect: 'manual' })
-  } catch { throw new Trouble('lost') }
-  const html = answer.headers.get('Content-Type')?.includes('html')
+    answer = await fetch(url, { method: 'POST', body, headers: { 'X-Requested-With': 'fetch', ...headers }, redirect: 'manual' })
+    text = await answer.text()
+  } catch { answer = null }
+  if (signal.aborted) await new Promise(() => {})
+  if (!answer) throw new Trouble('lost')
+  const type = answer.headers.get('Content-Type') || ''
   if (answer.type == 'opaqueredirect') throw new Trouble('session')
-  if (answer.status == 403 && html && !(await answer.clone().text()).includes('review-data')) throw new Trouble('session')
-  return answer
+  if (answer.status == 403 && type.includes('html') && !text.includes('review-data')) throw new Trouble('session')
+  return { ok: answer.ok, status: answer.status, headers: answer.headers, text, data: type.includes('json') ? JSON.parse(text) : null }
 }
 
 /** A notice at the top, one per key; without a title it goes away. */

@@ -1,5 +1,5 @@
 // What somebody typed, kept in this tab until it is decided. Never in localStorage: it is about a patient.
-import { $, state } from './review-base.js'
+import { $, listen, state } from './review-base.js'
 
 const SKIP = ['csrfmiddlewaretoken', 'version', 'confirmed_date', 'confirmed_lines', 'next', 'outcome'] // chosen and confirmed anew each time
 const PREFIX = 'rx-review:'
@@ -10,8 +10,8 @@ export class Draft {
 
   constructor() {
     this.form = $('#decide')
-    for (const type of ['input', 'change']) document.addEventListener(type, e => e.target.form == this.form && this.#later())
-    addEventListener('pagehide', () => this.dirty && this.save())
+    for (const type of ['input', 'change']) listen(document, type, e => e.target.form == this.form && this.#later())
+    listen(window, 'pagehide', () => this.dirty && this.save())
     for (const key of Object.keys(sessionStorage)) { // of older versions of this one
       if (key.startsWith(`${PREFIX}${state.rx}:`) && key != this.#key) sessionStorage.removeItem(key)
     }

@@ -1,30 +1,32 @@
 // The decision: what is missing for the chosen outcome, what follows from what was typed, and sending it.
-import { $, $$, calm, fill, post, read, say, state, trouble } from './review-base.js'
+import { $, $$, calm, fill, listen, post, read, say, state, trouble } from './review-base.js'
 
 const SUPPLIED = ['accepted', 'reduced', 'owing']
 const LANGUAGE = document.documentElement.lang.replace(/^en$/, 'en-GB') // 3 May, as the rest of the page has it
 const inWords = day => new Date(day).toLocaleDateString(LANGUAGE, { dateStyle: 'medium', timeZone: 'UTC' })
 const later = (day, days) => new Date(Date.parse(day) + days * 864e5).toISOString().slice(0, 10)
 const AMBIGUOUS = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|1[0-2])$/
+// The next item's page is welcome as the answer, to be spared asking for it.
+const PAGE = { Prefer: 'return=representation' }
 const SWAPS = ['alerts', 'details', 'bar', 'lease', 'chip']
 
 export class DecisionForm {
   #sending = false
   #keyed = false // a key was pressed in the date's field: what a calendar gives is never in doubt
 
-  constructor({ draft, pages, swapped }) {
-    Object.assign(this, { draft, pages, swapped, form: $('#decide') })
-    for (const type of ['input', 'change']) document.addEventListener(type, e => {
+  constructor({ draft, pages, swapped, sending, next }) {
+    Object.assign(this, { draft, pages, swapped, sending, next, form: $('#decide') })
+    for (const type of ['input', 'change']) listen(document, type, e => {
       if (e.target.form != this.form) return
       if (e.target.name == 'outcome') this.#chosen()
       if (e.target.name == 'confirmed_date' && e.target.type == 'radio') this.form.elements.prescribed_on.value = e.target.value
       if (e.target.name == 'prescribed_on' && type == 'input') this.#ask(!this.#keyed)
       this.check()
     })
-    document.addEventListener('focusin', e => { if (e.target.name == 'prescribed_on') this.#keyed = false })
-    document.addEventListener('keydown', e => { if (e.target.name == 'prescribed_on' && e.key != 'Tab') this.#keyed = true })
+    listen(document, 'focusin', e => { if (e.target.name == 'prescribed_on') this.#keyed = false })
+    listen(document, 'keydown', e => { if (e.target.name == 'prescribed_on' && e.key != 'Tab') this.#keyed = true })
     this.form.addEventListener('submit', e => this.#submit(e))
-    document.addEventListener('click', e => e.target.closest('[data-act="accept-rest"]') && this.#acceptRest())
+    listen(document, 'click', e => e.target.closest('[data-act="accept-rest"]') && this.#acceptRest())
     this.#chosen(false)
   }
 
@@ -230,16 +232,15 @@ export class DecisionForm {
     this.#sending = true
     button.textContent = state.say.sending
     this.draft.save()
+    this.sending()
     try {
-      const answer = await post(this.form.getAttribute('action'), new FormData(this.form, button))
+      const answer = await post(this.form.getAttribute('action'), new FormData(this.form, button), PAGE)
       calm()
-      if (answer.headers.get('Content-Type')?.includes('json')) {
-        const { location: next } = await answer.json()
-        if (answer.ok) {
-          this.draft.clear()
-          return location.assign(next)
-        }
-      } else this.#swap(await answer.text())
+      if (answer.ok) {
+        this.draft.clear()
+        return this.next(answer)
+      }
+      if (!answer.data) this.#swap(answer.text)
     } catch (error) { trouble(error) }
     this.#sending = false
     if (button.isConnected) button.textContent = state.say.submit

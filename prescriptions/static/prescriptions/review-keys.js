@@ -1,5 +1,5 @@
 // Keys: single ones only where the page has the focus, decisions only with a modifier. Which key is which may be changed.
-import { $, $$, state } from './review-base.js'
+import { $, $$, listen, state } from './review-base.js'
 
 const STORE = 'rx-review-keys' // of this person's hands, nothing of a patient
 const FIRST = { 'zoom-in': '+', 'zoom-out': '-', fit: '0', width: 'w', right: 'r', left: 'R', invert: 'i', enhanced: 'e',
@@ -17,7 +17,7 @@ export class Keys {
       this.on = kept.on !== false
       for (const name of Object.keys(FIRST)) if (typeof kept.map?.[name] == 'string') this.map[name] = kept.map[name]
     } catch { /* nothing kept, or no storage */ }
-    document.addEventListener('keydown', e => this.#key(e))
+    listen(document, 'keydown', e => this.#key(e))
     $('[data-keys-on]').addEventListener('change', e => { this.on = e.target.checked; this.#keep() })
     $('[data-keys-reset]').addEventListener('click', () => { this.map = { ...FIRST }; this.on = true; this.#keep(); this.#list() })
     $('[data-keys]').addEventListener('click', e => this.#listen(e.target.closest('.key')))

@@ -1,5 +1,5 @@
 // The claim: counts down, is renewed while the page is looked at, and brings fresh links to the pages with it.
-import { $, calm, fill, notice, post, say, state, trouble } from './review-base.js'
+import { $, calm, every, fill, listen, notice, post, say, state, trouble } from './review-base.js'
 
 const BEAT = 60_000, WARN = 60
 
@@ -10,11 +10,11 @@ export class Lease {
 
   constructor({ draft, renew }) {
     Object.assign(this, { draft, renew })
-    setInterval(() => this.#tick(), 1000)
-    setInterval(() => this.#look(), BEAT)
-    document.addEventListener('visibilitychange', () => this.#look())
-    for (const type of ['pointerdown', 'keydown', 'wheel']) addEventListener(type, () => { this.#active = true }, { passive: true, capture: true })
-    document.addEventListener('click', e => {
+    every(() => this.#tick(), 1000)
+    every(() => this.#look(), BEAT)
+    listen(document, 'visibilitychange', () => this.#look())
+    for (const type of ['pointerdown', 'keydown', 'wheel']) listen(window, type, () => { this.#active = true }, { passive: true, capture: true })
+    listen(document, 'click', e => {
       if (!e.target.closest('[data-act="extend"]')) return
       e.preventDefault()
       this.beat().then(kept => kept && say(state.say.extended))
@@ -38,10 +38,10 @@ export class Lease {
     try { answer = await post(state.urls.heartbeat, active ? { others, active: 1 } : { others }) } catch (error) { trouble(error); return false }
     calm()
     if (!answer.ok) {
-      if (answer.status == 409 || answer.status == 410) this.#lost(await answer.json())
+      if (answer.status == 409 || answer.status == 410) this.#lost(answer.data)
       return false
     }
-    const fresh = await answer.json()
+    const fresh = answer.data
     this.#end = Date.now() + fresh.left * 1000
     state.today = fresh.today
     this.#warned = false

@@ -1,5 +1,5 @@
 // Pages: the strip, what was seen, turning, redacting, comparing. The viewer shows; this tells the server.
-import { $, $$, calm, fill, post, say, state, trouble } from './review-base.js'
+import { $, $$, after, calm, fill, listen, post, say, state, trouble } from './review-base.js'
 import { Viewer } from './viewer.js'
 
 const SETTLE = 700 // ms: three quarter turns in a row are saved once
@@ -17,7 +17,7 @@ export class Pages {
   constructor(changed) {
     Object.assign(this, { changed, seen: new Set(state.seen), section: $('[data-viewer]'), strip: $('.strip') })
     this.pages = new Map(state.pages.map(page => [page.number, page]))
-    const on = (type, act) => this.section.addEventListener('viewer:' + type, e => act(e.detail))
+    const on = (type, act) => listen(this.section, 'viewer:' + type, e => act(e.detail))
     on('shown', ({ number }) => this.#live && this.#shown(number))
     on('painted', ({ number }) => this.#looked(number))
     on('failed', ({ number }) => say(fill(state.say.failed, { page: number })))
@@ -32,7 +32,7 @@ export class Pages {
       e.preventDefault()
       this.viewer.show(+link.dataset.page)
     })
-    document.addEventListener('click', e => {
+    listen(document, 'click', e => {
       if (e.target.closest('[data-act="redact"]')) this.#redact()
       if (e.target.closest('[data-viewer] [data-do="redact"]')) this.#redaction()
     })
@@ -115,7 +115,7 @@ export class Pages {
     }
     this.#reporting = false
     if (!again) return this.#report()
-    setTimeout(() => this.#report(), this.#wait)
+    after(() => this.#report(), this.#wait)
     this.#wait = Math.min(this.#wait * 2, AGAIN[1])
   }
 
@@ -131,12 +131,12 @@ export class Pages {
   #rotated(number, rotation) {
     if (!state.turn) return
     clearTimeout(this.#turning[number])
-    this.#turning[number] = setTimeout(async () => {
+    this.#turning[number] = after(async () => {
       try {
         const answer = await post(state.urls.rotate, { page: number, rotation })
         calm()
         if (!answer.ok) return say(state.say.not_rotated)
-        const { thumb, width, height } = await answer.json()
+        const { thumb, width, height } = answer.data
         Object.assign($('img', this.#link(number)), { src: thumb, width, height })
         say(fill(state.say.rotated, { page: number }))
       } catch (error) { trouble(error) }
@@ -159,7 +159,7 @@ export class Pages {
     try {
       const answer = await post(state.urls.redact, { page: number, boxes: JSON.stringify(this.viewer.boxes) })
       calm()
-      const body = await answer.json()
+      const body = answer.data
       if (!answer.ok) {
         error.textContent = body.detail
         error.hidden = false

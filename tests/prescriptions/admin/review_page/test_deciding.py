@@ -41,6 +41,23 @@ def test_an_approval_leads_to_the_next_item_which_is_claimed(held: Review, make:
     assert events(held)[-3:] == ["page.seen", "page.seen", "review.approve"]
 
 
+def test_a_script_may_have_the_next_page_as_the_answer(held: Review, make: Make, staff: Staff, settings: Any) -> None:
+    settings.RX_REVIEW_UNDO = 60
+    following, client = make(), signed_in(staff["pharmacist"])
+    sent = form(held, next="1")
+
+    answers = [
+        client.post(address(held, "decide"), sent, headers=FETCH["headers"] | {"Prefer": "return=representation"})
+        for _ in ("sent", "sent again, the answer was lost")
+    ]
+
+    leads_to = f"{address(following)}?decided={held.pk}"
+    assert [(answer.status_code, answer.headers["Content-Location"]) for answer in answers] == [(200, leads_to)] * 2
+    assert answers[0].context["data"] | {"left": 0} == client.get(leads_to).context["data"] | {"left": 0}
+    assert answers[0].context["offer"]["claimed"] == following.pk, "undone, it goes back"
+    assert client.post(address(held, "decide"), sent, **FETCH).json() == {"location": leads_to}
+
+
 def test_without_the_tick_the_queue_follows_and_that_is_remembered(held: Review, make: Make, staff: Staff) -> None:
     following, client = make(), signed_in(staff["pharmacist"])
 
