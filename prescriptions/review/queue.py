@@ -22,7 +22,8 @@ from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
 from prescriptions.variants import warm
 
-# This many items at the head are tried before the queue is read again: that many people may press the button at once.
+# The first item is nearly always to be had. If not, this many at the head are tried before the queue is read again:
+# that many people may press the button at once.
 _HEAD = 20
 _BATCH = 200
 
@@ -41,8 +42,10 @@ def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Rev
     actor = staff(user)
     lapse_expired()
     offered = waiting(user) if among is None else waiting(user).filter(prescription__in=among)
+    size = 1
     while True:
-        head = list(offered.select_related("prescription")[:_HEAD])
+        head = list(offered.select_related("prescription")[:size])
+        size = _HEAD
         if not head:
             return None
         for review in head:
