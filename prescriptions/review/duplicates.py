@@ -126,7 +126,12 @@ def _keep(page: Page, measures: Measures) -> None:
 
 
 def nearest(page: Page, bits: str) -> list[dict[str, Any]]:
-    """The earlier pages that look most like a page with this hash. Nothing is missed: see `perceptual_hash.BANDS`."""
+    """The earlier pages that look most like a page with this hash. Nothing is missed: see `perceptual_hash.BANDS`.
+
+    A page that is as near to a blank one has too little on it: any other such page would look like it.
+    """
+    if perceptual_hash.distance(bits, perceptual_hash.BLANK) <= NEAR:
+        return []
     found = []
     rows = _earlier(page).filter(_in_a_band_with(bits)).order_by()
     for rx, number, other in rows.values_list("prescription_id", "number", "likeness").iterator(chunk_size=5000):

@@ -13,6 +13,8 @@ _HEIGHT: Final = 16
 # Which digits of `bits` belong together: hashes that differ in fewer bits than there are bands agree in one of them
 # (pigeonhole). Each takes digits from all over the page, because its margins look the same on most pages.
 BANDS: Final = tuple(range(first, 64, 13) for first in range(13))
+# Of a page that is the same all over.
+BLANK: Final = "0" * 64
 
 
 def measure(page: Image.Image) -> str:
