@@ -14,6 +14,7 @@ from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import file
 from tests.prescriptions.staff import Make
 from tests.transforms.fixtures import vector_pdf
+from transforms.measure import perceptual_hash
 
 
 def send(data: bytes, **fields: str) -> Prescription:
@@ -39,6 +40,21 @@ def test_the_same_file_is_noticed_at_once(servers: Stack, seeded: None, photo: b
     assert second.review.is_duplicate
     assert second.review.lookalikes == [{"page": 1, "rx": first.pk, "number": 1, "distance": 0}]
     assert second.review.status == ReviewStatus.QUEUED
+
+
+def test_pages_with_next_to_nothing_on_them_look_like_none(servers: Stack, seeded: None) -> None:
+    """The blank backs of scans, a speck of dust among it."""
+
+    def back(height: int) -> bytes:
+        page, out = Image.new("L", (400, height), 255), io.BytesIO()
+        page.putpixel((100, 100), 0)
+        page.save(out, "PNG")
+        return out.getvalue()
+
+    first, second = send(back(560)), send(back(580))
+
+    assert perceptual_hash.distance(first.pages.get().likeness, second.pages.get().likeness) <= duplicates.NEAR
+    assert not second.review.is_duplicate
 
 
 @pytest.mark.parametrize("before", [False, True])
