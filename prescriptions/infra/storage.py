@@ -1,5 +1,7 @@
 """S3: one client per process, for what django-storages cannot do: conditional puts, metadata, versions.
 
+The three calls of a miss (HEAD, fetch, put) go without the SDK where they can: see plain_s3.py.
+
 A 404 means "missing" and nothing else does: 403, 5xx, resets and time-outs are StorageUnavailable. Never decides who
 may see what.
 """
@@ -18,9 +20,10 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.conf import settings
 from django.core.files.storage import storages
 
-from prescriptions.infra import metrics
+from prescriptions.infra import metrics, plain_s3
 from prescriptions.infra.breaker import Breaker
 from prescriptions.infra.per_process import per_process
+from transforms.function.s3 import Refused
 from transforms.objects import NewObject, ObjectStore, PreconditionFailed, Put, PutConflict, StoredObject, put_once
 
 # Part of this module for whoever calls it.
@@ -64,7 +67,7 @@ def _sorted_errors(operation: str, key: str) -> Iterator[None]:
         with _told_to_breaker(operation, key):
             yield
         failed = False
-    except (ObjectMissing, ClientError):
+    except (ObjectMissing, PutConflict, PreconditionFailed, ClientError):
         failed = False  # an answer all the same
         raise
     finally:
@@ -90,6 +93,13 @@ def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
         breaker().failed()
         reason = f"{operation}: {type(error).__name__}"
         raise StorageUnavailable(reason) from None
+    except (ObjectMissing, PutConflict, PreconditionFailed):
+        breaker().worked()
+        raise
+    except StorageUnavailable as error:
+        (breaker().worked if isinstance(error, Refused) else breaker().failed)()
+        reason = f"{operation}: {str(error).rpartition(': ')[2]}"
+        raise StorageUnavailable(reason) from None
     breaker().worked()
 
 
@@ -112,9 +122,15 @@ class _Conditional:
     """The process's client as `put_once` asks for it."""
 
     def head(self, bucket: str, key: str) -> StoredObject:
+        if plain_s3.is_enough():
+            with _sorted_errors("head_object", key), plain_s3.client() as plain:
+                return plain.head(bucket, key)
         return _describe(_call("head_object", Bucket=bucket, Key=key))
 
     def put(self, bucket: str, key: str, new: NewObject, *, replacing: str = "") -> str:
+        if plain_s3.is_enough():
+            with _sorted_errors("put_object", key), plain_s3.client() as plain:
+                return plain.put(bucket, key, new, replacing=replacing)
         try:
             etag: str = _call(
                 "put_object",
@@ -196,19 +212,25 @@ def get_original(key: str, *, sha256: str) -> bytes:
 
     Whoever sends them drop by drop is not waited for: they have as long as all tries of a call together.
     """
-    answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
-    deadline = time.monotonic() + settings.RX_S3_TRIES * settings.RX_S3_READ_TIMEOUT
-    chunks = []
-    for chunk in _chunks(answer["Body"]):
-        chunks.append(chunk)
-        if time.monotonic() > deadline:
-            reason = "get_object: too slow"
-            raise StorageUnavailable(reason)
-    data = b"".join(chunks)
+    if plain_s3.is_enough():
+        with _sorted_errors("get_object", key), plain_s3.client() as plain:
+            data = plain.get(settings.RX_ORIGINALS_BUCKET, key)
+    else:
+        answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
+        data = b"".join(_in_time(_chunks(answer["Body"])))
     if hashlib.sha256(data).hexdigest() != sha256:
         reason = "get_object: the original's digest differs from its row"
         raise StorageUnavailable(reason)
     return data
+
+
+def _in_time(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    deadline = time.monotonic() + settings.RX_S3_TRIES * settings.RX_S3_READ_TIMEOUT
+    for chunk in chunks:
+        yield chunk
+        if time.monotonic() > deadline:
+            reason = "get_object: too slow"
+            raise StorageUnavailable(reason)
 
 
 def open_original(key: str) -> tuple[StoredObject, Iterator[bytes]]:

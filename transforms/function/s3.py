@@ -39,6 +39,10 @@ _BUSY: Final = frozenset({408, 425, 429})  # and every 5xx
 _META: Final = "x-amz-meta-"
 
 
+class Refused(StorageUnavailable):
+    """S3 answered, and would answer the same again: no rights, no such bucket."""
+
+
 class ObjectTooLarge(Exception):
     """The object has more bytes than the caller accepts; none of them was read."""
 
@@ -63,6 +67,9 @@ class S3Client:
     endpoint: str = ""
     deadline: float | None = None
     backoff_seconds: float = BACKOFF_SECONDS
+    connect_seconds: float = CONNECT_SECONDS
+    read_seconds: float = READ_SECONDS
+    tries: int = TRIES
     _connections: dict[str, http.client.HTTPConnection] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -82,8 +89,8 @@ class S3Client:
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def get(self, bucket: str, key: str, *, sha256: str, limit: int) -> bytes:
-        """The object's bytes, at most `limit`, proved whole by their digest (SHA-256, hex).
+    def get(self, bucket: str, key: str, *, sha256: str = "", limit: int | None = None) -> bytes:
+        """The object's bytes, at most `limit`, proved whole by their digest (SHA-256, hex) where it is given.
 
         Raises ObjectMissing, ObjectTooLarge, StorageUnavailable.
         """
@@ -131,11 +138,11 @@ class S3Client:
         limit: int | None = None,
         sha256: str = "",
     ) -> _Answer:
-        """A 2xx answer (for a PUT also 404, 409 or 412) within TRIES tries; raises as the callers say."""
+        """A 2xx answer (for a PUT also 404, 409 or 412) within `tries` tries; raises as the callers say."""
         host, path = self.locate(bucket, key)
         digest = hashlib.sha256(body).hexdigest()
         trouble = ""
-        for attempt in range(TRIES):
+        for attempt in range(self.tries):
             if attempt:
                 self._wait(attempt)
             signed = sigv4.sign(  # again for each try: the clock is part of it
@@ -165,7 +172,7 @@ class S3Client:
                     raise ObjectMissing(f"{method}: 404")
             trouble = str(answer.status)
             if not _may_pass(answer):
-                break
+                raise Refused(f"{method}: {trouble}")
         raise StorageUnavailable(f"{method}: {trouble}")
 
     def _send(
@@ -212,9 +219,9 @@ class S3Client:
             self._drop(host)
             connection = None
         if connection is None:
-            connection = self._connect(host, min(CONNECT_SECONDS, self._remaining()))
+            connection = self._connect(host, min(self.connect_seconds, self._remaining()))
             self._connections[host] = connection
-        connection.sock.settimeout(min(READ_SECONDS, self._remaining()))
+        connection.sock.settimeout(min(self.read_seconds, self._remaining()))
         return connection
 
     def _connect(self, host: str, timeout: float) -> http.client.HTTPConnection:

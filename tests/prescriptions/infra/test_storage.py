@@ -10,7 +10,7 @@ from copy import deepcopy
 import pytest
 from pytest_django import Settings
 
-from prescriptions.infra import per_process, storage
+from prescriptions.infra import per_process, plain_s3, storage
 from prescriptions.models import new_identifier
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import CLOSED, objects
@@ -68,7 +68,7 @@ CALLS: dict[str, Callable[[str], object]] = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_closed_port_is_never_a_missing_object(call: Callable[[str], object], key: str, no_s3: None) -> None:
-    with pytest.raises(storage.StorageUnavailable, match="EndpointConnectionError"):
+    with pytest.raises(storage.StorageUnavailable, match=r"EndpointConnectionError|ConnectionRefusedError"):
         call(key)
 
 
@@ -95,6 +95,40 @@ def test_a_bucket_that_is_not_there_is_never_a_missing_object(
 
     with pytest.raises(storage.StorageUnavailable):
         calls[call](key)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "enough"),
+    [
+        ("RX_S3_REGION", "us-east-1", True),
+        ("RX_S3_ENDPOINT", "", False),  # AWS
+        ("RX_S3_ENDPOINT", "https://s3.example", False),
+        ("RX_S3_ACCESS_KEY", "", False),  # a role
+    ],
+)
+def test_only_a_plain_server_with_keys_is_called_without_the_sdk(
+    setting: str, value: str, enough: bool, settings: Settings
+) -> None:
+    setattr(settings, setting, value)
+    with per_process.anew():
+        assert plain_s3.is_enough() is enough
+
+
+def test_the_sdk_answers_as_the_plain_client_does(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given an object, an original and answers without the SDK
+    data, original = b"an original", f"{new_identifier()}/{new_identifier()}"
+    digest = hashlib.sha256(data).hexdigest()
+    storage.put_original(original, data, media_type="image/jpeg", sha256=digest)
+    etag = put(key)
+    plain = storage.head_variant(key), storage.get_original(original, sha256=digest)
+
+    # when a proxy is named, which only the SDK knows of, and of which this server is excepted
+    monkeypatch.setenv("http_proxy", f"http://{CLOSED}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    with per_process.anew():
+        assert not plain_s3.is_enough()
+        assert (storage.head_variant(key), storage.get_original(original, sha256=digest)) == plain
+        assert put(key) == etag
 
 
 def test_reachable_names_the_bucket_that_is_not_there(settings: Settings, bootstrap: None) -> None:
