@@ -14,6 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
 
+from prescriptions.infra import per_process
 from rxproject.database import connection
 
 on_each_database = pytest.mark.usefixtures("database")
@@ -76,10 +77,12 @@ def _default(settings: dict[str, Any]) -> Iterator[None]:
     connections.settings["default"] = settings
     del connections["default"]
     ContentType.objects.clear_cache()
+    per_process.forget()  # threads that make variants keep the connection that they began with
     try:
         yield
     finally:
         connections["default"].close()
         connections.settings["default"] = own
         connections["default"] = before
+        per_process.forget()
         ContentType.objects.clear_cache()

@@ -30,6 +30,7 @@ _UNDECIDED: dict[str, Any] = {
     "second_checker": None,
     "override_reason": "",
     "overridden": [],
+    "valid_until": None,
 }
 
 
@@ -145,12 +146,12 @@ def _columns(review: Review, action: Action, target: ReviewStatus, actor: Actor,
     if action in HURRIED:
         columns |= {"priority": max(review.priority, HURRY), "due_at": due(now)}
     if action is Action.REOPEN:
-        columns |= {"queued_at": now, "due_at": due(now), "valid_until": None}
+        columns |= {"queued_at": now, "due_at": due(now)}
     if action in (Action.REOPEN, Action.DISAGREE):
         columns |= _UNDECIDED
     if action is Action.UNDO:
         # What was typed stays: the form shows it again.
-        columns |= {**_UNDECIDED, "override_reason": review.override_reason, "valid_until": None}
+        columns |= _UNDECIDED | {"override_reason": review.override_reason}
     return columns
 
 

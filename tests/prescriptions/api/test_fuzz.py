@@ -113,7 +113,7 @@ def test_no_request_is_a_crash(server: str, site: Site, words: dict[str, str]) -
 
 @pytest.mark.parametrize("server", ["front", "web", "generate"])
 def test_a_request_need_not_name_a_host(server: str, site: Site) -> None:
-    for path in ("/healthz", "/api/v1/schema", "/admin/login/", f"/iiif/3/x/{ID}_1/info.json"):
+    for path in ("/healthz", "/api/v1/schema", "/accounts/login/", f"/iiif/3/x/{ID}_1/info.json"):
         status, _fields, content = send(getattr(site.stack.ports, server), [f"GET {path} HTTP/1.0"], b"")
         assert status in (200, 400, 403), (path, content)
 
