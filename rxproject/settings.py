@@ -288,7 +288,7 @@ def _every(seconds: float, task: str) -> dict[str, object]:
 CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
     "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep"),
-    "tidy": _every(60, "prescriptions.tasks.tidy"),
+    "tidy": _every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},

@@ -18,7 +18,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from prescriptions.api import authentication
-from prescriptions.infra import per_process
+from prescriptions.infra import per_process, plain_s3
 from prescriptions.intake import accepting
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.variants import claims
@@ -26,6 +26,7 @@ from rxproject.local.stack.stack import Stack
 from tests.prescriptions.customer import customer, link, originals  # noqa: F401
 from tests.prescriptions.recorder import recorder  # noqa: F401
 from tests.prescriptions.staff import clock, make, seeded, seeds, staff  # noqa: F401
+from transforms.function.s3 import S3Client
 from transforms.request.spec import Stored
 
 # Nothing listens on the port for TCP multiplexers; connections to it are refused at once.
@@ -155,6 +156,17 @@ def _watch(session: Session) -> None:
 
 
 register_initializer(_watch)
+
+
+class _Watched(S3Client):
+    """The client that goes without the SDK, watched alike."""
+
+    def put(self, bucket: str, key: str, *arguments: Any, **named: Any) -> str:
+        _put.add(key)
+        return super().put(bucket, key, *arguments, **named)
+
+
+plain_s3.S3Client = _Watched  # type: ignore[misc]
 
 
 def objects(servers: Stack, bucket: str = "rx-originals", prefix: str = "") -> list[tuple[str, str]]:
