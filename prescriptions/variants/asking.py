@@ -170,8 +170,8 @@ def _room_for_waiters() -> BoundedSemaphore:
 def _watch(variant: Variant, deadline: float, registration: Registration, *, look_first: bool) -> Variant:
     """Read the row before each wait, so that a lost wake-up costs a second, not the answer.
 
-    `look_first`: also before the first one. Whoever registered before it dispatched can have missed nothing; but who does
-    not wait must have looked once.
+    `look_first`: also before the first one. Whoever registered before it dispatched can have missed nothing; but who
+    does not wait must have looked once.
     """
     page = variant.page
     look = partial(Variant.objects.get, pk=variant.pk)
