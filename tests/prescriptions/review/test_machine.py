@@ -289,7 +289,7 @@ def test_no_sequence_of_calls_leads_where_no_arrow_leads(
     proved.clear()
 
     # One number per walk, not one draw per step: Hypothesis likes to repeat itself, and the walks must spread.
-    @hypothesis_settings(max_examples=examples(20), deadline=None)
+    @hypothesis_settings(max_examples=examples(12), deadline=None)
     @given(seed=st.integers(0, 2**32))
     @example(15)  # overrides
     @example(26)  # overrides, and where two have to look, confirms
@@ -310,7 +310,7 @@ def test_no_sequence_of_calls_leads_where_no_arrow_leads(
     assert visited & UNDOING
     assert ((S.IN_REVIEW, S.SECOND_CHECK) in visited) == (schedule == "X")
     assert ((S.IN_REVIEW, S.APPROVED) in visited) <= (schedule == "H")
-    assert proved["approved"] >= 5
+    assert proved["approved"] >= 3
     assert proved["overridden"] >= 1
     assert (proved["confirmed"] >= 1) == (schedule == "X")
 
