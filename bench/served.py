@@ -63,7 +63,8 @@ class Service:
 
     def log(self, *names: str) -> list[dict[str, Any]]:
         """The JSON lines of these servers' logs."""
-        lines = [line for name in names for line in self.stack.log_path(name).read_text().splitlines()]
+        paths = [path for path in map(self.stack.log_path, names) if path.exists()]  # not every backend has a worker
+        lines = [line for path in paths for line in path.read_text().splitlines()]
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 
