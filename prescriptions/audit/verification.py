@@ -41,12 +41,11 @@ def verify(rx: str | None = None, *, bucket: bool = True) -> Report:
     faults, seen = _verify_chains(rx)
     unasked: list[str] = []
     try:
-        noted = witness.recall()
+        noted = witness.recall() if rx is None else {rx: witness.recall_one(rx)}
     except redis.RedisError:
         noted, unasked = {}, ["Redis"]
-    asked = noted if rx is None else {rx: noted.get(rx, 0)}
     faults += [
-        Fault(name, seq, "was recorded, but is gone") for name, seq in sorted(asked.items()) if seq > seen.get(name, 0)
+        Fault(name, seq, "was recorded, but is gone") for name, seq in sorted(noted.items()) if seq > seen.get(name, 0)
     ]
     if rx is None:
         faults += _verify_anchors(sum(seen.values()))

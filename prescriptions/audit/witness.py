@@ -41,18 +41,30 @@ def note(heads: Mapping[str, int]) -> None:
         _breaker().worked()
 
 
+def recall_one(rx: str) -> int:
+    """The newest number of one chain, 0 if it did not grow within the last hour. Raises redis.RedisError."""
+    with redis_client.connection().pipeline(transaction=False) as pipe:
+        for part in _parts():
+            pipe.zscore(part, rx)
+        return int(max(filter(None, pipe.execute()), default=0))
+
+
 def recall() -> dict[str, int]:
     """Chains that grew within the last hour, and the newest number of each. Raises redis.RedisError."""
-    now = int(time.time()) // _PART
     with redis_client.connection().pipeline(transaction=False) as pipe:
-        for part in range(now - _KEPT, now + 1):
-            pipe.zrange(_key(part), 0, -1, withscores=True)
+        for part in _parts():
+            pipe.zrange(part, 0, -1, withscores=True)
         parts = pipe.execute()
     seen: dict[str, int] = {}
     for rx, seq in (pair for part in parts for pair in part):
         name = rx.decode()
         seen[name] = max(seen.get(name, 0), int(seq))
     return seen
+
+
+def _parts() -> list[str]:
+    now = int(time.time()) // _PART
+    return [_key(part) for part in range(now - _KEPT, now + 1)]
 
 
 def _key(part: int) -> str:

@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from prescriptions.accounts import people
 from tests.browser.conftest import PHONE, OpenPage, check_accessible
-from tests.prescriptions.provider import provider  # noqa: F401
+from tests.prescriptions.provider import clients_of, provider  # noqa: F401
 from tests.prescriptions.staff import person, seed
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -138,14 +138,7 @@ def test_by_the_company_s_own_account(
     settings: Settings,
     open_page: OpenPage,
 ) -> None:
-    app = {
-        "provider_id": "sso",
-        "name": "Pharmacy account",
-        "client_id": "rx",
-        "secret": "rx-secret",
-        "settings": {"server_url": provider, "oauth_pkce_enabled": True},
-    }
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    settings.SOCIALACCOUNT_PROVIDERS = clients_of(provider)
     settings.RX_OIDC_GROUPS, settings.RX_OIDC_SECOND_FACTOR = {"rx-pharmacists": "pharmacist"}, "provider"
     claims = {"preferred_username": "devi", "given_name": "Devi", "groups": ["rx-pharmacists"], "amr": ["mfa"]}
     httpx.put(f"{provider}/users/devi", json=claims).raise_for_status()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -33,3 +34,15 @@ def provider() -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
+
+
+def clients_of(address: str) -> dict[str, Any]:
+    """SOCIALACCOUNT_PROVIDERS of a site that is the provider's client."""
+    app = {
+        "provider_id": "sso",
+        "name": "Pharmacy account",
+        "client_id": "rx",
+        "secret": "rx-secret",
+        "settings": {"server_url": address, "oauth_pkce_enabled": True},
+    }
+    return {"openid_connect": {"APPS": [app]}}

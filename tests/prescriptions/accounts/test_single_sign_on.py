@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from prescriptions.models import AuditEvent
 from tests.prescriptions.accounts.conftest import FACTORS, QUEUE, Clock
-from tests.prescriptions.provider import provider  # noqa: F401
+from tests.prescriptions.provider import clients_of, provider  # noqa: F401
 from tests.prescriptions.staff import person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
@@ -27,14 +27,7 @@ def sign_in(provider: str, settings: Settings) -> SignIn:  # noqa: F811
     settings.RX_SECOND_FACTOR = ("pictures",)
     settings.RX_OIDC_URL = provider
     settings.RX_OIDC_GROUPS = {"rx-pharmacists": "pharmacist", "rx-leads": "senior"}
-    app = {
-        "provider_id": "sso",
-        "name": "Pharmacy account",
-        "client_id": "rx",
-        "secret": "rx-secret",
-        "settings": {"server_url": provider, "oauth_pkce_enabled": True},
-    }
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    settings.SOCIALACCOUNT_PROVIDERS = clients_of(provider)
 
     def come(sub: str, browser: Client | None = None, **claims: Any) -> tuple[Any, Client]:
         browser = browser or Client()

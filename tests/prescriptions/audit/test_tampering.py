@@ -118,6 +118,12 @@ def test_tampering_is_noticed(rx: str, burglar: Any, tampering: str) -> None:
     assert audit.verify().faults
 
 
+def test_whoever_looks_at_one_chain_misses_its_end(rx: str, burglar: Any) -> None:
+    statements("DELETE " + ONE + " AND seq = 4")(burglar, rx)
+
+    assert audit.verify(rx).faults == [Fault(rx, 4, "was recorded, but is gone")]
+
+
 def test_a_replace_is_refused_like_an_update(rx: str) -> None:
     """The fifteenth: `INSERT OR REPLACE`, which SQLite's triggers on UPDATE and DELETE never see."""
     if connection.vendor != "sqlite":
