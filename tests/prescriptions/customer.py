@@ -1,6 +1,7 @@
 """An order's customer: a signed link, files, and a browser without JavaScript."""
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,10 +9,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from prescriptions.intake import order_links
+from prescriptions.intake import drafts, order_links
 from prescriptions.intake.order_links import OrderLink
+from prescriptions.models import Prescription, Review
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.staff import seed
+
+PAGE = "/orders/A-1/prescription"
 
 
 def picture(shade: str = "navy", form: str = "PNG") -> bytes:
@@ -51,3 +55,16 @@ def originals(servers: Stack) -> Callable[[str], list[str]]:
         return sorted(item["Key"] for item in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])])
 
     return listing
+
+
+def sent(link: OrderLink, **review: object) -> Prescription:
+    """A prescription that was sent, its review as a test needs it."""
+    prescription = drafts.submit(link, [drafts.add(link, file()).pk])
+    assert prescription is not None
+    Review.objects.filter(pk=prescription.pk).update(**review)
+    return prescription
+
+
+def text(content: bytes) -> str:
+    """What a reader sees, roughly."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", content.decode()))

@@ -1,0 +1,143 @@
+"""How a prescription fares, on the order's page: each state in words, answers, withdrawals, polling."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from prescriptions.intake import order_links
+from prescriptions.intake.order_links import OrderLink
+from prescriptions.models import (
+    ClarificationMessage,
+    OrderLine,
+    Review,
+)
+from tests.prescriptions.customer import PAGE, sent, text
+
+
+@pytest.mark.parametrize(
+    ("status", "chip", "headline"),
+    [
+        ("queued", "In review", "A pharmacist is checking your prescription"),
+        ("in_review", "In review", "A pharmacist is checking your prescription"),
+        ("second_check", "In review", "A pharmacist is checking your prescription"),
+        ("approved", "Approved", "Your prescription is approved"),
+        ("partially_approved", "Partly approved", "A part of your order is approved"),
+        ("rejected", "Not accepted", "We could not accept this prescription"),
+        ("expired", "Expired", "This prescription is no longer valid"),
+        ("withdrawn", "Withdrawn", "You withdrew this prescription"),
+    ],
+)
+def test_every_state_has_its_words(customer: Client, link: OrderLink, status: str, chip: str, headline: str) -> None:
+    sent(link, status=status)
+
+    page = text(customer.get(PAGE).content)
+
+    assert chip in page
+    assert headline in page
+
+
+def test_not_accepted_says_why_and_has_one_button(customer: Client, link: OrderLink) -> None:
+    sent(link, status="rejected", reason_id="image_blurry", reason_page=1, customer_text="The dose cannot be read.")
+
+    response = customer.get(PAGE)
+
+    page = text(response.content)
+    assert "The picture is blurred" in page
+    assert "(page 1)" in page
+    assert "Take a new photo: hold still" in page
+    assert "The dose cannot be read." in page
+    assert response.content.count(b"rx-button-primary") == 1
+    assert response.content.count(f'href="{PAGE}?send"'.encode()) == 1
+    assert "Send it again" in page
+
+
+def test_internal_words_and_unfinished_notes_stay_inside(customer: Client, link: OrderLink) -> None:
+    sent(link, status="in_review", customer_text="half a senten", internal_note="looks forged", reason_id="expired")
+
+    page = text(customer.get(PAGE).content)
+
+    for secret in ("half a senten", "looks forged", "has expired"):
+        assert secret not in page
+
+
+def test_partly_approved_shows_each_line(customer: Client, link: OrderLink) -> None:
+    prescription = sent(link, status="partially_approved", valid_until="2099-01-31")
+    lines = [("Telmisartan", "accepted", None), ("Metformin", "reduced", 30), ("Codeine", "refused", None)]
+    for position, (name, decision, allowed) in enumerate(lines, 1):
+        OrderLine.objects.create(
+            prescription=prescription,
+            position=position,
+            name=name,
+            quantity_ordered=60,
+            quantity_allowed=allowed,
+            decision=decision,
+        )
+
+    page = text(customer.get(PAGE).content)
+
+    assert "Telmisartan Approved" in page
+    assert "Metformin 30 of 60" in page
+    assert "Codeine Not approved" in page
+    assert "until Jan. 31, 2099" in page
+
+
+def test_a_question_is_answered_once(customer: Client, link: OrderLink) -> None:
+    # given a pharmacist's question
+    prescription = sent(link, status="clarification")
+    ClarificationMessage.objects.create(
+        review_id=prescription.pk,
+        author="staff",
+        text="Which strength?",
+        page=1,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    page = customer.get(PAGE).content
+    assert "Which strength?" in text(page)
+    (question,) = re.findall(r'name="question" value="(\d+)"', page.decode())
+
+    # when nothing, and then something, is answered, and sent again because its answer was lost
+    def answer(said: str) -> int:
+        form = {"action": f"answer:{prescription.pk}", "answer": said, "question": question}
+        return customer.post(f"{PAGE}/status", form).status_code
+
+    answers = [answer(said) for said in (" ", "40 mg", "40 mg", "80 mg")]
+
+    # then it is back in the queue, with one answer
+    assert answers == [422, 303, 303, 409]
+    assert Review.objects.get(pk=prescription.pk).status == "queued"
+    answers = ClarificationMessage.objects.filter(author="customer").values_list("text", flat=True)
+    assert list(answers) == ["40 mg"]
+
+
+def test_it_can_be_taken_back_until_somebody_looks(customer: Client, link: OrderLink) -> None:
+    prescription = sent(link)
+
+    assert customer.post(f"{PAGE}/status", {"action": f"withdraw:{prescription.pk}"}).status_code == 303
+    assert Review.objects.get(pk=prescription.pk).status == "withdrawn"
+    Review.objects.filter(pk=prescription.pk).update(status="in_review")
+    assert customer.post(f"{PAGE}/status", {"action": f"withdraw:{prescription.pk}"}).status_code == 409
+    assert b"withdraw:" not in customer.get(PAGE).content
+
+
+def test_another_orders_prescription_cannot_be_answered(customer: Client) -> None:
+    foreign = sent(order_links.mint(order_ref="A-2", client="shop", expires_in=600))
+
+    response = customer.post(f"{PAGE}/status", {"action": f"withdraw:{foreign.pk}"})
+
+    assert response.status_code == 404
+    assert Review.objects.get(pk=foreign.pk).status == "queued"
+
+
+def test_polling_costs_304_until_something_changes(customer: Client, link: OrderLink) -> None:
+    prescription = sent(link)
+    first = customer.get(f"{PAGE}/status")
+
+    same = customer.get(f"{PAGE}/status", headers={"If-None-Match": first.headers["etag"]})
+    Review.objects.filter(pk=prescription.pk).update(status="approved", version=2)
+    fresh = customer.get(f"{PAGE}/status", headers={"If-None-Match": first.headers["etag"]})
+
+    assert (first.status_code, same.status_code, same.content, fresh.status_code) == (200, 304, b"", 200)
+    assert "Your prescription is approved" in text(fresh.content)

@@ -1,0 +1,155 @@
+"""Qualities: grey, bitonal and enhanced change colour and never geometry, and their tiles join."""
+
+import itertools
+
+import pytest
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
+
+from tests.transforms import fixtures
+from tests.transforms.fixtures import BLACK, WHITE
+from tests.transforms.rendering import corners, pixels, shows
+from transforms.geometry import Size
+from transforms.measure.probe import probe
+from transforms.render import RenderJob, render
+from transforms.request.spec import Spec
+from transforms.sandbox import Sandbox
+
+
+def test_gray_is_grey_and_has_the_same_lightness_however_it_was_decoded():
+    for data in (fixtures.jpeg(), fixtures.png()):
+        image = pixels(data, "full/max/0/gray.png")
+        assert image.mode == "L"
+        assert [abs(c[0] - w) <= 3 for c, w in zip(corners(image), (76, 94, 29, 0), strict=True)] == [True] * 4
+
+
+@pytest.mark.parametrize("form", ["png", "webp", "jpg"])
+def test_bitonal_has_two_colours(form):
+    image = pixels(fixtures.jpeg(), f"full/max/0/bitonal.{form}").convert("L")
+    assert shows(image, (BLACK,) * 4)
+    if form != "jpg":
+        assert set(image.get_flattened_data()) == {0, 255}
+
+
+def photo(times: int = 8) -> Image.Image:
+    """A page in blue and red ink, photographed under a lamp at the top left, in warm light."""
+    image = Image.new("RGB", (96 * times, 64 * times), (235, 230, 220))
+    draw = ImageDraw.Draw(image)
+    for row in range(4, 60, 6):
+        colour = (40, 50, 130) if row // 6 % 2 else (150, 40, 40)
+        for x in range(8, 88, 5):
+            draw.line((x * times, row * times, (x + 3) * times, (row + 2) * times), fill=colour, width=times // 3)
+    light = Image.linear_gradient("L").resize(image.size).point(lambda v: 255 - v // 2)
+    side = Image.linear_gradient("L").rotate(90).resize(image.size).point(lambda v: 255 - v // 4)
+    shade = ImageChops.multiply(light, side)
+    return ImageChops.multiply(image, Image.merge("RGB", (shade,) * 3))
+
+
+@pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
+def test_enhanced_evens_the_light_whitens_the_paper_and_keeps_the_inks(make_source):
+    source = make_source(photo())
+    before = pixels(source, "full/384,256/0/default.png")
+    image = pixels(source, "full/384,256/0/enhanced.png")
+    for at in ((8, 8), (376, 8), (8, 248), (376, 248)):  # paper in the four corners
+        assert min(image.getpixel(at)) >= 240
+    assert min(before.getpixel((376, 248))) < 120, "the photo must have a dark corner to begin with"
+    dark = [pixel for pixel in image.get_flattened_data() if sum(pixel) < 330]
+    blue = sum(1 for r, g, b in dark if b > r + 25)
+    red = sum(1 for r, g, b in dark if r > b + 25)
+    assert blue > 500
+    assert red > 300
+
+
+def test_enhanced_does_not_move_anything():
+    source = fixtures.jpeg(photo())
+    plain = pixels(source, "full/384,256/0/gray.png").point(lambda v: v)
+    image = pixels(source, "full/384,256/0/enhanced.png").convert("L")
+    edges = [i.filter(ImageFilter.FIND_EDGES).point(lambda v: 255 * (v > 60)) for i in (plain, image)]
+    both = ImageStat.Stat(ImageChops.multiply(*edges)).sum[0]
+    assert both >= 0.9 * ImageStat.Stat(edges[0]).sum[0]
+
+
+@pytest.mark.usefixtures("either_resizer")
+@pytest.mark.parametrize("quality", ["enhanced", "bitonal"])
+@pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
+def test_tiles_of_a_measured_quality_match_their_page(quality, make_source):
+    source = make_source(photo())
+    whole = pixels(source, f"full/max/0/{quality}.png").convert("RGB")
+    part = pixels(source, f"256,128,256,256/max/0/{quality}.png").convert("RGB")
+    difference = ImageChops.difference(whole.crop((256, 128, 512, 384)), part)
+    assert max(ImageStat.Stat(difference).mean) < 0.2
+
+
+@pytest.mark.usefixtures("either_resizer")
+@pytest.mark.parametrize("quality", ["enhanced", "bitonal"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("level", [1, 2, 4])
+def test_all_tiles_of_a_measured_quality_join_to_their_page(quality, orientation, level):
+    source = fixtures.jpeg(photo(4), exif=_exif(orientation))
+    page = Size(384, 256).rotated(90 if orientation == 6 else 0)
+    small = Size(page.width // level, page.height // level)
+    whole = pixels(source, f"full/{small}/0/{quality}.png").convert("RGB")
+    joined, tile = Image.new("RGB", whole.size), 64 * level
+    for x, y in itertools.product(range(0, page.width, tile), range(0, page.height, tile)):
+        width, height = min(tile, page.width - x), min(tile, page.height - y)
+        part = pixels(source, f"{x},{y},{width},{height}/{width // level},{height // level}/0/{quality}.png")
+        joined.paste(part, (x // level, y // level))
+    assert whole.size == (small.width, small.height)
+    assert max(high for _, high in ImageChops.difference(whole, joined).getextrema()) <= 1
+
+
+def _exif(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def test_enhanced_is_the_same_in_every_process():
+    source = fixtures.jpeg(photo())
+    found = probe(source)
+    (page,) = found.pages
+    jobs = [
+        RenderJob(found.media_type, 1, Spec.parse(spec).resolve(page), page)
+        for spec in ("full/max/0/enhanced.webp", "256,128,256,256/max/0/enhanced.png")
+    ]
+    here = [render(source, job).data for job in jobs]
+    boxes = Sandbox(), Sandbox()
+    try:
+        for box in boxes:
+            assert [box.render(source, job, owner="a").data for job in jobs] == here
+    finally:
+        for box in boxes:
+            box.close()
+
+
+def test_enhanced_leaves_a_dark_photo_dark():
+    image = pixels(fixtures.jpeg(Image.new("RGB", (96, 64), (12, 12, 14))), "full/max/0/enhanced.png")
+    assert image.size == (96, 64)
+    half = Image.new("RGB", (960, 640), WHITE)
+    half.paste((20, 20, 20), (0, 0, 480, 640))
+    assert max(pixels(fixtures.png(half), "full/max/0/enhanced.png").getpixel((100, 300))) < 60
+
+
+def shadowed(times: int = 10) -> Image.Image:
+    """Paper under a blue heading with white writing; the right half lies in a shadow with a soft edge."""
+    image = Image.new("RGB", (96 * times, 64 * times), (236, 232, 222))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 96 * times, 14 * times), fill=(40, 90, 170))
+    draw.rectangle((10 * times, 6 * times, 40 * times, 7 * times), fill=WHITE)
+    draw.rectangle((10 * times, 30 * times, 86 * times, 31 * times), fill=(35, 45, 120))
+    shade = Image.new("L", image.size, 255)
+    shade.paste(130, (48 * times, 0, *image.size))
+    shade = shade.filter(ImageFilter.GaussianBlur(2 * times))
+    return ImageChops.multiply(image, Image.merge("RGB", (shade,) * 3))
+
+
+def test_bitonal_reads_across_the_edge_of_a_shadow():
+    image = pixels(fixtures.png(shadowed()), "full/max/0/bitonal.png").convert("L")
+    line, paper = (image.crop((110, y, 850, y + 1)).histogram() for y in (305, 400))
+    assert line[0] == 740
+    assert paper[255] == 740
+
+
+def test_writing_on_a_printed_band_is_not_bleached():
+    image = pixels(fixtures.png(shadowed()), "full/max/0/enhanced.png").convert("L")
+    assert image.getpixel((250, 65)) > 230
+    assert image.getpixel((250, 30)) < 110
