@@ -18,7 +18,8 @@ from tests.waiting import insist, until
 @pytest.fixture(scope="module")
 def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A stack whose misses are made by Lambda, and by Celery when that is in trouble."""
-    overrides = {**OVERRIDES, "RX_BACKEND": "lambda", "RX_FALLBACK_BACKEND": "celery"}
+    # In any order: a gateway that two tests have ended must not be left alone while a third one asks for it.
+    overrides = {**OVERRIDES, "RX_BACKEND": "lambda", "RX_FALLBACK_BACKEND": "celery", "RX_BREAKER_FAILURES": "1000"}
     folder = tmp_path_factory.mktemp("lambda")
     with Stack(state_dir=folder, quick_stop=True, overrides=overrides) as running, site_of(running) as made:
         yield made
