@@ -34,6 +34,20 @@ _STORED_AS: Final = {
 }
 
 
+def photo(times: int = 8) -> Image.Image:
+    """A page in blue and red ink, photographed under a lamp at the top left, in warm light."""
+    image = Image.new("RGB", (96 * times, 64 * times), (235, 230, 220))
+    draw = ImageDraw.Draw(image)
+    for row in range(4, 60, 6):
+        colour = (40, 50, 130) if row // 6 % 2 else (150, 40, 40)
+        for x in range(8, 88, 5):
+            draw.line((x * times, row * times, (x + 3) * times, (row + 2) * times), fill=colour, width=times // 3)
+    light = Image.linear_gradient("L").resize(image.size).point(lambda v: 255 - v // 2)
+    side = Image.linear_gradient("L").rotate(90).resize(image.size).point(lambda v: 255 - v // 4)
+    shade = ImageChops.multiply(light, side)
+    return ImageChops.multiply(image, Image.merge("RGB", (shade,) * 3))
+
+
 def page(times: int = 1, *, mode: str = "RGB") -> Image.Image:
     """The upright page, `times` as large."""
     image = Image.new("RGB", (PAGE.width * times, PAGE.height * times), WHITE)

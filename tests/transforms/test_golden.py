@@ -16,7 +16,6 @@ import pytest
 from PIL import features
 
 from tests.transforms import fixtures
-from tests.transforms.pixels.test_images import photo
 from tests.transforms.rendering import pixels
 from transforms.geometry import Box
 from transforms.pixels import resize
@@ -25,18 +24,18 @@ from transforms.version import PIPELINE
 RESIZERS = ("fast", "pillow")
 RECORD = Path(__file__).with_name("golden.json")
 CASES = {
-    "jpeg shrunk": (lambda: fixtures.jpeg(photo()), "full/100,/0/default.png"),
-    "jpeg at half": (lambda: fixtures.jpeg(photo()), "full/384,256/0/default.png"),
-    "jpeg region turned": (lambda: fixtures.jpeg(photo()), "30,50,301,203/99,/90/default.png"),
+    "jpeg shrunk": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/default.png"),
+    "jpeg at half": (lambda: fixtures.jpeg(fixtures.photo()), "full/384,256/0/default.png"),
+    "jpeg region turned": (lambda: fixtures.jpeg(fixtures.photo()), "30,50,301,203/99,/90/default.png"),
     "jpeg oriented": (lambda: fixtures.oriented(6), "full/37,/0/default.jpg"),
     "jpeg cmyk": (fixtures.cmyk, "full/50,/0/default.png"),
-    "png scaled": (lambda: fixtures.png(photo()), "full/123,/0/default.webp"),
+    "png scaled": (lambda: fixtures.png(fixtures.photo()), "full/123,/0/default.webp"),
     "png 16 bit": (fixtures.gray16, "full/50,/0/default.png"),
     "png palette": (lambda: fixtures.png(fixtures.page(mode="P")), "full/50,/0/default.png"),
-    "gray": (lambda: fixtures.jpeg(photo()), "full/100,/0/gray.png"),
-    "bitonal": (lambda: fixtures.jpeg(photo()), "full/100,/0/bitonal.png"),
-    "enhanced": (lambda: fixtures.jpeg(photo()), "full/100,/0/enhanced.png"),
-    "redacted": (lambda: fixtures.jpeg(photo()), "full/100,/0/redacted.png"),
+    "gray": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/gray.png"),
+    "bitonal": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/bitonal.png"),
+    "enhanced": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/enhanced.png"),
+    "redacted": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/redacted.png"),
     "pdf page": (lambda: fixtures.vector_pdf(text="Amoxicillin"), "full/200,/0/default.png"),
     "pdf region": (lambda: fixtures.scanned_pdf(), "100,50,200,150/100,/180/default.png"),
 }

@@ -11,9 +11,8 @@ from prescriptions.intake import drafts, order_links, refusals
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import ClarificationMessage, OrderLine, ReasonCode, Review
 from prescriptions.order_pages import progress
-from tests.prescriptions.customer import file
+from tests.prescriptions.customer import PAGE, file, sent
 from tests.prescriptions.order_pages.pseudo import Words, spoken, untranslated
-from tests.prescriptions.order_pages.test_pages import PAGE, sent
 
 # Data, not words: what the test itself put in, and names of formats and units.
 DATA = ("A-1", "a.png", "Metformin", "Codeine", "JPEG, PNG, WebP, HEIC, PDF", "MB", "KB", "Why so?")

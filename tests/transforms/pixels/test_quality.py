@@ -30,23 +30,9 @@ def test_bitonal_has_two_colours(form):
         assert set(image.get_flattened_data()) == {0, 255}
 
 
-def photo(times: int = 8) -> Image.Image:
-    """A page in blue and red ink, photographed under a lamp at the top left, in warm light."""
-    image = Image.new("RGB", (96 * times, 64 * times), (235, 230, 220))
-    draw = ImageDraw.Draw(image)
-    for row in range(4, 60, 6):
-        colour = (40, 50, 130) if row // 6 % 2 else (150, 40, 40)
-        for x in range(8, 88, 5):
-            draw.line((x * times, row * times, (x + 3) * times, (row + 2) * times), fill=colour, width=times // 3)
-    light = Image.linear_gradient("L").resize(image.size).point(lambda v: 255 - v // 2)
-    side = Image.linear_gradient("L").rotate(90).resize(image.size).point(lambda v: 255 - v // 4)
-    shade = ImageChops.multiply(light, side)
-    return ImageChops.multiply(image, Image.merge("RGB", (shade,) * 3))
-
-
 @pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
 def test_enhanced_evens_the_light_whitens_the_paper_and_keeps_the_inks(make_source):
-    source = make_source(photo())
+    source = make_source(fixtures.photo())
     before = pixels(source, "full/384,256/0/default.png")
     image = pixels(source, "full/384,256/0/enhanced.png")
     for at in ((8, 8), (376, 8), (8, 248), (376, 248)):  # paper in the four corners
@@ -60,7 +46,7 @@ def test_enhanced_evens_the_light_whitens_the_paper_and_keeps_the_inks(make_sour
 
 
 def test_enhanced_does_not_move_anything():
-    source = fixtures.jpeg(photo())
+    source = fixtures.jpeg(fixtures.photo())
     plain = pixels(source, "full/384,256/0/gray.png").point(lambda v: v)
     image = pixels(source, "full/384,256/0/enhanced.png").convert("L")
     edges = [i.filter(ImageFilter.FIND_EDGES).point(lambda v: 255 * (v > 60)) for i in (plain, image)]
@@ -72,7 +58,7 @@ def test_enhanced_does_not_move_anything():
 @pytest.mark.parametrize("quality", ["enhanced", "bitonal"])
 @pytest.mark.parametrize("make_source", [fixtures.jpeg, fixtures.png])
 def test_tiles_of_a_measured_quality_match_their_page(quality, make_source):
-    source = make_source(photo())
+    source = make_source(fixtures.photo())
     whole = pixels(source, f"full/max/0/{quality}.png").convert("RGB")
     part = pixels(source, f"256,128,256,256/max/0/{quality}.png").convert("RGB")
     difference = ImageChops.difference(whole.crop((256, 128, 512, 384)), part)
@@ -84,7 +70,7 @@ def test_tiles_of_a_measured_quality_match_their_page(quality, make_source):
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("level", [1, 2, 4])
 def test_all_tiles_of_a_measured_quality_join_to_their_page(quality, orientation, level):
-    source = fixtures.jpeg(photo(4), exif=_exif(orientation))
+    source = fixtures.jpeg(fixtures.photo(4), exif=_exif(orientation))
     page = Size(384, 256).rotated(90 if orientation == 6 else 0)
     small = Size(page.width // level, page.height // level)
     whole = pixels(source, f"full/{small}/0/{quality}.png").convert("RGB")
@@ -104,7 +90,7 @@ def _exif(orientation):
 
 
 def test_enhanced_is_the_same_in_every_process():
-    source = fixtures.jpeg(photo())
+    source = fixtures.jpeg(fixtures.photo())
     found = probe(source)
     (page,) = found.pages
     jobs = [
