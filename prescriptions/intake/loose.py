@@ -13,6 +13,8 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from prescriptions.infra import storage
+from prescriptions.infra.per_process import per_process
+from prescriptions.infra.rounds import Rounds
 from prescriptions.models import LooseOriginal
 from transforms.keys import original_key
 
@@ -52,14 +54,19 @@ def discard(rx: str, documents: Sequence[str]) -> None:
 def sweep(limit: int = 50) -> int:
     """Delete what dead uploads have left behind; returns how many. Safe to run anywhere, any number at once.
 
-    Raises storage.StorageUnavailable.
+    Raises storage.StorageUnavailable; the next one goes on behind that original.
     """
     swept = 0
-    for row in LooseOriginal.objects.filter(since__lt=timezone.now() - LEFT_AFTER)[:limit]:
+    for row in _rounds().next(LooseOriginal.objects.filter(since__lt=timezone.now() - LEFT_AFTER), limit):
         swept += _delete(row.rx, row.pk)
     if swept:
         log.info("loose originals deleted", extra={"count": swept})
     return swept
+
+
+@per_process
+def _rounds() -> Rounds:
+    return Rounds("since")
 
 
 def _delete(rx: str, document: str) -> int:

@@ -147,6 +147,7 @@ class Review(models.Model):
                 fields=("-status_at", "-prescription"), condition=Q(status__in=ENDED), name="review_ended_newest"
             ),
             models.Index(fields=("-queued_at", "-prescription"), name="review_newest"),
+            models.Index(fields=("status", "queued_at"), name="review_oldest"),
         )
         permissions = (
             ("claim_review", _("Can claim reviews")),

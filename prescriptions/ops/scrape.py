@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -16,8 +16,9 @@ from prescriptions.models import Review, ReviewStatus, Variant, VariantState
 from prescriptions.variants import claims
 from transforms.version import PIPELINE
 
-# Beyond this the exact number of given-up variants makes no difference, and counting must stay cheap.
-_COUNTED = 10_000
+# Beyond these the exact number makes no difference, and counting must stay cheap however many there are.
+_COUNTED_DEAD = 10_000
+_COUNTED_REVIEWS = 1_000
 _WAITING = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.CLARIFICATION, ReviewStatus.SECOND_CHECK)
 
 
@@ -71,22 +72,25 @@ def _open_variants() -> Metric:
 
 
 def _dead_variants() -> Metric:
-    shown = GaugeMetricFamily("rx_variants_dead", f"Variants that were given up; counted up to {_COUNTED}.")
-    dead = Variant.objects.filter(state=VariantState.DEAD).order_by().values("pk")[:_COUNTED]
+    shown = GaugeMetricFamily("rx_variants_dead", f"Variants that were given up; counted up to {_COUNTED_DEAD}.")
+    dead = Variant.objects.filter(state=VariantState.DEAD).order_by().values("pk")[:_COUNTED_DEAD]
     shown.add_metric([], dead.count())
     return shown
 
 
 def _reviews(now: datetime) -> Iterator[Metric]:
-    depth = GaugeMetricFamily("rx_reviews", "Reviews without a decision.", labels=("status",))
+    upto = f"counted up to {_COUNTED_REVIEWS}"
+    depth = GaugeMetricFamily("rx_reviews", f"Reviews without a decision; each status {upto}.", labels=("status",))
+    overdue = GaugeMetricFamily("rx_reviews_overdue", f"Reviews in the queue past the promised time; {upto}.")
     oldest = GaugeMetricFamily("rx_review_oldest_seconds", "How long the first in the queue has waited; 0 if nobody.")
-    overdue = GaugeMetricFamily("rx_reviews_overdue", "Reviews in the queue past the time promised to the customer.")
-    rows = Review.objects.filter(status__in=_WAITING).order_by().values("status")
-    late = Count("pk", filter=Q(due_at__lt=now))
-    found = {row["status"]: row for row in rows.annotate(number=Count("pk"), first=Min("queued_at"), late=late)}
     for status in _WAITING:
-        depth.add_metric([status.value], found.get(status.value, {"number": 0})["number"])
-    queued = found.get(ReviewStatus.QUEUED.value)
-    oldest.add_metric([], max(0.0, (now - queued["first"]).total_seconds()) if queued else 0)
-    overdue.add_metric([], queued["late"] if queued else 0)
+        depth.add_metric([status.value], _counted(Review.objects.filter(status=status)))
+    queued = Review.objects.filter(status=ReviewStatus.QUEUED)
+    overdue.add_metric([], _counted(queued.filter(due_at__lt=now)))
+    first = queued.order_by("queued_at").values_list("queued_at", flat=True).first()
+    oldest.add_metric([], max(0.0, (now - first).total_seconds()) if first else 0)
     return iter((depth, oldest, overdue))
+
+
+def _counted(reviews: QuerySet[Review]) -> int:
+    return reviews.order_by().values("pk")[:_COUNTED_REVIEWS].count()

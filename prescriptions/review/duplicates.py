@@ -20,6 +20,8 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from prescriptions.infra import storage
+from prescriptions.infra.per_process import per_process
+from prescriptions.infra.rounds import Rounds
 from prescriptions.models import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Review, ReviewStatus
 from transforms import sandbox
 from transforms.errors import TransformError
@@ -76,16 +78,20 @@ def sweep() -> int:
         Page.objects.filter(likeness="", prescription__erased_at=None, prescription__review__isnull=False)
         .filter(~Q(prescription__review__status__in=(ReviewStatus.WITHDRAWN, ReviewStatus.ERASED)))
         .select_related("document", "prescription")
-        .order_by("pk")
     )
     measured = 0
-    for _, pages in groupby(waiting[:_BATCH], key=attrgetter("document_id")):
+    for _, pages in groupby(list(_rounds().next(waiting, _BATCH)), key=attrgetter("document_id")):
         of_document = list(pages)
         try:
             measured += _measure(of_document, _source(of_document[0]))
         except (storage.StorageUnavailable, storage.ObjectMissing) as error:
             log.info("not compared", extra={"rx": of_document[0].prescription_id, "reason": type(error).__name__})
     return measured
+
+
+@per_process
+def _rounds() -> Rounds:
+    return Rounds("pk")
 
 
 def _measure(pages: Sequence[Page], source: bytes) -> int:

@@ -15,7 +15,9 @@ from django.utils import timezone
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor
 from prescriptions.infra import storage
+from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem
+from prescriptions.infra.rounds import Rounds
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.review import opening, replays
 from prescriptions.variants import claims
@@ -80,10 +82,17 @@ def purge(rx: str) -> bool:
 
 
 def sweep(limit: int = 20) -> int:
-    """Look again at erased prescriptions that are not proved empty; returns how many are proved now."""
-    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after())
-    oldest_first = due.order_by("erased_at").values_list("pk", flat=True)
-    return sum(purge(rx) or purge(rx) for rx in oldest_first[:limit])
+    """Look again at erased prescriptions that are not proved empty; returns how many are proved now.
+
+    Raises storage.StorageUnavailable; the next one goes on behind that prescription.
+    """
+    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after()).only("erased_at")
+    return sum(purge(row.pk) or purge(row.pk) for row in _rounds().next(due, limit))
+
+
+@per_process
+def _rounds() -> Rounds:
+    return Rounds("erased_at")
 
 
 def _not_kept(today: date) -> Q:

@@ -5,6 +5,8 @@ work would refuse, and takes it on. A fair share for each client is a question o
 yet: nobody is told apart here.
 """
 
+from math import ceil
+
 from django.conf import settings
 from django.db.models import F, Sum
 
@@ -17,6 +19,9 @@ from transforms.limits import LIMITS, MIB
 from transforms.request.spec import Stored
 
 _MEGAPIXEL = 1_000_000
+# How much of a lane's queue other sizes may fill. The rest is for presets and tiles: what we ourselves invite people to
+# ask for finds a place however many PDFs and large pages others ask for.
+_SHARE_OF_OTHERS = 0.8
 # Large work that a worker gets done in a second, in megapixels of its pages: what a refusal's Retry-After is made of.
 _PER_SECOND = 20
 _SOONEST, _LATEST = 2, 60  # seconds
@@ -30,7 +35,7 @@ def refuse(page: Page, stored: Stored) -> None:
         _refuse_another_size(page)
         if lane == claims.LARGE:
             _refuse_large(page, stored)
-    _refuse_full_queue(lane)
+    _refuse_full_queue(lane, advertised=advertised)
 
 
 def _refuse_another_size(page: Page) -> None:
@@ -82,9 +87,9 @@ def _refuse(reason: str, problem: Problem) -> None:
         raise problem
 
 
-def _refuse_full_queue(lane: str) -> None:
+def _refuse_full_queue(lane: str, *, advertised: bool) -> None:
     waiting = Variant.objects.filter(state__in=claims.OPEN, lane=lane).count()
-    if waiting >= settings.RX_QUEUE_LIMIT:
+    if waiting >= _room(lane, advertised=advertised):
         raise Problem(
             503,
             "queue-full",
@@ -92,3 +97,9 @@ def _refuse_full_queue(lane: str) -> None:
             "Too many variants are being made now. Try again shortly.",
             retry_after=5,
         )
+
+
+def _room(lane: str, *, advertised: bool) -> int:
+    """How many may wait in this lane before another one of this kind is refused. In IMAGES nothing is advertised."""
+    limit: int = settings.RX_QUEUE_LIMIT
+    return limit if advertised or lane == claims.IMAGES else ceil(limit * _SHARE_OF_OTHERS)

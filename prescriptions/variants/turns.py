@@ -1,5 +1,5 @@
-"""Whose turn it is in a worker: presets and tiles always find a thread, and large work never needs more memory than
-there is.
+"""Whose turn it is in a worker: presets and tiles find a thread or have the next one, and large work never needs more
+memory than there is.
 
 What does not fit waits here, not in a thread, and is sent again when there is room: to whichever worker takes it. The
 order in which it is sent is decided in one place, `Turns._next`.
@@ -22,12 +22,16 @@ from transforms.request.spec import Stored
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claim that wants to be made. `bytes` is what its renderer is expected to need; counted of large work only."""
+    """A claim that wants to be made. `bytes` is what its renderer is expected to need; counted of large work only.
+
+    `advertised`: a preset or a tile, whatever its lane.
+    """
 
     variant_id: str
     owner: str
     lane: str
     bytes: int = 0
+    advertised: bool = False
 
 
 class Turns:
@@ -46,7 +50,7 @@ class Turns:
     def enter(self, work: Work) -> bool:
         """True: it has a place until it leaves. False: it waits here."""
         with self._lock:
-            if self._fits(work, self._under_way):
+            if self._fits(work, self._under_way) and not self._is_behind(work, self._waiting):
                 self._under_way.append(work)
                 return True
             self._waiting.append(work)
@@ -60,10 +64,13 @@ class Turns:
         """What may be sent now. No place is kept for it: a message can be lost, or another worker may take it."""
         with self._lock:
             chosen: list[Work] = []
+            passed: list[Work] = []
             for work in self._next():
-                if self._fits(work, [*self._under_way, *chosen]):
+                if self._fits(work, [*self._under_way, *chosen]) and not self._is_behind(work, passed):
                     self._waiting.remove(work)
                     chosen.append(work)
+                else:
+                    passed.append(work)
             return chosen
 
     def give_up(self) -> list[Work]:
@@ -73,8 +80,14 @@ class Turns:
             return waiting
 
     def _next(self) -> list[Work]:
-        """The order of those who wait: as they came."""
-        return list(self._waiting)
+        """The order of those who wait: presets and tiles before other sizes, and each as they came."""
+        return sorted(self._waiting, key=lambda work: not work.advertised)
+
+    def _is_behind(self, work: Work, waiting: list[Work]) -> bool:
+        """Must it let one of `waiting` go first? An advertised one of a large page may wait for more memory than other
+        large work leaves: that must not go on taking what becomes free.
+        """
+        return not work.advertised and any(other.advertised and other.lane == work.lane for other in waiting)
 
     def _fits(self, work: Work, under_way: list[Work]) -> bool:
         if work.lane == claims.ADVERTISED:
@@ -98,7 +111,7 @@ def here() -> Turns:
 def turn(variant_id: str, owner: str, *, lane: str) -> Iterator[bool]:
     """True if it is this claim's turn: make it inside. Afterwards those who wait are sent, as far as there is room."""
     turns = here()
-    work = Work(variant_id, owner, lane, _bytes(variant_id, owner) if lane == claims.LARGE else 0)
+    work = _work(variant_id, owner, lane)
     mine = turns.enter(work)
     try:
         yield mine
@@ -123,7 +136,12 @@ def release(works: list[Work]) -> None:
         claims.release(Variant(pk=work.variant_id, owner=work.owner))
 
 
-def _bytes(variant_id: str, owner: str) -> int:
-    """0 of a claim that does not stand any more: it ends as soon as it begins."""
+def _work(variant_id: str, owner: str, lane: str) -> Work:
+    """Its row is looked at where the lane does not say it all. A claim that stands no more ends as it begins."""
+    if lane in (claims.ADVERTISED, claims.IMAGES):
+        return Work(variant_id, owner, lane, advertised=lane == claims.ADVERTISED)
     found = Variant.objects.select_related("page__document").filter(pk=variant_id, owner=owner).first()
-    return claims.cost_of(found.page, Stored.parse(found.stored)).bytes if found else 0
+    if found is None:
+        return Work(variant_id, owner, lane)
+    needs = claims.cost_of(found.page, Stored.parse(found.stored)).bytes if lane == claims.LARGE else 0
+    return Work(variant_id, owner, lane, needs, found.advertised)

@@ -18,7 +18,7 @@ from prescriptions.infra.breaker import Breaker
 from prescriptions.infra.metrics import definitions
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
-from prescriptions.models import Page, Review, ReviewStatus, Variant, VariantState
+from prescriptions.models import Page, Prescription, Review, ReviewStatus, Variant, VariantState
 from prescriptions.ops import scrape
 from prescriptions.variants import asking, claims
 from prescriptions.variants.pictures import preset_of
@@ -268,6 +268,14 @@ def test_what_waits_is_read_from_the_rows(row: Page) -> None:  # noqa: F811
 
 
 @pytest.mark.django_db
-def test_a_look_costs_three_queries(django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(3):
-        scrape.text()
+def test_a_look_costs_eight_queries_however_many_wait(django_assert_num_queries: Any) -> None:
+    waiting = Prescription.objects.bulk_create([Prescription(client="shop") for _ in range(1003)])
+    now = timezone.now()
+    Review.objects.bulk_create(
+        [Review(prescription=one, queued_at=now, due_at=now - timedelta(1)) for one in waiting], batch_size=100
+    )
+
+    with django_assert_num_queries(8):
+        shown = samples()
+
+    assert shown["rx_reviews", ("queued",)] == shown["rx_reviews_overdue", ()] == 1000

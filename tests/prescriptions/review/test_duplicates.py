@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from prescriptions.intake import accepting
-from prescriptions.models import NO_LIKENESS, Page, PageLight, Prescription, Review, ReviewStatus
+from prescriptions.models import NO_LIKENESS, Document, Page, PageLight, Prescription, Review, ReviewStatus
 from prescriptions.review import duplicates, opening
 from prescriptions.upkeep import reviews
 from rxproject.local import samples
@@ -91,6 +91,22 @@ def test_pages_behind_one_that_cannot_be_measured_are_measured(servers: Stack, s
 
     assert [page.likeness == NO_LIKENESS for page in sent.pages.all()] == [False, True, False]
     assert duplicates.sweep() == 0
+
+
+def test_pages_whose_original_is_missing_hold_up_nobody(servers: Stack, seeded: None) -> None:
+    """However many they are: more than a sweep looks at, and before everybody else."""
+    lost = Prescription.objects.create(client="shop")
+    missing = Document.objects.create(prescription=lost, position=1, media_type="application/pdf", size=1)
+    rows = [Page(prescription=lost, document=missing, number=at, index=at, width=9, height=9) for at in range(1, 61)]
+    Page.objects.bulk_create(rows)
+    Review.objects.create(prescription=lost)
+    sent = send(vector_pdf(1))
+    Page.objects.update(likeness="")
+
+    assert [duplicates.sweep() for _ in range(3)] == [0, 1, 0]
+
+    assert sent.pages.get().measures is not None
+    assert not Page.objects.filter(prescription=lost).exclude(likeness="").exists(), "they may be restored"
 
 
 def test_different_prescriptions_on_similar_paper_are_not_taken_for_one(servers: Stack, seeded: None) -> None:

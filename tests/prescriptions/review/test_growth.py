@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from prescriptions.intake import loose
 from prescriptions.models import Document, Page, Prescription
+from prescriptions.ops import scrape
 from prescriptions.review import duplicates
 from prescriptions.upkeep import erasure
 from tests.databases import on_each_database
@@ -84,6 +85,7 @@ def compared() -> None:
         (duplicates.sweep, "page_to_hash"),
         (erasure.sweep, "rx_to_purge"),
         (loose.sweep, "looseoriginal_since"),
+        (scrape.text, "review_oldest"),
     ],
 )
 def test_the_question_is_answered_by_an_index(ask: Callable[[], object], index: str) -> None:

@@ -8,7 +8,7 @@ from pytest_django import Settings
 from prescriptions.infra.metrics import definitions
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page
-from prescriptions.variants import admission
+from prescriptions.variants import admission, claims
 from tests.prescriptions.conftest import claim
 from transforms.request.presets import PRESETS, preset
 from transforms.request.spec import Stored
@@ -74,3 +74,23 @@ def test_in_shadow_it_is_counted_and_taken_on(huge: Page, settings: Settings) ->
     admission.refuse(huge, NEVER)
 
     assert counted("too-large-to-make", "no") == before + 1
+
+
+@pytest.mark.parametrize("lane", ["documents", "large"])
+def test_other_sizes_leave_room_in_the_queue_for_presets(huge: Page, settings: Settings, lane: str) -> None:
+    settings.RX_QUEUE_LIMIT, settings.RX_LARGE_MEGAPIXELS = 5, 1_000_000
+    asked = LATER
+    if lane == "documents":
+        huge.width, huge.height, huge.document.media_type, asked = 1240, 1754, "application/pdf", SMALL
+        huge.save()
+    invited = preset("print", huge.size)
+    assert claims.lane_of(huge, invited, advertised=True) == lane
+    for rotation in range(4):
+        assert claim(huge, f"full/{asked.size.width},{asked.size.height}/{90 * rotation}/gray.png").lane == lane
+
+    assert refusal(huge, asked) == (503, "queue-full", 5)
+    admission.refuse(huge, invited)
+
+    # and the queue as a whole has an end
+    claim(huge, f"full/{asked.size.width - 1},{asked.size.height - 1}/0/gray.png")
+    assert refusal(huge, invited) == (503, "queue-full", 5)

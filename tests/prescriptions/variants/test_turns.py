@@ -7,8 +7,8 @@ from prescriptions.variants.turns import Turns, Work
 MIB = 1024 * 1024
 
 
-def work(lane: str, number: int = 0, mib: int = 0) -> Work:
-    return Work(f"{lane}-{number}", "owner", lane, mib * MIB)
+def work(lane: str, number: int = 0, mib: int = 0, *, advertised: bool = False) -> Work:
+    return Work(f"{lane}-{number}", "owner", lane, mib * MIB, advertised)
 
 
 def test_one_thread_is_kept_for_presets_and_tiles_and_another_from_large_work() -> None:
@@ -57,3 +57,35 @@ def test_what_one_who_waits_cannot_use_another_can() -> None:
     assert turns.next() == [work("images", 2)]
     assert turns.give_up() == [work("large", 2)]
     assert turns.give_up() == []
+
+
+def test_presets_of_pdfs_and_large_pages_go_before_other_sizes() -> None:
+    # given two places, taken, and a preset that came last
+    turns = Turns(threads=3, large_bytes=1000 * MIB)
+    under_way = [work("documents", n) for n in (1, 2)]
+    assert [turns.enter(one) for one in under_way] == [True, True]
+    first, second, preset = work("documents", 3), work("images", 4), work("documents", 5, advertised=True)
+    assert [turns.enter(one) for one in (first, second, preset)] == [False, False, False]
+
+    turns.leave(under_way[0])
+    assert turns.next() == [preset]
+    assert turns.enter(preset)
+    turns.leave(under_way[1])
+    assert turns.next() == [first]
+
+
+def test_a_large_preset_is_not_kept_waiting_by_large_work_that_needs_less() -> None:
+    # given a preset that needs more memory than is left
+    turns = Turns(threads=4, large_bytes=1000 * MIB)
+    under_way, preset = work("large", 1, 600), work("large", 2, 800, advertised=True)
+    assert turns.enter(under_way)
+    assert not turns.enter(preset)
+
+    # then what would fit waits for it, whether it comes now or is there already
+    small = work("large", 3, 100)
+    assert not turns.enter(small)
+    assert turns.next() == []
+    assert turns.enter(work("documents", 4)), "other lanes are not concerned"
+
+    turns.leave(under_way)
+    assert turns.next() == [preset, small]
