@@ -36,6 +36,18 @@ def keyring() -> Kind[str]:
     return Kind(keyrings.ALLOWED, parse, secret=True)
 
 
+def keys() -> Kind[list[str]]:
+    """Secret keys that were in use before."""
+
+    def parse(value: str) -> list[str]:
+        found = [part.strip() for part in value.split(",")] if value else []
+        if not all(re.fullmatch(r"[\x21-\x7e]{8,200}", key) for key in found):
+            raise ValueError(value)
+        return found
+
+    return Kind("keys of 8 to 200 visible characters, with commas between them", parse, secret=True)
+
+
 def validity() -> Kind[dict[str, int]]:
     """Days by drug schedule; `*` stands for those that are not named."""
 

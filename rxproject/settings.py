@@ -28,9 +28,11 @@ RX_PORT = _read("RX_PORT", "8000", env.whole(1, 65_535))  # the front door of ru
 
 # --- Django ---------------------------------------------------------------------------------------------------
 SECRET_KEY = _read("RX_SECRET_KEY", "", env.text(secret=True))  # empty: Django raises on first use
+SECRET_KEY_FALLBACKS = _read("RX_SECRET_KEY_FALLBACKS", "", kinds.keys())  # open what they signed, and sign nothing
 DEBUG = _read("RX_DEBUG", "off", env.flag())
 ALLOWED_HOSTS = _read("RX_ALLOWED_HOSTS", "127.0.0.1,localhost", env.hosts())
 BASE_URL = _read("RX_BASE_URL", "http://127.0.0.1:8000", env.origin())
+RX_INSECURE_HTTP = _read("RX_INSECURE_HTTP", "off", env.flag())
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 ROOT_URLCONF = "rxproject.urls"
 WSGI_APPLICATION = "rxproject.wsgi.application"

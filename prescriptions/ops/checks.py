@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -12,13 +11,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from PIL import features
 
-from prescriptions.ops import budgets
+from prescriptions.ops import budgets, production
 from prescriptions.variants.backends import names
 from transforms import sandbox
 from transforms.fonts import files
 from transforms.limits import LIMITS
 
-_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 VIEWER = "openseadragon/openseadragon.min.js"
 
 # What one variable can say wrong ends every process when it reads its settings (rxproject/environment.py). Here is what
@@ -78,21 +76,6 @@ def key_pairs(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMes
 
 
 @register()
-def second_factor(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """A stolen password must not open patients' papers. Off only where nobody but this machine can come."""
-    if settings.RX_SECOND_FACTOR != ("off",) or urlsplit(settings.BASE_URL).hostname in _THIS_MACHINE:
-        return []
-    return [
-        Error(
-            f"RX_SECOND_FACTOR is off, but {settings.BASE_URL} is not this machine alone: "
-            "RX_SECOND_FACTOR=pictures asks everybody who sees prescriptions for a second factor, staff everybody.",
-            hint="Leave it unset, or see docs/how-to/staff-accounts.md.",
-            id="rx.E008",
-        )
-    ]
-
-
-@register()
 def single_sign_on(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """All of it or nothing: without groups nobody could come in. Workers and beat are not told the secret."""
     if settings.RX_ROLE in ("worker", "beat"):
@@ -112,9 +95,10 @@ def single_sign_on(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
 
 def refuse_wrong_settings() -> None:
     """For servers, which start without looking at checks. Raises SystemExit, with a line for each error of settings."""
-    found = [*backend(None), *key_pairs(None), *second_factor(None), *single_sign_on(None)]
-    if errors := [message.msg for message in found if message.is_serious()]:
-        raise SystemExit("\n".join(errors))
+    looked_at = (backend, key_pairs, single_sign_on, production.secrets, production.openness, production.second_factor)
+    found = [message for check in looked_at for message in check(None) if message.is_serious()]
+    if found:
+        raise SystemExit("\n".join(f"{message.msg} {message.hint or ''}".rstrip() for message in found))
 
 
 @register()
@@ -178,15 +162,4 @@ def renderer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMess
             hint="See docs/explanation/sandbox.md.",
             id="rx.W002",
         )
-    ]
-
-
-@register(deploy=True)
-def secrets(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """A server that cannot sign links, or what it writes to the audit log, must not start."""
-    needed = (("RX_LINK_KEYS", "k1", "rx.E006"), ("RX_AUDIT_KEYS", "a1", "rx.E008"))
-    return [
-        Error(f"{name} is not set.", hint=f"{kid}:$(openssl rand -hex 32)", id=number)
-        for name, kid, number in needed
-        if not getattr(settings, name)
     ]

@@ -88,7 +88,8 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
     optional = set(SERVICES[role.value]["environment"]) - given(role.value)
     # RX_DEBUG shows settings and source to whoever asks: not in a deployment. A worker hands nothing to a gateway.
     withheld = {"RX_DEBUG", *(GATEWAY_KEYS if role is Role.WORKER else ())}
-    withheld |= {"RX_OIDC_CLIENT_SECRET"} if role in (Role.WORKER, Role.BEAT) else set()  # nobody signs in there
+    # Nobody signs in there, and what they sign themselves ends with them.
+    withheld |= {"RX_OIDC_CLIENT_SECRET", "RX_SECRET_KEY_FALLBACKS"} if role in (Role.WORKER, Role.BEAT) else set()
     assert optional == settings_names() - ({name for one in DJANGO for name in env.of(one)} - OWN_POLICY) - withheld
     image = (ROOT / "Dockerfile").read_text()
     assert {"DJANGO_SETTINGS_MODULE=rxproject.settings", "PYTHONUNBUFFERED=1"} <= set(image.split())

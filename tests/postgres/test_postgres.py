@@ -114,7 +114,9 @@ def test_a_fork_has_connections_of_its_own_and_leaves_its_parents_alone(postgres
         "RX_DATABASE_URL": postgresql,
         "RX_DATABASE_POOL": "3",
         "RX_ROLE": "generate",
-        "RX_SECRET_KEY": "s" * 50,
+        "RX_SECRET_KEY": "7e1f0c93b5a2d84e6f7a1c02d9b3e5486a0f9d1c2b7e3a586d4c1f0e9b8a7d2c",
+        "RX_LINK_KEYS": "k1:7e1f0c93b5a2d84e6f7a1c02d9b3e5486a0f9d1c2b7e3a586d4c1f0e9b8a7d2c",
+        "RX_AUDIT_KEYS": "a1:7e1f0c93b5a2d84e6f7a1c02d9b3e5486a0f9d1c2b7e3a586d4c1f0e9b8a7d2c",
         "RX_STATE_DIR": str(tmp_path),
     }
 

@@ -26,6 +26,8 @@ SHIPPED: dict[str, Any] = {
     "RX_ROLE": "manage",
     "RX_PORT": 8000,
     "RX_SECRET_KEY": "",
+    "RX_SECRET_KEY_FALLBACKS": [],
+    "RX_INSECURE_HTTP": False,
     "RX_DEBUG": False,
     "RX_ALLOWED_HOSTS": ["127.0.0.1", "localhost"],
     "RX_BASE_URL": "http://127.0.0.1:8000",
@@ -118,6 +120,7 @@ NONSENSE = {
     "RX_STATE_DIR": "var\x07",
     "RX_METRICS_DIR": "var\x07",
     "RX_SECRET_KEY": "\x1b[31m",
+    "RX_SECRET_KEY_FALLBACKS": "short,1",
     "RX_S3_ACCESS_KEY": "two\nlines",
     "RX_S3_SECRET_KEY": "two\nlines",
     "RX_GATEWAY_ACCESS_KEY": "two\nlines",
@@ -184,8 +187,11 @@ def test_a_server_does_not_start_with_settings_that_do_not_fit_together(command:
     assert status == 1
     # Celery may first complain about root
     assert said[-2:] == [
-        "RX_BACKEND is 'no.such.Thing': No module named 'no'",
-        "RX_S3_ACCESS_KEY and RX_S3_SECRET_KEY go together.",
+        (
+            "RX_BACKEND is 'no.such.Thing': No module named 'no' "
+            "Use one of celery, inline, lambda, or the dotted path of a class."
+        ),
+        "RX_S3_ACCESS_KEY and RX_S3_SECRET_KEY go together. Set both or neither.",
     ]
     assert "Traceback" not in "".join(said)
 
