@@ -63,7 +63,7 @@ class ForAdministrators(ReadOnly):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        if self.has_module_permission(request) and not reauthentication.is_fresh(request):
+        if self.has_add_permission(request) and not reauthentication.is_fresh(request):
             return reauthentication.page(request, request.path)
         return super().changeform_view(request, object_id, form_url, extra_context)
 

@@ -6,8 +6,7 @@ Secrets are never stored or logged.
 import hashlib
 import hmac
 import re
-import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -16,17 +15,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from prescriptions.api import tokens
 from prescriptions.models import ApiToken
 
-SCOPES = {
-    "rx:read": "read prescriptions, pages and variants",
-    "rx:write": "upload prescriptions",
-    "rx:erase": "erase prescriptions",
-    "rx:review": "claim and decide in the name of the person whom the token is bound to",
-    "rx:all": "see the prescriptions of every client, not only its own",
-    "orders:write": "mint upload links for customers",
-    "ops:read": "read /metrics",
-}
 _TOKEN = re.compile(r"rxk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})\Z")
 # Writing "last used" on each request would turn every read into a write.
 _LAST_USED_STEP = timedelta(minutes=1)
@@ -37,23 +28,6 @@ class TokenClient(AnonymousUser):
 
     is_authenticated = True  # type: ignore[assignment]
     is_anonymous = False  # type: ignore[assignment]
-
-
-def create(
-    *, name: str, client: str, scopes: list[str], expires_at: datetime | None = None, user: Any = None
-) -> tuple[ApiToken, str]:
-    """A new token and its plain text, which exists only here and in the caller's hands. `user`: who it reviews as."""
-    identifier, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    token = ApiToken.objects.create(
-        id=identifier,
-        name=name,
-        client=client,
-        scopes=scopes,
-        secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
-        expires_at=expires_at,
-        user=user,
-    )
-    return token, f"rxk_{identifier}_{secret}"
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -67,12 +41,7 @@ class BearerAuthentication(BaseAuthentication):
         token = ApiToken.objects.select_related("user").filter(pk=match[1]).first() if match else None
         presented = hashlib.sha256(match[2].encode()).hexdigest() if match else ""
         now = timezone.now()
-        if (
-            token is None
-            or not hmac.compare_digest(presented, token.secret_sha256)
-            or token.revoked_at is not None
-            or (token.expires_at is not None and token.expires_at <= now)
-        ):
+        if token is None or not hmac.compare_digest(presented, token.secret_sha256) or not tokens.is_good(token):
             raise AuthenticationFailed("The token is unknown, expired or revoked.")
         if token.last_used_at is None or now - token.last_used_at > _LAST_USED_STEP:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

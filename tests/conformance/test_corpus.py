@@ -14,7 +14,7 @@ from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.models import Document, Prescription, Variant, VariantState
 from prescriptions.variants import making
 from tests.prescriptions.conftest import assert_problem, file
@@ -72,7 +72,7 @@ class Service:
     """The API in this process, as a client that uploads and looks."""
 
     def __init__(self) -> None:
-        _, token = authentication.create(name="test", client="shop", scopes=["rx:read", "rx:write"])
+        _, token = tokens.make(name="test", client="shop", scopes=["rx:read", "rx:write"])
         self.http = Client(raise_request_exception=False)
         self.headers = {"Authorization": f"Bearer {token}"}
 

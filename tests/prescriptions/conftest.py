@@ -17,7 +17,7 @@ from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.infra import per_process, plain_s3
 from prescriptions.intake import accepting
 from prescriptions.models import Document, Page, Prescription, Variant
@@ -88,7 +88,7 @@ def bearer() -> Callable[..., dict[str, str]]:
     """Headers of a token's holder."""
 
     def headers(*scopes: str, client: str = "shop") -> dict[str, str]:
-        _, text = authentication.create(
+        _, text = tokens.make(
             name="test", client=client, scopes=list(scopes or ("rx:read", "rx:write", "orders:write"))
         )
         return {"Authorization": f"Bearer {text}"}

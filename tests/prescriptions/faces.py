@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.intake import order_links
 from prescriptions.models import Page
 from prescriptions.review import queue
@@ -43,7 +43,7 @@ class Reader:
 def reader(servers: Stack, db: None) -> Reader:
     seed()
     user = User.objects.create_superuser("asha")
-    token, secret = authentication.create(name="shop", client="shop", scopes=["rx:read", "rx:write"])
+    token, secret = tokens.make(name="shop", client="shop", scopes=["rx:read", "rx:write"])
     make_review(order_ref="A-1")
     rx = queue.claim(make_review(order_ref="A-1").pk, user).pk
     Page.objects.filter(prescription=rx).update(rotation=90)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.regex_helper import normalize
 from pytest_django import Settings
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.infra import per_process
 from prescriptions.intake import order_links
 from prescriptions.models import Page, Prescription
@@ -102,7 +102,7 @@ def addresses(make: Make) -> list[str]:
 def callers(seeded: None) -> dict[str, Client]:
     """Who may do everything, in each of the ways in which one can come."""
     user = get_user_model().objects.create_superuser("asha")
-    _token, text = authentication.create(name="all", client="shop", scopes=list(authentication.SCOPES), user=user)
+    _token, text = tokens.make(name="all", client="shop", scopes=list(tokens.SCOPES), user=user)
     staff = Client(raise_request_exception=False)
     staff.force_login(user)
     staff.get(order_links.page_path(order_links.mint(order_ref="A-1", client="shop", expires_in=600)))

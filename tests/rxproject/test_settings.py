@@ -99,6 +99,7 @@ SHIPPED: dict[str, Any] = {
     "RX_PASSWORD_LENGTH": 10,
     "RX_PASSWORD_LINK_TTL": 86_400,
     "RX_BREACHED_PASSWORDS_URL": "",
+    "RX_TOKEN_DAYS": 365,
     "RX_OIDC_URL": "",
     "RX_OIDC_NAME": "Single sign-on",
     "RX_OIDC_CLIENT_ID": "",

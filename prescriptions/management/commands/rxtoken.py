@@ -1,67 +1,98 @@
-"""`manage.py rxtoken create|list|revoke`: bearer tokens of REST clients."""
+"""`manage.py rxtoken create|list|rotate|revoke`: bearer tokens of REST clients."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
-from prescriptions.api.authentication import SCOPES, create
+from prescriptions.api import tokens
+from prescriptions.audit.actors import SYSTEM
 from prescriptions.models import ApiToken
-
-_MOST_DAYS = 3650
 
 
 class Command(BaseCommand):
-    help = "Creates, lists and revokes API tokens. A token's text is shown once, when it is created."
+    help = "Creates, lists, rotates and revokes API tokens. A token's text is shown once, when it is created."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         making = actions.add_parser("create")
         making.add_argument("--name", required=True)
         making.add_argument("--client", help="whose prescriptions it sees; the name by default")
-        making.add_argument("--scopes", default="rx:read,rx:write", help=f"of {', '.join(SCOPES)}; comma-separated")
+        scopes = f"of {', '.join(tokens.SCOPES)}; comma-separated"
+        making.add_argument("--scopes", default="rx:read,rx:write", help=scopes)
         making.add_argument("--user", help="the member of staff in whose name it reviews (scope rx:review)")
-        making.add_argument("--days", type=int, help="valid for so many days; for ever by default")
+        replacing = actions.add_parser("rotate", help="a new token with the same rights; the old one ends later")
+        replacing.add_argument("id")
+        replacing.add_argument("--overlap", type=int, default=7, help="days for which both are good; 7 by default")
+        for one in (making, replacing):
+            days = one.add_mutually_exclusive_group()
+            days.add_argument("--days", type=int, help=f"valid for so many days; {settings.RX_TOKEN_DAYS} by default")
+            days.add_argument("--without-end", action="store_true", help="valid until it is revoked")
         actions.add_parser("list")
         actions.add_parser("revoke").add_argument("id")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         getattr(self, f"_{action}")(**options)
 
-    def _create(
-        self, *, name: str, client: str | None, scopes: str, days: int | None, user: str | None, **_: Any
-    ) -> None:
+    def _create(self, *, name: str, client: str | None, scopes: str, user: str | None, **options: Any) -> None:
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        unknown = sorted(set(wanted) - set(SCOPES))
+        unknown = sorted(set(wanted) - set(tokens.SCOPES))
         if unknown or not wanted:
-            allowed = "\n".join(f"  {scope:14} {meaning}" for scope, meaning in SCOPES.items())
+            allowed = "\n".join(f"  {scope:14} {meaning}" for scope, meaning in tokens.SCOPES.items())
             message = f"Unknown scopes: {', '.join(unknown) or '(none given)'}. Allowed are:\n{allowed}"
             raise CommandError(message)
         if not name.strip() or len(name) > 100 or len(client or name) > 64:
             raise CommandError("--name has 1 to 100 characters, --client at most 64.")
-        if days is not None and not 1 <= days <= _MOST_DAYS:
-            message = f"--days must be 1 to {_MOST_DAYS}; leave it out for a token without an end."
-            raise CommandError(message)
         person = get_user_model().objects.filter(username=user, is_staff=True, is_active=True).first() if user else None
         if user and person is None:
             message = f"--user {user!r} is not an active member of staff."
             raise CommandError(message)
         if "rx:review" in wanted and person is None:
             raise CommandError("rx:review needs --user: decisions are made by people.")
-        expires = timezone.now() + timedelta(days=days) if days else None
-        _token, text = create(name=name, client=client or name, scopes=wanted, expires_at=expires, user=person)
+        end = tokens.end_of(_days(**options))
+        _token, text = tokens.make(name=name, client=client or name, scopes=wanted, expires_at=end, user=person)
+        self.stdout.write(text)
+
+    def _rotate(self, *, id: str, overlap: int, **options: Any) -> None:  # noqa: A002 - the argument's name
+        if not 0 <= overlap <= tokens.MOST_DAYS:
+            message = f"--overlap must be 0 to {tokens.MOST_DAYS} days."
+            raise CommandError(message)
+        end = tokens.end_of(_days(**options))
+        try:
+            _new, text = tokens.replace(_found(id), overlap=timedelta(days=overlap), expires_at=end, by=SYSTEM)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
         self.stdout.write(text)
 
     def _list(self, **_: Any) -> None:
         for token in ApiToken.objects.all():
-            state = "revoked" if token.revoked_at else "active"
-            self.stdout.write(f"{token.id}  {state:8} {token.client:20} {','.join(token.scopes):40} {token.name}")
+            state = "revoked" if token.revoked_at else "active" if tokens.is_good(token) else "expired"
+            until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "without end"
+            scopes = ",".join(token.scopes)
+            self.stdout.write(f"{token.id}  {state:8} {until:17} {token.client:20} {scopes:40} {token.name}")
 
-    def _revoke(self, *, id: str, **_: Any) -> None:  # noqa: A002 - the argument's name on the command line
-        if not ApiToken.objects.filter(pk=id, revoked_at=None).update(revoked_at=timezone.now()):
-            message = f"There is no active token {id!r}; see `rxtoken list`."
-            raise CommandError(message)
+    def _revoke(self, *, id: str, **_: Any) -> None:  # noqa: A002 - the argument's name
+        if not tokens.revoke(_found(id), by=SYSTEM):
+            raise CommandError(_missing(id))
         self.stdout.write(f"revoked {id}")
+
+
+def _days(*, days: int | None, without_end: bool, **_: Any) -> int | None:
+    if days is not None and not 1 <= days <= tokens.MOST_DAYS:
+        message = f"--days must be 1 to {tokens.MOST_DAYS}; --without-end makes a token that is only ever revoked."
+        raise CommandError(message)
+    return None if without_end else days or settings.RX_TOKEN_DAYS
+
+
+def _found(identifier: str) -> ApiToken:
+    token = ApiToken.objects.filter(pk=identifier).first()
+    if token is None:
+        raise CommandError(_missing(identifier))
+    return token
+
+
+def _missing(identifier: str) -> str:
+    return f"There is no active token {identifier!r}; see `rxtoken list`."

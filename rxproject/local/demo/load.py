@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from prescriptions.api.authentication import BearerAuthentication, create
+from prescriptions.api import tokens
+from prescriptions.api.authentication import BearerAuthentication
 from prescriptions.intake import order_links
 from prescriptions.models import ApiToken, Prescription
 from rxproject.local.demo.stories import STORIES, Story, load_story
@@ -36,7 +37,7 @@ def load(*, before: dict[str, Any]) -> dict[str, Any]:
     token = before.get("token", "")
     if not _still_valid(token):
         ApiToken.objects.filter(client=CLIENT).delete()
-        _row, token = create(name="demo", client=CLIENT, scopes=_SCOPES)
+        _row, token = tokens.make(name="demo", client=CLIENT, scopes=_SCOPES)
     users = {name: _user(name, rights, before) for name, rights in _USERS.items()}
     people = {user.get_username(): user for user in get_user_model().objects.filter(username__in=_USERS)}
     made = {story.name: _prescription(story, people) for story in sorted(STORIES, key=lambda story: -story.minutes)}

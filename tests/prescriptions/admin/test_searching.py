@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 
 from prescriptions.admin import searching
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.models import AuditEvent, Document, Page, Prescription, Variant
 from tests.databases import on_each_database
 
@@ -97,7 +97,7 @@ def test_uploads_variants_and_the_audit_log_take_the_same_reference(two: None, a
 
 def test_tokens_are_found_by_name_client_and_id(admin: Client) -> None:
     (shop, text), (clinic, _) = (
-        authentication.create(name=name, client=client, scopes=["rx:read"])
+        tokens.make(name=name, client=client, scopes=["rx:read"])
         for name, client in (("Shop 100%_a", "shop"), ("Clinic 100xya", "Hill Clinic"))
     )
 

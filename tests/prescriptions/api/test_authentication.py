@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.models import ApiToken, Page, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, assert_problem, file, objects
@@ -65,7 +65,7 @@ def refused(http: Client, text: str) -> bool:
 
 
 def test_a_token_lives_until_it_is_revoked_or_expires(http: Client) -> None:
-    token, text = authentication.create(name="t", client="shop", scopes=["rx:read"])
+    token, text = tokens.make(name="t", client="shop", scopes=["rx:read"])
     assert not refused(http, text)
 
     ApiToken.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
@@ -78,8 +78,8 @@ def test_a_token_lives_until_it_is_revoked_or_expires(http: Client) -> None:
 
 
 def test_every_character_of_a_secret_counts(http: Client) -> None:
-    _, text = authentication.create(name="t", client="shop", scopes=["rx:read"])
-    other, _ = authentication.create(name="u", client="shop", scopes=["rx:read"])
+    _, text = tokens.make(name="t", client="shop", scopes=["rx:read"])
+    other, _ = tokens.make(name="u", client="shop", scopes=["rx:read"])
 
     assert refused(http, text[:-1] + ("A" if text[-1] != "A" else "B"))
     assert refused(http, text.replace(text[4:20], other.pk))
@@ -89,14 +89,14 @@ def test_every_character_of_a_secret_counts(http: Client) -> None:
 
 
 def test_only_a_hash_of_the_secret_is_kept() -> None:
-    token, text = authentication.create(name="t", client="shop", scopes=["rx:read"])
+    token, text = tokens.make(name="t", client="shop", scopes=["rx:read"])
 
     kept = " ".join(str(value) for value in ApiToken.objects.values_list().get(pk=token.pk))
     assert text.rsplit("_", 1)[1] not in kept
 
 
 def test_use_is_noted_once_a_minute(http: Client) -> None:
-    _, text = authentication.create(name="t", client="shop", scopes=["rx:read"])
+    _, text = tokens.make(name="t", client="shop", scopes=["rx:read"])
 
     refused(http, text)
     first = ApiToken.objects.get().last_used_at
@@ -125,7 +125,7 @@ def test_use_is_noted_once_a_minute(http: Client) -> None:
     ],
 )
 def test_scopes(scopes: list[str], method: str, path: str, status: int, http: Client, servers: Stack) -> None:
-    _, text = authentication.create(name="t", client="shop", scopes=scopes)
+    _, text = tokens.make(name="t", client="shop", scopes=scopes)
     before = objects(servers)
     data = {"files": file()} if method == "post" and path == LIST else {}
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import get_resolver
 from pytest_django import Settings
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.api.base import ApiView
 from prescriptions.models import AuditEvent, Prescription, Review
 from tests.prescriptions.conftest import assert_problem
@@ -28,8 +28,8 @@ Operation = tuple[str, str, list[str]]
 def caller(make: Make) -> Client:
     """Who may do everything."""
     user = get_user_model().objects.create_superuser("asha")
-    scopes = list(authentication.SCOPES)
-    _token, text = authentication.create(name="all", client="shop", scopes=scopes, user=user)
+    scopes = list(tokens.SCOPES)
+    _token, text = tokens.make(name="all", client="shop", scopes=scopes, user=user)
     return Client(headers={"Authorization": f"Bearer {text}"}, raise_request_exception=False)
 
 

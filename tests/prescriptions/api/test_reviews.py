@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from prescriptions.api.authentication import create
+from prescriptions.api import tokens
 from prescriptions.models import AuditEvent, OrderLine, Review, ReviewStatus
 from tests.prescriptions.conftest import assert_problem
 from tests.prescriptions.reviewing import agreement, approval, claimed
@@ -36,7 +36,7 @@ class Caller:
 def caller(staff: dict[str, Any]) -> Caller:
     """Reviews as the pharmacist."""
     scopes = ["rx:read", "rx:write", "rx:review"]
-    return Caller(create(name="t", client="shop", scopes=scopes, user=staff["pharmacist"])[1])
+    return Caller(tokens.make(name="t", client="shop", scopes=scopes, user=staff["pharmacist"])[1])
 
 
 def test_claim_look_and_decide(make: Make, caller: Caller, staff: dict[str, Any]) -> None:
@@ -74,10 +74,10 @@ def test_old_versions_are_409_or_412_and_no_version_is_428(make: Make, caller: C
 
 def test_a_token_without_a_person_reviews_nothing(make: Make, staff: dict[str, Any]) -> None:
     review = make()
-    nobody = Caller(create(name="n", client="shop", scopes=["rx:review"])[1])
-    reader = Caller(create(name="r", client="shop", scopes=["rx:read"], user=staff["pharmacist"])[1])
-    auditor = Caller(create(name="a", client="shop", scopes=["rx:review"], user=staff["auditor"])[1])
-    stranger = Caller(create(name="s", client="else", scopes=["rx:review"], user=staff["pharmacist"])[1])
+    nobody = Caller(tokens.make(name="n", client="shop", scopes=["rx:review"])[1])
+    reader = Caller(tokens.make(name="r", client="shop", scopes=["rx:read"], user=staff["pharmacist"])[1])
+    auditor = Caller(tokens.make(name="a", client="shop", scopes=["rx:review"], user=staff["auditor"])[1])
+    stranger = Caller(tokens.make(name="s", client="else", scopes=["rx:review"], user=staff["pharmacist"])[1])
 
     statuses = {
         name: [
@@ -159,7 +159,7 @@ def test_what_is_missing_is_named_as_it_should_have_been_sent(
 
 
 def test_a_second_check_by_api(make: Make, caller: Caller, staff: dict[str, Any]) -> None:
-    senior = Caller(create(name="s", client="shop", scopes=["rx:review"], user=staff["senior"])[1])
+    senior = Caller(tokens.make(name="s", client="shop", scopes=["rx:review"], user=staff["senior"])[1])
     review = make(lines=1, schedule="X")
     path = f"prescriptions/{review.pk}/decision"
     caller.post(f"prescriptions/{review.pk}/claim")

@@ -9,7 +9,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescriptions.api import authentication
+from prescriptions.api import tokens
 from prescriptions.intake.multipart import Readable
 from prescriptions.models import Document, DraftFile
 from tests.prescriptions.customer import picture
@@ -47,7 +47,7 @@ def body(name: bytes, field: bytes, data: bytes) -> bytes:
 @pytest.mark.usefixtures("servers", "db")
 @pytest.mark.parametrize(("name", "shown"), NAMES.items(), ids=count())
 def test_the_api_takes_a_file_of_any_name(name: bytes, shown: str) -> None:
-    _, token = authentication.create(name="test", client="shop", scopes=["rx:read", "rx:write"])
+    _, token = tokens.make(name="test", client="shop", scopes=["rx:read", "rx:write"])
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {token}"})
 
     answer = client.post("/api/v1/prescriptions", body(name, b"files", picture()), content_type=TYPE)
@@ -75,7 +75,7 @@ def test_the_customers_page_takes_a_file_of_any_name(
 
 @pytest.mark.usefixtures("servers", "db")
 def test_a_field_left_empty_is_no_file() -> None:
-    _, token = authentication.create(name="test", client="shop", scopes=["rx:read", "rx:write"])
+    _, token = tokens.make(name="test", client="shop", scopes=["rx:read", "rx:write"])
     client = Client(headers={"Authorization": f"Bearer {token}"})
 
     answer = client.post("/api/v1/prescriptions", body(b"", b"files", b""), content_type=TYPE)

@@ -29,7 +29,9 @@ def test_a_new_token_works_and_is_shown_once() -> None:
     token = ApiToken.objects.get()
     assert text.startswith(f"rxk_{token.id}_")
     assert text.count("\n") == 1
-    assert (token.client, token.scopes, token.expires_at) == ("shop", ["rx:read", "rx:write"], None)
+    assert (token.client, token.scopes) == ("shop", ["rx:read", "rx:write"])
+    assert token.expires_at is not None
+    assert abs(token.expires_at - timezone.now() - timedelta(days=365)) < timedelta(minutes=1)
     assert status(text) == 200
     assert text.strip().removeprefix(f"rxk_{token.id}_") not in rxtoken("list")
 
@@ -43,9 +45,37 @@ def test_options() -> None:
     assert abs(token.expires_at - timezone.now() - timedelta(days=7)) < timedelta(minutes=1)
 
 
+def test_a_token_without_end_is_asked_for_by_name() -> None:
+    rxtoken("create", "--name", "shop", "--without-end")
+
+    assert ApiToken.objects.get().expires_at is None
+    assert "without end" in rxtoken("list")
+
+
+def test_rotated_both_are_good_for_the_overlap() -> None:
+    first = rxtoken("create", "--name", "shop", "--scopes", "rx:read,orders:write")
+    old = ApiToken.objects.get()
+
+    second = rxtoken("rotate", old.id, "--overlap", "2", "--days", "9")
+
+    assert (status(first), status(second)) == (200, 200)
+    new = ApiToken.objects.exclude(pk=old.pk).get()
+    old.refresh_from_db()
+    assert (new.name, new.client, new.scopes) == (old.name, old.client, old.scopes)
+    assert old.expires_at is not None
+    assert new.expires_at is not None
+    assert abs(new.expires_at - old.expires_at - timedelta(days=7)) < timedelta(minutes=1)
+    with pytest.raises(CommandError, match="--overlap must be 0 to 3650 days"):
+        rxtoken("rotate", old.id, "--overlap", "-1")
+    rxtoken("revoke", old.id)
+    with pytest.raises(CommandError, match="expired or revoked"):
+        rxtoken("rotate", old.id)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["--name", "x", "--days", "7", "--without-end"],
         ["--name", ""],
         ["--name", "  "],
         ["--name", "x" * 101],

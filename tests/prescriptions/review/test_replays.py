@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from prescriptions.api.authentication import create
+from prescriptions.api import tokens
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
 from prescriptions.models import AuditEvent, Prescription, Replay, Review, ReviewStatus
@@ -24,7 +24,7 @@ REPLAYED = "Idempotent-Replayed"
 @pytest.fixture
 def caller(staff: Staff) -> Caller:
     scopes = ["rx:read", "rx:review", "rx:erase"]
-    return Caller(create(name="t", client="shop", scopes=scopes, user=staff["pharmacist"])[1])
+    return Caller(tokens.make(name="t", client="shop", scopes=scopes, user=staff["pharmacist"])[1])
 
 
 def held(make: Make, staff: Staff) -> Review:
