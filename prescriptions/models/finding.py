@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from django.db.models import QuerySet
 
+from prescriptions.infra import prepared
 from prescriptions.infra.problems import erased, not_found
 from prescriptions.models.review import Review
 from prescriptions.models.uploads import Page, Prescription
@@ -22,15 +23,20 @@ def find(rows: QuerySet[Row], **wanted: object) -> Row:
     return row
 
 
+@prepared.rows
+def numbered(rx: str, number: int) -> QuerySet[Page]:
+    """The page of this number, with its prescription and document."""
+    return Page.objects.select_related("prescription", "document").filter(prescription=rx, number=number).order_by()
+
+
 def find_page(rx: str, number: int) -> Page:
     """A page with its prescription and document at hand. Raises Problem 404, 410."""
-    pages = Page.objects.select_related("prescription", "document")
-    page = pages.filter(prescription=rx, number=number).first()
+    pages = numbered(rx, number)
     # An erasure takes the rows of pages along; then the prescription's tombstone has the answer.
-    if page is None or page.prescription.erased_at is not None:
+    if not pages or pages[0].prescription.erased_at is not None:
         find(Prescription.objects.all(), pk=rx)
         raise not_found()
-    return page
+    return pages[0]
 
 
 def _prescription_of(row: Prescription | Page | Review | Variant) -> Prescription:

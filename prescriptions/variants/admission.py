@@ -13,7 +13,7 @@ from django.db.models import F, Sum
 from prescriptions.infra import metrics
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Variant
-from prescriptions.variants import claims
+from prescriptions.variants import claims, statements
 from prescriptions.variants.pictures import is_advertised
 from transforms.limits import LIMITS, MIB
 from transforms.request.spec import Stored
@@ -39,7 +39,7 @@ def refuse(page: Page, stored: Stored) -> None:
 
 
 def _refuse_another_size(page: Page) -> None:
-    made = Variant.objects.filter(page=page, advertised=False).count()
+    made = statements.other_sizes(page.pk)
     if made >= LIMITS.stored_variants:
         raise Problem(
             429,
@@ -88,7 +88,7 @@ def _refuse(reason: str, problem: Problem) -> None:
 
 
 def _refuse_full_queue(lane: str, *, advertised: bool) -> None:
-    waiting = Variant.objects.filter(state__in=claims.OPEN, lane=lane).count()
+    waiting = statements.open_in(lane)
     if waiting >= _room(lane, advertised=advertised):
         raise Problem(
             503,

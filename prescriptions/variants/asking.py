@@ -21,7 +21,7 @@ from prescriptions.infra import metrics, storage
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
-from prescriptions.variants import admission, backends, claims, links
+from prescriptions.variants import admission, backends, claims, links, statements
 from prescriptions.variants.pictures import is_advertised
 from prescriptions.variants.waiting import Registration
 from transforms.errors import from_code
@@ -103,11 +103,12 @@ def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
     """Of one that is "generated" nobody was told yet: the caller dispatches it."""
     if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
-    variant = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE).first()
-    if variant is None:
+    known = statements.of_page(page.pk, str(stored), PIPELINE)
+    if not known:
         admission.refuse(page, stored)
         variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored))
     else:
+        variant = known[0]
         variant.page = page
         if _is_there(variant, trust_for):
             return Outcome(variant, "hit")
@@ -174,14 +175,14 @@ def _watch(variant: Variant, deadline: float, registration: Registration, *, loo
     does not wait must have looked once.
     """
     page = variant.page
-    look = partial(Variant.objects.get, pk=variant.pk)
+    look = partial(statements.by_id, variant.pk)
     woken, look_now = False, look_first or deadline <= time.monotonic()
     while True:
         if look_now:
-            try:
-                variant = copy(registration.read(look)) if woken else look()
-            except Variant.DoesNotExist:
-                raise _vanished(page) from None
+            found = registration.read(look) if woken else look()
+            if not found:
+                raise _vanished(page)
+            variant = copy(found[0])  # others read the same one
             variant.page = page
             if variant.state == VariantState.READY:
                 return variant

@@ -12,13 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection
-from django.db.models import Exists, F, Field, OuterRef, Q, QuerySet
+from django.db.models import F, Field, Q, QuerySet
 from django.utils import timezone
 
 from prescriptions.infra import logs
 from prescriptions.infra.problems import erased
 from prescriptions.models import Page, Variant, VariantState, new_identifier
-from prescriptions.variants import backends
+from prescriptions.variants import backends, statements
 from transforms.formats import SourceType
 from transforms.pixels.cost import Cost, estimate
 from transforms.request.spec import Stored
@@ -32,7 +32,7 @@ TROUBLE = "backend-unavailable"
 # take a hundred times longer; and what needs a lot of memory.
 LANES = (ADVERTISED, IMAGES, DOCUMENTS, LARGE) = ("advertised", "images", "documents", "large")
 
-OPEN = (VariantState.QUEUED, VariantState.RENDERING, VariantState.RETRY)
+OPEN = statements.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +70,6 @@ def _claimable(now: datetime) -> Q:
     return (Q(state__in=OPEN) & over) | (Q(state=VariantState.DEAD, error_code=TROUBLE) & over)
 
 
-def _not_erased() -> Exists:
-    """Never a join: it would move all conditions into a subquery, which PostgreSQL does not look at again after it has
-    waited for the row, and a claim would have two winners."""
-    return Exists(Page.objects.filter(pk=OuterRef("page"), prescription__erased_at=None))
-
-
 def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bool]:
     """The row of a variant and whether this call created it (and so holds the claim)."""
     fresh = Variant(
@@ -95,7 +89,10 @@ def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bo
         raise erased() from None  # its page went this moment
     if won:
         return fresh, True
-    row = Variant.objects.get(page=page, stored=fresh.stored, pipeline=PIPELINE)
+    found = statements.of_page(page.pk, fresh.stored, PIPELINE)
+    if not found:
+        raise erased()  # whoever was first has gone already
+    row = found[0]
     row.page = page
     return row, False
 
@@ -141,7 +138,7 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
     else:
         condition, attempts = _claimable(now) & Q(attempts=variant.attempts), variant.attempts
     owner = new_identifier()
-    won = Variant.objects.filter(condition, _not_erased(), pk=variant.pk).update(
+    won = Variant.objects.filter(condition, statements.not_erased(), pk=variant.pk).update(
         state=VariantState.QUEUED,
         owner=owner,
         lease_until=now + lease(),
@@ -181,23 +178,19 @@ def _reload(variant: Variant) -> None:
 
 def begin(variant_id: str, owner: str) -> Variant | None:
     """A worker starts on a claim: attempts + 1, a fresh lease. None when the message is stale, or given twice."""
-    started = Variant.objects.filter(
-        _not_erased(),
-        pk=variant_id,
-        owner=owner,
-        state=VariantState.QUEUED,
-        attempts__lt=settings.RX_VARIANT_ATTEMPTS,
-    ).update(state=VariantState.RENDERING, attempts=F("attempts") + 1, lease_until=timezone.now() + lease())
-    if not started:
+    until = timezone.now() + lease()
+    if not statements.begin(variant_id, owner, settings.RX_VARIANT_ATTEMPTS, until):
         return None
-    return Variant.objects.select_related("page__prescription", "page__document").get(pk=variant_id)
+    found = statements.to_make(variant_id)
+    return found[0] if found else None  # an erasure may have taken it along
 
 
 def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[str, float]) -> bool:
     """The object is in S3: the row says so. False when the claim was lost; the object is there all the same."""
     return bool(
-        _held(variant).update(
-            state=VariantState.READY,
+        statements.finish(
+            variant.pk,
+            variant.owner,
             size=made.size,
             width=made.width,
             height=made.height,
@@ -206,8 +199,6 @@ def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[s
             milliseconds=milliseconds,
             timings=timings,
             ready_at=timezone.now(),
-            error_code="",
-            error_detail="",
         )
     )
 
@@ -283,7 +274,7 @@ def revive(variant: Variant) -> bool:
 def due(limit: int) -> list[Variant]:
     """Rows that nobody works on although somebody asked: expired leases and due retries, oldest first."""
     return list(
-        Variant.objects.filter(_not_erased(), state__in=OPEN, lease_until__lte=timezone.now())
+        Variant.objects.filter(statements.not_erased(), state__in=OPEN, lease_until__lte=timezone.now())
         .select_related("page")
         .order_by("lease_until")[:limit]
     )

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from prescriptions.infra import logs, metrics, storage
-from prescriptions.models import Page, PageLight, Prescription, Variant
-from prescriptions.variants import backends, claims, links, redactions, waiting
+from prescriptions.models import Page, PageLight, Variant
+from prescriptions.variants import backends, claims, links, redactions, statements, waiting
 from prescriptions.variants.backends import BackendUnavailable
 from transforms import render, sandbox
 from transforms.errors import TransformError
@@ -86,15 +86,15 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
             return f"handed over: {error}"
         claims.postpone(variant, code=claims.TROUBLE, detail="No renderer could be reached.")
         return str(error)
-    prescription = Prescription.objects.filter(pk=variant.page.prescription_id, erased_at=None).first()
-    if prescription is None:
+    alive = statements.alive(variant.page.prescription_id)
+    if not alive:
         # The tombstone was set between the last look and the put: nothing may come back.
         try:
             storage.delete_variant(variant.key)
         except storage.StorageUnavailable:
             return "erased; the sweep deletes what was stored"
         return "erased"
-    if links.are_cut(prescription) or redactions.is_superseded(variant.page, variant.stored):
+    if links.are_cut(alive[0]) or redactions.is_superseded(variant.page, variant.stored):
         # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
         try:
             storage.delete_variant(variant.key)
@@ -172,7 +172,7 @@ def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
 
     def before_put() -> None:
         keep_claim()
-        if not Prescription.objects.filter(pk=task.rx, erased_at__isnull=True).exists():
+        if not statements.alive(task.rx):
             raise storage.StorageUnavailable("erased while it was made")
 
     made = make_variant(task, storage=storage, render=rendered, timings=timings, before_put=before_put)
