@@ -2,7 +2,7 @@
 
 from celery import Task, shared_task
 
-from prescriptions.intake import drafts, loose
+from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
 from prescriptions.upkeep import erasure, reconcile, reviews
 from prescriptions.variants import making, turns
@@ -29,6 +29,7 @@ def tidy() -> None:
     """What is hours or days old when its time has come: a minute more makes no difference."""
     drafts.sweep()
     loose.sweep()
+    order_links.sweep()
     replays.sweep()
 
 

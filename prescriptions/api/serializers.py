@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from prescriptions.infra.addresses import absolute
 from prescriptions.intake import notices
+from prescriptions.intake.order_links import LinkScope
 from prescriptions.models import (
     REFERENCE,
     REFERENCE_HELP,
@@ -169,20 +170,33 @@ class UploadSerializer(serializers.Serializer[Any]):
     patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
 
 
+LONGEST_LINK = 30 * 86_400  # seconds
+
+
 class OrderLinkRequestSerializer(serializers.Serializer[Any]):
     """`expires_in` is in seconds."""
 
     order_ref = serializers.RegexField(REFERENCE, error_messages={"invalid": REFERENCE_HELP}, help_text=REFERENCE_HELP)
-    expires_in = serializers.IntegerField(min_value=60, max_value=30 * 86_400, default=86_400)
+    expires_in = serializers.IntegerField(min_value=60, max_value=LONGEST_LINK, default=86_400)
     patient_ref = serializers.RegexField(
         REFERENCE,
         required=False,
         error_messages={"invalid": REFERENCE_HELP},
         help_text="Whose order it is. Prescriptions of the same patient that are still valid can then be used again.",
     )
+    scope = serializers.ChoiceField(
+        choices=[str(scope) for scope in LinkScope],
+        required=False,
+        help_text=(
+            "`order`: to send, and to see what was sent and how it fares; needs `rx:read` of whoever mints it. "
+            "`upload`: to send, and to see nothing. By default `order` where that is allowed."
+        ),
+    )
 
 
 class OrderLinkSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="By which it can be taken back.")
+    scope = serializers.CharField()
     order_ref = serializers.CharField()
     url = serializers.URLField()
     upload_url = serializers.URLField()

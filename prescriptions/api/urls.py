@@ -25,6 +25,7 @@ urlpatterns = [
     ),
     re_path(rf"^jobs/(?P<job>{ID})$", variants.Job.as_view(), name="job"),
     path("order-links", orders.OrderLinks.as_view(), name="order-links"),
+    re_path(r"^order-links/(?P<link>[0-9a-f]{16})$", orders.OrderLink.as_view(), name="order-link"),
     path("schema", schema.Schema.as_view(), name="schema"),
     # Swagger UI styles its icons inline; nothing that a stranger wrote is shown on this page.
     path(

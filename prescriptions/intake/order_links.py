@@ -1,23 +1,34 @@
 """Signed order links: the right of one customer to upload to, and see, one order.
 
-Nothing is stored; the signature is the right.
+The signature is the right. What is stored is only which links were taken back, by id, until they would have ended.
 """
 
+import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 
 from django.core import signing
+from django.utils import timezone
 
-from prescriptions.models import REFERENCE
+from prescriptions.models import REFERENCE, RevokedOrderLink
 
 SALT = "rx-order-link-v2"
 COOKIE = "rx_order"
 
 
+class LinkScope(StrEnum):
+    """What a link is good for."""
+
+    ORDER = "order"  # to send, and to see what was sent and how it fares
+    UPLOAD = "upload"  # to send, and to see nothing
+
+
 @dataclass(frozen=True, slots=True)
 class OrderLink:
     """What a verified link says: which order of which client, for which patient if the client said so, until when
-    (unix seconds).
+    (unix seconds), and by what name it can be taken back.
     """
 
     order_ref: str
@@ -25,27 +36,59 @@ class OrderLink:
     expires: int
     signed: str
     patient_ref: str = ""
+    id: str = ""
+    scope: str = LinkScope.ORDER
+
+    @property
+    def shows(self) -> bool:
+        """May its holder see what is there already?"""
+        return self.scope == LinkScope.ORDER
 
 
-def mint(*, order_ref: str, client: str, expires_in: int, patient_ref: str = "") -> OrderLink:
+def mint(
+    *, order_ref: str, client: str, expires_in: int, patient_ref: str = "", scope: str = LinkScope.ORDER
+) -> OrderLink:
     """A link for one order, valid for `expires_in` seconds.
 
     With `patient_ref`, earlier prescriptions of that patient can be used again.
     """
-    expires = int(time.time()) + expires_in
-    signed = signing.dumps([order_ref, client, expires, patient_ref], salt=SALT)
-    return OrderLink(order_ref, client, expires, signed, patient_ref)
+    expires, name = int(time.time()) + expires_in, secrets.token_hex(8)
+    signed = signing.dumps([order_ref, client, expires, patient_ref, name, str(scope)], salt=SALT)
+    return OrderLink(order_ref, client, expires, signed, patient_ref, name, scope)
 
 
 def verify(signed: str) -> OrderLink | None:
-    """The link, or None when it is forged or expired."""
+    """The link, or None when it is forged or expired. Says nothing of whether it was taken back."""
     try:
-        order_ref, client, expires, patient_ref = signing.loads(signed, salt=SALT)
+        order_ref, client, expires, patient_ref, name, scope = signing.loads(signed, salt=SALT)
+        scope = LinkScope(scope)
     except (signing.BadSignature, ValueError, TypeError):
         return None
     if not REFERENCE.match(order_ref) or expires <= time.time():
         return None
-    return OrderLink(order_ref, client, expires, signed, patient_ref)
+    return OrderLink(order_ref, client, expires, signed, patient_ref, name, scope)
+
+
+def opened(signed: str) -> OrderLink | None:
+    """The link if it opens anything now. One query for a link that verifies."""
+    link = verify(signed)
+    if link is None or RevokedOrderLink.objects.filter(client=link.client, link=link.id).exists():
+        return None
+    return link
+
+
+def revoke(client: str, name: str, *, longest: datetime) -> None:
+    """A client takes back one of its links. Kept until `longest`, after which none that exists now is good anyway."""
+    RevokedOrderLink.objects.update_or_create(client=client, link=name, defaults={"until": longest})
+
+
+def sweep() -> int:
+    """Forget what has run out. How many there were."""
+    return RevokedOrderLink.objects.filter(until__lt=timezone.now()).delete()[0]
+
+
+def ends(link: OrderLink) -> datetime:
+    return datetime.fromtimestamp(link.expires, UTC)
 
 
 def page_path(link: OrderLink) -> str:

@@ -1,6 +1,6 @@
 """The rows. They are the truth; Redis messages and cached objects are hints. No model talks to S3 or makes anything."""
 
-from prescriptions.models.access import ApiToken
+from prescriptions.models.access import ApiToken, RevokedOrderLink
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent
 from prescriptions.models.drafts import Consent, Draft, DraftFile
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
@@ -57,6 +57,7 @@ __all__ = [
     "Review",
     "ReviewSkip",
     "ReviewStatus",
+    "RevokedOrderLink",
     "Schedule",
     "Variant",
     "VariantState",

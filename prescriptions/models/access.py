@@ -35,3 +35,18 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RevokedOrderLink(models.Model):
+    """A signed order link that its client has taken back. By id alone: whose order it is stands in the link only."""
+
+    client = models.CharField(max_length=64)
+    link = models.CharField(max_length=16)
+    until = models.DateTimeField(db_index=True, help_text="When every link that exists now has ended by itself.")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "link"), name="revoked_order_link"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.link

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils.http import http_date
 from django.views import View
 
@@ -14,18 +15,20 @@ class OrderView(View):
     """Base of everything under an order: `self.link` is the verified link, `self.base` the order's page."""
 
     bare = False  # True: under /upload/, the same pages without an order's address
+    shows = False  # True: what a link that only uploads does not open
     link: OrderLink
     base: str
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         order_ref = str(kwargs.pop("order_ref", ""))
         signed = request.GET.get("link")
-        link = order_links.verify(signed if signed is not None else request.COOKIES.get(order_links.COOKIE, ""))
-        if link is None or (not self.bare and link.order_ref != order_ref):
+        held = request.COOKIES.get(order_links.COOKIE, "")
+        link = order_links.opened(held if signed is None else signed)
+        if link is None or (not self.bare and link.order_ref != order_ref) or (self.shows and not link.shows):
             raise Http404
         self.base = "/upload/" if self.bare else f"/orders/{order_ref}/prescription"
         if signed is not None:
-            return self._open(request, link)
+            return self._let_in(request, link, instead_of=order_links.opened(held))
         self.link = link
         response = super().dispatch(request, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
@@ -35,8 +38,17 @@ class OrderView(View):
         """Address of one of the page's companions: "files" or "status"."""
         return f"{self.base.rstrip('/')}/{name}"
 
-    def _open(self, request: HttpRequest, link: OrderLink) -> HttpResponse:
-        """Take the link out of the address bar: an address is copied, kept in histories and sent as a referrer."""
+    def _let_in(self, request: HttpRequest, link: OrderLink, *, instead_of: OrderLink | None) -> HttpResponse:
+        """Take the link out of the address bar: an address is copied, kept in histories and sent as a referrer.
+
+        Where this browser has another order open at this address, its owner is asked first: a link that somebody else
+        made them follow would have their prescription sent to a stranger's order.
+        """
+        other = instead_of is not None and (instead_of.client, instead_of.order_ref) != (link.client, link.order_ref)
+        if other and request.method != "POST":
+            response = render(request, "prescriptions/other_order.html", {"link": link, "open": instead_of})
+            response.headers["Cache-Control"] = "no-store"
+            return response
         response = HttpResponseRedirect(request.path, status=303)
         response.headers["Cache-Control"] = "no-store"
         response.set_cookie(

@@ -25,12 +25,16 @@ class DraftFiles(OrderView):
             "file": row,
             "notices": gathered(enumerate(row.notices, 1)),
             "files_path": self.under("files"),
+            "link": self.link,
+            "mine": True,
         }
         return render(request, "prescriptions/upload_file.html", context, status=201)
 
 
 class DraftThumbnail(OrderView):
     """The first page of a file that is not sent yet, for its owner's eyes."""
+
+    shows = True
 
     def get(self, _request: HttpRequest, file_id: str) -> HttpResponse:
         picture = drafts.thumbnail(self.link, file_id)

@@ -191,9 +191,9 @@ def of_order(link: OrderLink) -> list[Progress]:
 def reusable(link: OrderLink) -> list[Prescription]:
     """Approved and still valid prescriptions of the same patient at the same client, from other orders, newest first.
 
-    Without a patient in the link there are none: an order does not say whose it is.
+    Without a patient in the link there are none: an order does not say whose it is; nor for a link that only uploads.
     """
-    if not link.patient_ref:
+    if not link.patient_ref or not link.shows:
         return []
     rows = _visible().filter(
         publicly_decided(),

@@ -25,6 +25,8 @@ Pages = list[tuple[int, Picture, Picture]]  # number, thumbnail, preview
 class OrderStatus(OrderView):
     """The status cards alone, for polling: 304 while nothing has changed."""
 
+    shows = True
+
     def get(self, request: HttpRequest) -> HttpResponse:
         sent = progress.of_order(self.link)
         context = _context(self, sent)

@@ -34,6 +34,8 @@ class OrderPage(OrderView):
     def get(self, request: HttpRequest) -> HttpResponse:
         sent = progress.of_order(self.link)
         if sent and "send" not in request.GET:
+            if not self.link.shows:
+                return render(request, "prescriptions/sent.html", {"link": self.link, "base": self.base})
             return order_status.show(self, request, sent)
         return self._upload(request)
 

@@ -83,6 +83,7 @@ def addresses(make: Make) -> list[str]:
         "spec": "thumb",
         "tail": "full/150,200/0/default.webp",
         "job": "0" * 32,
+        "link": "0" * 16,
         "order_ref": "A-1",
         "file_id": "0" * 32,
         "app_label": "prescriptions",

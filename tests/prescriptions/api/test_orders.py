@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from prescriptions.intake import order_links
 from tests.prescriptions.conftest import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +38,45 @@ def test_a_link_opens_its_order(mint: Callable[..., Any]) -> None:
     assert abs(datetime.fromisoformat(body["expires_at"]).timestamp() - time.time() - 600) < 60
     for url in (body["url"], body["upload_url"]):
         assert Client().get(url, follow=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("scopes", "asked", "expected"),
+    [
+        (["orders:write", "rx:read"], None, "order"),
+        (["orders:write", "rx:read"], "upload", "upload"),
+        (["orders:write"], None, "upload"),
+        (["orders:write"], "upload", "upload"),
+    ],
+)
+def test_nobody_hands_out_what_they_may_not_do(
+    scopes: list[str], asked: str | None, expected: str, http: Client, bearer: Bearer
+) -> None:
+    body = {"order_ref": "ORDER-7"} | ({"scope": asked} if asked else {})
+
+    made = http.post("/api/v1/order-links", body, content_type="application/json", headers=bearer(*scopes)).json()
+
+    link = order_links.verify(made["url"].partition("link=")[2])
+    assert link is not None
+    assert (made["scope"], link.scope, link.id) == (expected, expected, made["id"])
+
+
+def test_to_show_prescriptions_is_refused_to_who_may_not_see_them(mint: Callable[..., Any]) -> None:
+    problem = assert_problem(mint({"order_ref": "ORDER-7", "scope": "order"}), 403, "forbidden")
+
+    assert "rx:read" in problem["detail"]
+
+
+def test_a_client_takes_back_its_own_links(mint: Callable[..., Any], http: Client, bearer: Bearer) -> None:
+    made = mint({"order_ref": "ORDER-7"}).json()
+    address = f"/api/v1/order-links/{made['id']}"
+
+    assert http.delete(address, headers=bearer("orders:write", client="rival")).status_code == 204
+    assert Client().get(made["url"], follow=True).status_code == 200
+    for _again in range(2):
+        assert http.delete(address, headers=bearer("orders:write")).status_code == 204
+        assert Client().get(made["url"], follow=True).status_code == 404
+    assert http.delete(address, headers=bearer("rx:read")).status_code == 403
 
 
 @pytest.mark.parametrize(

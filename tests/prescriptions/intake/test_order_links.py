@@ -1,9 +1,11 @@
 """Order links: what one customer may open, and nothing else."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.core import signing
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,3 +61,16 @@ def test_paths_hold_the_link() -> None:
 
     assert order_links.page_path(made) == f"/orders/ORDER-7/prescription?link={made.signed}"
     assert order_links.upload_path(made) == f"/upload/?link={made.signed}"
+
+
+@pytest.mark.django_db
+def test_what_was_taken_back_is_remembered_as_long_as_it_matters() -> None:
+    now = timezone.now()
+    first, second = link(), link()
+    order_links.revoke("shop", first.id, longest=now + timedelta(days=30))
+    order_links.revoke("shop", first.id, longest=now + timedelta(days=30))
+    order_links.revoke("shop", second.id, longest=now - timedelta(seconds=1))
+
+    assert order_links.sweep() == 1
+
+    assert (order_links.opened(first.signed), order_links.opened(second.signed)) == (None, second)

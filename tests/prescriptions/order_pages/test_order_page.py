@@ -181,3 +181,67 @@ def test_the_page_has_nothing_inline(customer: Client) -> None:
     assert "'unsafe-inline'" not in response["Content-Security-Policy"]
     assert not re.search(r"<style|<script(?![^>]*(?:src=|application/json))| style=| on[a-z]+=", content)
     assert response["Referrer-Policy"] in ("same-origin", "no-referrer")
+
+
+# --- Links that only upload, links that are taken back, links that somebody else sent -------------------------------
+
+
+def test_a_link_that_only_uploads_shows_nothing_of_what_is_there(upload: Upload, http: Client) -> None:
+    upload(client="shop", order_ref="ORDER-7")
+    owner, helper = Client(), http
+    owner.get(order_links.page_path(mint()))
+    owner.post(f"{PAGE}/files", {"file": file("private.jpg")})
+    draft = DraftFile.objects.get()
+    helper.get(order_links.page_path(mint(scope="upload", patient_ref="P-1")))
+
+    page = helper.get(f"{PAGE}?send").content.decode()
+
+    assert draft.pk in page
+    assert "private.jpg" not in page
+    assert f"/files/{draft.pk}" not in page
+    assert helper.get(f"{PAGE}/files/{draft.pk}").status_code == 404
+    assert owner.get(f"{PAGE}/files/{draft.pk}").status_code == 200
+    assert helper.get(f"{PAGE}/status").status_code == 404
+    helper.handler.enforce_csrf_checks = False
+    assert helper.post(f"{PAGE}/status", {"action": f"withdraw:{Prescription.objects.get().pk}"}).status_code == 404
+    assert send(helper, file("mine.jpg"), path=f"{PAGE}?send").status_code == 303
+    sent = helper.get(PAGE).content.decode()
+    assert Prescription.objects.count() == 2
+    assert "Your prescription was sent" in sent
+    assert "/iiif/" not in sent
+
+
+def test_a_link_that_was_taken_back_opens_nothing_not_even_in_a_browser_that_has_it(customer: Client) -> None:
+    other, kept = mint(), order_links.verify(customer.cookies[order_links.COOKIE].value)
+    assert kept is not None
+    until = order_links.ends(kept)
+
+    order_links.revoke("clinic", kept.id, longest=until)  # another client's word counts for nothing
+    assert customer.get(PAGE).status_code == 200
+    order_links.revoke("shop", kept.id, longest=until)
+
+    assert customer.get(PAGE).status_code == 404
+    customer.handler.enforce_csrf_checks = False
+    assert customer.post(f"{PAGE}/files", {"file": file()}).status_code == 404
+    assert Client().get(order_links.page_path(kept)).status_code == 404
+    assert Client().get(order_links.page_path(other)).status_code == 303
+
+
+def test_a_strangers_link_does_not_take_over_a_browser_that_has_an_order_open(http: Client) -> None:
+    mine, theirs = mint(), mint(order_ref="ORDER-8", client="clinic")
+    http.get(order_links.upload_path(mine))
+
+    asked = http.get(order_links.upload_path(theirs))
+
+    assert asked.status_code == 200
+    assert order_links.COOKIE not in asked.cookies
+    assert "ORDER-7" in asked.content.decode()
+    assert http.post(order_links.upload_path(theirs)).status_code == 403  # no CSRF token: not from that page
+    assert "ORDER-7" in http.get("/upload/").content.decode()
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', asked.content.decode())[0]
+    assert http.post(order_links.upload_path(theirs), {"csrfmiddlewaretoken": token}).status_code == 303
+    assert "ORDER-8" in http.get("/upload/").content.decode()
+
+
+def test_a_fresh_link_of_the_same_order_asks_nothing(customer: Client) -> None:
+    assert customer.get(order_links.page_path(mint())).status_code == 303
