@@ -3,7 +3,7 @@
 from django.urls import URLPattern, include, path
 
 from prescriptions.iiif import images, manifests
-from prescriptions.ops import health, metrics_view, problem_page
+from prescriptions.ops import health, metrics_view, problem_page, senders
 from prescriptions.order_pages import draft_files, status, upload
 
 _service = "iiif/3/<str:token>/<str:identifier>"
@@ -33,5 +33,6 @@ urlpatterns = [
     path("docs/problems", problem_page.problems, name="problems"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("-may-send", senders.may_send, name="may-send"),  # the edge's own question; nobody outside can ask it
     path("metrics", metrics_view.Metrics.as_view(), name="metrics"),
 ]

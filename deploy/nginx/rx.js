@@ -91,6 +91,22 @@ function lasting(r) {
     return left(v.rx_token, Date.now() / 1000) - KEPT > Number(v.rx_gate) ? 'yes' : 'no';
 }
 
+// nginx looks at how full the cache is every ten seconds at most, and an answer that meets a full tmpfs is cut off. So no
+// more is kept in one stretch of time, by all workers together, than a part of what it has room for.
+const STRETCH = 10000;
+const ROOM = 64 * 1048576;
+// Of larger ones a few would be all of it; they come from S3 each time.
+const LARGE = 1048576;
+
+// 'yes' if there is room for this answer. Asked when its length is known.
+function room(r) {
+    const length = Number(r.variables.upstream_http_content_length);
+    if (!(length < LARGE)) {
+        return 'no';
+    }
+    return ngx.shared.rx_kept.incr(String(Math.floor(Date.now() / STRETCH)), length, 0) <= ROOM ? 'yes' : 'no';
+}
+
 // The credentials file as it is now: it is replaced every few hours, and is only read when S3 is asked.
 function credentialsFile() {
     const path = process.env.RX_EDGE_CREDENTIALS_FILE;
@@ -136,4 +152,4 @@ function startOver(r) {
     }
 }
 
-export default { credentialsFile, gate, lasting, startOver, s3Authorization, s3Date, s3Session, verify };
+export default { credentialsFile, gate, lasting, room, startOver, s3Authorization, s3Date, s3Session, verify };

@@ -199,12 +199,12 @@ def test_an_upload_of_several_files_is_let_through_whole(edge: Edge, django: Sta
     answer = edge.http.post(path, content=b"x" * (25 * 1024 * 1024))
 
     assert answer.status_code == 200
-    assert [seen.body for seen in django.seen] == [25 * 1024 * 1024]
+    assert [(seen.target, seen.body) for seen in django.seen] == [("/-may-send", 0), (path, 25 * 1024 * 1024)]
 
 
 @pytest.mark.parametrize(
     ("path", "size"),
-    [("/api/v1/prescriptions", 402 * 2**20 + 1), ("/api/v1/order-links", 2**20 + 1), ("/admin/login/", 10**12)],
+    [("/api/v1/prescriptions", 202 * 2**20 + 1), ("/api/v1/order-links", 2**18 + 1), ("/admin/login/", 10**12)],
 )
 def test_too_large_a_body_is_refused_before_it_is_read(edge: Edge, django: StandIn, path: str, size: int) -> None:
     answer = edge.raw(
@@ -222,7 +222,7 @@ def test_django_is_asked_when_the_body_is_complete(edge: Edge, django: StandIn) 
         client.sendall(b"POST /upload/ HTTP/1.1\r\nHost: e\r\nContent-Length: 200000\r\n\r\n" + b"x" * 150000)
         other = edge.http.get("/other")  # nginx has had time to begin with the first request
         assert other.status_code == 200
-        assert [seen.target for seen in django.seen] == ["/other"]
+        assert [seen.target for seen in django.seen if seen.target != "/-may-send"] == ["/other"]
         client.sendall(b"x" * 50000)
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
