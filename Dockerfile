@@ -21,12 +21,11 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 
 # --- The image ----------------------------------------------------------------------------------------------
 FROM base
-# poppler-utils is the second PDF engine (RX_PDF_ENGINES), poppler-data its tables of East Asian letters; libseccomp2
-# takes network and exec away from renderers.
+# poppler-utils is the second PDF engine (RX_PDF_ENGINES), poppler-data its tables of East Asian letters.
 # Debian removes superseded versions from its mirrors, so a pinned one would soon not install.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libseccomp2 poppler-data poppler-utils \
+    && apt-get install --yes --no-install-recommends poppler-data poppler-utils \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 rx \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rx

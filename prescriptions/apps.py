@@ -26,7 +26,7 @@ class PrescriptionsConfig(AppConfig):
         trail.listen()
         user_logged_in.connect(sessions.begin, dispatch_uid="rx.sessions.begin")
         came_through.connect(single_sign_on.believe, dispatch_uid="rx.single_sign_on.believe")
-        sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES))
+        sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES, unfiltered=settings.DEBUG))
 
 
 class Admin(admin_apps.AdminConfig):

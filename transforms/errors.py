@@ -3,9 +3,40 @@
 `detail` is shown to callers: it must never hold patient data, a path, a key or an engine's own words.
 """
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from transforms.limits import LIMITS, MIB
 
 SUPPORTED_LABEL = "JPEG, PNG, WebP, HEIF/AVIF, PDF"
+_DAMAGED: Final = "The {} file is damaged or incomplete. Send it again, or another copy."
+
+
+class Detail(StrEnum):
+    """Everything that is said of a file besides the titles below. Between processes go the names, never the words."""
+
+    JPEG_DAMAGED = _DAMAGED.format("JPEG")
+    PNG_DAMAGED = _DAMAGED.format("PNG")
+    WEBP_DAMAGED = _DAMAGED.format("WebP")
+    AVIF_DAMAGED = _DAMAGED.format("AVIF")
+    HEIF_DAMAGED = _DAMAGED.format("HEIC")
+    PDF_DAMAGED = "The PDF is damaged. Print it to a new PDF, or send a photo."
+    PDF_EMPTY = "The PDF has no pages."
+    PDF_LONG = f"The PDF has more than {LIMITS.pdf_pages} pages. Send the pages that matter."
+    PDF_LARGE = f"The file is too large: at most {LIMITS.pdf_bytes // MIB} MiB are accepted."
+    PDF_INSIDE = (
+        "The file has something else in front of its PDF. Send the PDF alone, or print it to a new one. "
+        f"Accepted are: {SUPPORTED_LABEL}."
+    )
+    IMAGE_EMPTY = "The image has no pixels."
+    IMAGE_LARGE = f"The file is too large: at most {LIMITS.image_bytes // MIB} MiB are accepted."
+    IMAGE_PIXELS = (
+        f"The image is too large: at most {LIMITS.source_pixels // 1_000_000} megapixels and {LIMITS.source_side} "
+        "pixels a side are accepted. Take the photo at a lower resolution."
+    )
+    OTHER_FILE = "The file is not the one whose pages were measured. Send it again."
+    NO_ENGINE = "No PDF engine is configured."
+    NO_OTHER_ENGINE = "No other PDF engine is installed."
 
 
 class TransformError(Exception):
@@ -190,6 +221,7 @@ ALL: tuple[type[TransformError], ...] = (
     EngineMissing,
 )
 _BY_CODE = {kind.code: kind for kind in ALL}
+CODES: Final = frozenset(_BY_CODE)
 
 
 def from_code(code: str, detail: str = "") -> TransformError:

@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-from transforms.errors import SUPPORTED_LABEL, SourceEmpty, UnsupportedMedia
+from transforms.errors import SUPPORTED_LABEL, Detail, SourceEmpty, UnsupportedMedia
 
 __all__ = ["SNIFF_BYTES", "SUPPORTED_LABEL", "OutputFormat", "SourceType", "is_pdf", "sniff"]
 
@@ -72,12 +72,6 @@ _HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"
 _GENERIC_BRANDS: Final = frozenset({b"mif1", b"msf1"})
 
 
-_TWO_KINDS: Final = (
-    "The file has something else in front of its PDF. Send the PDF alone, or print it to a new one. "
-    f"Accepted are: {SUPPORTED_LABEL}."
-)
-
-
 def sniff(head: bytes) -> SourceType:
     """The type of a file whose first bytes (`SNIFF_BYTES` or more, or the whole file) are `head`.
 
@@ -95,7 +89,7 @@ def sniff(head: bytes) -> SourceType:
         return _sniff_isobmff(head)
     if is_pdf(head):
         return SourceType.PDF
-    raise UnsupportedMedia(_TWO_KINDS if _PDF_HEADER in head[:SNIFF_BYTES] else "")
+    raise UnsupportedMedia(Detail.PDF_INSIDE if _PDF_HEADER in head[:SNIFF_BYTES] else "")
 
 
 def is_pdf(head: bytes) -> bool:

@@ -62,6 +62,8 @@ class Limits:
     # long, so that a file which needs less than it may gets through on a busy machine. prescriptions/ops/budgets.py
     # tells what these times nest in.
     child_memory_bytes: int = 1024 * MIB
+    child_threads: int = 16  # at once; decoders use one or two besides the main one
+    child_programs: int = 2  # at once, of the renderer that runs poppler: itself and one
     child_cpu_seconds: float = 10  # of one job
     child_ready_seconds: float = 5  # until a child takes the job
     child_wall_seconds: float = 20  # of one job, from then on

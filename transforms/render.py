@@ -11,7 +11,7 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from transforms.clock import Clock
-from transforms.errors import PageMissing, ResultTooLarge, SourceDamaged
+from transforms.errors import Detail, PageMissing, ResultTooLarge, SourceDamaged
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
@@ -124,7 +124,7 @@ def _make_plan(work: _Work) -> None:
     redactions = job.redactions if qualities.is_redacted(job.stored.quality) else ()
     work.plan = plan.make(job.stored, source=size, orientation=work.orientation, redactions=redactions)
     if size.rotated(90 * plan.turns_of(work.orientation)[1]) != job.page_size:
-        raise SourceDamaged("The file is not the one whose pages were measured. Send it again.")
+        raise SourceDamaged(Detail.OTHER_FILE)
 
 
 def _read_cmyk(work: _Work) -> None:
@@ -223,6 +223,8 @@ _PDF_STEPS: Final[_Steps] = (
     ("quality", _turn),
 )
 _OUTPUT_STEPS: Final[_Steps] = (("encode", _encode),)
+# What `Rendered.timings` may have.
+PHASES: Final = frozenset(phase for phase, _ in (*_IMAGE_STEPS, *_PDF_STEPS, *_OUTPUT_STEPS))
 
 
 def _run(table: _Steps, work: _Work) -> None:

@@ -156,10 +156,9 @@ def renderer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMess
     missing = sandbox.default().capabilities().missing
     if not missing:
         return []
-    return [
-        Warning(
-            f"Renderers are not confined by: {', '.join(missing)}.",
-            hint="See docs/explanation/sandbox.md.",
-            id="rx.W002",
-        )
-    ]
+    told = f"Renderers are not confined by: {', '.join(missing)}."
+    hint = "See docs/explanation/sandbox.md."
+    if "seccomp" in missing and not settings.DEBUG:
+        hint = f"Nothing is rendered like this. The container must allow the system call seccomp(2). {hint}"
+        return [Error(told, hint=hint, id="rx.E017")]
+    return [Warning(told, hint=hint, id="rx.W002")]

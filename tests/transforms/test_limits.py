@@ -32,6 +32,8 @@ def test_the_shipped_limits() -> None:
         "intake_seconds": 0.4,
         "sweep_seconds": 2,
         "child_memory_bytes": 1024 * MIB,
+        "child_threads": 16,
+        "child_programs": 2,
         "child_cpu_seconds": 10,
         "child_ready_seconds": 5,
         "child_wall_seconds": 20,

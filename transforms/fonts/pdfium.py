@@ -1,10 +1,9 @@
 """Tells PDFium which font to take for text whose font the PDF does not bring: one of ours, never one of the machine's.
 
-PDFium asks when it meets such a font, and only then is a file read.
+PDFium asks when it meets such a font, and only then is a file looked at.
 """
 
 import ctypes
-import os
 from typing import Any, Final
 
 import pypdfium2.raw as raw
@@ -26,11 +25,11 @@ def _get_font_data(_: Any, font: int, table: int, buffer: Any, size: int) -> int
     """How many bytes the file has. They are written to `buffer` if it has room for them."""
     if table != _WHOLE_FILE:
         return 0
-    with files.FILES[font - 1].open("rb", buffering=0) as file:
-        length = os.fstat(file.fileno()).st_size
-        if buffer and size >= length:
-            file.readinto((ctypes.c_char * length).from_address(ctypes.addressof(buffer.contents)))
-    return length
+    file = files.contents(files.FILES[font - 1])
+    if buffer and size >= len(file):
+        room = (ctypes.c_char * len(file)).from_address(ctypes.addressof(buffer.contents))
+        memoryview(room).cast("B")[:] = file
+    return len(file)
 
 
 def _nothing(*_: Any) -> int:

@@ -14,10 +14,10 @@ from PIL import Image, PngImagePlugin
 from PIL.Image import Transpose
 
 from transforms.clock import Clock
-from transforms.errors import RenderMemory, SourceDamaged, SourceTooLarge, TransformError
+from transforms.errors import Detail, RenderMemory, SourceDamaged, SourceTooLarge, TransformError
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
 from transforms.geometry import Box, Size, fit
-from transforms.limits import LIMITS, MIB, Limits
+from transforms.limits import LIMITS, Limits
 from transforms.measure import page as paging
 from transforms.measure.notices import Notice
 from transforms.measure.page import Measures
@@ -64,7 +64,7 @@ def probe(
     kind = sniff(data[:SNIFF_BYTES])
     allowed = limits.pdf_bytes if kind is SourceType.PDF else limits.image_bytes
     if len(data) > allowed:
-        raise SourceTooLarge(f"The file is too large: at most {allowed // MIB} MiB are accepted.")
+        raise SourceTooLarge(Detail.PDF_LARGE if kind is SourceType.PDF else Detail.IMAGE_LARGE)
     seen = _Seen(limits, thumbnail=thumbnail, first_only=first_only)
     if kind is SourceType.PDF:
         clock = Clock(deadline, cpu_seconds=limits.child_cpu_seconds)

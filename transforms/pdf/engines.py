@@ -5,5 +5,4 @@ from typing import Final
 PDFIUM: Final = "pdfium"
 POPPLER: Final = "poppler"
 ENGINES: Final = (PDFIUM, POPPLER)
-DAMAGED: Final = "The PDF is damaged. Print it to a new PDF, or send a photo."
 LEAST: Final = 1.0  # point; a page that is narrower shows nothing

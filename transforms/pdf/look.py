@@ -9,12 +9,12 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from transforms.clock import Clock
-from transforms.errors import SourceDamaged
+from transforms.errors import Detail, SourceDamaged
 from transforms.fonts import glyphs
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import pages, poppler
-from transforms.pdf.engines import DAMAGED, ENGINES, PDFIUM
+from transforms.pdf.engines import ENGINES, PDFIUM
 
 # Is told of each page: its index from 0, its size, what draws it in about a megapixel. Must draw the first, as a proof.
 See = Callable[[int, Size, Callable[[], Image.Image]], None]
@@ -52,7 +52,7 @@ def look(
                 return Look(_sizes_by_poppler(data, see, seconds, limits))
         except SourceDamaged as error:
             failure = failure or error  # the first engine knows best what is wrong
-    raise failure or SourceDamaged(DAMAGED)
+    raise failure or SourceDamaged(Detail.PDF_DAMAGED)
 
 
 def _look(data: bytes, see: See, limits: Limits) -> Look:
@@ -79,7 +79,7 @@ def _look(data: bytes, see: See, limits: Limits) -> Look:
     from transforms.pdf import whole
 
     if not whole.ends(data) and not whole.has_pages(data, len(found)):
-        raise SourceDamaged(DAMAGED)
+        raise SourceDamaged(Detail.PDF_DAMAGED)
     for index in lacking:
         with pages.ready(data, index + 1, limits) as page:
             see(index, found[index], partial(_drawn, page, found[index], limits))

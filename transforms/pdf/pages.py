@@ -18,6 +18,7 @@ from PIL import Image
 
 from transforms.clock import Clock
 from transforms.errors import (
+    Detail,
     EngineMissing,
     PageMissing,
     RenderMemory,
@@ -30,7 +31,7 @@ from transforms.fonts import pdfium as our_fonts
 from transforms.geometry import Box, Size, fit, half_up
 from transforms.limits import LIMITS, Limits
 from transforms.pdf import poppler
-from transforms.pdf.engines import DAMAGED, ENGINES, LEAST, PDFIUM, POPPLER
+from transforms.pdf.engines import ENGINES, LEAST, PDFIUM, POPPLER
 
 _POINTS_PER_INCH: Final = 72
 _EVERYWHERE: Final = 1e6  # points, farther out than any box reaches
@@ -73,9 +74,9 @@ def _open(data: bytes, limits: Limits) -> Any:
         opened.init_forms()
         pages = len(opened)
         if pages < 1:
-            raise SourceDamaged("The PDF has no pages.")
+            raise SourceDamaged(Detail.PDF_EMPTY)
         if pages > limits.pdf_pages:
-            raise TooManyPages(f"The PDF has more than {limits.pdf_pages} pages. Send the pages that matter.")
+            raise TooManyPages(Detail.PDF_LONG)
     except BaseException:
         opened.close()
         raise
@@ -91,7 +92,7 @@ def _our_errors() -> Iterator[None]:
     except MemoryError as error:
         raise RenderMemory from error
     except Exception as error:
-        raise SourceDamaged(DAMAGED) from error
+        raise SourceDamaged(Detail.PDF_DAMAGED) from error
 
 
 def nominal_size(width: float, height: float, *, limits: Limits = LIMITS) -> Size:
@@ -129,7 +130,7 @@ def draw(
         except SourceDamaged as error:
             failure = failure or error  # the first engine knows best what is wrong
             clock.lap("decode")
-    raise failure or SourceDamaged("No PDF engine is configured.")
+    raise failure or SourceDamaged(Detail.NO_ENGINE)
 
 
 def _pdfium(data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock, limits: Limits) -> Image.Image:
@@ -173,7 +174,7 @@ def load(opened: Any, index: int) -> tuple[Any, bool]:
     page.close()
     page = opened[index]
     if min(page.get_size()) < LEAST:
-        raise SourceDamaged(DAMAGED)
+        raise SourceDamaged(Detail.PDF_DAMAGED)
     return page, False
 
 
@@ -238,7 +239,7 @@ def _poppler(
     data: bytes, number: int, page: Size, region: Box, size: Size, clock: Clock, limits: Limits
 ) -> Image.Image:
     if not poppler.available():
-        raise SourceDamaged("No other PDF engine is installed.")
+        raise SourceDamaged(Detail.NO_OTHER_ENGINE)
     seconds = clock.remaining(limits.child_wall_seconds)
     return poppler.draw(data, number, page=page, region=region, size=size, seconds=seconds, limits=limits)
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from PIL import Image
 
-from transforms.errors import RendererBusy, RenderTimeout, SourceDamaged, TooManyPages
+from transforms.errors import Detail, RendererBusy, RenderTimeout, SourceDamaged, TooManyPages
 from transforms.geometry import Box, Size
 from transforms.limits import LIMITS, Limits
-from transforms.pdf.engines import DAMAGED, LEAST
+from transforms.pdf.engines import LEAST
 from transforms.pixels.resize import resize
 
 # pdftoppm places glyphs and images by whole pixels when told a size: at the final size small print suffers. Drawn
@@ -48,9 +48,9 @@ def sizes(data: bytes, *, seconds: float, limits: Limits = LIMITS) -> tuple[tupl
         told = pdf2image.pdfinfo_from_path(path, timeout=max(1, int(seconds)))
     pages = told.get("Pages", 0)
     if pages > limits.pdf_pages:
-        raise TooManyPages(f"The PDF has more than {limits.pdf_pages} pages. Send the pages that matter.")
+        raise TooManyPages(Detail.PDF_LONG)
     if pages < 1 or not whole.has_pages(data, pages):
-        raise SourceDamaged(DAMAGED)
+        raise SourceDamaged(Detail.PDF_DAMAGED)
     with _our_errors(limits), _as_file(data) as path:
         told = pdf2image.pdfinfo_from_path(path, timeout=max(1, int(seconds)), first_page=1, last_page=pages)
         return tuple(_size(told, number) for number in range(1, pages + 1))
@@ -60,7 +60,7 @@ def _size(told: dict[str, Any], number: int) -> tuple[float, float]:
     words = told[f"Page {number:4} size"].split()  # "595.276 x 841.89 pts (A4)"
     size = float(words[0]), float(words[2])
     if min(size) < LEAST:
-        raise SourceDamaged(DAMAGED)
+        raise SourceDamaged(Detail.PDF_DAMAGED)
     return size[::-1] if int(float(told[f"Page {number:4} rot"])) % 180 == 90 else size
 
 
@@ -123,7 +123,7 @@ def _computed() -> float:
 
 def _unfit(most: float) -> RenderTimeout | SourceDamaged:
     """Why there is no picture: the program used up its computing time, or could not read the file."""
-    return RenderTimeout() if _computed() >= most else SourceDamaged(DAMAGED)
+    return RenderTimeout() if _computed() >= most else SourceDamaged(Detail.PDF_DAMAGED)
 
 
 def _close(drawn: Size, whole: Size) -> bool:
@@ -142,8 +142,12 @@ def _whole_page(page: Size, region: Box, size: Size, limits: Limits) -> Size:
 def _as_file(data: bytes) -> Iterator[str]:
     """A path where the programs that pdf2image starts can read `data`. Never a file on disk: it is a prescription.
 
-    pdf2image hands nothing but its standard input down to them, so for that moment ours is the document.
+    pdf2image hands nothing but its standard input down to them, so for that moment ours is the document. In a renderer
+    it is that already, and there is no other memory for it.
     """
+    if _is_stdin(data):
+        yield "/dev/stdin"
+        return
     with _STDIN:
         document = os.memfd_create("page")
         try:
@@ -159,3 +163,10 @@ def _as_file(data: bytes) -> Iterator[str]:
                 os.close(before)
         finally:
             os.close(document)
+
+
+def _is_stdin(data: bytes) -> bool:
+    try:
+        return os.pread(0, len(data) + 1, 0) == data
+    except OSError:  # a terminal, a pipe, or closed
+        return False

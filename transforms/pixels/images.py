@@ -13,7 +13,7 @@ from typing import Final
 from PIL import AvifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
 from transforms import png
-from transforms.errors import RenderMemory, SourceDamaged, TooManyPixels, TransformError
+from transforms.errors import Detail, RenderMemory, SourceDamaged, TooManyPixels, TransformError
 from transforms.formats import SourceType
 from transforms.geometry import Size
 from transforms.limits import LIMITS, MIB, Limits
@@ -26,7 +26,7 @@ _PILLOW: Final = {
     SourceType.AVIF: "AVIF",
     SourceType.HEIF: "HEIF",
 }
-_LABELS: Final = {**_PILLOW, SourceType.WEBP: "WebP", SourceType.HEIF: "HEIC"}
+_DAMAGED: Final = {kind: Detail[f"{name}_DAMAGED"] for kind, name in _PILLOW.items()}
 _ORIENTATION_TAG: Final = 0x0112
 _SMALLEST: Final = 8
 _AT_ONCE: Final = 4 * MIB  # bytes; the decoder gets a copy
@@ -48,14 +48,14 @@ def decoding(kind: SourceType) -> Iterator[None]:
     except MemoryError as error:
         raise RenderMemory from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(LIMITS) from error
+        raise TooManyPixels(Detail.IMAGE_PIXELS) from error
     except Exception as error:
         raise damaged(kind) from error
 
 
 def damaged(kind: SourceType) -> SourceDamaged:
     """The error that says so, and what to do."""
-    return SourceDamaged(f"The {_LABELS[kind]} file is damaged or incomplete. Send it again, or another copy.")
+    return SourceDamaged(_DAMAGED[kind])
 
 
 def open_image(data: bytes, kind: SourceType, *, limits: Limits = LIMITS) -> ImageFile.ImageFile:
@@ -72,9 +72,9 @@ def open_image(data: bytes, kind: SourceType, *, limits: Limits = LIMITS) -> Ima
         image = Image.open(io.BytesIO(data), formats=(_PILLOW[kind],))
         width, height = image.size
         if width < 1 or height < 1:
-            raise SourceDamaged("The image has no pixels.")
+            raise SourceDamaged(Detail.IMAGE_EMPTY)
         if width * height > limits.source_pixels or max(width, height) > limits.source_side:
-            raise _too_many_pixels(limits)
+            raise TooManyPixels(Detail.IMAGE_PIXELS)
     # Fed in pieces of 64 kB, which is Pillow's way, libjpeg takes 3 % longer.
     image.decodermaxblock = len(data) if len(data) <= _AT_ONCE else ImageFile.MAXBLOCK
     return image
@@ -109,11 +109,3 @@ def decode_small(image: ImageFile.ImageFile) -> None:
 def size_of(image: Image.Image) -> Size:
     """Pixels as stored, before orientation."""
     return Size(*image.size)
-
-
-def _too_many_pixels(limits: Limits) -> TooManyPixels:
-    megapixels, side = limits.source_pixels // 1_000_000, limits.source_side
-    return TooManyPixels(
-        f"The image is too large: at most {megapixels} megapixels and {side} pixels a side are accepted. "
-        "Take the photo at a lower resolution."
-    )

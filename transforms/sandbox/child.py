@@ -2,12 +2,13 @@
 from its first job on: it holds no secret and can reach nothing but its own channel.
 """
 
+import io
 import os
 import select
 import signal
 import socket
 from collections.abc import Callable
-from typing import NoReturn, TypedDict
+from typing import Any, NoReturn, TypedDict
 
 from transforms.errors import RenderCrashed, RenderMemory, TransformError
 from transforms.fonts import files
@@ -16,6 +17,7 @@ from transforms.measure import probe
 from transforms.pdf import assemble
 from transforms.render import Rendered
 from transforms.sandbox import confine, heap, warm_up, wire
+from transforms.sandbox.kernel import syscalls
 from transforms.sandbox.preload import POPPLER_FOLDERS
 
 Render = Callable[..., Rendered]  # with the parameters of `transforms.render.render`
@@ -40,9 +42,9 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: L
         os.environ["PATH"] = os.pathsep.join(POPPLER_FOLDERS)  # pdf2image looks there for pdftoppm
         if not files.missing():
             os.environ["FONTCONFIG_FILE"] = str(files.FONTCONFIG)
-    confine.child(limits, seccomp=seccomp, may_exec=may_exec)
+    confine.limit(limits, may_exec=may_exec)
     with socket.socket(fileno=channel) as parent:
-        parent.send(b"%d" % os.getpid())
+        _introduce(parent, seccomp=seccomp, may_exec=may_exec)
         if not _is_asked(channel, within=limits.child_leisure_seconds):
             warm_up.run(warm_up.SMALL + "default.jpg", warm_up.LARGE + "default.jpg")
             if not _is_asked(channel, within=limits.child_quiet_seconds):
@@ -58,10 +60,23 @@ def serve(channel: int, *, zygote: int, seccomp: bool, may_exec: bool, limits: L
                 os._exit(os.EX_SOFTWARE)  # never two prescriptions in one process
             owner = request.owner
             source, result = descriptors
+            if may_exec:
+                os.dup2(source, 0)  # where poppler reads it
             parent.send(_answer(request, source, result, limits, render))
             os.close(source)
             os.close(result)
-            parent.settimeout(limits.child_idle_seconds)
+            if not _is_asked(channel, within=limits.child_idle_seconds):
+                os._exit(0)
+
+
+def _introduce(parent: socket.socket, *, seccomp: bool, may_exec: bool) -> None:
+    """Says that this process is ready, and hands over what its threads or programs are counted by."""
+    questions = [syscalls.leave_to_parent()] if seccomp else []
+    socket.send_fds(parent, [b"%d" % os.getpid()], questions)
+    for descriptor in questions:
+        os.close(descriptor)
+    if seccomp:
+        syscalls.confine_renderer(may_exec=may_exec)
 
 
 def _is_asked(channel: int, *, within: float) -> bool:
@@ -76,7 +91,7 @@ def _answer(request: wire.Request, source: int, result: int, limits: Limits, ren
     try:
         if isinstance(request.job, wire.Assembly):
             return _assembled(request.job, source, result)
-        data, job = os.read(source, os.fstat(source).st_size), request.job
+        data, job = os.pread(source, os.lseek(source, 0, os.SEEK_END), 0), request.job
         within: Within = {"engines": (request.engine,), "deadline": request.deadline, "limits": limits}
         if isinstance(job, wire.Probing):
             found = probe.probe(data, **within, thumbnail=job.thumbnail, first_only=job.first_only)
@@ -98,13 +113,37 @@ def _answer(request: wire.Request, source: int, result: int, limits: Limits, ren
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
+class _Result(io.RawIOBase):
+    """The file that the parent made for the result, as large as any may be: it cannot grow, and is cut at the end."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        written = os.write(self._descriptor, data)
+        self._written += written
+        return written
+
+    def close(self) -> None:
+        if not self.closed:
+            os.ftruncate(self._descriptor, self._written)
+        super().close()
+
+
 def _write(result: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(result, view) :]
+    with io.BufferedWriter(_Result(result)) as out:
+        out.write(data)
 
 
 def _assembled(job: wire.Assembly, source: int, result: int) -> bytes:
-    with open(result, "wb", closefd=False) as out:
+    with io.BufferedWriter(_Result(result)) as out:
         assemble.assemble(tuple(assemble.parts(source, job.sizes)), out, a4=job.a4)
         return wire.encode_assembled(out.tell())

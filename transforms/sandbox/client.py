@@ -32,7 +32,7 @@ from transforms.sandbox import wire
 from transforms.sandbox.confine import Confinement
 from transforms.sandbox.pool import Pool
 from transforms.sandbox.spares import BOOT
-from transforms.sandbox.worker import NeverStartedError, Worker
+from transforms.sandbox.worker import NeverStartedError, Worker, bound
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,8 @@ class Sandbox:
 
     `spares` children are kept ready: as many as renders are expected to begin at once. `limits` bind the children and
     what is believed of their answers; a call takes at most `limits.call_seconds`. `program` is what the zygote runs: a
-    test may start one of its own, and nothing that a request says can choose it.
+    test may start one of its own, and nothing that a request says can choose it. Where the machine does not let
+    children be bound by seccomp, nothing is rendered, unless it may be `unfiltered`.
     """
 
     def __init__(
@@ -56,11 +57,12 @@ class Sandbox:
         pdf_engines: Sequence[str] = ENGINES,
         limits: Limits = LIMITS,
         program: Path = BOOT,
+        unfiltered: bool = False,
     ) -> None:
         self._spares = spares
         self._pdf_engines = tuple(pdf_engines)
         self._limits = limits
-        self._pool = Pool(wanted=spares, limits=limits, program=program)
+        self._pool = Pool(wanted=spares, limits=limits, program=program, unfiltered=unfiltered)
 
     def probe(self, data: bytes, *, owner: str, thumbnail: bool = False) -> Probe:
         """What `data` is, in one job. `owner` is the prescription's id. Raises TransformError."""
@@ -122,7 +124,9 @@ class Sandbox:
         job = wire.Assembly(tuple(sizes), a4)
         request = wire.Request(owner=owner, job=job, engine=PDFIUM, deadline=self._deadline())
         with ExitStack() as unless_done:
-            made = unless_done.enter_context(_file("document"))
+            # Sheets of A4 add a little to the pages.
+            most = self._limits.document_bytes + self._limits.variant_bytes
+            made = unless_done.enter_context(_file("document", most))
             self._ask(request, lambda worker: _assembled(worker.converse(request, pages.fileno(), made.fileno()), made))
             unless_done.pop_all()
             return made
@@ -179,7 +183,7 @@ class Sandbox:
                 reusable = True
                 return answer
             finally:
-                self._pool.give_back(worker, reusable=reusable and request.engine != POPPLER)
+                self._pool.give_back(worker, reusable=reusable and request.keeps_child)
         raise RendererUnavailable
 
 
@@ -196,9 +200,12 @@ def _rendered(data: bytes, job: RenderJob, request: wire.Request, worker: Worker
     return wire.decode_rendered(*worker.run(request, data), asked=job.stored)
 
 
-def _file(name: str) -> BinaryIO:
+def _file(name: str, most: int) -> BinaryIO:
+    """A file in memory for a result of at most so many bytes."""
     try:
-        return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+        made = os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+        bound(made.fileno(), most)
+        return made
     except OSError as error:  # no descriptor or memory left
         raise RendererUnavailable from error
 

@@ -1,7 +1,7 @@
 """What a renderer process gives up for good: network, exec, other people's files, privileges, most resources.
 
 Where a machine does not allow one of these (an old kernel, a strict container) the rest still holds;
-`Confinement` says what does, and the system check shows it.
+`Confinement` says what does, and the system check shows it. Without seccomp, nothing is rendered (see `pool.py`).
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from math import ceil
 from typing import Final
 
 from transforms.limits import Limits
-from transforms.sandbox import landlock, syscalls
+from transforms.sandbox.kernel import landlock, syscalls
 
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION: Final = 0x20080522
@@ -60,9 +60,9 @@ def zygote(*, executables: Sequence[str] = ()) -> Confinement:
     version = landlock.restrict(executables=executables)
     dropped = _drop_capabilities()
     try:
-        syscalls.drop_everywhere()
+        syscalls.confine_zygote()
         seccomp = True
-    except (ImportError, OSError, RuntimeError):  # no pyseccomp, the kernel refuses, no libseccomp
+    except OSError:
         seccomp = False
     # Last: a process that is not dumpable may not open its own /proc files any more.
     prctl(_DUMPABLE, 0)
@@ -82,8 +82,8 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
-def child(limits: Limits, *, seccomp: bool, may_exec: bool) -> None:
-    """Confines one child before its first byte of input. Raises OSError if a promised protection fails."""
+def limit(limits: Limits, *, may_exec: bool) -> None:
+    """Bounds what the calling child may use up. Raises OSError."""
     for what, amount in (
         (resource.RLIMIT_AS, limits.child_memory_bytes),
         # A document. Sheets of A4 add a little to its pages.
@@ -97,8 +97,6 @@ def child(limits: Limits, *, seccomp: bool, may_exec: bool) -> None:
     cpu_seconds = ceil(limits.child_cpu_seconds * (1 if may_exec else _JOBS))
     # The hard limit comes later: at equal ones the kernel sends SIGKILL, which looks as if somebody else had done it.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-    if seccomp:
-        syscalls.drop_for_child(may_exec=may_exec)
 
 
 def _drop_capabilities() -> bool:

@@ -15,12 +15,14 @@ from typing import Final
 
 from transforms.errors import RendererUnavailable
 from transforms.limits import Limits
+from transforms.sandbox.reaper import Reaper
 from transforms.sandbox.spares import Spares
 from transforms.sandbox.worker import Worker
 
 log = logging.getLogger(__name__)
 
 _IDLE_MARGIN_SECONDS: Final = 0.5  # give up on an idle child before it gives up on us
+_IDLE_CPU_SECONDS: Final = 0.1  # more than it takes to let go of a page; who computes more has nothing good to do
 _IDLE_CHILDREN: Final = 4  # each holds the memory of its last render
 _ATTEMPTS: Final = 2
 # A new spare keeps a core and the memory busy for 50 ms. Where cores are many, that runs beside the render; on two it
@@ -31,9 +33,13 @@ _REFILL_FIRST: Final = len(os.sched_getaffinity(0)) >= 4
 class Pool:
     """Spare children, `wanted` of them, children at work, and a few idle ones that wait for their owner's next page."""
 
-    def __init__(self, *, wanted: int, limits: Limits, program: Path) -> None:
-        """Starts nothing yet. `program` is what the zygote's interpreter runs."""
+    def __init__(self, *, wanted: int, limits: Limits, program: Path, unfiltered: bool = False) -> None:
+        """Starts nothing yet. `program` is what the zygote's interpreter runs.
+
+        `unfiltered` hands out children even where the machine does not let them be bound by seccomp.
+        """
         self._wanted = wanted
+        self._unfiltered = unfiltered
         self._limits = limits
         self._program = program
         self._begin()
@@ -45,6 +51,7 @@ class Pool:
         self._failed = 0.0  # when a start failed last, time.monotonic()
         self._workers: set[Worker] = set()  # at work or idle
         self._idle: deque[Worker] = deque()
+        self._reaper = Reaper(self._lock, self._end_unfit)
 
     def take(self, owner: str | None, *, may_exec: bool = False) -> Worker:
         """A child that has worked for `owner` alone, or for nobody. Raises RendererUnavailable.
@@ -55,6 +62,12 @@ class Pool:
         with self._lock:
             for _ in range(_ATTEMPTS):
                 spares = self._running(asked)
+                if not (spares.confinement.seccomp or self._unfiltered):
+                    log.error(
+                        "Nothing is rendered: this machine does not let renderers be bound by seccomp. The "
+                        "container must allow seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER (Linux 5.5 or newer)."
+                    )
+                    raise RendererUnavailable
                 try:
                     worker = spares.fork(may_exec=True) if may_exec else self._idle_of(owner) or spares.take()
                 except OSError as error:  # it died since we looked, or does not listen
@@ -72,7 +85,9 @@ class Pool:
         with self._lock:
             if reusable:
                 worker.expires = time.monotonic() + self._limits.child_idle_seconds - _IDLE_MARGIN_SECONDS
+                worker.may_compute = worker.computed() + _IDLE_CPU_SECONDS
                 self._idle.append(worker)
+                self._reaper.wake()
                 if len(self._idle) > _IDLE_CHILDREN:
                     self._end(self._idle.popleft())
             else:
@@ -123,14 +138,21 @@ class Pool:
         self._begin()
 
     def _idle_of(self, owner: str | None) -> Worker | None:
-        now = time.monotonic()
-        while self._idle and self._idle[0].expires < now:
-            self._end(self._idle.popleft())
+        self._end_unfit()
         for worker in self._idle:
             if worker.owner == owner:
                 self._idle.remove(worker)
                 return worker
         return None
+
+    def _end_unfit(self) -> tuple[Worker, ...]:
+        """Ends the children whose time is over, and those that do anything but wait. The others."""
+        now = time.monotonic()
+        for worker in tuple(self._idle):
+            if worker.expires < now or worker.is_talking() or worker.computed() > worker.may_compute:
+                self._idle.remove(worker)
+                self._end(worker)
+        return tuple(self._idle)
 
     def _running(self, asked: float) -> Spares:
         if self._spares and not self._spares.alive:

@@ -1,5 +1,8 @@
-"""Loads every engine once, before the zygote gives up the right to read most files and to start programs."""
+"""Loads every engine once, before the zygote gives up the right to read most files and to start programs, and with it
+everything that a renderer may need later: it opens no file any more.
+"""
 
+import codecs
 import importlib
 import os
 import platform
@@ -8,15 +11,19 @@ from typing import Final
 
 import pypdfium2
 
+from transforms.fonts import files
 from transforms.pixels import heif
 from transforms.sandbox import warm_up
 
-# What the rest of `transforms` marks with "Lazy:": here it is needed now, for all children at once. pyseccomp looks
-# for its C library with the help of ldconfig, which cannot be run later.
-_LAZY: Final = (
-    "PIL.ImageCms", "cykooz_resizer", "pdf2image", "pyseccomp", "transforms.pdf.appearances", "transforms.pdf.copies",
-    "transforms.pdf.pages", "transforms.pdf.write",
+# What the rest of `transforms` marks with "Lazy:": here it is needed now, for all children at once; a test compares.
+LAZY: Final = (
+    "PIL.ImageCms", "cykooz_resizer", "pdf2image", "pdf2image.exceptions", "pikepdf", "transforms.fonts.blanks",
+    "transforms.pdf.appearances", "transforms.pdf.copies", "transforms.pdf.pages", "transforms.pdf.whole",
+    "transforms.pdf.write", "transforms.pixels.heif", "transforms.pixels.mending",
 )  # fmt: skip
+_OF_LIBRARIES: Final = ("PIL.MpoImagePlugin",)  # for a JPEG that holds several pictures
+# Python looks for a text encoding's code when it is first asked for it.
+_ENCODINGS: Final = ("ascii", "latin-1", "cp1252", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32")
 _FORMS: Final = (
     "default.jpg", "default.png", "default.webp", "default.avif", "default.pdf", "gray.jpg", "bitonal.png",
     "enhanced.jpg",
@@ -32,11 +39,15 @@ _LOADERS: Final = {
 
 def engines() -> None:
     """Imports and exercises the engines, so that their lazy parts are in memory too."""
-    for name in _LAZY:
+    for name in (*LAZY, *_OF_LIBRARIES):
         try:
             importlib.import_module(name)
         except (ImportError, RuntimeError, OSError):
             continue  # confine.py reports what follows from it, and the render that needs it fails by itself
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)
+    for font in files.installed():
+        files.contents(font)
     heif.register()
     warm_up.run(*(warm_up.SMALL + form for form in _FORMS))
     blank = pypdfium2.PdfDocument.new()

@@ -77,7 +77,7 @@ class Spares:
     def fork(self, *, may_exec: bool = False) -> Worker:
         """A child in the making. Raises OSError if the zygote is gone, RendererUnavailable if we are at a limit."""
         ours, theirs, exit_pipe, report = _channels()
-        worker = Worker(ours, exit_pipe, self.kill, self._limits)
+        worker = Worker(ours, exit_pipe, self.kill, self._limits, may_exec=may_exec)
         try:
             kind = wire.FORK_WITH_EXEC if may_exec else wire.FORK
             socket.send_fds(self._control, [kind], [theirs.fileno(), report])

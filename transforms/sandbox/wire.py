@@ -4,22 +4,26 @@ JSON because a child may have been taken over by the file it renders: its answer
 """
 
 import base64
+import builtins
 import json
 import logging
 import struct
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
-from transforms.errors import TransformError, from_code
+from transforms.errors import CODES, Detail, TransformError, from_code
 from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size
 from transforms.limits import MIB, Limits
 from transforms.measure.notices import Notice
 from transforms.measure.page import Measures
 from transforms.measure.probe import Probe
-from transforms.render import Rendered, RenderJob
+from transforms.pdf.engines import POPPLER
+from transforms.render import PHASES, Rendered, RenderJob
 from transforms.request.spec import Stored
 
 log = logging.getLogger(__name__)
@@ -31,10 +35,12 @@ KILL: Final = b"K"  # followed by a pid
 EXIT_REPORT: Final = struct.Struct("=iq")  # from it: wait status, peak resident kilobytes
 
 # To a child and back.
+_FOLDER: Final = f"{Path(__file__).parents[1]}/"
 MESSAGE_BYTES: Final = 64 * 1024
 MEASURED: Final = b"{}"  # the result's file says what
 STARTED: Final = b"started"  # a child has taken the job: from here on the job is to blame
-_DETAIL_CHARACTERS: Final = 300
+_MOST_MS: Final = 1e6  # of a phase; no call takes as long
+_LINES: Final = 1000  # of a file of ours
 _RESULT_BYTES: Final = 4 * MIB  # what was measured of 50 pages, and a thumbnail
 _MAGIC: Final[dict[OutputFormat, Callable[[bytes], bool]]] = {
     OutputFormat.JPG: lambda head: head.startswith(b"\xff\xd8\xff"),
@@ -94,6 +100,11 @@ class Request:
     def kind(self) -> str:
         """Of the job, in a word."""
         return _NAMES[type(self.job)]
+
+    @property
+    def keeps_child(self) -> bool:
+        """May the child have another job? Not where it could keep a result that somebody reads, or has run programs."""
+        return self.engine != POPPLER and not isinstance(self.job, Assembly)
 
     def encode(self) -> bytes:
         """The message, at most `MESSAGE_BYTES`."""
@@ -159,12 +170,18 @@ _JOBS: Final[dict[str, Callable[[Fields], Job]]] = {
 
 
 def encode_failure(error: TransformError, *, cause: Exception | None = None) -> bytes:
-    """`cause`, an error nobody foresaw, is logged by type and place. Its words stay out: they may quote the file."""
-    message = {"code": error.code, "detail": error.detail[:_DETAIL_CHARACTERS]}
+    """By names out of fixed lists, no words: what a child writes may quote the file, or be meant for whoever reads it.
+
+    `cause`, an error nobody foresaw, goes by its type and the last place in our code.
+    """
+    message: Fields = {"code": error.code}
+    if isinstance(error.detail, Detail):
+        message["detail"] = error.detail.name
     if cause is not None:
-        frames = traceback.extract_tb(cause.__traceback__)[-3:]
-        places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-        message["cause"] = f"{type(cause).__name__} at {places}"
+        name = next(kind.__name__ for kind in type(cause).__mro__ if kind.__module__ == "builtins")
+        steps = [(step.f_code.co_filename, line) for step, line in traceback.walk_tb(cause.__traceback__)]
+        ours = [[file.removeprefix(_FOLDER), line] for file, line in steps if file.startswith(_FOLDER)]
+        message["cause"] = [name, *(ours[-1] if ours else ("", 0))]
     return json.dumps(message).encode()
 
 
@@ -209,17 +226,30 @@ def fields_of(message: bytes) -> Fields:
     code = fields.get("code")
     if code is None:
         return fields
-    detail = fields.get("detail")
-    if not isinstance(code, str) or not isinstance(detail, str):
-        raise WireError("the failure has no code or detail")
-    if cause := fields.get("cause"):
-        log.error("A renderer met an error that is not handled: %s", _line(str(cause)))
-    raise from_code(code, _line(detail))
+    detail = fields.get("detail", "")
+    if not isinstance(code, str) or code not in CODES or detail not in ("", *Detail.__members__):
+        raise WireError("the failure is none that a renderer tells")
+    if "cause" in fields:
+        log.error("A renderer met an error that is not handled: %s", _cause(fields["cause"]))
+    raise from_code(code, Detail[detail] if detail else "")
 
 
-def _line(text: str) -> str:
-    """One line of bounded length for people and logs, whatever the child wrote."""
-    return "".join(character for character in text if character.isprintable())[:_DETAIL_CHARACTERS]
+def _cause(fields: object) -> str:
+    """The type of an error and a line of our own code. Raises WireError for anything else."""
+    match fields:
+        case [str(name), str(file), int(line)] if 0 <= line <= _LINES and file in _files() and _is_error(name):
+            return f"{name} at {file}:{line}"
+    raise WireError("the cause is no error in a file of ours")
+
+
+def _is_error(name: str) -> bool:
+    kind = getattr(builtins, name, None)
+    return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+@cache
+def _files() -> frozenset[str]:
+    return frozenset({"", *(str(path).removeprefix(_FOLDER) for path in Path(_FOLDER).rglob("*.py"))})
 
 
 def decode_probe(fields: Fields, result: bytes, kind: SourceType, limits: Limits) -> Probe:
@@ -285,10 +315,10 @@ def decode_rendered(fields: Fields, data: bytes, *, asked: Stored) -> Rendered:
     wanted = asked.size.rotated(asked.rotation)
     size = _size([fields.get("width"), fields.get("height")])
     if size != wanted:
-        raise WireError(f"the result is {size} pixels instead of {wanted}")
+        raise WireError("the result is of another size than was asked for")
     timings = fields.get("timings")
-    if not isinstance(timings, dict) or not all(_is_number(value) for value in timings.values()):
-        raise WireError("the timings are not numbers")
+    if not isinstance(timings, dict) or not timings.keys() <= PHASES or not all(map(_is_time, timings.values())):
+        raise WireError("the timings are not milliseconds of a render's phases")
     return Rendered(
         data=data, media_type=asked.format.media_type, width=size.width, height=size.height, timings=timings
     )
@@ -309,5 +339,5 @@ def _size(sides: object) -> Size:
     return Size(*sides)
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value < _MOST_MS

@@ -1,5 +1,6 @@
 """The parent's side of one child: hand it a job, wait, and tell from the way it ended what went wrong."""
 
+import fcntl
 import logging
 import os
 import select
@@ -7,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from transforms.errors import (
@@ -19,6 +21,7 @@ from transforms.errors import (
 )
 from transforms.limits import Limits
 from transforms.sandbox import wire
+from transforms.sandbox.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +36,20 @@ class NeverStartedError(Exception):
 class Worker:
     """One child process, seen from its parent. Serves one owner; used by one thread at a time."""
 
-    def __init__(self, channel: socket.socket, exit_pipe: int, kill: Callable[[int], None], limits: Limits) -> None:
+    def __init__(
+        self,
+        channel: socket.socket,
+        exit_pipe: int,
+        kill: Callable[[int], None],
+        limits: Limits,
+        *,
+        may_exec: bool = False,
+    ) -> None:
         """`exit_pipe` is the descriptor on which the zygote reports the child's end; `kill` ends a child by its pid."""
         self._channel = channel
+        self._may_exec = may_exec
+        self._questions: list[int] = []  # the descriptor on which it asks for threads or programs
+        self._tally: Tally | None = None
         self._exit_pipe: list[int] = [exit_pipe]
         self._kill = kill
         self._limits = limits
@@ -43,6 +57,7 @@ class Worker:
         self.pid: int | None = None  # known once the child has said that it is ready
         self.owner: str | None = None
         self.expires = 0.0  # time.monotonic() seconds from which an idle one is not used any more
+        self.may_compute = 0.0  # seconds of computing time in all that it may have used until then
 
     def wait_ready(self, deadline: float) -> None:
         """Raises NeverStartedError, or RendererUnavailable past `deadline` (time.monotonic() seconds)."""
@@ -50,6 +65,10 @@ class Worker:
             if not (message := self._receive(deadline)):
                 raise NeverStartedError if message is not None else RendererUnavailable
             self.pid = int(message)
+            if self._questions:
+                (questions,) = self._questions
+                most = self._limits.child_programs if self._may_exec else self._limits.child_threads
+                self._tally = Tally(questions, self.pid, most=most, programs=self._may_exec)
 
     def run(self, request: wire.Request, data: bytes) -> tuple[wire.Fields, bytes]:
         """The child's answer and what it wrote. Raises NeverStartedError, WireError, or a TransformError."""
@@ -57,6 +76,8 @@ class Worker:
             source, result = self._files(data)
             return self.converse(request, source, result), self._read(result)
         finally:
+            for descriptor in self._memfds:
+                os.ftruncate(descriptor, 0)  # whoever still holds it has nothing
             _close(self._memfds)
 
     def converse(self, request: wire.Request, source: int, result: int) -> wire.Fields:
@@ -75,26 +96,38 @@ class Worker:
         answer = self._answer(min(request.deadline, time.monotonic() + self._limits.child_wall_seconds))
         if not answer:
             raise self._exit_error()
+        if self.is_talking():
+            raise wire.WireError("more than one answer")
         return wire.fields_of(answer)
+
+    def is_talking(self) -> bool:
+        """True if it has said anything that nobody asked for, or has ended."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def fileno(self) -> int:
+        """The descriptor of its channel, readable when `is_talking`."""
+        return self._channel.fileno()
 
     def _answer(self, deadline: float) -> bytes:
         """What the child says at the end of its job, b"" if it has ended.
 
         Raises RenderTimeout where it computes too long, RendererBusy where it is not done by `deadline` all the same.
         """
-        most = self._computed() + self._limits.child_cpu_seconds + _CPU_GRACE_SECONDS
+        most = self.computed() + self._limits.child_cpu_seconds + _CPU_GRACE_SECONDS
         while True:
             # One thread cannot use up what is left of its computing time in less time than that.
-            left = most - self._computed()
+            left = most - self.computed()
             answer = self._receive(min(deadline, time.monotonic() + max(left, 0.1)))
             if answer is not None:
                 return answer
-            if self._computed() >= most:
+            if self.computed() >= most:
                 raise RenderTimeout
             if time.monotonic() >= deadline:
                 raise RendererBusy
 
-    def _computed(self) -> float:
+    def computed(self) -> float:
         """Seconds of computing time that the child has used, asked of the kernel: it is not taken at its word. 0 once
         it has ended.
         """
@@ -109,44 +142,64 @@ class Worker:
         """Ends the child, whatever it is doing."""
         if self.pid:
             self._kill(self.pid)
+        if self.pid and self._may_exec:
+            # The zygote ends what the child has started as well, unless it is gone itself.
+            with suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Lets go of the child: an idle one sees it and ends. Safe in a forked copy of this process."""
         self._channel.close()
-        _close(self._exit_pipe)
-        _close(self._memfds)
+        for descriptors in (self._exit_pipe, self._questions, self._memfds):
+            _close(descriptors)
 
     def _files(self, data: bytes) -> tuple[int, int]:
-        """One that holds `data`, one for the result. They live in memory: a prescription never touches a disk."""
+        """One that holds `data` for good, one for the result. They live in memory: a prescription touches no disk."""
         try:
             for name in ("source", "result"):
-                self._memfds.append(os.memfd_create(name))
+                self._memfds.append(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
             source, result = self._memfds
             view = memoryview(data)
             while view:
                 view = view[os.write(source, view) :]
-            os.lseek(source, 0, os.SEEK_SET)
+            fcntl.fcntl(source, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW)
+            bound(result, self._limits.variant_bytes)
         except OSError as error:  # this process has no descriptor or memory left; nothing is known of the file
             raise RendererUnavailable from error
         return source, result
 
     def _read(self, descriptor: int) -> bytes:
-        """A copy: the child could still change the file. Raises WireError for more bytes than a variant may have."""
-        size = os.fstat(descriptor).st_size
-        if size > self._limits.variant_bytes:
-            raise wire.WireError("the result is larger than any variant")
-        return os.pread(descriptor, size, 0)
+        """A copy: the child could still change the file."""
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
     def _receive(self, deadline: float) -> bytes | None:
         """The next message, b"" if the child is gone, None if `deadline` came first."""
-        poll = select.poll()
-        poll.register(self._channel, select.POLLIN)
-        if not poll.poll(max(0.0, (deadline - time.monotonic()) * 1000)):
+        if not self._receivable(deadline - time.monotonic()):
             return None
         try:
-            return self._channel.recv(wire.MESSAGE_BYTES)
+            message, descriptors, _, _ = socket.recv_fds(self._channel, wire.MESSAGE_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
             return b""
+        self._questions += descriptors if self.pid is None else []  # later it cannot send any
+        return message
+
+    def _receivable(self, seconds: float) -> bool:
+        """Is there a message, or the child's end, within so many seconds? Meanwhile its questions are answered."""
+        deadline = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        if self._tally:
+            poll.register(self._questions[0], select.POLLIN)
+        left = max(0.0, seconds)
+        while ready := dict(poll.poll(left * 1000)):
+            if self._channel.fileno() in ready:
+                return True
+            (questions,) = ready
+            if not (self._tally and ready[questions] & select.POLLIN and self._tally.answer()):
+                poll.unregister(questions)  # all that could ask have ended, or they ask too much
+            if (left := deadline - time.monotonic()) < 0:
+                return False
+        return False
 
     def _exit_error(self) -> TransformError:
         poll = select.poll()
@@ -161,6 +214,15 @@ class Worker:
         ending = os.waitstatus_to_exitcode(status)
         log.warning("A renderer ended in a job: code %d, %d MiB at its peak.", ending, peak_kb // 1024)
         return exit_error(status, peak_kb, self._limits)
+
+
+def bound(result: int, most: int) -> None:
+    """Makes the file for a result as large as it may be: the kernel refuses whatever would make it larger.
+
+    It takes no memory before it is written. Raises OSError.
+    """
+    os.ftruncate(result, most)
+    fcntl.fcntl(result, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
 
 
 def exit_error(status: int, peak_kb: int, limits: Limits) -> TransformError:

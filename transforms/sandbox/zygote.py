@@ -10,11 +10,13 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from transforms.limits import Limits
 from transforms.render import render as shipped_render
 from transforms.sandbox import child, confine, heap, preload, wire
+
+_CHANNEL: Final = 3  # what a child's descriptor is called; standard input, output and errors come before it
 
 
 def main(control_fd: int, parent: int, *, limits: Limits, render: child.Render = shipped_render) -> NoReturn:
@@ -89,7 +91,7 @@ class _Forker:
         while True:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if self._parent in ready:
-                os._exit(0)
+                self._end()
             if wake in ready:
                 os.read(wake, 4096)
                 self._reap()
@@ -99,13 +101,20 @@ class _Forker:
     def _do_next(self) -> None:
         message, descriptors, _, _ = socket.recv_fds(self._control, 64, 2)
         if not message:
-            os._exit(0)  # PR_SET_PDEATHSIG takes the children along
+            self._end()
         if message in (wire.FORK, wire.FORK_WITH_EXEC):
             channel, exit_pipe = descriptors
             self._fork(channel, exit_pipe, may_exec=message == wire.FORK_WITH_EXEC)
         elif message.startswith(wire.KILL) and (pid := int(message[1:])) in self._exit_pipes:
             # Not yet waited for, so the number cannot have been given to anybody else.
             os.kill(pid, signal.SIGKILL)
+
+    def _end(self) -> NoReturn:
+        """PR_SET_PDEATHSIG takes the children along, but not what they have started."""
+        for group in self._groups:
+            with suppress(OSError):
+                os.killpg(group, signal.SIGKILL)
+        os._exit(0)
 
     def _fork(self, channel: int, exit_pipe: int, *, may_exec: bool) -> None:
         try:
@@ -126,13 +135,13 @@ class _Forker:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # Other children's pipes and the control channel: none of this one's business.
-            os.closerange(3, channel)
-            os.closerange(channel + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+            # Other children's pipes, the control channel, files that are mapped: none of this one's business.
+            os.dup2(channel, _CHANNEL, inheritable=False)
+            os.closerange(_CHANNEL + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
             if may_exec:
                 os.setpgid(0, 0)
             child.serve(
-                channel,
+                _CHANNEL,
                 zygote=self._pid,
                 seccomp=self._confinement.seccomp,
                 may_exec=may_exec,

@@ -27,7 +27,7 @@ from prescriptions.models import Variant
 from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.claims import Made
-from transforms.errors import EngineMissing, RenderCrashed, TransformError, from_code
+from transforms.errors import CODES, Detail, EngineMissing, RenderCrashed, TransformError, from_code
 from transforms.function.event import from_answer, to_body
 from transforms.limits import LIMITS
 from transforms.request.spec import Stored
@@ -39,6 +39,9 @@ _BACKOFF_SECONDS = 0.4  # doubled for each try, with full jitter
 # Refused before anything was done, or (500) trouble of the gateway's own: asking again costs nothing but the time, for
 # a put of the same variant is the same object.
 _TRY_AGAIN = frozenset({429, 500, 503})
+# All that a function says of a failure. It has opened a stranger's file, so no other words of it reach anybody.
+_CODES = CODES | {"bad-event", "source-missing", "storage-unavailable"}
+_DETAILS = frozenset(Detail)
 # us-east-1 list prices: a request, and a second of one GB.
 _USD_PER_CALL = 0.0000002
 _USD_PER_GB_SECOND = 0.0000166667
@@ -130,6 +133,7 @@ class LambdaBackend:
     def _refusal(self, status: int, problem: Mapping[str, Any]) -> TransformError | BackendUnavailable:
         """What a problem of the function (RFC 9457), or a refusal of the gateway itself, means here."""
         code = str(problem.get("code", ""))
+        code = code if code in _CODES else ""
         if code == EngineMissing.code:
             self._breaker.worked()
             return BackendUnavailable(code)  # a worker has both engines
@@ -138,7 +142,8 @@ class LambdaBackend:
             log.error("refused", extra={"status": status, "code": code})
             return BackendUnavailable(f"{status} {code}")
         self._breaker.worked()
-        return from_code(code, str(problem.get("detail", "")))
+        detail = str(problem.get("detail", ""))
+        return from_code(code, detail if detail in _DETAILS else "")
 
 
 def _signed(body: bytes, request_id: str) -> dict[str, str]:

@@ -1,24 +1,23 @@
 """What a renderer can do once a hostile file has taken it over: nearly nothing, and nothing unnoticed.
 
-The zygote is booted by `hostile_boot.py`: an upload that begins with HOSTILE is executed. Everything else is the real
-thing: zygote, limits, filters and channels.
+What it may not use up is in `test_bounds.py`, what it may not ask of the kernel in `kernel/`.
 """
 
 import ast
 import io
+import json
 import os
 import signal
-import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 from PIL import Image
 
 from tests.transforms import fixtures
 from tests.transforms.rendering import shows
+from tests.transforms.sandbox.hostile import BOOT, CHANNEL, REFUSED, RENDERED, RESULT, attack, explode
 from tests.transforms.sandbox.processes import JOB, PHOTO, children_of, zygote_of
 from tests.waiting import is_alive, until
 from transforms.errors import (
@@ -35,9 +34,6 @@ from transforms.limits import LIMITS, MIB, Limits
 from transforms.render import RenderJob
 from transforms.request.spec import Stored
 from transforms.sandbox import Sandbox, worker
-
-BOOT: Final = Path(__file__).with_name("hostile_boot.py")
-RENDERED: Final = "from transforms.render import Rendered\nrendered = Rendered(%s, %s, %s, %s, {'open': 1.0})"
 
 
 @pytest.fixture(scope="module")
@@ -58,32 +54,11 @@ def poppler_box() -> Iterator[Sandbox]:
         made.close()
 
 
-def attack(box: Sandbox, program: str, job: RenderJob = JOB) -> str:
-    """What the program says: the detail of the error it is made to raise at its end."""
-    code = (
-        "try:\n"
-        + textwrap.indent(textwrap.dedent(program), "    ")
-        + "\nexcept OSError as error:\n    said = error.strerror"
-        + "\nfrom transforms.errors import SourceDamaged\nraise SourceDamaged(str(said))"
-    )
-    with pytest.raises(SourceDamaged) as raised:
-        box.render(b"HOSTILE" + code.encode(), job, owner="villain")
-    return raised.value.detail
-
-
-def explode(box: Sandbox, program: str) -> TransformError:
-    """The error of a render by an owner whose child is not used again."""
-    with pytest.raises(TransformError) as raised:
-        box.render(b"HOSTILE" + textwrap.dedent(program).encode(), JOB, owner="bomber")
-    return raised.value
-
-
 def waits_in(pid: int) -> str:
     number = Path(f"/proc/{pid}/syscall").read_text().split()[0]
     return "clock_nanosleep" if number in ("230", "115") else ""  # x86-64, aarch64
 
 
-REFUSED = ("Operation not permitted", "Permission denied", "Function not implemented")
 SYSCALL = "import ctypes, os; c = ctypes.CDLL(None, use_errno=True); said = os.strerror(ctypes.get_errno()) if "
 
 
@@ -167,8 +142,8 @@ def test_poppler_itself_reads_nothing_else_and_writes_nothing(poppler_box: Sandb
         def run(source, *target):
             done = subprocess.run(["/usr/bin/pdftoppm", "-r", "9", source, *target], stdin=given, capture_output=True)
             return done.returncode, len(done.stdout)
-        given = os.memfd_create("given")
-        os.write(given, {other.read_bytes()!r})
+        given = {RESULT}  # the one file that it may write to
+        os.ftruncate(given, os.write(given, {other.read_bytes()!r}))
         os.lseek(given, 0, os.SEEK_SET)
         own = run("/dev/stdin")
         said = own, run({str(other)!r}), run("/etc/passwd"), run("/dev/stdin", {str(out)!r})
@@ -203,7 +178,7 @@ def test_it_holds_its_own_descriptors_only(box: Sandbox) -> None:
         said = 0
         for number in range(64):
             try:
-                os.fstat(number)
+                os.get_inheritable(number)
                 said += 1
             except OSError:
                 pass
@@ -245,7 +220,7 @@ def test_the_way_a_child_ends_tells_what_went_wrong(
     assert type(raised) is error
     assert raised.detail == error.title
     assert "Jane Doe" not in caplog.text
-    assert ("ZeroDivisionError at <module>:1" in caplog.text) is ("Zero" in program)
+    assert ("ZeroDivisionError at sandbox/child.py:" in caplog.text) is ("Zero" in program)
     assert children_of(box, "bomber") == []
     assert box.render(PHOTO, JOB, owner="villain").width == 160
 
@@ -317,15 +292,49 @@ def test_a_lie_is_not_believed(box: Sandbox, caplog: pytest.LogCaptureFixture, a
     assert children_of(box, "bomber") == []
 
 
-def test_a_result_beyond_the_limit_is_not_even_read(box: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_result_beyond_the_limit_cannot_be_written(box: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     assert type(explode(box, RENDERED % ("bytes(2 << 20)", "'image/jpeg'", 160, 120))) is RenderCrashed
-    assert "larger than any variant" in caplog.text
+    assert "PermissionError at sandbox/child.py:" in caplog.text
 
 
-def test_words_for_people_are_one_short_line(box: Sandbox) -> None:
-    detail = attack(box, r"said = 'a\r\nb\0\x1b' + 'c' * 1000")
+ANSWERS = [
+    {"code": "source-damaged", "detail": "<script>alert(1)</script>"},
+    {"code": "source-damaged", "detail": ["PDF_EMPTY"]},
+    {"code": "source-damaged", "detail": None},
+    {"code": "<script>"},
+    {"code": ["source-damaged"]},
+    {"code": "render-crashed", "cause": "ValueError: Jane Doe"},
+    {"code": "render-crashed", "cause": ["Jane Doe", "render.py", 1]},
+    {"code": "render-crashed", "cause": ["print", "render.py", 1]},
+    {"code": "render-crashed", "cause": ["ValueError", "Jane Doe.py", 1]},
+    {"code": "render-crashed", "cause": ["ValueError", "render.py", 74656]},
+]
 
-    assert detail == "ab" + "c" * 294  # 300 characters, four of them not printable
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_nothing_that_a_renderer_writes_is_told_to_anybody(
+    box: Sandbox, caplog: pytest.LogCaptureFixture, answer: dict[str, object]
+) -> None:
+    raised = explode(box, f"import os; os.write({CHANNEL}, {json.dumps(answer).encode()!r}); os._exit(0)")
+
+    assert (type(raised), raised.detail) == (RenderCrashed, RenderCrashed.title)
+    assert all(word not in caplog.text for word in ("script", "Jane", "print", "74656"))
+
+
+def test_a_renderer_can_choose_among_our_own_sentences(box: Sandbox) -> None:
+    raised = explode(box, "from transforms.errors import *\nraise SourceDamaged(Detail.PDF_EMPTY)", owner="chooser")
+
+    assert (type(raised), raised.detail) == (SourceDamaged, "The PDF has no pages.")
+    assert explode(box, "from transforms.errors import *\nraise SourceDamaged('Jane')", owner="chooser").detail == (
+        SourceDamaged.title
+    )
+
+
+@pytest.mark.parametrize("timings", ["{'Jane Doe': 1.0}", "{'open': float('nan')}", "{'open': 1e9}", "{'open': 'x'}"])
+def test_times_that_no_render_takes_are_not_believed(box: Sandbox, timings: str) -> None:
+    answer = RENDERED % (r"b'\xff\xd8\xff'", "'image/jpeg'", 160, 120)
+
+    assert type(explode(box, answer.replace("{'open': 1.0}", timings))) is RenderCrashed
 
 
 @pytest.mark.parametrize("who", ["child", "zygote"])
