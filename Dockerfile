@@ -22,13 +22,15 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 # --- The image ----------------------------------------------------------------------------------------------
 FROM base
 # poppler-utils is the second PDF engine (RX_PDF_ENGINES), poppler-data its tables of East Asian letters.
+# /var/log/rx is where the volume of access logs gets its owner from: nginx's user writes there, ours reads.
 # Debian removes superseded versions from its mirrors, so a pinned one would soon not install.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends poppler-data poppler-utils \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 rx \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rx
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rx \
+    && install -d -o 101 -g 10001 -m 2750 /var/log/rx
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \

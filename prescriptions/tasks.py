@@ -2,6 +2,7 @@
 
 from celery import Task, shared_task
 
+from prescriptions.audit import edge_logs, looks
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
 from prescriptions.upkeep import erasure, reconcile, reviews
@@ -40,7 +41,14 @@ def review_housekeeping() -> None:
 
 @shared_task
 def anchor_audit() -> None:
+    looks.close()  # hours that are over; the anchor seals what they wrote
     reviews.anchor()
+
+
+@shared_task
+def read_edge_logs() -> None:
+    if edge_logs.read_all():
+        read_edge_logs.delay()  # the rest after whatever else is waiting
 
 
 @shared_task(time_limit=3600)

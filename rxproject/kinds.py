@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from prescriptions.infra import keyrings
+from prescriptions.infra import edges, keyrings
 from prescriptions.variants.backends import names
 from rxproject.environment import Kind
 
@@ -46,6 +46,11 @@ def keys() -> Kind[list[str]]:
         return found
 
     return Kind("keys of 8 to 200 visible characters, with commas between them", parse, secret=True)
+
+
+def edge_logs() -> Kind[dict[str, Path]]:
+    """The access log of each edge, by the edge's name."""
+    return Kind(edges.ALLOWED, edges.parse)
 
 
 def validity() -> Kind[dict[str, int]]:

@@ -196,6 +196,10 @@ STORAGES = {
 RX_AUDIT_KEYS = _read("RX_AUDIT_KEYS", "", kinds.keyring())
 RX_AUDIT_BUCKET = _read("RX_AUDIT_BUCKET", "rx-audit", _BUCKET)
 RX_AUDIT_EVERY = _read("RX_AUDIT_EVERY", "300", env.whole(1, _DAY, "seconds"))
+# Who looked by a link is read off the edges' access logs; and whose prescription it is may know who looked at it.
+RX_ACCESS_LOGS = _read("RX_ACCESS_LOGS", "", kinds.edge_logs())
+RX_ACCESS_LOGS_EVERY = _read("RX_ACCESS_LOGS_EVERY", "3600", env.number(1, _DAY, "seconds"))
+RX_SHOW_LOOKS = _read("RX_SHOW_LOOKS", "on", env.flag())
 
 # --- Variants ---------------------------------------------------------------------------------------------------
 RX_LINK_KEYS = _read("RX_LINK_KEYS", "", kinds.keyring())
@@ -275,7 +279,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
-    for name in ("sweep", "tidy", "reconcile_nightly", "review_housekeeping", "anchor_audit")
+    for name in ("sweep", "tidy", "reconcile_nightly", "review_housekeeping", "anchor_audit", "read_edge_logs")
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # The last resort (rxproject/watch.py): longer than the two calls to S3 and the render that a task consists of.
@@ -294,6 +298,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": _every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
+    "edge-logs": _every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
 }
 

@@ -23,6 +23,7 @@ MIDDLEWARE: Final = (
     "prescriptions.accounts.middleware.StaffSessions",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
+    "prescriptions.audit.refusals.Refusals",
 )
 
 

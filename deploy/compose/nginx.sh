@@ -16,9 +16,26 @@ for name in $names; do
     list="$list \${$name}"
 done
 
-# The container's own log takes both; the template writes to files for machines that have no such log.
-ln -sf /dev/stdout "$RX_EDGE_RUN_DIR/access.log"
+# Who looked is read off the access log, so it lies where beat can read it: $1. Errors are the container's own log.
+if ! : >>"$1/access.log"; then
+    echo "$1 is not writable for nginx's user; the volume access-log must be made by docker compose up" >&2
+    exit 1
+fi
+ln -sf "$1/access.log" "$RX_EDGE_RUN_DIR/access.log"
 ln -sf /dev/stderr "$RX_EDGE_RUN_DIR/error.log"
+
+# Five files of this many bytes: at the shipped hour between two readings, some 900 requests a second.
+rotate() {
+    while sleep "$3"; do
+        [ -n "$(find "$1/access.log" -size "+$2c")" ] || continue
+        for number in 3 2 1; do
+            [ ! -e "$1/access.log.$number" ] || mv "$1/access.log.$number" "$1/access.log.$((number + 1))"
+        done
+        mv "$1/access.log" "$1/access.log.1"
+        kill -USR1 $$
+    done
+}
+rotate "$1" "${2:-268435456}" "${3:-60}" &
 envsubst "$list" <"$RX_EDGE_JS_DIR/nginx.conf.template" >"$RX_EDGE_RUN_DIR/nginx.conf"
 
 # njs is a module in this image and built in elsewhere, so it is loaded here and not in the template.

@@ -53,7 +53,7 @@ class Verb(StrEnum):
 
 def chain_of(user: Any) -> str:
     """The name of a person's chain, where prescriptions have their id."""
-    return f"user-{user.pk}"
+    return staff(user).chain
 
 
 def tell(user: Any, verb: Verb, data: dict[str, Any] | None = None, *, actor: Actor | None = None) -> None:

@@ -15,6 +15,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import cached_property
 
+from prescriptions import audit
+from prescriptions.audit import actors
+
 # Nobody turns that many pages; to find one row among more, people search.
 BOUND = 1000
 # What Django's filters of columns append: choices, dates, empty or not.
@@ -77,6 +80,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER  # each would be counted over the whole table
     list_title: Any = None
     linked_by: Sequence[str] = ()
+    viewed = audit.Verb.PRESCRIPTION_VIEWED
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what our own filters and links ask for: other lookups (`__regex`) would be a way to search for what is
@@ -102,6 +106,24 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
             return super().changelist_view(request, named | (extra_context or {}))
         except (ValueError, OverflowError):  # `created_at__year=99999` fails only when the database is asked
             return HttpResponseRedirect(f"{request.path}?e=1")
+
+    def chain_of(self, row: Any) -> str:
+        """The audit chain of whom somebody looks at when they open this row; empty where it is about nobody."""
+        return ""
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Model | None = None,
+    ) -> HttpResponse:
+        if obj is not None and (chain := self.chain_of(obj)):
+            data = {} if self.opts.model_name == "prescription" else {"part": self.opts.model_name}
+            audit.looked(chain, self.viewed, actor=actors.staff(request.user), data=data)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -117,6 +117,9 @@ class PrescriptionAdmin(ReadOnly):
         for row in rows:
             row.link_token = tokens.get(row.pk, "")  # type: ignore[attr-defined]
 
+    def chain_of(self, row: Any) -> str:
+        return str(row.pk)
+
     def get_urls(self) -> list[URLPattern]:
         def erase(request: HttpRequest, rx: str) -> HttpResponse:
             return erasing.confirm(request, rx, site=self.admin_site)

@@ -72,6 +72,9 @@ class VariantAdmin(ReadOnly):
             queryset = queryset.filter(pk__in=searching.variants(search_term).values("pk"))
         return queryset, False
 
+    def chain_of(self, row: Any) -> str:
+        return str(row.page.prescription_id)
+
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         return tuple(_linked if name == "of" and _may_open(request) else name for name in self.list_display)
 

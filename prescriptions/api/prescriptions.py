@@ -136,6 +136,7 @@ class PrescriptionDetail(ApiView):
     )
     def get(self, request: Request, rx: str) -> Response:
         [body] = _bodies(request, [find_visible(request, rx)])
+        audit.looked(rx, audit.Verb.PRESCRIPTION_VIEWED, actor=actors.of(request))
         digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]
         headers = {"ETag": f'"{digest}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
         if delivery.unchanged(request, headers["ETag"]):
@@ -169,7 +170,7 @@ class Original(ApiView):
         if original is None:
             raise problems.not_found()
         data = {"document": original.position}
-        audit.record(rx, audit.Verb.DOWNLOADED, actor=actors.of(request), data=data)
+        audit.looked(rx, audit.Verb.DOWNLOADED, actor=actors.of(request), data=data)
         name = original.name or f"prescription-{original.position}"
         return delivery.original(request, original_key(rx, original.id), name=name, media_type=original.media_type)
 
@@ -190,5 +191,5 @@ class WholeDocument(ApiView):
         prescription = find_visible(request, rx)
         delivery.check_condition(request)
         file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
-        audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
+        audit.looked(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
         return delivery.document(file, rx=rx)

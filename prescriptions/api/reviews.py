@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from prescriptions import audit
 from prescriptions.api.base import ApiView
 from prescriptions.api.permissions import visible
 from prescriptions.api.schema import problems as problems_of
@@ -142,7 +143,9 @@ class Decision(ApiView):
     def get(self, request: Request, rx: str) -> Response:
         if not actors.of(request).may("view_review"):
             raise _forbidden()
-        return _answer(_find(request, rx))
+        review = _find(request, rx)
+        audit.looked(rx, audit.Verb.DECISION_VIEWED, actor=actors.of(request))
+        return _answer(review)
 
     @extend_schema(
         operation_id="decision_create",
@@ -245,6 +248,7 @@ class OrderLines(ApiView):
     )
     def get(self, request: Request, rx: str) -> Response:
         review = _find(request, rx)
+        audit.looked(rx, audit.Verb.PRESCRIPTION_VIEWED, actor=actors.of(request), data={"part": "lines"})
         lines = list(review.prescription.order_lines.all())
         if not (published(review) and review.decided_at) or review.status == ReviewStatus.SECOND_CHECK:
             for line in lines:  # decided perhaps, but not for good

@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from prescriptions import audit
 from prescriptions.api.base import ApiView
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.permissions import visible
@@ -118,8 +119,9 @@ def _resolve(page: Page, spec: str) -> Stored:
 def _to_variant(
     request: Request, page: Page, stored: Stored, *, how: str, started: float | None = None
 ) -> HttpResponse:
-    rx = page.prescription_id
-    path = links.variant_path(rx, page.number, stored, links.hand_out([rx], actors.of(request))[rx])
+    rx, actor = page.prescription_id, actors.of(request)
+    audit.looked(rx, audit.Verb.VARIANT_ASKED, actor=actor, data={"page": page.number})
+    path = links.variant_path(rx, page.number, stored, links.hand_out([rx], actor)[rx])
     duration = "" if started is None else f";dur={(time.perf_counter() - started) * 1000:.1f}"
     return delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
 

@@ -34,6 +34,12 @@ class Actor:
         return f"{self.kind}:{self.id}" if self.id else str(self.kind)
 
     @property
+    def chain(self) -> str:
+        """The audit chain of what they do, or is done to them, and concerns no prescription."""
+        name = "user" if self.kind is ActorKind.STAFF else str(self.kind)
+        return f"{name}-{self.id}" if self.id else name
+
+    @property
     def user_id(self) -> int | None:
         return None if self.user is None else int(self.user.pk)
 
@@ -56,9 +62,11 @@ def staff(user: Any) -> Actor:
 
 def of(request: Request) -> Actor:
     """Whoever calls the API; a token that is bound to a person acts in that person's name."""
-    token = request.auth
-    if not isinstance(token, ApiToken):
-        return staff(request.user)
+    return of_token(request.auth) if isinstance(request.auth, ApiToken) else staff(request.user)
+
+
+def of_token(token: ApiToken) -> Actor:
+    """Whose token it is."""
     if token.user is not None:
         return staff(token.user)
     return Actor(ActorKind.CLIENT, token.pk, token.name)

@@ -86,7 +86,7 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     if link.scope == "r":
         raise problems.forbidden_link()  # it tells the clear page's qualities
     data = {"page": page.number, "until": link.expires}
-    audit.record_once(page.prescription_id, audit.Verb.PAGE_OPENED, actor=LINK, data=data)
+    audit.looked(page.prescription_id, audit.Verb.PAGE_OPENED, actor=LINK, data=data)
     path = links.service_path(page.prescription_id, page.number, token)
     body = iiif.info_json(
         service_id=absolute(path),

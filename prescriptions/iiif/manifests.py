@@ -40,7 +40,7 @@ def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     prescription, link = open_prescription(token, rx)
     delivery.check_condition(request)
     file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
-    audit.record(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=LINK, data={"a4": a4, "until": link.expires})
+    audit.looked(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=LINK, data={"a4": a4, "until": link.expires})
     return delivery.document(file, rx=rx)
 
 
@@ -48,7 +48,7 @@ def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
 def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     """The whole prescription for a IIIF viewer."""
     prescription, link = open_prescription(token, rx)
-    audit.record_once(rx, audit.Verb.MANIFEST_OPENED, actor=LINK, data={"until": link.expires})
+    audit.looked(rx, audit.Verb.MANIFEST_OPENED, actor=LINK, data={"until": link.expires})
     canvases = [
         iiif.Canvas(
             number=page.number,

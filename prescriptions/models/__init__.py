@@ -1,7 +1,7 @@
 """The rows. They are the truth; Redis messages and cached objects are hints. No model talks to S3 or makes anything."""
 
 from prescriptions.models.access import ApiToken, RevokedOrderLink
-from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent
+from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
 from prescriptions.models.drafts import Consent, Draft, DraftFile
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
@@ -41,8 +41,10 @@ __all__ = [
     "Document",
     "Draft",
     "DraftFile",
+    "EdgeLog",
     "IdempotencyKey",
     "LineDecision",
+    "Look",
     "LooseOriginal",
     "MessageAuthor",
     "OrderLine",

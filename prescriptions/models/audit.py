@@ -1,7 +1,7 @@
 """The audit log: append-only, a signed chain per prescription, its heads sealed by anchors. No patient data, ever.
 
-These tables are `managed = False` so that Django's `flush` does not try to empty what the database refuses to delete;
-their migrations create them all the same.
+Its tables are `managed = False` so that Django's `flush` does not try to empty what the database refuses to delete;
+their migrations create them all the same. What is still being counted lies in tables like any other.
 """
 
 from typing import Any, NoReturn
@@ -67,7 +67,12 @@ class AuditEvent(_AppendOnlyModel):
         db_table = "prescriptions_auditevent"
         ordering = ("rx", "seq")
         constraints = (models.UniqueConstraint(fields=("rx", "seq"), name="audit_chain"),)
-        indexes = (models.Index(fields=("at",), name="audit_time"),)
+        indexes = (
+            models.Index(fields=("at", "id"), name="audit_newest"),
+            models.Index(fields=("actor", "at", "id"), name="audit_actor"),
+            models.Index(fields=("verb", "at", "id"), name="audit_verb"),
+            models.Index(fields=("actor", "verb", "at", "id"), name="audit_actor_verb"),
+        )
         default_permissions = ("view",)
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
@@ -119,3 +124,53 @@ class AuditAnchorHead(_AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.rx[:8]} {self.seq}"
+
+
+class Look(models.Model):
+    """How often somebody looked within one hour, until the hour is over and an event says so (audit/looks.py).
+
+    `rx`: the chain; `detail`: what the event's data will say besides, as canonical JSON; `hour`: its beginning. `count`
+    is what no event has told yet, from `first` to `last`.
+    """
+
+    hour = models.DateTimeField()
+    rx = models.CharField(max_length=32)
+    verb = models.CharField(max_length=40)
+    actor = models.CharField(max_length=64)
+    detail = models.CharField(max_length=250)
+    actor_name = models.CharField(max_length=150, blank=True)
+    count = models.PositiveBigIntegerField(default=0)
+    first = models.DateTimeField(null=True)
+    last = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("hour", "rx", "verb", "actor", "detail"), name="look_tally"),)
+        indexes = (models.Index(fields=("actor", "verb", "hour"), name="look_actor"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.count}"
+
+
+class EdgeLog(models.Model):
+    """How far one file of an edge's access log has been read. `identity`: the SHA-256 of its first line.
+
+    `offset` is in bytes, `until` the time of the last line that was read. `ended`: the file was rotated away and read
+    to its end, so that nobody misses it when it goes.
+    """
+
+    edge = models.CharField(max_length=27)
+    identity = models.CharField(max_length=64)
+    offset = models.PositiveBigIntegerField(default=0)
+    lines = models.PositiveBigIntegerField(default=0)
+    malformed = models.PositiveBigIntegerField(default=0)
+    until = models.DateTimeField(null=True)
+    ended = models.BooleanField(default=False)
+    read_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("edge", "identity"), name="edge_log"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.edge} {self.identity[:8]}"

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from prescriptions import audit
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts
@@ -30,6 +31,7 @@ class OrderStatus(OrderView):
     def get(self, request: HttpRequest) -> HttpResponse:
         sent = progress.of_order(self.link)
         context = _context(self, sent)
+        _note(sent, audit.Verb.ORDER_POLLED)
         response = render(request, "prescriptions/status_cards.html", context)
         # Of what is shown, and of nothing behind it: that something happened is not to be told before what.
         shown = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", response.content)
@@ -73,7 +75,12 @@ def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complai
         "again": any(item.button for item in sent[:1]),  # then its card has the button
         "complaint": complaint,
     }
+    _note(sent, audit.Verb.ORDER_VIEWED)
     return render(request, "prescriptions/status.html", context)
+
+
+def _note(sent: list[Progress], verb: audit.Verb) -> None:
+    audit.all_looked([item.prescription.pk for item in sent], verb, actor=actors.CUSTOMER)
 
 
 def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:

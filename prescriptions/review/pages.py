@@ -13,11 +13,11 @@ _QUARTER_TURNS = (0, 90, 180, 270)
 
 
 def opened(rx: str, number: int, *, actor: Actor) -> None:
-    """Record that somebody is looking at a page. Raises Problem 404, 410."""
+    """Somebody is looking at a page. Raises Problem 404, 410."""
     load(rx)
     if not Page.objects.filter(prescription_id=rx, number=number).exists():
         raise not_found()
-    audit.record(rx, audit.Verb.PAGE_OPENED, actor=actor, data={"page": number})
+    audit.looked(rx, audit.Verb.PAGE_OPENED, actor=actor, data={"page": number})
 
 
 def rotate(rx: str, number: int, degrees: int, *, actor: Actor) -> Page:

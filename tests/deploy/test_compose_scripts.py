@@ -192,15 +192,21 @@ def test_the_edge_starts_from_the_template_with_nothing_left_to_fill_in(tmp_path
     if not ca_file.exists():
         env["RX_EDGE_CA_FILE"] = str(Path(sys.modules["botocore"].__file__ or "").with_name("cacert.pem"))
 
-    log = tmp_path / "log"
-    argv = ["/bin/sh", str(SCRIPTS / "nginx.sh")]
+    log, logs = tmp_path / "log", tmp_path / "logs"
+    logs.mkdir()
+    argv = ["/bin/sh", str(SCRIPTS / "nginx.sh"), str(logs), "50", "0.1"]  # a new file as soon as there is a line
     with running(argv, env, log, lambda: readiness.http_answers(ports.front, "/edge-healthz")) as process:
         assert readiness.http_status(ports.front, "/anything") == 503
         written = (tmp_path / "nginx.conf").read_text()
         assert written == render((ROOT / "deploy" / "nginx" / "nginx.conf.template").read_text(), env)
         assert "edge-secret" not in written
         # nginx logs a request after it has answered it.
-        wait_for(lambda: '"path":"/anything"' in log.read_text(), process, log)
+        wait_for((logs / "access.log.1").exists, process, log)
+        wait_for((logs / "access.log").exists, process, log)
+        assert readiness.http_status(ports.front, "/later") == 503
+        wait_for((logs / "access.log.2").exists, process, log)
+    assert '"path":"/anything"' in (logs / "access.log.2").read_text()
+    assert '"path":"/later"' in (logs / "access.log.1").read_text()
     directives = (tmp_path / "directives").read_text().strip()
     assert directives == "daemon off; load_module /usr/lib/nginx/modules/ngx_http_js_module.so;"
 

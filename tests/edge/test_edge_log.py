@@ -11,7 +11,9 @@ def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
     address = Address()
     store.put(address.key, b"12345")
 
-    answer = edge.http.get(address.path() + "?hop=1&name=Smith")
+    token = mint(address.rx)
+
+    answer = edge.http.get(address.path(token) + "?hop=1&name=Smith")
     line = edge.log(answer)
 
     assert {name: line[name] for name in line if name not in {"time", "upstream_time", "time_taken"}} == {
@@ -19,6 +21,7 @@ def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
         "ip": "127.0.0.1",
         "method": "GET",
         "path": f"/iiif/3/*/{address.rx}_1/full/200,150/0/default.webp",
+        "link": token.rpartition(".")[0],  # by which link, and nothing that opens it
         "hop": "1",
         "status": 200,
         "bytes": 5,
@@ -57,8 +60,10 @@ def test_no_token_order_or_query_is_logged(edge: Edge, django: StandIn, target: 
         f"User-Agent: {secret}\r\nReferer: http://x/{secret}\r\n\r\n".encode()
     )
 
-    assert edge.log(answer)["path"] == logged
-    mac = secret.rpartition(".")[2]
+    public, _dot, mac = secret.rpartition(".")
+    line = edge.log(answer)
+    assert line["path"] == logged
+    assert line["link"] in (("", public) if "*" in logged else ("",))
     for file in ("access.log", "error.log", "stderr.log"):
         assert mac not in (edge.run_dir / file).read_text()
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from prescriptions import audit
 from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState
 from prescriptions.admin.review_page.notices import Related
 from prescriptions.admin.review_page.permissions import ViewerPermissions, permissions_of
@@ -116,7 +117,7 @@ def gather(
     review = load(rx)
     may = permissions_of(actor, review, now)
     pages = list(Page.objects.filter(prescription=rx))
-    events = list(AuditEvent.objects.filter(rx=rx).order_by("-seq")[:_EVENTS])
+    events = list(AuditEvent.objects.filter(rx=rx).exclude(verb__in=audit.LOOKS).order_by("-seq")[:_EVENTS])
     related = _related(review)
     following = queue.next_waiting(request.user) if may.decide else None
     tokens = _hand_out(review, related.values(), following, may, actor)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from prescriptions import audit
 from prescriptions.admin.review_page import context, for_people, for_scripts
 from prescriptions.admin.review_page.form_state import TAKE_NEXT, FormState, keep_undone, numbers, take_undone
 from prescriptions.audit import actors
@@ -140,6 +141,7 @@ def render(
     facts = context.gather(request, rx, state=state, problem=problem, decided=decided)
     shown = {**site.each_context(request), **for_people.context(facts), "data": for_scripts.data(facts)}
     request.current_app = site.name
+    audit.looked(rx, audit.Verb.REVIEW_VIEWED, actor=actors.staff(request.user))
     return TemplateResponse(request, "prescriptions/review/page.html", shown, status=problem.status if problem else 200)
 
 

@@ -23,7 +23,7 @@ def prepare_home(home: Path, env: Mapping[str, str], state: StateDir) -> Path:
         )
     links = {
         home / "js": SOURCE,
-        home / "access.log": state.log("access"),
+        home / "access.log": state.access_log,
         home / "error.log": state.log("edge"),  # together with what nginx says while it starts
     }
     for link, target in links.items():

@@ -45,7 +45,7 @@ _FROM_SHELL = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "
 # RX_ settings of the caller reach the Django roles, except those that runstack decides or keeps apart.
 _DECIDED_HERE = frozenset({
     "RX_SECRET_KEY", "RX_SECRET_KEY_FALLBACKS", "RX_LINK_KEYS", "RX_AUDIT_KEYS",
-    "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE", "RX_METRICS_DIR",
+    "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE", "RX_METRICS_DIR", "RX_ACCESS_LOGS",
     "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
     "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET", "RX_AUDIT_BUCKET",
     "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY",
@@ -186,6 +186,8 @@ class Environments:
             private["RX_LINK_KEYS"] = self.keys.link_keys
         if role in _RECORDERS:
             private["RX_AUDIT_KEYS"] = self.keys.audit_keys
+        if role is Role.BEAT:
+            private["RX_ACCESS_LOGS"] = f"edge={self.state.access_log}"
         if self.uses_lambda:
             private["RX_GATEWAY_URL"] = f"http://{LOOPBACK}:{self.ports.gateway}/render"
             if role in _DISPATCHERS:

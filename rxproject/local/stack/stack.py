@@ -149,6 +149,12 @@ class Stack(View):
         """Stop one server and leave it stopped; `restart` brings it back."""
         self._supervisor.stop([name], grace=_GRACE_SECONDS)
 
+    def rotate_access_log(self) -> None:
+        """Let the edge begin a new access log, as it does when the old one is long."""
+        self.state.rotate_access_log()
+        if edge := self._supervisor.child("edge"):
+            edge.signal(signal.SIGUSR1)
+
     # --- Inside -------------------------------------------------------------------------------------------
 
     def _child(self, name: str) -> Child:
@@ -170,7 +176,8 @@ class Stack(View):
             require_free(self._port)
         self.state.forget_last_run()
         for log in self.state.logs():
-            log.unlink()
+            if log != self.state.access_log:
+                log.unlink()
         self._env = Environments(
             state=self.state,
             keys=keys.load_or_create(self.state.secrets),
@@ -212,9 +219,13 @@ class Stack(View):
         write_private(self.state.demo, made.read_text())
 
     def _bound_logs(self) -> None:
-        """Empty a log that has grown too long. Its writers append, so they go on at the new end."""
+        """Empty a log that has grown too long: its writers append, so they go on at the new end. nginx begins one."""
         for log in self.state.logs():
-            if log.stat().st_size > _LOG_BYTES:
+            if log.stat().st_size <= _LOG_BYTES:
+                continue
+            if log == self.state.access_log:
+                self.rotate_access_log()
+            else:
                 os.truncate(log, 0)
 
 

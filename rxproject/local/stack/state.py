@@ -54,6 +54,18 @@ class StateDir:
     def log(self, name: str) -> Path:
         return self.root / "log" / f"{name}.log"
 
+    @property
+    def access_log(self) -> Path:
+        """The edge's. Who looked is read off it: it outlives a run, and is never emptied before it was read."""
+        return self.log("access")
+
+    def rotate_access_log(self) -> None:
+        """Give it another name; nginx must be told to open a new one. What was rotated before the last one goes."""
+        before = self.access_log.with_name(f"{self.access_log.name}.1")
+        if before.exists():
+            before.replace(before.with_suffix(".2"))
+        self.access_log.replace(before)
+
     def create(self) -> None:
         """Make the directories, readable by this user alone: the database and the originals are in there."""
         for path in (self.root, self.root / "log", self.run, self.metrics, self.s3):

@@ -1,0 +1,67 @@
+"""What a line of an edge's access log says about who looked: a picture that was sent by a link, or a refusal."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+# Addresses as deploy/nginx/nginx.conf.template logs them, the token masked. With a region it is a picture.
+_PAGE: Final = re.compile(r"/(?:generate/)?iiif/3/\*/(?P<rx>[0-9a-f]{32})_(?P<page>[1-9][0-9]{0,2})(?P<tail>/.*)?")
+_PICTURE: Final = re.compile(r"(?:/[^/]+){3}/[^/]+\.[a-z]+")
+_WHOLE: Final = re.compile(r"/iiif/presentation/3/\*/(?P<rx>[0-9a-f]{32})/.*")
+_LINK: Final = re.compile(r"(?P<kid>[a-z0-9]{1,8})\.(?P<until>[0-9a-z]{1,9})\.(?P<scope>[fr])")
+_SHOWN: Final = (200, 206, 304)  # 304: it lies in the browser, and was looked at again
+_ADDRESS: Final = 45  # the longest that IPv6 can be written
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page's picture was sent to whoever holds the link. `until`: when that ends, in Unix seconds."""
+
+    at: datetime
+    rx: str
+    page: int
+    link: str
+    until: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A link did not open anything: forged, expired or for another prescription. `rx` may not exist, or be empty."""
+
+    at: datetime
+    rx: str
+    address: str
+    what: str
+
+
+class Malformed(ValueError):
+    """Not a line as the edge writes them."""
+
+
+def parse(line: bytes) -> Picture | Refusal | datetime:
+    """What the line tells; only its time where that is no look. Raises Malformed."""
+    try:
+        said = json.loads(line)
+        at = datetime.fromisoformat(said["time"]).astimezone(UTC)
+        method, path, status = str(said["method"]), str(said["path"]), int(said["status"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise Malformed from error
+    return _look(said, at, path, status) if method == "GET" else at
+
+
+def _look(said: dict[str, Any], at: datetime, path: str, status: int) -> Picture | Refusal | datetime:
+    address = str(said.get("ip", ""))[:_ADDRESS]
+    if page := _PAGE.fullmatch(path):
+        if status == 403:
+            return Refusal(at, page["rx"], address, "link")
+        link = _LINK.fullmatch(str(said.get("link", "")))
+        if status in _SHOWN and link and _PICTURE.fullmatch(page["tail"] or ""):
+            return Picture(at, page["rx"], int(page["page"]), link[0], int(link["until"], 36), link["scope"])
+    elif (whole := _WHOLE.fullmatch(path)) and status == 403:
+        return Refusal(at, whole["rx"], address, "link")
+    elif path.startswith("/orders/*") and status == 404:
+        return Refusal(at, "", address, "order link")
+    return at
