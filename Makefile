@@ -97,6 +97,17 @@ endif
 ifneq ($(wildcard deploy/lambda/template.yaml),)
 	$(VENV)/bin/cfn-lint --include-checks W I --non-zero-exit-code informational deploy/lambda/template.yaml
 endif
+	@$(PY) -m rxproject.local.advisories
+
+.PHONY: advisories
+advisories: $(VENV)/.dev ## known vulnerabilities of what is installed; says so where that cannot be looked up
+	@$(PY) -m rxproject.local.advisories
+
+.PHONY: sbom
+sbom: $(VENV)/.dev ## what is in a release, as CycloneDX: build/sbom.json, build/sbom-web.json
+	@mkdir -p build
+	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o build/sbom.json
+	@npm sbom --sbom-format=cyclonedx --package-lock-only --omit=dev >build/sbom-web.json
 
 .PHONY: lambda-zip
 lambda-zip: $(VENV)/.dev $(FRONT) ## the Lambda function's code, for arm64 (ARCH=x86_64 for the other)

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, include, path
 
 from prescriptions.iiif import images, manifests
-from prescriptions.ops import health, metrics_view, problem_page, senders
+from prescriptions.ops import health, metrics_view, problem_page, security_txt, senders
 from prescriptions.order_pages import draft_files, status, upload
 
 _service = "iiif/3/<str:token>/<str:identifier>"
@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{_service}/<path:tail>", images.image, name="image"),
     path(f"generate/{_service}/<path:tail>", images.generate, name="generate"),
     path("docs/problems", problem_page.problems, name="problems"),
+    path(".well-known/security.txt", security_txt.security_txt, name="security-txt"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("-may-send", senders.may_send, name="may-send"),  # the edge's own question; nobody outside can ask it

@@ -30,6 +30,19 @@ CONTENT_SECURITY_POLICY: Final[Any] = {
     }
 }
 
+# Pages ask for none of it: the camera of a phone is behind a file field, and passkeys are our own origin's.
+PERMISSIONS_POLICY: Final[Any] = {
+    "publickey-credentials-create": ["self"],
+    "publickey-credentials-get": ["self"],
+    **{
+        name: []
+        for name in (
+            *("camera", "display-capture", "geolocation", "microphone", "midi", "payment"),
+            *("serial", "usb", "xr-spatial-tracking"),
+        )
+    },
+}
+
 REST_FRAMEWORK: Final[Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "prescriptions.api.authentication.BearerAuthentication",

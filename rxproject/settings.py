@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "prescriptions.infra.methods.Methods",  # ahead of the CSRF check, which would call a wrong method a forgery
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -74,6 +75,7 @@ MIDDLEWARE = [
 # What is the same in every deployment.
 TEMPLATES = fixed.TEMPLATES
 CONTENT_SECURITY_POLICY = fixed.CONTENT_SECURITY_POLICY
+PERMISSIONS_POLICY = fixed.PERMISSIONS_POLICY
 REST_FRAMEWORK = fixed.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = fixed.SPECTACULAR_SETTINGS
 
@@ -137,6 +139,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2 * LIMITS.files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * LIMITS.order_lines + 50
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# Larger ones wait in a file while they are checked: patient data, so best in memory.
+RX_UPLOAD_DIR = _read("RX_UPLOAD_DIR", "", env.text("a directory"))
+FILE_UPLOAD_TEMP_DIR = RX_UPLOAD_DIR or None
 FILE_UPLOAD_HANDLERS = ["prescriptions.intake.multipart.AnyName"]
 
 # --- S3: each process has its own identity; the bucket names are the same everywhere -----------------------------
@@ -303,5 +308,8 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- Logs: one JSON line per event, a request id from the edge to the worker, no patient data ---------------------
+RX_SECURITY_CONTACT = _read(
+    "RX_SECURITY_CONTACT", "", env.text("mailto: or https:", r"(?:mailto:|https://)[\x21-\x7e]+")
+)
 RX_LOG_LEVEL = _read("RX_LOG_LEVEL", "INFO", env.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOGGING = fixed.logging(RX_LOG_LEVEL)

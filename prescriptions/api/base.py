@@ -32,6 +32,12 @@ class ApiView(APIView):
         if method in self.allowed_methods:
             self.query = _checked(request, self._taken(method))
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What has no ETag of its own to ask with is kept by nobody: nearly all of it is about people."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Which methods there are is in Allow, as on every answer; how they are used is in the OpenAPI document."""
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})  # DRF's own is rendered, empty or not

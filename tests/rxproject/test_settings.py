@@ -112,6 +112,8 @@ SHIPPED: dict[str, Any] = {
     "RX_OIDC_SECOND_FACTOR": "here",
     "RX_METRICS_DIR": "",
     "RX_REDIS_URL": "redis://127.0.0.1:6379/0",
+    "RX_UPLOAD_DIR": "",
+    "RX_SECURITY_CONTACT": "",
     "RX_LOG_LEVEL": "INFO",
 }
 
@@ -123,6 +125,7 @@ def test_the_shipped_values() -> None:
 NONSENSE = {
     "RX_STATE_DIR": "var\x07",
     "RX_METRICS_DIR": "var\x07",
+    "RX_UPLOAD_DIR": "var\x07",
     "RX_SECRET_KEY": "\x1b[31m",
     "RX_SECRET_KEY_FALLBACKS": "short,1",
     "RX_S3_ACCESS_KEY": "two\nlines",

@@ -45,7 +45,8 @@ _FROM_SHELL = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "
 # RX_ settings of the caller reach the Django roles, except those that runstack decides or keeps apart.
 _DECIDED_HERE = frozenset({
     "RX_SECRET_KEY", "RX_SECRET_KEY_FALLBACKS", "RX_LINK_KEYS", "RX_AUDIT_KEYS",
-    "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE", "RX_METRICS_DIR", "RX_ACCESS_LOGS",
+    "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE",
+    "RX_METRICS_DIR", "RX_ACCESS_LOGS", "RX_UPLOAD_DIR",
     "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
     "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET", "RX_AUDIT_BUCKET",
     "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY",
@@ -170,6 +171,7 @@ class Environments:
             "RX_ROLE": role.value,
             "RX_STATE_DIR": str(self.state.root),
             "RX_METRICS_DIR": str(self.state.metrics),
+            "RX_UPLOAD_DIR": str(self.state.uploads),
             "RX_PORT": str(self.ports.front),
             "RX_REDIS_URL": self.redis_url,
             "RX_S3_ENDPOINT": self.s3_endpoint,

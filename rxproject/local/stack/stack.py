@@ -175,6 +175,7 @@ class Stack(View):
         if self._port is not None and self._only is None:
             require_free(self._port)
         self.state.forget_last_run()
+        self.state.uploads.mkdir(mode=0o700)  # fails where somebody else made it, to look into it
         for log in self.state.logs():
             if log != self.state.access_log:
                 log.unlink()

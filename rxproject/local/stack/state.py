@@ -1,6 +1,7 @@
 """The state directory: where things are, who may use it, and what must not survive a run."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -44,6 +45,12 @@ class StateDir:
         return self.run / "metrics"
 
     @property
+    def uploads(self) -> Path:
+        """Where an upload waits while it is checked: in memory where that can be, and gone with the run."""
+        name = f"rx-uploads-{hashlib.sha256(str(self.root).encode()).hexdigest()[:16]}"
+        return (_TMPFS if _in_memory() else self.run) / name
+
+    @property
     def stack_env(self) -> Path:
         return self.root / "stack.env"
 
@@ -79,6 +86,7 @@ class StateDir:
         """Remove what describes a run that is over: its addresses, its demo, its numbers, its cache."""
         for path in (self.stack_env, self.demo, *self.metrics.glob("*")):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.uploads, ignore_errors=True)
         if self._remembered_tmpfs.exists():
             shutil.rmtree(self._remembered_tmpfs.read_text(), ignore_errors=True)
             self._remembered_tmpfs.unlink()
@@ -87,14 +95,17 @@ class StateDir:
         """The directory in memory for this run's cached variants; on disk where there is no /dev/shm."""
         if self._remembered_tmpfs.exists():
             return Path(self._remembered_tmpfs.read_text())
-        in_memory = _TMPFS.is_dir() and os.access(_TMPFS, os.W_OK)
-        path = tempfile.mkdtemp(prefix="rx-edge-", dir=_TMPFS if in_memory else self.run)
+        path = tempfile.mkdtemp(prefix="rx-edge-", dir=_TMPFS if _in_memory() else self.run)
         write_private(self._remembered_tmpfs, path)  # at once: after a SIGKILL the next start removes it
         return Path(path)
 
     @property
     def _remembered_tmpfs(self) -> Path:
         return self.run / "tmpfs"
+
+
+def _in_memory() -> bool:
+    return _TMPFS.is_dir() and os.access(_TMPFS, os.W_OK)
 
 
 def write_private(path: Path, text: str) -> None:
