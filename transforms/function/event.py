@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import Any, ClassVar, Final, TypeVar
 
 from transforms import redaction, version
@@ -18,7 +19,7 @@ from transforms.keys import page_identifier, parse_original_key, parse_variant_k
 from transforms.limits import LIMITS
 from transforms.make import MadeVariant, VariantTask
 from transforms.pixels.qualities import is_redacted
-from transforms.render import RenderJob
+from transforms.render import PHASES, RenderJob
 from transforms.request.spec import Stored
 
 _FIELDS: Final[Mapping[str, type]] = {
@@ -32,6 +33,7 @@ _FIELDS: Final[Mapping[str, type]] = {
     "canonical": str,
     "redactions": list,
 }
+_PHASES: Final = frozenset({"fetch", "render", "put", "total", *(f"render.{phase}" for phase in PHASES)})
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SIDE: Final = 65_535  # beyond any page this service knows; keeps the arithmetic small
 _Found = TypeVar("_Found")
@@ -186,7 +188,10 @@ def to_answer(task: VariantTask, made: MadeVariant, ms: Mapping[str, float]) -> 
 
 
 def from_answer(answer: Any) -> tuple[MadeVariant, dict[str, float]]:
-    """What was made, and milliseconds by phase, from the JSON of a 200. Raises ValueError for any other JSON."""
+    """What was made, and milliseconds by phase, from the JSON of a 200. Raises ValueError for any other JSON.
+
+    Phases that this release does not know are left out: their names would reach people.
+    """
     try:
         made = MadeVariant(
             size=int(answer["bytes"]),
@@ -195,6 +200,7 @@ def from_answer(answer: Any) -> tuple[MadeVariant, dict[str, float]]:
             etag=str(answer["etag"]),
             created=bool(answer["created"]),
         )
-        return made, {phase: float(ms) for phase, ms in answer["ms"].items()}
+        ms = {phase: float(took) for phase, took in answer["ms"].items() if phase in _PHASES}
+        return made, {phase: took for phase, took in ms.items() if 0 <= took < inf}
     except (KeyError, TypeError, AttributeError, ValueError):
         raise ValueError("the answer does not say what was made") from None

@@ -87,7 +87,7 @@ def test_the_form_of_a_call_is_a_contract() -> None:
         etag=st.text(min_size=1),
         created=st.booleans(),
     ),
-    ms=st.dictionaries(st.text(min_size=1), st.floats(0, 1e6)),
+    ms=st.dictionaries(st.sampled_from(["fetch", "render", "render.decode", "put", "total"]), st.floats(0, 1e6)),
 )
 def test_what_is_answered_arrives(made: MadeVariant, ms: dict[str, float]) -> None:
     task = from_event({"body": json.dumps(call("a" * 64))})
@@ -95,6 +95,12 @@ def test_what_is_answered_arrives(made: MadeVariant, ms: dict[str, float]) -> No
 
     assert from_answer(answer) == (made, ms)
     assert answer["key"] == f"{RX}/1/{PIPELINE}/full/150,100/0/default.webp"
+
+
+def test_names_and_numbers_of_its_own_making_stay_out() -> None:
+    ms = {"total": 1.5, "Jane Doe": 1.0, "put": float("inf"), "fetch": float("nan"), "render": -1}
+
+    assert from_answer({**MADE, "ms": ms})[1] == {"total": 1.5}
 
 
 MADE = {"bytes": 7, "width": 1, "height": 1, "etag": '"e"', "created": True, "ms": {"total": 1.5}}

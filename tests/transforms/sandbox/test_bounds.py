@@ -195,13 +195,20 @@ def test_poppler_is_one_program_at_a_time(brisk: Sandbox) -> None:
 
 
 # --- After the answer -----------------------------------------------------------------------------------------------
+def child_of(box: Sandbox, program: str, owner: str) -> int:
+    """The number of the child that has answered with a picture after the program."""
+    box.warm()
+    (spare,) = children_of(box, None)
+    assert box.render(hostile(program), JOB, owner=owner).width == 160
+    return spare
+
+
 STAYS = "import transforms.sandbox.child as child, time\nchild._is_asked = lambda *_, **__: time.sleep(600)\n"
 
 
 @pytest.mark.parametrize("program", [STAYS, STAYS + "held = bytearray(b'x') * (64 << 20)\nchild.held = held\n"])
 def test_a_child_that_sleeps_after_its_answer_is_ended(brisk: Sandbox, program: str) -> None:
-    brisk.render(hostile(program + JPEG), JOB, owner="sleeper")
-    (child,) = children_of(brisk, "sleeper")
+    child = child_of(brisk, program + JPEG, "sleeper")
 
     until(lambda: not is_alive(child))  # and nobody has asked for anything meanwhile
 
@@ -210,8 +217,7 @@ def test_a_child_that_computes_after_its_answer_is_ended_at_once(box: Sandbox) -
     program = (
         "import transforms.sandbox.child as child\ndef spin(*_, **__):\n    while True: pass\nchild._is_asked = spin\n"
     )
-    box.render(hostile(program + JPEG), JOB, owner="spinner")
-    (child,) = children_of(box, "spinner")
+    child = child_of(box, program + JPEG, "spinner")
 
     until(lambda: not is_alive(child))  # it might have waited for its owner for a minute
 
@@ -237,8 +243,7 @@ def test_an_answer_that_nobody_asked_for_ends_the_child(box: Sandbox) -> None:
         threading.Timer(0.2, lambda: os.write({CHANNEL}, {ANSWER % 3!r})).start()
         rendered = Rendered(b'\\xff\\xd8\\xff', 'image/jpeg', 160, 120, {{}})
     """
-    box.render(hostile(later), JOB, owner="late")
-    (child,) = children_of(box, "late")
+    child = child_of(box, later, "late")
 
     until(lambda: not is_alive(child))
     assert box.render(PHOTO, JOB, owner="late").data.endswith(b"\xff\xd9")
