@@ -36,7 +36,7 @@ class Actor:
     @property
     def chain(self) -> str:
         """The audit chain of what they do, or is done to them, and concerns no prescription."""
-        name = "user" if self.kind is ActorKind.STAFF else str(self.kind)
+        name = {ActorKind.STAFF: "user", ActorKind.CLIENT: "token"}.get(self.kind, str(self.kind))
         return f"{name}-{self.id}" if self.id else name
 
     @property

@@ -1,11 +1,13 @@
-"""`manage.py rxaudit verify|anchor`: prove that the audit log is whole, or seal its heads."""
+"""`manage.py rxaudit verify|anchor|verify-export`: prove that the audit log, or an export, is whole; seal its heads."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from prescriptions import audit
+from prescriptions.audit import exports
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import AuditAnchor
 
@@ -20,9 +22,10 @@ class Command(BaseCommand):
         verifying.add_argument("--anchor", help="a digest that was kept elsewhere and must still be there")
         verifying.add_argument("--offline", action="store_true", help="do not ask the bucket of anchors")
         actions.add_parser("anchor")
+        actions.add_parser("verify-export").add_argument("file", type=Path, help="what the auditor's desk exported")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
-        getattr(self, f"_{action}")(**options)
+        getattr(self, f"_{action.replace('-', '_')}")(**options)
 
     def _verify(self, *, rx: str | None, anchor: str | None, offline: bool, **_: Any) -> None:
         try:
@@ -41,6 +44,18 @@ class Command(BaseCommand):
         self.stdout.write(f"whole: {report.events} events")
         for witness in report.unasked:
             self.stdout.write(f"not asked: {witness}. What was recorded since the last anchor may be missing.")
+
+    def _verify_export(self, *, file: Path, **_: Any) -> None:
+        try:
+            with file.open("rb") as source:
+                verdict = exports.verify(source)
+        except (OSError, exports.NoExport) as error:
+            raise CommandError(f"{file}: {error}") from error
+        if not verdict.genuine:
+            raise CommandError(f"{file}: changed since it was exported.")
+        if not verdict.key:
+            raise CommandError(f"{file}: not signed, for there were no RX_AUDIT_KEYS. Anybody can have made it.")
+        self.stdout.write(f"genuine: {verdict.count} events, signed with {verdict.key}")
 
     def _anchor(self, **_: Any) -> None:
         made = audit.anchor(everything=True)

@@ -75,7 +75,7 @@ def test_after_a_hundred_prescriptions_in_an_hour_one_number_is_enough(http: Cli
     chains = [rx for rx, _who, _what in refused()]
     assert chains[:100] == rxs[:100]
     assert len(chains) == 101
-    assert chains[100].startswith("client-")
+    assert chains[100].startswith("token-")
     assert Look.objects.get(rx=chains[100]).count == 9
 
 

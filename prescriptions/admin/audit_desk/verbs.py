@@ -1,0 +1,96 @@
+"""The words of the audit log: for each verb a label to choose it by, and a sentence.
+
+In braces: `who`; `rx`, the prescription, account or edge; and `page`, `document`, `count`, `what`, `role`, `since`.
+"""
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
+    # --- Looks ---
+    "review.viewed": (_("Review looked at"), _("{who} looked at the review of {rx}")),
+    "page.opened": (_("Page looked at"), _("{who} looked at page {page} of {rx}")),
+    "page.seen": (_("Page seen, for a decision"), _("{who} saw page {page} of {rx}, for a decision")),
+    "picture.sent": (_("Picture sent by link"), _("{who} was sent pictures of page {page} of {rx}")),
+    "prescription.viewed": (_("Prescription looked at"), _("{who} looked at {rx}{what}")),
+    "decision.viewed": (_("Decision read"), _("{who} read the decision on {rx}")),
+    "variant.asked": (_("Picture asked for"), _("{who} asked where a picture of page {page} of {rx} is")),
+    "original.downloaded": (_("File downloaded"), _("{who} downloaded file {document} of {rx}, as it was sent")),
+    "document.downloaded": (_("PDF downloaded"), _("{who} downloaded all pages of {rx} as a PDF")),
+    "manifest.opened": (_("List of pages opened"), _("{who} opened the list of pages of {rx}")),
+    "order.viewed": (_("Customer's page opened"), _("{who} opened the order's page with {rx} on it")),
+    "order.polled": (_("Customer's page renewed"), _("{who} had the order's page open, which asked for news of {rx}")),
+    "link.minted": (_("Link given"), _("{who} was given a link to the pages of {rx}")),
+    "access.refused": (_("Access refused"), _("{who} was refused: {what}, {rx}")),
+    # --- The log itself ---
+    "audit.viewed": (_("Audit log looked at"), _("{who} looked at the audit log of {rx}")),
+    "audit.exported": (_("Audit log exported"), _("{who} exported the audit log")),
+    "edge.gap": (
+        _("Access log lost"),
+        _("An access log of {rx} was lost: who looked by link since {since} is not known"),
+    ),
+    "edge.malformed": (_("Access log damaged"), _("{count} lines of an access log of {rx} could not be read")),
+    # --- What happens to a prescription ---
+    "received": (_("Received"), _("{who} sent {rx}, pages: {count}")),
+    "order.lines": (_("Order lines set"), _("{who} said what was ordered with {rx}, lines: {count}")),
+    "page.rotated": (_("Page turned"), _("{who} turned page {page} of {rx}")),
+    "page.redacted": (_("Page blacked out"), _("{who} blacked out parts of page {page} of {rx}")),
+    "review.priority": (_("Priority set"), _("{who} changed the priority of {rx}")),
+    "review.claim": (_("Claimed"), _("{who} took {rx} from the queue")),
+    "review.release": (_("Released"), _("{who} gave {rx} back to the queue")),
+    "review.skip": (_("Skipped"), _("{who} skipped {rx}")),
+    "review.lapse": (_("Claim ran out"), _("The claim on {rx} ran out")),
+    "review.take_back": (_("Taken back"), _("{who} took {rx} back from a colleague")),
+    "review.ask": (_("Question asked"), _("{who} asked the customer about {rx}")),
+    "review.answer": (_("Question answered"), _("{who} answered the question about {rx}")),
+    "review.time_out": (_("No answer in time"), _("No answer about {rx} came in time")),
+    "review.approve": (_("Approved"), _("{who} approved {rx}")),
+    "review.approve_some": (_("Approved in part"), _("{who} approved {rx} in part")),
+    "review.reject": (_("Not accepted"), _("{who} did not accept {rx}")),
+    "review.confirm": (_("Second check: agreed"), _("{who} agreed with the decision on {rx}")),
+    "review.disagree": (_("Second check: did not agree"), _("{who} did not agree with the decision on {rx}")),
+    "review.expire": (_("Validity ended"), _("{rx} is no longer valid")),
+    "review.reopen": (_("Reopened"), _("{who} opened the decision on {rx} again")),
+    "review.undo": (_("Decision undone"), _("{who} took the decision on {rx} back")),
+    "review.withdraw": (_("Withdrawn"), _("{who} withdrew {rx}")),
+    "review.close": (_("Closed for erasure"), _("The review of {rx} was closed, to erase it")),
+    "review.erase": (_("Review erased"), _("The review of {rx} was erased")),
+    "erased": (_("Erased"), _("{who} had {rx} erased")),
+    # --- Accounts, roles and tokens ---
+    "account.login": (_("Signed in"), _("{who} signed in")),
+    "account.logout": (_("Signed out"), _("{who} signed out")),
+    "account.failed": (_("Sign-in failed"), _("{who} failed to sign in to {rx}")),
+    "account.locked": (_("Account locked"), _("{who} failed too often: {rx} is locked for a while")),
+    "account.unlocked": (_("Account unlocked"), _("{who} unlocked {rx}")),
+    "account.session_ended": (_("Session ended"), _("A session of {rx} was ended")),
+    "account.confirmed": (_("Identity confirmed"), _("{who} showed again who they are")),
+    "account.factor_added": (_("Second step added"), _("{who} added a second step to {rx}")),
+    "account.factor_removed": (_("Second step removed"), _("{who} removed a second step from {rx}")),
+    "account.codes_made": (_("Recovery codes made"), _("{who} made recovery codes")),
+    "account.password": (_("Password set"), _("{who} set the password of {rx}")),
+    "account.link": (_("Password link made"), _("{who} made a link to set the password of {rx}")),
+    "account.made": (_("Account made"), _("{who} made {rx}")),
+    "account.changed": (_("Account changed"), _("{who} changed {rx}")),
+    "account.refused": (_("Single sign-on refused"), _("Single sign-on was refused: {rx}")),
+    "account.role": (_("Role changed"), _("{who} changed what the role {role} may do")),
+    "token.made": (_("API token made"), _("{who} made {rx}")),
+    "token.replaced": (_("API token replaced"), _("{who} replaced {rx}")),
+    "token.revoked": (_("API token revoked"), _("{who} revoked {rx}")),
+}
+# What "{what}" says: parts of a prescription, and places where somebody was refused. Others are said as they are named.
+PARTS: Final[dict[str, Promise]] = {
+    "lines": _(": what was ordered"),
+    "variant": _(": a variant"),
+    "link": _("a link that opens nothing"),
+    "order link": _("an order's link that opens nothing"),
+    "admin:rx-review": _("the review page"),
+    "prescription": _("the prescription by API"),
+    "original": _("the files as they were sent"),
+    "decision": _("the decision by API"),
+    "admin:prescriptions_auditevent_changelist": _("the audit log"),
+    "admin:prescriptions_prescription_change": _("the prescription's page"),
+    "admin:prescriptions_prescription_changelist": _("the list of prescriptions"),
+    "admin:prescriptions_review_changelist": _("the work queue"),
+}
