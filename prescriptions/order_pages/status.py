@@ -4,6 +4,7 @@ import hashlib
 import re
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -13,8 +14,9 @@ from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts
 from prescriptions.intake.notices import Found, gathered
-from prescriptions.order_pages import progress
+from prescriptions.order_pages import onlookers, progress
 from prescriptions.order_pages.access import OrderView
+from prescriptions.order_pages.onlookers import Onlooker
 from prescriptions.order_pages.progress import Progress
 from prescriptions.review import replays
 from prescriptions.variants import delivery, links
@@ -74,9 +76,16 @@ def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complai
         "unsent": len(drafts.files_of(view.link)),
         "again": any(item.button for item in sent[:1]),  # then its card has the button
         "complaint": complaint,
+        "onlookers": _onlookers(sent) if settings.RX_SHOW_LOOKS else [],
     }
     _note(sent, audit.Verb.ORDER_VIEWED)
     return render(request, "prescriptions/status.html", context)
+
+
+def _onlookers(sent: list[Progress]) -> list[tuple[Progress, list[Onlooker]]]:
+    """Before this look is noted: it is whoever reads this, and needs no telling."""
+    found = onlookers.of_prescriptions([item.prescription.pk for item in sent])
+    return [(item, found[item.prescription.pk]) for item in sent if found[item.prescription.pk]]
 
 
 def _note(sent: list[Progress], verb: audit.Verb) -> None:

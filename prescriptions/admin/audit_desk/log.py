@@ -59,14 +59,17 @@ class AuditEventAdmin(ReadOnly):
         actor = actors.staff(request.user)
         audit.looked(rx if is_id(rx) and events else actor.chain, audit.Verb.LOG_VIEWED, actor=actor)
         names = words.Names.of(events)
+        asked = {
+            name: value for name, value in request.GET.items() if value and name in form.fields and name != "before"
+        }
         shown = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("Audit log of %(rx)s") % {"rx": reference(rx)} if is_id(rx) else _("Audit log"),
             "form": form,
-            "often": [(verb, label, verb == request.GET.get("verb", "")) for verb, label in _OFTEN],
+            "often": [(verb, label, asked == ({"verb": verb} if verb else {})) for verb, label in _OFTEN],
             "events": [(event, timezone.localdate(event.at), words.html(event, names)) for event in events],
-            "asked": valid and bool(question.told),
+            "asked": bool(asked),
             "older": _address(request, before=older) if older else "",
             "newest": _address(request) if request.GET.get("before") else "",
             "chain": rx if is_id(rx) else "",

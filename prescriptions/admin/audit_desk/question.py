@@ -38,7 +38,7 @@ class QuestionForm(forms.Form):
         label=gettext_lazy("Who"),
         required=False,
         max_length=150,
-        help_text=gettext_lazy("User name, a program's name, customer, link or system"),
+        help_text=gettext_lazy("A user, a program, customer, link or system"),
     )
     verb = forms.ChoiceField(label=gettext_lazy("What"), required=False)
     since = forms.DateField(label=gettext_lazy("From"), required=False, widget=_DAY)

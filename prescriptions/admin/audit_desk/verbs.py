@@ -79,6 +79,11 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "token.replaced": (_("API token replaced"), _("{who} replaced {rx}")),
     "token.revoked": (_("API token revoked"), _("{who} revoked {rx}")),
 }
+# The same where no prescription is concerned.
+ALONE: Final[dict[str, Promise]] = {
+    "access.refused": _("{who} was refused: {what}"),
+    "audit.viewed": _("{who} looked at the audit log"),
+}
 # What "{what}" says: parts of a prescription, and places where somebody was refused. Others are said as they are named.
 PARTS: Final[dict[str, Promise]] = {
     "lines": _(": what was ordered"),

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from prescriptions import audit
-from prescriptions.admin.audit_desk.verbs import PARTS, VERBS
+from prescriptions.admin.audit_desk.verbs import ALONE, PARTS, VERBS
 from prescriptions.admin.base import reference
 from prescriptions.models import AuditEvent
 from transforms.keys import is_id
@@ -91,6 +91,8 @@ def plain(event: AuditEvent, names: Names) -> str:
 
 def _sentence(event: AuditEvent) -> str:
     known = VERBS.get(event.verb)
+    if event.verb in ALONE and not is_id(event.rx):
+        return str(ALONE[event.verb])
     return str(known[1]) if known else _("{who}: {verb}, {rx}")
 
 

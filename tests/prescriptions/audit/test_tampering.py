@@ -190,6 +190,18 @@ def test_a_database_of_yesterday_is_told_from_todays(rx: str, burglar: Any) -> N
     assert Fault("", gone, "the bucket has an anchor that the database has not") in audit.verify().faults
 
 
+def test_what_is_recorded_while_it_reads_is_not_taken_for_gone(rx: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recall = witness.recall
+
+    def busy() -> dict[str, int]:
+        audit.record(rx, audit.Verb.DOWNLOADED, actor=SYSTEM)
+        return recall()
+
+    monkeypatch.setattr(witness, "recall", busy)
+
+    assert audit.verify(bucket=False).faults == []
+
+
 def test_without_redis_it_says_what_is_not_proved(rx: str, settings: Any) -> None:
     from prescriptions.infra import per_process
 
