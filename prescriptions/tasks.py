@@ -5,7 +5,7 @@ from celery import Task, shared_task
 from prescriptions.audit import edge_logs, looks
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
-from prescriptions.upkeep import erasure, reconcile, reviews
+from prescriptions.upkeep import erasure, four_eyes, nightly, reconcile, replaying, reviews
 from prescriptions.variants import making, turns
 from prescriptions.variants import sweep as sweeper
 
@@ -20,9 +20,12 @@ def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) 
 
 @shared_task
 def sweep() -> None:
-    """What somebody waits for."""
-    sweeper.sweep()
-    erasure.sweep()
+    """What somebody waits for. First of all: after a restore nobody is served until this is done."""
+    try:
+        replaying.keep_up()
+    finally:
+        sweeper.sweep()
+        erasure.sweep()
 
 
 @shared_task
@@ -32,6 +35,7 @@ def tidy() -> None:
     loose.sweep()
     order_links.sweep()
     replays.sweep()
+    four_eyes.expire()
 
 
 @shared_task
@@ -54,3 +58,8 @@ def read_edge_logs() -> None:
 @shared_task(time_limit=3600)
 def reconcile_nightly() -> None:
     reconcile.reconcile()
+
+
+@shared_task(time_limit=3600)
+def retain_nightly() -> None:
+    nightly.run()

@@ -67,6 +67,28 @@ def validity() -> Kind[dict[str, int]]:
     return Kind(f"{allowed}, each with 1 to 9999 days", parse)
 
 
+def retention() -> Kind[dict[str, tuple[int, int | None]]]:
+    """Days to keep and days to the erasure, by how a prescription ended: `approved:730-never`. Of approved ones also by
+    drug schedule. None: never by itself.
+    """
+    statuses = ("open", "rejected", "withdrawn", "approved")
+
+    def parse(value: str) -> dict[str, tuple[int, int | None]]:
+        pattern = r"\s*([a-z]+(?:/\w+)?)\s*:\s*([0-9]{1,5})\s*-\s*([0-9]{1,5}|never)\s*"
+        found = [re.fullmatch(pattern, entry) for entry in value.split(",")]
+        rules = {rule[1]: (int(rule[2]), None if rule[3] == "never" else int(rule[3])) for rule in found if rule}
+        known = {*statuses, *(f"approved/{schedule}" for schedule in SCHEDULES)}
+        if len(rules) < len(found) or set(rules) - known or set(statuses) - set(rules):
+            raise ValueError(value)
+        if any(erase is not None and erase < keep for keep, erase in rules.values()):
+            raise ValueError(value)
+        return rules
+
+    allowed = f"status:days-days with commas between them, for each of {', '.join(statuses)} and any of "
+    allowed += f"{', '.join(f'approved/{schedule}' for schedule in SCHEDULES)}: days to keep, then as many or more "
+    return Kind(f"{allowed}until it is erased, or never, each from 0 to 99999", parse)
+
+
 def time_zone() -> Kind[str]:
     """Of the IANA database; also where this machine has it, for Django looks there."""
 

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "prescriptions.infra.middleware.RequestLog",
     "prescriptions.infra.middleware.ProblemAnswers",
+    "prescriptions.ops.gate.ErasuresFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -260,6 +261,16 @@ RX_VALIDITY_DAYS = _read("RX_VALIDITY_DAYS", "*:180,H1:30,X:30", kinds.validity(
 RX_PRESCRIBED_WITHIN = _read("RX_PRESCRIBED_WITHIN", "1826", env.whole(1, 9999, "days"))  # older: a slip
 RX_DUPLICATE_DAYS = _read("RX_DUPLICATE_DAYS", "365", env.whole(0, 3650, "days"))  # how far back pages are compared
 
+# --- Retention and erasure: docs/how-to/keep-and-erase.md has the law behind the days -------------------------------
+_DAYS = "open:0-365,rejected:0-365,withdrawn:0-365,approved:730-730,approved/H1:1095-1095,approved/X:730-730"
+RX_RETENTION = _read("RX_RETENTION", _DAYS, kinds.retention())
+RX_RETENTION_JOB = _read("RX_RETENTION_JOB", "dry-run", env.choice("off", "dry-run", "on"))
+RX_RETENTION_LIMIT = _read("RX_RETENTION_LIMIT", "2000", env.whole(1, 10_000))  # a night
+RX_ERASURE_FOUR_EYES = _read("RX_ERASURE_FOUR_EYES", "off", env.flag())
+RX_ERASURE_CONFIRM_WITHIN = _read("RX_ERASURE_CONFIRM_WITHIN", "259200", env.whole(60, 90 * _DAY, "seconds"))
+RX_BACKUP_DAYS = _read("RX_BACKUP_DAYS", "35", env.whole(0, 3650, "days"))  # how long a back-up is kept
+RX_STORE_COMPACT_URL = _read("RX_STORE_COMPACT_URL", "", env.origin())  # SeaweedFS's master; empty: none
+
 # --- Metrics: where processes count; all of one machine share it. Empty: each answers for itself ---------------------
 RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))
 
@@ -284,7 +295,15 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
-    for name in ("sweep", "tidy", "reconcile_nightly", "review_housekeeping", "anchor_audit", "read_edge_logs")
+    for name in (
+        "sweep",
+        "tidy",
+        "reconcile_nightly",
+        "retain_nightly",
+        "review_housekeeping",
+        "anchor_audit",
+        "read_edge_logs",
+    )
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # The last resort (rxproject/watch.py): longer than the two calls to S3 and the render that a task consists of.
@@ -305,6 +324,7 @@ CELERY_BEAT_SCHEDULE = {
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
     "edge-logs": _every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
+    "retention": {"task": "prescriptions.tasks.retain_nightly", "schedule": crontab(hour=1, minute=47)},
 }
 
 # --- Logs: one JSON line per event, a request id from the edge to the worker, no patient data ---------------------

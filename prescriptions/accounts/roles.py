@@ -32,9 +32,13 @@ _WORDS: Final[dict[str, Promise]] = {
     "change_variant": _("Have a failed variant made again"),
     "view_auditevent": _("Read the audit log"),
     "view_auditanchor": _("Read the seals of the audit log"),
+    "view_retentionrun": _("See what the nights have erased"),
     "view_apitoken": _("See which programs may call"),
     "add_prescription": _("Upload in a customer's place"),
     "delete_prescription": _("Erase prescriptions"),
+    "override_retention": _("Erase before the retention is over, with a reason"),
+    "hold_prescription": _("Set and lift legal holds"),
+    "export_prescription": _("Export prescriptions, and all of a patient or an order"),
 }
 _FIRST: Final = ("pharmacist", "senior", "auditor", "ops")
 

@@ -1,19 +1,23 @@
 """Prescriptions in the admin: what was uploaded, page by page, and how it is erased."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.admin import chips, erasing, filters, pictures, searching
+from prescriptions.admin import chips, filters, pictures, searching
 from prescriptions.admin.base import ReadOnly, ReadOnlyInline, kibibytes, may, reference
-from prescriptions.models import Document, Page, Prescription
+from prescriptions.admin.keeping import asking, erasing, exporting, holding
+from prescriptions.models import Document, Page, Prescription, retention_of
+from prescriptions.upkeep import four_eyes, holds
 
 
 class DocumentInline(ReadOnlyInline):
@@ -84,8 +88,9 @@ class PrescriptionAdmin(ReadOnly):
         "patient_ref",
         "client",
         "created_at",
-        "retain_until",
-        "legal_hold",
+        "kept_until",
+        "hold",
+        "waits",
         "links_cut_at",
         "proof",
     )
@@ -99,7 +104,14 @@ class PrescriptionAdmin(ReadOnly):
         return self.list_display if may(request, "view_page") else self.list_display[1:]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        unset = {"proof": obj and obj.erased_at, "links_cut_at": obj and obj.links_cut_at}
+        alive = obj and not obj.erased_at
+        unset = {
+            "proof": obj and obj.erased_at,
+            "links_cut_at": obj and obj.links_cut_at,
+            "kept_until": alive,
+            "hold": alive and obj.legal_hold,
+            "waits": alive and four_eyes.waiting(obj),
+        }
         return [name for name in self.fields if unset.get(str(name), True)]
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -121,10 +133,15 @@ class PrescriptionAdmin(ReadOnly):
         return str(row.pk)
 
     def get_urls(self) -> list[URLPattern]:
-        def erase(request: HttpRequest, rx: str) -> HttpResponse:
-            return erasing.confirm(request, rx, site=self.admin_site)
-
-        return [path("<str:rx>/erase/", self.admin_site.admin_view(erase), name="rx-erase"), *super().get_urls()]
+        pages: list[tuple[str, Any, str]] = [
+            ("<str:rx>/erase/", erasing.confirm, "rx-erase"),
+            ("<str:rx>/erase-all/<str:by>/", erasing.confirm_all, "rx-erase-all"),
+            ("<str:rx>/hold/", holding.hold, "rx-hold"),
+            ("<str:rx>/export/", exporting.download, "rx-export"),
+        ]
+        view = self.admin_site.admin_view
+        ours = [path(route, view(partial(page, site=self.admin_site)), name=name) for route, page, name in pages]
+        return [*ours, *super().get_urls()]
 
     def render_change_form(
         self,
@@ -137,7 +154,9 @@ class PrescriptionAdmin(ReadOnly):
     ) -> HttpResponse:
         alive = isinstance(obj, Prescription) and obj.erased_at is None
         context |= {
-            "may_erase": alive and erasing.allowed(request),
+            "may_erase": alive and asking.allowed(request, erasing.PERMISSION),
+            "may_hold": alive and asking.allowed(request, holding.PERMISSION),
+            "may_export": alive and asking.allowed(request, exporting.PERMISSION),
             "may_review": alive and hasattr(obj, "review") and may(request, "view_review"),
             "may_audit": may(request, "view_auditevent"),
             "title": str(obj),
@@ -175,4 +194,22 @@ class PrescriptionAdmin(ReadOnly):
 
     @admin.display(description=_("proof of erasure"))
     def proof(self, prescription: Prescription) -> SafeString | str:
-        return erasing.proof(prescription)
+        return erasing.proof_of(prescription)
+
+    @admin.display(description=_("kept"))
+    def kept_until(self, prescription: Prescription) -> str:
+        kept = retention_of(prescription)
+        told = {"rule": kept.rule, "keep": date_format(kept.keep_until, "j F Y")}
+        if kept.erase_on is None:
+            return _("until %(keep)s (rule %(rule)s), and erased when somebody asks") % told
+        told["erase"] = date_format(kept.erase_on, "j F Y")
+        return _("until %(keep)s (rule %(rule)s), and erased on %(erase)s") % told
+
+    @admin.display(description=_("legal hold"))
+    def hold(self, prescription: Prescription) -> str:
+        return holds.words(prescription.legal_hold)
+
+    @admin.display(description=_("erasure"))
+    def waits(self, prescription: Prescription) -> str:
+        asked = four_eyes.waiting(prescription)
+        return erasing.waits(asked) if asked else ""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -19,10 +20,13 @@ _STAFF_PERMISSIONS = {
     "rx:review": "prescriptions.view_review",
     "rx:write": "prescriptions.add_prescription",
     "rx:erase": "prescriptions.delete_prescription",
+    "rx:hold": "prescriptions.hold_prescription",
+    "rx:override": "prescriptions.override_retention",
+    "rx:export": "prescriptions.export_prescription",
     "orders:write": "prescriptions.add_prescription",
 }
 # What a session alone is not enough for.
-_CONFIRMED = frozenset({"rx:erase"})
+_CONFIRMED = frozenset({"rx:erase", "rx:hold", "rx:override", "rx:export"})
 
 
 class HasScope(BasePermission):
@@ -36,10 +40,20 @@ class HasScope(BasePermission):
         needed = scopes.get(method)
         if needed is None:
             return bool(request.user and request.user.is_authenticated)
-        allowed = holds(request, needed)
-        if allowed and needed in _CONFIRMED and not isinstance(request.auth, ApiToken):
-            reauthentication.demand(request._request)
-        return allowed
+        return _allows(request, needed)
+
+
+def require(request: Request, scope: str) -> None:
+    """What a part of a request needs besides the method's scope. Raises PermissionDenied."""
+    if not _allows(request, scope):
+        raise PermissionDenied(HasScope.message)
+
+
+def _allows(request: Request, scope: str) -> bool:
+    allowed = holds(request, scope)
+    if allowed and scope in _CONFIRMED and not isinstance(request.auth, ApiToken):
+        reauthentication.demand(request._request)
+    return allowed
 
 
 def holds(request: Request, scope: str) -> bool:

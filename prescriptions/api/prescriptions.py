@@ -16,6 +16,8 @@ from rest_framework.response import Response
 
 from prescriptions import audit
 from prescriptions.api.base import ApiView
+from prescriptions.api.keeping.serializers import OverrideQuery, WaitingSerializer
+from prescriptions.api.keeping.views import override_in, waiting
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.pagination import PageQuery, WholeNumber
 from prescriptions.api.permissions import client_of, visible
@@ -28,7 +30,7 @@ from prescriptions.intake import accepting
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription
 from prescriptions.models.finding import find
 from prescriptions.review import replays
-from prescriptions.upkeep import erasure
+from prescriptions.upkeep import four_eyes
 from prescriptions.variants import delivery, links, whole_pdf
 from transforms.keys import original_key
 from transforms.limits import LIMITS
@@ -124,6 +126,7 @@ class PrescriptionDetail(ApiView):
     """One prescription, with ETag: poll it with If-None-Match. `DELETE` erases it."""
 
     scopes = {"GET": "rx:read", "DELETE": "rx:erase"}  # noqa: RUF012
+    queries = {"DELETE": OverrideQuery}  # noqa: RUF012
 
     @extend_schema(
         operation_id="prescriptions_retrieve",
@@ -145,12 +148,16 @@ class PrescriptionDetail(ApiView):
 
     @extend_schema(
         operation_id="prescriptions_erase",
-        responses={204: None, **problems_of(404, 409, 410, 503)},
+        responses={204: None, 202: WaitingSerializer, **problems_of(400, 403, 404, 409, 410, 503)},
     )
     def delete(self, request: Request, rx: str) -> Response:
-        """Erase every variant, original and version. 409 where it must be kept; its links are cut all the same."""
-        erasure.erase(find_visible(request, rx), actor=actors.of(request))
-        return Response(status=204, headers={"Cache-Control": "no-store"})
+        """Erase every variant, original and version. 409 where it must be kept; its links are cut all the same.
+
+        202 where another person has to agree: it is erased when they send the same.
+        """
+        override = override_in(request, self.query)
+        asked = four_eyes.erase(find_visible(request, rx), actor=actors.of(request), override=override)
+        return waiting(asked) if asked else Response(status=204, headers={"Cache-Control": "no-store"})
 
 
 class Original(ApiView):

@@ -4,6 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path, re_path
 
 from prescriptions.api import orders, prescriptions, reviews, schema, variants
+from prescriptions.api.keeping import views as keeping
 from transforms.keys import ID, PAGE_NUMBER
 
 _RX = rf"(?P<rx>{ID})"
@@ -16,6 +17,10 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/decision$", reviews.Decision.as_view(), name="decision"),
     re_path(rf"^prescriptions/{_RX}/claim$", reviews.Claim.as_view(), name="claim"),
     re_path(rf"^prescriptions/{_RX}/order-lines$", reviews.OrderLines.as_view(), name="order-lines"),
+    re_path(rf"^prescriptions/{_RX}/hold$", keeping.Hold.as_view(), name="hold"),
+    re_path(rf"^prescriptions/{_RX}/erasure$", keeping.Erasure.as_view(), name="erasure"),
+    path("erasures", keeping.Erasures.as_view(), name="erasures"),
+    path("exports", keeping.Exports.as_view(), name="exports"),
     path("reasons", reviews.Reasons.as_view(), name="reasons"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),
     re_path(

@@ -50,6 +50,12 @@ class Verb(StrEnum):
     PRIORITY_SET = "review.priority"
     LINES_SET = "order.lines"
     ERASED = "erased"
+    ERASURE_ASKED = "erasure.asked"
+    ERASURE_DROPPED = "erasure.dropped"
+    HOLD_SET = "hold.set"
+    HOLD_LIFTED = "hold.lifted"
+    EXPORTED = "exported"
+    RETENTION_RUN = "retention.run"
 
 
 # What only tells that somebody looked, or was not let to. The story of a review goes without.

@@ -273,12 +273,12 @@ def anchor_exists(key: str) -> bool:
     return True
 
 
-def anchor_keys(prefix: str) -> Iterator[str]:
-    """Keys under which the bucket holds any version, once each; also those behind a marker of deletion.
+def anchor_keys(prefix: str, *, after: str = "") -> Iterator[str]:
+    """Keys under which the bucket holds any version, sorted, once each; also those behind a marker of deletion.
 
-    Raises StorageUnavailable.
+    `after`: only those behind this one. Raises StorageUnavailable.
     """
-    more: dict[str, str] = {}
+    more: dict[str, str] = {"KeyMarker": after} if after else {}
     last = ""
     while True:
         listing = _call("list_object_versions", Bucket=settings.RX_AUDIT_BUCKET, Prefix=prefix, MaxKeys=1000, **more)

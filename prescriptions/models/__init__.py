@@ -7,6 +7,18 @@ from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
+from prescriptions.models.retention import (
+    APPROVED,
+    ErasureRequest,
+    HoldReason,
+    LedgerHead,
+    OverrideReason,
+    Retention,
+    RetentionRun,
+    retention_of,
+    rules_of,
+    write_down,
+)
 from prescriptions.models.retries import IdempotencyKey, LooseOriginal, Replay
 from prescriptions.models.review import (
     ENDED,
@@ -22,6 +34,7 @@ from prescriptions.models.uploads import LIKENESS_BANDS, NO_LIKENESS, Document, 
 from prescriptions.models.variants import Variant, VariantState
 
 __all__ = [
+    "APPROVED",
     "ENDED",
     "KEY",
     "KEY_HELP",
@@ -42,12 +55,16 @@ __all__ = [
     "Draft",
     "DraftFile",
     "EdgeLog",
+    "ErasureRequest",
+    "HoldReason",
     "IdempotencyKey",
+    "LedgerHead",
     "LineDecision",
     "Look",
     "LooseOriginal",
     "MessageAuthor",
     "OrderLine",
+    "OverrideReason",
     "Page",
     "PageLight",
     "PageSeen",
@@ -56,6 +73,8 @@ __all__ = [
     "ReasonGroup",
     "Redaction",
     "Replay",
+    "Retention",
+    "RetentionRun",
     "Review",
     "ReviewSkip",
     "ReviewStatus",
@@ -64,4 +83,7 @@ __all__ = [
     "Variant",
     "VariantState",
     "new_identifier",
+    "retention_of",
+    "rules_of",
+    "write_down",
 ]

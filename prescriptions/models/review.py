@@ -148,6 +148,8 @@ class Review(models.Model):
             ),
             models.Index(fields=("-queued_at", "-prescription"), name="review_newest"),
             models.Index(fields=("status", "queued_at"), name="review_oldest"),
+            # For an erasure, which takes itself out of what others look like.
+            models.Index(fields=("prescription",), condition=Q(is_duplicate=True), name="review_lookalikes"),
         )
         permissions = (
             ("claim_review", _("Can claim reviews")),

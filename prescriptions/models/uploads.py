@@ -44,11 +44,17 @@ class Prescription(models.Model):
     legal_hold = models.CharField(
         _("legal hold"), max_length=200, blank=True, help_text=_("Why; not erased while set.")
     )
+    held_since = models.DateTimeField(_("held since"), null=True, blank=True, editable=False)
     links_cut_at = models.DateTimeField(_("links cut"), null=True, blank=True, editable=False)
     # A tombstone: set first, before anything is deleted, so that no claim can start behind an erasure.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
     # Proof: a listing of everything under the prescription's prefix was empty after all leases had run out.
     purged_at = models.DateTimeField(_("proved empty"), null=True, blank=True, editable=False)
+    # Afterwards: in the ledger that a restored database is held against; the store has given up the deleted bytes; the
+    # database's file has none either. Empty where it was not done, or cannot be known.
+    noted_at = models.DateTimeField(_("in the ledger"), null=True, blank=True, editable=False)
+    compacted_at = models.DateTimeField(_("store compacted"), null=True, blank=True, editable=False)
+    wiped_at = models.DateTimeField(_("database wiped"), null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -60,7 +66,17 @@ class Prescription(models.Model):
             models.Index(
                 fields=("erased_at",), condition=Q(purged_at=None, erased_at__isnull=False), name="rx_to_purge"
             ),
+            models.Index(fields=("erased_at",), condition=Q(noted_at=None, erased_at__isnull=False), name="rx_to_note"),
+            models.Index(
+                fields=("purged_at",), condition=Q(compacted_at=None, purged_at__isnull=False), name="rx_to_compact"
+            ),
+            models.Index(fields=("purged_at",), condition=Q(wiped_at=None, purged_at__isnull=False), name="rx_to_wipe"),
             *map(references.by_beginning, ("order_lowered", "order_backwards", "patient_lowered", "patient_backwards")),
+        )
+        permissions = (
+            ("hold_prescription", _("Can set and lift legal holds")),
+            ("override_retention", _("Can erase before the retention ends")),
+            ("export_prescription", _("Can export prescriptions")),
         )
         verbose_name = _("prescription")
         verbose_name_plural = _("prescriptions")

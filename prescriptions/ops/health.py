@@ -13,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from prescriptions.infra import redis_client, storage
 from prescriptions.infra.methods import methods
 from prescriptions.infra.per_process import per_process
+from prescriptions.ops import gate
 from prescriptions.variants import backends
 
 
@@ -92,9 +93,16 @@ def _worker() -> str:
     return "" if redis_client.seen() else "no worker has reported"
 
 
+def _erasures() -> str:
+    """Only where requests are held up for it, too."""
+    closed = settings.RX_ROLE in ("web", "generate") and not gate.is_open()
+    return "the ledger has what the database lacks, or could not be read" if closed else ""
+
+
 _CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "storage": _storage,
     "broker": _broker,
     "worker": _worker,
+    "erasures": _erasures,
 }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, erased
-from prescriptions.models import Prescription, Review, ReviewStatus
+from prescriptions.models import Prescription, Review, ReviewStatus, write_down
 from prescriptions.models.finding import find
 from prescriptions.review.rules import ERASING, FOUR_EYES, HURRIED, OUTCOMES, RULES, Action, Rule, allowed
 
@@ -69,6 +69,8 @@ def transition(
     if action is Action.UNDO:
         conditions |= {"reviewer_id": actor.user_id, "second_checker": None, "decided_at__gt": undo_since(now)}
     with transaction.atomic():
+        if action is Action.REOPEN:
+            write_down(review.prescription)  # it may have been supplied, whatever is decided next
         if not Review.objects.filter(alive(not_erased=action not in ERASING), pk=review.pk, **conditions).update(
             **columns
         ):

@@ -1,29 +1,52 @@
 """Erasure: tombstone first, then every version of every object, then proof. Nothing can come back.
 
 A render that was under way sees the tombstone before and after its put and deletes what it stored; the sweep looks
-again once every lease has run out, and only an empty listing counts as done.
+again once every lease has run out, and only an empty listing counts as done. The ledger has it by then, so that a
+restored database forgets it again (`replaying`).
 """
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor
 from prescriptions.infra import storage
 from prescriptions.infra.per_process import per_process
-from prescriptions.infra.problems import Problem
+from prescriptions.infra.problems import Problem, erased
 from prescriptions.infra.rounds import Rounds
-from prescriptions.models import Document, Page, Prescription, Variant
+from prescriptions.models import (
+    Document,
+    ErasureRequest,
+    OverrideReason,
+    Page,
+    Prescription,
+    Variant,
+    retention_of,
+    write_down,
+)
 from prescriptions.review import opening, replays
+from prescriptions.upkeep import holds, ledger, remains
 from prescriptions.variants import claims
 from transforms.keys import prefix
 
 log = logging.getLogger("rx.erasure")
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Why it is erased before its time is over, and under which file number. Both are told to the audit log."""
+
+    reason: OverrideReason
+    reference: str = ""
 
 
 def settled_after() -> timedelta:
@@ -31,43 +54,77 @@ def settled_after() -> timedelta:
     return claims.lease() + timedelta(seconds=settings.RX_ERASURE_SETTLE)
 
 
-def erase(prescription: Prescription, *, actor: Actor = SYSTEM) -> None:
-    """Erase a prescription.
+def erase(
+    prescription: Prescription,
+    *,
+    actor: Actor = SYSTEM,
+    override: Override | None = None,
+    told: Mapping[str, Any] | None = None,
+) -> None:
+    """Erase a prescription. `override` ends its retention, never a hold; `told`: codes for the audit log.
 
-    Raises Problem 409 (kept by law or hold; links are cut), 503 (tombstone set, sweep goes on).
+    Raises Problem 409 (kept by law or hold; links are cut), 410 (somebody was faster), StorageUnavailable (tombstone
+    set, sweep goes on).
     """
     now = timezone.now()
     Prescription.objects.filter(pk=prescription.pk, links_cut_at=None).update(links_cut_at=now)
-    if reason := kept_because(prescription):
+    write_down(prescription)
+    if reason := kept_because(prescription, override):
         _forget_variants(prescription.pk)
-        raise Problem(409, "kept", "This prescription must be kept", f"{reason} The customer's links no longer work.")
-    with transaction.atomic():
-        set_now = Prescription.objects.filter(_not_kept(now.date()), pk=prescription.pk, erased_at=None).update(
-            erased_at=now, patient_ref="", order_ref=""
-        )
-        if set_now:
-            opening.close_for_erasure(prescription.pk)
-            replays.forget(prescription.pk)
-            audit.record(prescription.pk, audit.Verb.ERASED, actor=actor)
-    if set_now:
-        log.info("tombstone", extra={"rx": prescription.pk})
+        raise _kept(reason)
+    data = dict(told or {})
+    if override is not None and kept_because(prescription):
+        data |= {"override": override.reason.value, "reference": override.reference}
+        data |= {"kept_until": retention_of(prescription).keep_until.isoformat()}
+    if not bury(prescription.pk, _not_kept(timezone.localdate(), override), actor=actor, data=data):
+        # A hold was set, or it was erased, since it was read.
+        now_kept = Prescription.objects.get(pk=prescription.pk)
+        raise erased() if now_kept.erased_at else _kept(kept_because(now_kept, override))
     purge(prescription.pk)
 
 
-def kept_because(prescription: Prescription) -> str:
-    """Why it may not be erased now, as a sentence; empty when it may."""
+def bury(rx: str, condition: Q, *, actor: Actor, data: Mapping[str, Any]) -> bool:
+    """The tombstone, and all rows that tell of it, in one transaction. False: it does not meet the condition (any
+    more), and nothing is done.
+    """
+    with transaction.atomic():
+        if not Prescription.objects.filter(condition, pk=rx, erased_at=None).update(
+            erased_at=timezone.now(), patient_ref="", order_ref="", legal_hold="", held_since=None
+        ):
+            return False
+        opening.close_for_erasure(rx)
+        replays.forget(rx)
+        ErasureRequest.objects.filter(pk=rx).delete()
+        audit.record(rx, audit.Verb.ERASED, actor=actor, data=data)
+    log.info("tombstone", extra={"rx": rx})
+    return True
+
+
+def kept_because(prescription: Prescription, override: Override | None = None) -> str:
+    """Why it may not be erased now, as a sentence; empty when it may. An override ends the retention, and no hold."""
     if prescription.legal_hold:
-        return f"It is under a legal hold: {prescription.legal_hold}."
-    if prescription.retain_until and prescription.retain_until > timezone.now().date():
-        return f"It must be kept until {prescription.retain_until:%d %B %Y}."
+        return _("It is under a legal hold: %(why)s.") % {"why": holds.words(prescription.legal_hold)}
+    until = retention_of(prescription).keep_until
+    if override is None and until > timezone.localdate():
+        return _("It must be kept until %(date)s.") % {"date": f"{until:%d %B %Y}"}
     return ""
+
+
+def _kept(reason: str) -> Problem:
+    links = _("The customer's links no longer work.")
+    return Problem(409, "kept", _("This prescription must be kept"), f"{reason} {links}")
 
 
 def purge(rx: str) -> bool:
     """Delete all objects and rows of an erased prescription; True when S3 is proved empty for good. Idempotent.
 
-    Raises storage.StorageUnavailable; the sweep will come back.
+    Of one that is not erased nothing is deleted. Raises storage.StorageUnavailable; the sweep will come back.
     """
+    tombstone = Prescription.objects.filter(pk=rx, erased_at__isnull=False).first()
+    if tombstone is None:
+        return False
+    if tombstone.noted_at is None:
+        ledger.note(rx)
     deleted = sum(
         storage.delete_everything(bucket, prefix(rx))
         for bucket in (settings.RX_VARIANTS_BUCKET, settings.RX_ORIGINALS_BUCKET)
@@ -75,6 +132,7 @@ def purge(rx: str) -> bool:
     Variant.objects.filter(page__prescription=rx).delete()
     Page.objects.filter(prescription=rx).delete()
     Document.objects.filter(prescription=rx).delete()
+    remains.forget_likeness(rx)
     settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=timezone.now() - settled_after())
     proved = bool(deleted == 0 and settled.update(purged_at=timezone.now()))
     log.info("purged", extra={"rx": rx, "deleted": deleted, "proved_empty": proved})
@@ -87,7 +145,10 @@ def sweep(limit: int = 20) -> int:
     Raises storage.StorageUnavailable; the next one goes on behind that prescription.
     """
     due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after()).only("erased_at")
-    return sum(purge(row.pk) or purge(row.pk) for row in _rounds().next(due, limit))
+    proved = sum(purge(row.pk) or purge(row.pk) for row in _rounds().next(due, limit))
+    remains.wipe()
+    _note_older(limit)
+    return proved
 
 
 @per_process
@@ -95,8 +156,16 @@ def _rounds() -> Rounds:
     return Rounds("erased_at")
 
 
-def _not_kept(today: date) -> Q:
-    return Q(legal_hold="") & (Q(retain_until=None) | Q(retain_until__lte=today))
+def _note_older(limit: int) -> None:
+    """What was erased before there was a ledger, or while its bucket was away."""
+    due = Prescription.objects.filter(noted_at=None, erased_at__lte=timezone.now() - settled_after())
+    for rx in due.order_by("erased_at").values_list("pk", flat=True)[:limit]:
+        ledger.note(rx)
+
+
+def _not_kept(today: date, override: Override | None) -> Q:
+    over = Q(retain_until=None) | Q(retain_until__lte=today)
+    return Q(legal_hold="") & (Q() if override else over)
 
 
 def _forget_variants(rx: str) -> None:

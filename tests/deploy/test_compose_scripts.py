@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -93,7 +94,9 @@ def gate(tmp_path_factory: pytest.TempPathFactory, ports: Ports, seaweedfs: Path
     for container, machine in (
         ("server seaweedfs:8333 resolve", f"server 127.0.0.1:{ports.s3}"),
         ("listen 0.0.0.0:8333", f"listen 127.0.0.1:{ports.web}"),
-        ("/tmp/nginx.pid", str(folder / "nginx.pid")),  # noqa: S108
+        ("server seaweedfs:9333 resolve", f"server 127.0.0.1:{ports.s3 + 1}"),
+        ("listen 0.0.0.0:9333", f"listen 127.0.0.1:{ports.generate}"),
+        ("/tmp/", f"{folder}/"),  # noqa: S108
     ):
         assert container in text
         text = text.replace(container, machine)
@@ -221,3 +224,12 @@ def test_the_edge_names_a_value_that_is_missing_and_does_not_start(tmp_path: Pat
         "RX_EDGE_CA_FILE is empty or missing; the edge needs a value for it (docker-compose.yml, service nginx)\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_beat_may_have_the_store_compacted_through_the_gate_and_nothing_else(gate: str, ports: Ports) -> None:
+    assert SERVICES["beat"]["environment"]["RX_STORE_COMPACT_URL"] == "http://s3:9333"
+    with httpx.Client(base_url=f"http://127.0.0.1:{ports.generate}", timeout=60) as master:
+        assert master.get("/vol/vacuum", params={"garbageThreshold": "0.9"}).status_code == 200
+        assert master.post("/vol/vacuum").status_code == 403
+        for path in ("/", "/vol/status", "/vol/grow", "/dir/status", "/vol/vacuum/", "/col/delete?collection=rx-audit"):
+            assert master.get(path).status_code == 404, path

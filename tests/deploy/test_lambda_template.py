@@ -55,7 +55,11 @@ GRANTS = {
             for bucket in ("Originals", "Variants", "Anchors")
             for action in ("ListBucket", "ListBucketVersions")
         ),
-        *((f"s3:{action}", "${Anchors.Arn}/anchors/*") for action in ("GetObject", "PutObject")),
+        *(
+            (f"s3:{action}", f"${{Anchors.Arn}}/{folder}/*")
+            for action in ("GetObject", "PutObject")
+            for folder in ("anchors", "erasures")
+        ),
         ("kms:Decrypt", "Key.Arn"),
         ("kms:GenerateDataKey", "Key.Arn"),
     },

@@ -1,9 +1,14 @@
 """What the edge keeps: for the link that opened it, never longer than that, and no refusal."""
 
+import shutil
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.edge.servers import (
     BUCKET,
+    NGINX,
     Address,
     Edge,
     StartEdge,
@@ -77,3 +82,30 @@ def test_a_store_that_does_not_say_what_it_was_asked_to_say_lets_browsers_keep_n
 
         for _ in ("cold", "cached"):
             assert edge.http.get(address.path()).headers.get_list("cache-control") == ["private, no-cache"]
+
+
+@pytest.mark.parametrize("there", ["deleted", "unreachable"])
+def test_what_was_erased_is_forgotten_in_time_however_often_it_is_asked_for(
+    start_edge: StartEdge, tmp_path: Path, there: str
+) -> None:
+    """With two seconds in place of thirty: an entry's time is not made longer by hits, nor by an S3 that is away."""
+    scripts = tmp_path / "js"
+    shutil.copytree(NGINX, scripts)
+    shared = scripts / "variant.conf"
+    shared.write_text(shared.read_text().replace("proxy_cache_valid 200 30s;", "proxy_cache_valid 200 2s;"))
+    with standing_in() as s3:
+        edge, address = start_edge(s3=s3.host, overrides={"RX_EDGE_JS_DIR": str(scripts)}), Address()
+        path, s3.body = address.path(), BODY
+        assert edge.http.get(path).content == BODY
+        filled = time.monotonic()
+
+        s3.status, s3.body = (404 if there == "deleted" else 0), b""
+        hits = [edge.http.get(path).content == BODY]
+        while edge.http.get(path).content == BODY:
+            hits.append(True)
+            assert time.monotonic() - filled < 20, "served for ever"
+            time.sleep(0.05)
+
+    assert all(hits), "it was cached"
+    assert len(hits) > 5
+    assert edge.http.get(path).status_code in (307, 503)

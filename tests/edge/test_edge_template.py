@@ -4,10 +4,12 @@ import os
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from prescriptions.upkeep.proof import EDGE_KEEPS
 from rxproject.edge import EDGE_NAMES, EDGE_SECRETS, render
 from tests.edge.servers import NGINX, TEMPLATE, VECTORS, nginx_command, values
 from tests.waiting import free_port
@@ -108,7 +110,9 @@ def test_what_is_written_is_written_to_memory_and_kept_for_thirty_seconds() -> N
     assert all(path.startswith("${RX_EDGE_TMPFS_DIR}/") for _, path in paths)
     assert re.findall(r"proxy_cache_valid ([^;]+);", TEXT + SHARED) == ["200 30s"]
     assert re.findall(r"proxy_cache_use_stale ([^;]+);", TEXT + SHARED) == ["off"]
+    assert "proxy_cache_background_update" not in TEXT + SHARED, "off, as it is by default"
     assert "const KEPT = 30;" in (NGINX / "rx.js").read_text()
+    assert timedelta(seconds=30) == EDGE_KEEPS, "what the proof of an erasure says"
     assert "inactive=30s use_temp_path=off" in TEXT
 
 

@@ -35,6 +35,7 @@ def seed() -> None:
     Editor.connection = connection  # type: ignore[attr-defined]
     import_module("prescriptions.migrations.0005_groups").make(apps, Editor)
     later.let_seniors(apps, Editor)
+    import_module("prescriptions.migrations.0021_retention").let_see_runs(apps, Editor)
 
 
 @pytest.fixture(scope="module", autouse=True)

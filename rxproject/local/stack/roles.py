@@ -49,7 +49,7 @@ _DECIDED_HERE = frozenset({
     "RX_METRICS_DIR", "RX_ACCESS_LOGS", "RX_UPLOAD_DIR",
     "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
     "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET", "RX_AUDIT_BUCKET",
-    "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY",
+    "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY", "RX_STORE_COMPACT_URL",
 })  # fmt: skip
 
 
@@ -179,6 +179,7 @@ class Environments:
             "RX_ORIGINALS_BUCKET": ORIGINALS,
             "RX_VARIANTS_BUCKET": VARIANTS,
             "RX_AUDIT_BUCKET": AUDIT,
+            "RX_STORE_COMPACT_URL": f"http://{LOOPBACK}:{self.ports.s3 + 1}",
         }
 
     def _private(self, role: Role) -> dict[str, str]:

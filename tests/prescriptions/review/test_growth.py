@@ -13,7 +13,7 @@ from prescriptions.intake import loose
 from prescriptions.models import Document, Page, Prescription
 from prescriptions.ops import scrape
 from prescriptions.review import duplicates
-from prescriptions.upkeep import erasure
+from prescriptions.upkeep import erasure, remains
 from tests.databases import on_each_database
 from transforms.measure import perceptual_hash
 
@@ -84,6 +84,8 @@ def compared() -> None:
         (compared, "page_likeness_13"),
         (duplicates.sweep, "page_to_hash"),
         (erasure.sweep, "rx_to_purge"),
+        (erasure.sweep, "rx_to_note"),
+        (lambda: remains.forget_likeness("0" * 32), "review_lookalikes"),
         (loose.sweep, "looseoriginal_since"),
         (scrape.text, "review_oldest"),
     ],
@@ -92,12 +94,14 @@ def test_the_question_is_answered_by_an_index(ask: Callable[[], object], index: 
     with CaptureQueriesContext(connection) as queries:
         ask()
 
-    statement = queries.captured_queries[-1]["sql"]
+    asked = [query["sql"] for query in queries.captured_queries[-4:] if "SELECT" in query["sql"]]
+    explain, plan = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN ", ""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")  # it reads small tables as a whole
-        cursor.execute(("EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN ") + statement)
-        plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
+        for statement in asked:
+            cursor.execute(explain + statement)
+            plan += "\n".join(str(row[-1]) for row in cursor.fetchall())
     assert index in plan
 
 

@@ -74,7 +74,7 @@ def test_it_asks_first_then_erases_and_shows_the_proof(upload: Upload, servers: 
 
     Prescription.objects.filter(pk=rx).update(erased_at=timezone.now() - erasure.settled_after())
     erasure.sweep()
-    assert "Storage proved empty: " in officer.get(detail(rx)).content.decode()
+    assert "Storage proved empty, in all versions: " in officer.get(detail(rx)).content.decode()
     assert "It is erased already." in officer.post(address(rx), follow=True).content.decode()
     assert AuditEvent.objects.filter(rx=rx, verb="erased").count() == 1
 

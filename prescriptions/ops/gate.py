@@ -1,0 +1,93 @@
+"""Nothing is served from a database that may have again what was erased: after a restore, the ledger comes first.
+
+Each process that serves looks when it begins, and every few seconds whether the database has gone back since. Until the
+two agree, and while that cannot be known, every address but those of health answers 503. It never erases anything.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+
+from prescriptions.infra.per_process import per_process
+from prescriptions.infra.problems import Problem
+from prescriptions.infra.storage import StorageUnavailable
+from prescriptions.upkeep import ledger
+
+log = logging.getLogger("rx.erasure")
+
+LOOK_EVERY: Final = 5.0  # seconds, at the database alone
+_TRY_EVERY: Final = 1.0  # while it is closed
+_ALWAYS: Final = ("/healthz", "/readyz", "/metrics", "/static/")
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+@dataclass(slots=True)
+class _State:
+    """`head`: how far the database had caught up when it was last found to agree; None: not found so yet."""
+
+    head: str | None = None
+    looked: float = -LOOK_EVERY
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@per_process
+def _state() -> _State:
+    return _State()
+
+
+def is_open() -> bool:
+    """May this process serve? While one thread looks, the others go by what was found before."""
+    state = _state()
+    pause = _TRY_EVERY if state.head is None else LOOK_EVERY
+    if time.monotonic() - state.looked >= pause and state.lock.acquire(blocking=False):
+        try:
+            _look(state)
+            state.looked = time.monotonic()
+        finally:
+            state.lock.release()
+    return state.head is not None
+
+
+def _look(state: _State) -> None:
+    try:
+        head = ledger.head()
+        if state.head is not None and head >= state.head:
+            state.head = head
+            return
+        state.head = None
+        found = ledger.compare()
+        if found.alive:
+            log.warning("closed: the database has what was erased", extra={"count": len(found.alive)})
+        else:
+            state.head = ledger.head()
+    except (StorageUnavailable, DatabaseError, InterfaceError) as error:
+        # One that agreed a moment ago and does not answer now is for the views to say.
+        log.warning("the ledger of erasures was not compared", extra={"reason": type(error).__name__})
+
+
+class ErasuresFirst:
+    """The middleware of `web` and `generate`. Commands and tests serve nobody and are not held up."""
+
+    def __init__(self, get_response: Handler) -> None:
+        if settings.RX_ROLE not in ("web", "generate"):
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(_ALWAYS) or is_open():
+            return self.get_response(request)
+        return Problem(
+            503,
+            "erasures-first",
+            "Not available right now",
+            "The database is being held against the ledger of erasures. Try again shortly.",
+            retry_after=2,
+        ).response()
