@@ -72,9 +72,10 @@ class Part(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """How many bytes were read; never more than are left of the part."""
         wanted = max(0, min(len(buffer), self._size - self._at))
-        read = os.preadv(self._descriptor, [buffer[:wanted]], self._start + self._at)
-        self._at += read
-        return read
+        read = os.pread(self._descriptor, wanted, self._start + self._at)
+        buffer[: len(read)] = read
+        self._at += len(read)
+        return len(read)
 
 
 def parts(descriptor: int, sizes: Sequence[int]) -> Iterator[BinaryIO]:

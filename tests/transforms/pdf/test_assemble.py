@@ -2,6 +2,8 @@
 
 import io
 import os
+import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
@@ -186,17 +188,26 @@ def test_fifty_large_photos_and_pages_cost_the_child_no_more_than_they_are(box: 
         page_pdf(fixtures.jpeg(noise, quality=75, subsampling="4:2:0", exif=exif)),
         page_pdf(fixtures.vector_pdf()),
     ]
-    owner = f"a4 {a4}"
-    with back_to_back(pages[2]) as source, box.assemble(source, [len(pages[2])], a4=a4, owner=owner):
-        (child,) = (pid for pid, whose in box.processes()[1:] if whose == owner)
-        before = resident_peak(child)
+    box.warm()
+    (child,) = (pid for pid, whose in box.processes()[1:] if whose is None)
+    peaks = [resident_peak(child)]
+
+    def watch() -> None:
+        with suppress(OSError, ValueError):  # it ends with its job
+            while True:
+                peaks.append(resident_peak(child))
+                time.sleep(0.002)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
 
     # when 51 of them become one document
     with (
         back_to_back(*pages * 17) as source,
-        box.assemble(source, [len(page) for page in pages] * 17, a4=a4, owner=owner) as made,
+        box.assemble(source, [len(page) for page in pages] * 17, a4=a4, owner="a") as made,
     ):
-        grown = resident_peak(child) - before
+        watching.join(60)
+        grown = max(peaks) - peaks[0]
         size = os.fstat(made.fileno()).st_size
         document = pypdfium2.PdfDocument(made)
         shapes = [page.get_width() > page.get_height() for page in document]
@@ -204,8 +215,8 @@ def test_fifty_large_photos_and_pages_cost_the_child_no_more_than_they_are(box: 
         made.seek(0)
         author = b"Dr. Author" in made.read()
 
-    # then the same child has held its pages once at most, and they are upright, in order
+    # then the child has held its pages once at most, and they are upright, in order
     assert size > 25_000_000
-    assert grown < 1.25 * size, "once, and a heap of a few megabytes"
+    assert grown < 1.25 * size + 8_000_000, "once, a heap of a few megabytes, and what any first job touches"
     assert shapes == [True, False, True] * 17
     assert not author
