@@ -89,6 +89,7 @@ def logging(level: str) -> dict[str, Any]:
             "botocore": {"level": "WARNING"},
             "axes": {"level": "ERROR"},  # it would say what was typed as a name
             "celery": {"level": "INFO"},
-            "celery.app.trace": {"level": "WARNING"},
+            # Two lines for each sweep and each message, which say nothing that ours do not.
+            **{name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")},
         },
     }

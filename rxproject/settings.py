@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from botocore.config import Config
-from celery.schedules import crontab
+from celery.schedules import crontab, schedule
 
 from rxproject import database, fixed, kinds, signing_in
 from rxproject import environment as env
+from rxproject.schedules import WhileBusy
 from transforms.limits import LIMITS
 from transforms.pdf.engines import ENGINES
 
@@ -278,10 +279,15 @@ RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))
 RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address())
 CELERY_BROKER_URL = RX_REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# kombu sweeps for lost messages every interval x throttle seconds; its defaults add up to 100 s.
+# Who takes messages waits at the broker, which gives one at once; so often it asks again while there is none (seconds).
+_ASK_AGAIN = {"polling_interval": 5} if RX_ROLE in ("worker", "beat") else {}
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **_ASK_AGAIN,
+    "priority_steps": [0],  # no message has another: one list for each queue, not four
+    # kombu looks for lost messages every interval x throttle seconds. Only a worker that was killed loses any: what it
+    # had taken and not begun.
     "visibility_timeout": 120,
-    "unacked_restore_interval": 2,
+    "unacked_restore_interval": 20,
     "unacked_restore_throttle": 1,
     # Before publishing, kombu would try for six seconds to reach a broker that is away; the request is told at once.
     "max_retries": 0,
@@ -312,13 +318,13 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 
-def _every(seconds: float, task: str) -> dict[str, object]:
-    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+def _every(seconds: float, task: str, when: type[schedule] = schedule) -> dict[str, object]:
+    return {"task": task, "schedule": when(seconds), "options": {"expires": seconds}}
 
 
 CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
-    "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep"),
+    "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep", WhileBusy),
     "tidy": _every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),

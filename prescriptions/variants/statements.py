@@ -42,6 +42,12 @@ def open_in(lane: str) -> QuerySet[Variant]:
     return Variant.objects.filter(state__in=OPEN, lane=lane)
 
 
+@prepared.rows
+def earliest() -> QuerySet[Variant]:
+    """Of all that is queued or under way, the one whose lease or pause ends first; none at rest."""
+    return Variant.objects.filter(state__in=OPEN).order_by("lease_until")[:1]
+
+
 # --- Made -------------------------------------------------------------------------------------------------------------
 @prepared.update
 def begin(variant_id: str, owner: str, attempts: int, lease_until: datetime) -> Change[Variant]:

@@ -5,9 +5,12 @@ It trusts the database alone, so a lost Redis loses nothing.
 
 import logging
 
+from django.utils import timezone
+
 from prescriptions.infra import logs
+from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem
-from prescriptions.variants import asking, claims
+from prescriptions.variants import asking, claims, statements
 
 log = logging.getLogger("rx.sweep")
 
@@ -18,8 +21,12 @@ BATCH = 100
 def sweep() -> int:
     """Take over expired leases and due retries and dispatch them; returns how many.
 
-    Safe to run anywhere, any number at once.
+    Safe to run anywhere, any number at once. One statement where nothing is due.
     """
+    earliest = statements.earliest()
+    _seen().at_rest = not earliest
+    if not earliest or earliest[0].lease_until > timezone.now():
+        return 0
     taken = 0
     for variant in claims.due(BATCH):
         logs.set_request_id(variant.request_id)
@@ -33,3 +40,17 @@ def sweep() -> int:
     if taken:
         log.info("taken up again", extra={"count": taken})
     return taken
+
+
+def at_rest() -> bool:
+    """Did the last sweep of this process find that nothing is queued or under way?"""
+    return _seen().at_rest
+
+
+class _Seen:
+    at_rest = False
+
+
+@per_process
+def _seen() -> _Seen:
+    return _Seen()

@@ -1,0 +1,24 @@
+"""When beat's sweeps are due."""
+
+from datetime import datetime
+from typing import Any
+
+from celery.schedules import schedstate, schedule
+
+
+class WhileBusy(schedule):
+    """Every so many seconds while a variant is under way; at rest, when there is hardly anything to find, every third
+    time. A stack that does nothing should cost next to nothing.
+    """
+
+    AT_REST = 3
+
+    def is_due(self, last_run_at: datetime) -> Any:
+        # Lazy: settings are read before there are models.
+        from prescriptions.variants import sweep
+
+        due, following = super().is_due(last_run_at)
+        waited = (self.now() - self.maybe_make_aware(last_run_at)).total_seconds()
+        if due and sweep.at_rest() and waited < (self.AT_REST - 0.5) * self.seconds:
+            return schedstate(is_due=False, next=self.seconds)
+        return schedstate(due, following)
