@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rxproject.buckets import Identity, identities_file
-from rxproject.local.stack import binaries, readiness
+from rxproject.local.stack import binaries, migrated, readiness
 from rxproject.local.stack.edge import prepare_home
 from rxproject.local.stack.ports import LOOPBACK
 from rxproject.local.stack.process import Command
@@ -22,6 +22,8 @@ BEAT_NODE = "beat@runstack"
 _QUEUES = "advertised,images,documents,large"
 # Sweeps, erasure, reconciliation: they never wait behind a render, and may do what a renderer must not.
 _HOUSEKEEPING = "control"
+# None of them asks S3 before it is ready: their imports and its start take their time together.
+_BEFORE_DJANGO = ("redis", "migrate")
 # Seconds to finish open requests; whatever is cut off is asked for again.
 _GRACE = 8
 
@@ -46,6 +48,7 @@ class Component:
     ready: readiness.Probe
     after: tuple[str, ...] = ()
     task: bool = False  # runs to its end once, instead of staying
+    is_done: Callable[[], bool] = lambda: False  # of a task: there is nothing to do, so it need not run
 
 
 def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> dict[str, Component]:
@@ -61,10 +64,11 @@ def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> 
     return {component.name: component for component in every}
 
 
-def demo_command(env: Environments, output: Path) -> Command:
-    """Loads the sample prescriptions as the web role; writes what demo.json says to `output`."""
+def demo_task(env: Environments, output: Path) -> Component:
+    """Loads the sample prescriptions as the web role, while servers start; writes what demo.json says to `output`."""
     argv = (sys.executable, "manage.py", "demo_load", "--output", str(output))
-    return Command(name="demo", argv=argv, env=env.of(Role.WEB), cwd=PROJECT, log=env.state.log("demo"))
+    command = Command(name="demo", argv=argv, env=env.of(Role.WEB), cwd=PROJECT, log=env.state.log("demo"))
+    return Component("demo", lambda: command, lambda: True, after=("s3", *_BEFORE_DJANGO), task=True)
 
 
 def require_binaries(names: Collection[str]) -> None:
@@ -158,7 +162,11 @@ class _Builder:
             argv = [sys.executable, "manage.py", "migrate", "--noinput", "--skip-checks"]
             return self._command("migrate", argv, self.env.of(Role.WEB))
 
-        return Component("migrate", command, lambda: True, task=True)
+        return Component("migrate", command, lambda: True, task=True, is_done=self._is_migrated)
+
+    def _is_migrated(self) -> bool:
+        own = self.env.state.database
+        return self.env.of(Role.WEB)["RX_DATABASE_URL"] == f"sqlite:///{own}" and migrated.is_up_to_date(own)
 
     def web(self) -> Component:
         port = self.env.ports.web if self.edge else self.env.ports.front
@@ -196,7 +204,7 @@ class _Builder:
             name,
             lambda: self._python(name, "gunicorn", args, role),
             lambda: readiness.http_answers(port, "/healthz"),
-            after=("s3", "redis", "migrate"),
+            after=_BEFORE_DJANGO,
         )
 
     def worker(self) -> Component:
@@ -218,7 +226,7 @@ class _Builder:
             "worker",
             lambda: self._python("worker", "celery", args, Role.WORKER),
             lambda: readiness.worker_answers(self.env.redis_url, WORKER_NODE),
-            after=("s3", "redis", "migrate"),
+            after=_BEFORE_DJANGO,
         )
 
     def beat(self) -> Component:
@@ -247,7 +255,7 @@ class _Builder:
             "beat",
             command,
             lambda: readiness.worker_answers(self.env.redis_url, BEAT_NODE),
-            after=("s3", "redis", "migrate"),
+            after=_BEFORE_DJANGO,
         )
 
     def gateway(self) -> Component:

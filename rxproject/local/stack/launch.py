@@ -38,7 +38,9 @@ def launch(
             while ready < names:
                 for component in [one for one in waiting if names.intersection(one.after) <= ready]:
                     waiting.remove(component)
-                    if component.task:
+                    if component.task and component.is_done():
+                        ready.add(component.name)
+                    elif component.task:
                         tasks[component.name] = Child(component.command())
                     else:
                         supervisor.start(component.command())
@@ -61,19 +63,6 @@ def launch(
         finally:
             give_up.set()  # or leaving the pool would wait for the probes
             stop_all(list(tasks.values()), grace=0.0)
-
-
-def run_task(command: Command, *, tick: Callable[[], None]) -> None:
-    """Run one command to its end. Raises StackError with the end of its log when it fails."""
-    task = Child(command)
-    try:
-        while task.is_running():
-            tick()
-            time.sleep(_TICK)
-    finally:
-        status = task.reap()
-    if status:
-        raise _failed(command, status)
 
 
 def _await_ready(component: Component, give_up: threading.Event) -> None:

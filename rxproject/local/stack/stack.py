@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from rxproject.local.stack import keys, readiness
-from rxproject.local.stack.components import Component, Sizes, components, demo_command, require_binaries
+from rxproject.local.stack.components import Component, Sizes, components, demo_task, require_binaries
 from rxproject.local.stack.errors import StackError
-from rxproject.local.stack.launch import launch, run_task
+from rxproject.local.stack.launch import launch
 from rxproject.local.stack.ports import Ports, pick, require_free, s3_ports
 from rxproject.local.stack.process import Child
 from rxproject.local.stack.roles import Environments
@@ -81,8 +81,8 @@ class Stack(View):
             if "web" in self._components:
                 self._await_front_door()
                 write_env(self.state.stack_env, self.env_for("web"))
-            if self._demo:
-                self._load_demo()
+            if self._demo:  # it appears complete or not at all
+                write_private(self.state.demo, self._demo_copy.read_text())
         except BaseException:
             self.stop()
             raise
@@ -186,6 +186,8 @@ class Stack(View):
             overrides=self.overrides,
         )
         every = components(self._env, edge=self._edge, sizes=self._sizes, lock_fd=self._lock.fd)
+        if self._demo:
+            every["demo"] = demo_task(self._env, self._demo_copy)
         if unknown := (self._only or frozenset()) - every.keys():
             raise StackError(f"There is no component {', '.join(sorted(unknown))}; there are {', '.join(every)}.")
         self._components = {name: one for name, one in every.items() if self._only is None or name in self._only}
@@ -209,15 +211,10 @@ class Stack(View):
                 )
             time.sleep(_TICK_SECONDS)
 
-    def _load_demo(self) -> None:
-        """Load the sample prescriptions; demo.json appears complete or not at all.
-
-        The command's own copy stays between runs: from it the next load takes the passwords and the token.
-        """
-        self._say("  loading the sample prescriptions")
-        made = self.state.run / "demo.json"
-        run_task(demo_command(self._environments, made), tick=self._tick)
-        write_private(self.state.demo, made.read_text())
+    @property
+    def _demo_copy(self) -> Path:
+        """What the command writes, and finds again: from it the next load takes the passwords and the token."""
+        return self.state.run / "demo.json"
 
     def _bound_logs(self) -> None:
         """Empty a log that has grown too long: its writers append, so they go on at the new end. nginx begins one."""
