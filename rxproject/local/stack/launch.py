@@ -10,7 +10,7 @@ from rxproject.local.stack.errors import StackError
 from rxproject.local.stack.process import Child, Command, stop_all
 from rxproject.local.stack.supervisor import Supervisor, tail
 
-START_SECONDS = 120.0
+START_SECONDS = 120.0  # without anything new that is ready; a busy machine takes its time
 _TICK = 0.02
 _PROBE_PAUSE = 0.05
 
@@ -31,11 +31,11 @@ def launch(
     tasks: dict[str, Child] = {}
     probes: dict[str, Future[None]] = {}
     give_up = threading.Event()
-    began = told = time.monotonic()
-    deadline = began + START_SECONDS
+    began = told = progress = time.monotonic()
     with ThreadPoolExecutor(max_workers=max(1, len(wanted)), thread_name_prefix="runstack-probe") as pool:
         try:
             while ready < names:
+                before = len(ready)
                 for component in [one for one in waiting if names.intersection(one.after) <= ready]:
                     waiting.remove(component)
                     if component.task and component.is_done():
@@ -57,7 +57,9 @@ def launch(
                     told = time.monotonic()
                     late = ", ".join(one.name for one in wanted if one.name not in ready)
                     say(f"  waiting for {late}: {told - began:.0f} s")
-                if time.monotonic() > deadline:
+                if len(ready) > before:
+                    progress = time.monotonic()
+                if time.monotonic() > progress + START_SECONDS:
                     raise _too_slow([one for one in wanted if one.name not in ready], supervisor, tasks)
                 time.sleep(_TICK)
         finally:
