@@ -58,6 +58,12 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "review.close": (_("Closed for erasure"), _("The review of {rx} was closed, to erase it")),
     "review.erase": (_("Review erased"), _("The review of {rx} was erased")),
     "erased": (_("Erased"), _("{who} had {rx} erased")),
+    "erasure.asked": (_("Erasure asked for"), _("{who} asked for another person to agree that {rx} be erased")),
+    "erasure.dropped": (_("Erasure dropped"), _("{rx} is not to be erased any more")),
+    "hold.set": (_("Legal hold set"), _("{who} set a legal hold on {rx}")),
+    "hold.lifted": (_("Legal hold lifted"), _("{who} lifted the legal hold on {rx}")),
+    "exported": (_("Exported"), _("{who} exported {rx}: files, data and audit log")),
+    "retention.run": (_("Retention looked through"), _("{who} looked through what is no longer to be kept")),
     # --- Accounts, roles and tokens ---
     "account.login": (_("Signed in"), _("{who} signed in")),
     "account.logout": (_("Signed out"), _("{who} signed out")),
