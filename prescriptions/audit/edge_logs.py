@@ -71,7 +71,13 @@ def chain_of(edge: str) -> str:
 def read_all(edges: Mapping[str, Path] | None = None) -> bool:
     """One turn at every log of RX_ACCESS_LOGS, or of `edges`: name to path. True when some have more to read."""
     logs = settings.RX_ACCESS_LOGS if edges is None else edges
-    return True in [read(edge, path) for edge, path in logs.items()]  # each of them, whatever another says
+    more = False
+    for edge, path in logs.items():
+        try:
+            more |= read(edge, path)
+        except OSError as error:  # one that cannot be read keeps no other from being read; its lines wait
+            log.error("an edge's log cannot be read", extra={"edge": edge, "reason": type(error).__name__})
+    return more
 
 
 def read(edge: str, current: Path) -> bool:

@@ -171,7 +171,7 @@ def _stream(
     request: HttpRequest, page: Page, stored: Stored, link: Link, *, keep: bool = True, how: str = "hit"
 ) -> HttpResponseBase:
     rx = page.prescription_id
-    return delivery.variant(
+    answer = delivery.variant(
         request,
         variant_key(rx, page.number, PIPELINE, stored),
         link=link,
@@ -179,3 +179,8 @@ def _stream(
         keep=keep,
         how=how,
     )
+    if request.method == "GET" and "X-Rx-Edge" not in request.headers:  # then no access log tells of it
+        said = {"page": page.number, "until": link.expires, "link": link.token.rpartition(".")[0]}
+        data = said if link.scope == "f" else {**said, "scope": link.scope}
+        audit.looked(rx, audit.Verb.PICTURE_SENT, actor=LINK, data=data)
+    return answer

@@ -123,6 +123,7 @@ def test_what_clients_say_about_themselves_is_replaced(edge: Edge, django: Stand
     forged = {
         "X-Request-ID": "forged",
         "X-Rx-Pipeline": "forged",
+        "X-Rx-Edge": "forged",
         "X-Forwarded-For": "9.9.9.9",
         "X-Forwarded-Host": "forged",
         "X-Forwarded-Proto": "https",
@@ -151,6 +152,7 @@ def test_what_clients_say_about_themselves_is_replaced(edge: Edge, django: Stand
         "x-forwarded-for": ["127.0.0.1"],
         "x-forwarded-host": [host],
         "x-forwarded-proto": ["http"],
+        "x-rx-edge": ["1"],
     }
     assert "proxy" not in seen.headers
     assert "forged" not in str(seen.headers)

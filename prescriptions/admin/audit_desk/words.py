@@ -32,7 +32,7 @@ _KINDS: Final[dict[str, Promise]] = {
     "client": gettext_lazy("A program"),
     "staff": gettext_lazy("Somebody of the staff"),
 }
-# What an edge counted is all there was; what we count comes after a first look, which is an event of its own.
+# What edges count is all there was; what we count comes after a first look, which is an event of its own.
 _WHOLE: Final = (audit.Verb.PICTURE_SENT,)
 
 

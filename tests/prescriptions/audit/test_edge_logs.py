@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
+from pytest_django import Settings
 
+from prescriptions import tasks
 from prescriptions.audit import edge_logs, looks
 from prescriptions.models import AuditEvent, EdgeLog, Look, Prescription
 from tests.databases import on_each_database
@@ -89,6 +91,20 @@ def test_a_line_counts_once_however_often_the_log_is_read_and_two_edges_count_to
     edge_logs.read_all({"eu1": log.path, "eu2": other.path})
 
     assert [data["count"] for _verb, _actor, data in told(rx)] == [4], "one link, one hour"
+
+
+def test_beat_reads_the_logs_it_was_told_of_and_one_that_it_cannot_read_waits(
+    log: Log, rx: str, tmp_path: Path, settings: Settings
+) -> None:
+    folder = tmp_path / "folder.log"
+    folder.mkdir()
+    log.write(log.picture(rx))
+    settings.RX_ACCESS_LOGS = {"eu1": folder, "eu2": tmp_path / "nowhere.log", "eu3": log.path}
+
+    tasks.read_edge_logs()
+
+    assert counted(rx) == 1
+    assert list(EdgeLog.objects.values_list("edge", flat=True)) == ["eu3"]
 
 
 def test_a_line_that_is_not_whole_yet_waits_for_its_end(log: Log, rx: str) -> None:

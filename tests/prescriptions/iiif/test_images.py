@@ -11,7 +11,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from prescriptions.infra import storage
-from prescriptions.models import Page, Prescription, Variant
+from prescriptions.models import AuditEvent, Page, Prescription, Variant
 from prescriptions.variants import asking, links
 from rxproject.local.stack.stack import Stack
 from tests.links import mint
@@ -81,6 +81,27 @@ def test_a_hit_has_the_headers_of_the_contract(row: Page, http: Client) -> None:
     assert f'<{service}/{SMALL}>;rel="canonical"' in response["Link"].replace("; ", ";")
     assert "http://iiif.io/api/image/3/level2.json" in response["Link"]
     assert "set-cookie" not in response
+
+
+def test_a_picture_leaves_a_trace_unless_an_edge_logs_it(row: Page, http: Client) -> None:
+    stored_variant(row)
+    url = address(row)
+
+    content(http.get(url, headers={"X-Rx-Edge": "1"}))
+    content(http.head(url))
+    assert AuditEvent.objects.count() == 0
+    assert [content(http.get(url)) for _ in range(2)] == [b"picture"] * 2
+
+    event = AuditEvent.objects.get()
+    token = url.split("/")[3]
+    link, _dot, mac = token.rpartition(".")
+    assert (event.rx, event.verb, event.data["page"], event.data["link"]) == (
+        row.prescription_id,
+        "picture.sent",
+        1,
+        link,
+    )
+    assert mac not in str(event.data)
 
 
 def test_what_the_client_has_is_not_sent_again(row: Page, http: Client) -> None:
