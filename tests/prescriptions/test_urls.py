@@ -93,6 +93,7 @@ def addresses(make: Make) -> list[str]:
         "uidb64": "x",
         "pk": "1",
         "provider_id": "sso",
+        "by": "patient",
     }
     found = sorted({template % words for template in routes(get_resolver().url_patterns)})
     assert len(found) > 80
