@@ -161,7 +161,7 @@ def test_strangers_see_nothing(name: str, objects: dict[str, str], callers: dict
             assert refused(answer), (route, answer.status_code)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_who_is_let_in_and_who_sees(objects: dict[str, str], callers: dict[str, Caller]) -> None:
     for route, (let_in, sees) in TABLE.items():
         for name, caller in callers.items():
@@ -171,7 +171,7 @@ def test_who_is_let_in_and_who_sees(objects: dict[str, str], callers: dict[str, 
             assert (name in sees) == any(CANARY in answer.text_of_it for answer in answers), (route, name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_who_is_not_let_in_learns_nothing_in_any_other_way(objects: dict[str, str], callers: dict[str, Caller]) -> None:
     """By HEAD, a range or a condition; and from no difference to what is not there at all."""
     missing = {**objects, "rx": "0" * 32, "identifier": f"{'0' * 32}_1", "job": "1" * 32, "order_ref": "A-9"}
