@@ -1,13 +1,22 @@
 """Celery tasks. They carry ids only, and what they do is decided by the rows."""
 
+from typing import Final
+
 from celery import Task, shared_task
+from django.conf import settings
 
 from prescriptions.audit import edge_logs, looks
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
-from prescriptions.upkeep import erasure, four_eyes, nightly, reconcile, replaying, reviews
+from prescriptions.upkeep import duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
 from prescriptions.variants import making, turns
 from prescriptions.variants import sweep as sweeper
+
+_UPKEEP: Final = "upkeep"
+_TURN: Final = 600  # seconds from one place of a long duty to the next
+_LATER: Final = 60
+_MISSED: Final = 6  # sweeps; at rest every third one runs
+_HANG: Final = 60  # what calls to a storage that hangs may take together
 
 
 @shared_task(bind=True)
@@ -18,19 +27,29 @@ def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) 
             making.make(variant_id, owner)
 
 
+# --- Short: one process leads, any other beat stands by (docs/explanation/workers.md) ---------------------------------
 @shared_task
 def sweep() -> None:
-    """What somebody waits for. First of all: after a restore nobody is served until this is done."""
-    try:
-        replaying.keep_up()
-    finally:
+    """What somebody waits for."""
+    if duties.lead("sweep", seconds=_MISSED * settings.RX_SWEEP_EVERY):
         sweeper.sweep()
-        erasure.sweep()
+
+
+@shared_task
+def erase() -> None:
+    """Apart from the sweep, because S3 may hang. After a restore nobody is served until this is done."""
+    if duties.lead("erase", seconds=_HANG + _MISSED * settings.RX_SWEEP_EVERY):
+        try:
+            replaying.keep_up()
+        finally:
+            erasure.sweep()
 
 
 @shared_task
 def tidy() -> None:
     """What is hours or days old when its time has come: a minute more makes no difference."""
+    if not duties.lead("tidy", seconds=_HANG + 24 * settings.RX_SWEEP_EVERY):
+        return
     drafts.sweep()
     loose.sweep()
     order_links.sweep()
@@ -40,26 +59,48 @@ def tidy() -> None:
 
 @shared_task
 def review_housekeeping() -> None:
-    reviews.housekeeping()
+    if duties.lead("reviews", seconds=_HANG + 2 * settings.RX_HOUSEKEEPING_EVERY):
+        reviews.housekeeping()
 
 
 @shared_task
 def anchor_audit() -> None:
+    if not duties.lead("audit", seconds=_HANG + 2 * settings.RX_AUDIT_EVERY):
+        return
     looks.close()  # hours that are over; the anchor seals what they wrote
     reviews.anchor()
 
 
+# --- Long: one at a time of all of them, so that they never take the sweeps' threads ----------------------------------
 @shared_task
 def read_edge_logs() -> None:
-    if edge_logs.read_all():
+    with duties.turn(_UPKEEP, seconds=_TURN) as turn:
+        if turn is None:
+            return  # they are read the next time
+        more = edge_logs.read_all()
+    if more:
         read_edge_logs.delay()  # the rest after whatever else is waiting
 
 
 @shared_task(time_limit=3600)
 def reconcile_nightly() -> None:
-    reconcile.reconcile()
+    """Goes on where it stopped if it died or lost its place."""
+    with duties.turn(_UPKEEP, seconds=_TURN) as free, duties.turn("reconcile", seconds=_TURN) as turn:
+        if free is None or turn is None:
+            reconcile_nightly.apply_async(countdown=_LATER)
+            return
+
+        def keep(place: str) -> None:
+            turn.keep(place)
+            free.keep("")
+
+        reconcile.reconcile(place=turn.place, keep=keep)
 
 
 @shared_task(time_limit=3600)
 def retain_nightly() -> None:
-    nightly.run()
+    with duties.turn(_UPKEEP, seconds=3600) as turn:
+        if turn is None:
+            retain_nightly.apply_async(countdown=_LATER)
+            return
+        nightly.run()

@@ -303,6 +303,7 @@ CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
     for name in (
         "sweep",
+        "erase",
         "tidy",
         "reconcile_nightly",
         "retain_nightly",
@@ -325,6 +326,7 @@ def _every(seconds: float, task: str, when: type[schedule] = schedule) -> dict[s
 CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
     "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep", WhileBusy),
+    "erase": _every(RX_SWEEP_EVERY, "prescriptions.tasks.erase", WhileBusy),
     "tidy": _every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),

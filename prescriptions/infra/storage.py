@@ -326,9 +326,9 @@ class Listed:
     modified: datetime
 
 
-def list_objects(bucket: str, prefix: str = "") -> Iterator[Listed]:
-    """All objects of a bucket, a thousand a call. Raises StorageUnavailable."""
-    token: dict[str, str] = {}
+def list_objects(bucket: str, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
+    """All objects of a bucket whose keys come behind `after`, a thousand a call. Raises StorageUnavailable."""
+    token: dict[str, str] = {"StartAfter": after} if after else {}
     while True:
         listing = _call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
         for item in listing.get("Contents", []):

@@ -19,7 +19,7 @@ from prescriptions.models.retention import (
     rules_of,
     write_down,
 )
-from prescriptions.models.retries import IdempotencyKey, LooseOriginal, Replay
+from prescriptions.models.retries import Duty, IdempotencyKey, LooseOriginal, Replay
 from prescriptions.models.review import (
     ENDED,
     WAITS_FOR_US,
@@ -54,6 +54,7 @@ __all__ = [
     "Document",
     "Draft",
     "DraftFile",
+    "Duty",
     "EdgeLog",
     "ErasureRequest",
     "HoldReason",

@@ -1,4 +1,4 @@
-"""What makes it safe to send something again, or to die while it is sent: kept answers, originals on their way."""
+"""What makes it safe to send something again, or to die in the middle: kept answers, originals on their way, duties."""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -65,3 +65,21 @@ class LooseOriginal(models.Model):
 
     def __str__(self) -> str:
         return f"original {self.id[:8]}"
+
+
+class Duty(models.Model):
+    """One duty and the process that has it, until when. Several beats may run; one of them does it."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    owner = models.CharField(max_length=32, blank=True)
+    until = models.DateTimeField(default=timezone.now)
+    begun_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    # How far one that takes long has come, for whoever goes on after it died.
+    place = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

@@ -4,25 +4,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
 from prescriptions.infra import redis_client, storage
 from prescriptions.infra.methods import methods
 from prescriptions.infra.per_process import per_process
-from prescriptions.ops import gate
+from prescriptions.ops import ages, gate
 from prescriptions.variants import backends
 
 
 @dataclass(slots=True)
 class _Last:
-    """What the last look found: when (seconds of the monotonic clock), and what was missing."""
+    """What the last look found: when (seconds of the monotonic clock), what was missing, and what had waited."""
 
     at: float = -inf
     missing: dict[str, str] = field(default_factory=dict)
+    ages: dict[str, Any] = field(default_factory=dict)
 
 
 @per_process
@@ -38,21 +40,36 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @methods("GET", "HEAD")
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database, storage, broker and a worker answer; else 503 naming what is missing."""
-    missing = _missing()
+    """200 when the database, storage, broker and a worker answer; else 503 naming what is missing.
+
+    `ages`: what is not missing and may be late, in seconds; a balancer has nothing to do with it, and operators have.
+    """
+    found = _look()
+    missing, told = found.missing, {"ages": found.ages}
     if missing:
         return JsonResponse(
-            {"status": "unavailable", "missing": missing},
+            {"status": "unavailable", "missing": missing, **told},
             status=503,
             headers={"Cache-Control": "no-store", "Retry-After": "2"},
         )
-    return JsonResponse({"status": "ready"}, headers={"Cache-Control": "no-store"})
+    return JsonResponse({"status": "ready", **told}, headers={"Cache-Control": "no-store"})
 
 
-def _missing() -> dict[str, str]:
+def _ages() -> dict[str, Any]:
+    try:
+        return {
+            "duties": ages.duties(),
+            "oldest_variant": ages.claims_by_lane(),
+            "waiting_messages": ages.messages(),
+        }
+    except DatabaseError:  # it was there a moment ago
+        return {}
+
+
+def _look() -> _Last:
     last = _last()
     if time.monotonic() - last.at < settings.RX_READY_KEEP:
-        return last.missing
+        return last
     missing = {}
     for name, check in _CHECKS.items():
         try:
@@ -61,8 +78,9 @@ def _missing() -> dict[str, str]:
             problem = type(error).__name__
         if problem:
             missing[name] = problem
+    last.ages = {} if "database" in missing else _ages()
     last.at, last.missing = time.monotonic(), missing
-    return missing
+    return last
 
 
 def _database() -> str:

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from prescriptions.infra.metrics.definitions import DIRECTORY, REGISTRY
 from prescriptions.models import Review, ReviewStatus, Variant, VariantState
+from prescriptions.ops import ages
 from prescriptions.variants import claims
 from transforms.version import PIPELINE
 
@@ -54,6 +55,7 @@ def database() -> Iterator[Metric]:
     now = timezone.now()
     yield _open_variants()
     yield _dead_variants()
+    yield from _ages()
     yield from _reviews(now)
     build = GaugeMetricFamily("rx_build_info", "Always 1; the label is what this release makes.", labels=("pipeline",))
     build.add_metric([PIPELINE], 1)
@@ -69,6 +71,18 @@ def _open_variants() -> Metric:
         for state in claims.OPEN:
             shown.add_metric([lane, state.value], found.get((lane, state.value), 0))
     return shown
+
+
+def _ages() -> Iterator[Metric]:
+    oldest = GaugeMetricFamily(
+        "rx_variant_oldest_seconds", "How long the oldest variant has been asked for and not made.", labels=("lane",)
+    )
+    for lane, seconds in ages.claims_by_lane().items():
+        oldest.add_metric([lane], seconds)
+    begun = GaugeMetricFamily("rx_duty_age_seconds", "How long ago each duty of beat was begun.", labels=("duty",))
+    for name, seconds in ages.duties().items():
+        begun.add_metric([name], seconds)
+    return iter((oldest, begun))
 
 
 def _dead_variants() -> Metric:

@@ -4,7 +4,7 @@ Idempotent and safe in parallel: each step is a conditional UPDATE or a delete o
 deleted only when an operator says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -37,19 +37,34 @@ class Report:
     originals_deleted: int = 0
 
 
-def reconcile(*, dry_run: bool = False, delete_originals_older_than: timedelta | None = None) -> Report:
-    """One pass over both buckets and all rows, a few hundred of them in memory. Raises storage.StorageUnavailable."""
+def reconcile(
+    *,
+    dry_run: bool = False,
+    delete_originals_older_than: timedelta | None = None,
+    place: str = "",
+    keep: Callable[[str], None] = lambda place: None,
+) -> Report:
+    """One pass over both buckets and all rows, a few hundred of them in memory. Raises storage.StorageUnavailable.
+
+    `keep` is told each place from which it could go on, if it ended there; `place`: one of these to begin with.
+    """
     report = Report()
     report.taken_up = len(claims.due(AT_ONCE)) if dry_run else sweep.sweep()
-    _variants(report, dry_run=dry_run)
-    _originals(report, dry_run=dry_run, older_than=delete_originals_older_than)
+    bucket, _colon, after = place.partition(":")
+    if bucket != "originals":
+        for rx in _variants(report, after, dry_run=dry_run):
+            keep(f"variants:{rx}")
+        after = ""
+    for rx in _originals(report, after, dry_run=dry_run, older_than=delete_originals_older_than):
+        keep(f"originals:{rx}")
     return report
 
 
-def _variants(report: Report, *, dry_run: bool) -> None:
+def _variants(report: Report, after: str, *, dry_run: bool) -> Iterator[str]:
+    """Yields the prescription that it has come to, again and again."""
     started = timezone.now()
     ready = Variant.objects.filter(state=VariantState.READY, ready_at__lt=started)
-    for stretch in _stretches(settings.RX_VARIANTS_BUCKET):
+    for stretch in _stretches(settings.RX_VARIANTS_BUCKET, after):
         seen: set[str] = set()
         for batch in _batches(stretch.objects):
             seen |= _compare(report, batch, dry_run=dry_run)
@@ -60,6 +75,8 @@ def _variants(report: Report, *, dry_run: bool) -> None:
             if not dry_run:
                 # Its object has expired, as most do: it is made again when somebody asks, and not before.
                 Variant.objects.filter(pk=row.pk, state=VariantState.READY, ready_at=row.ready_at).delete()
+        if stretch.upto is not None:
+            yield stretch.upto
 
 
 def _compare(report: Report, batch: list[storage.Listed], *, dry_run: bool) -> set[str]:
@@ -119,9 +136,9 @@ def _remake(row: Variant) -> None:
         return  # the broker is away; the sweep finds the claim
 
 
-def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -> None:
+def _originals(report: Report, after: str, *, dry_run: bool, older_than: timedelta | None) -> Iterator[str]:
     settled = Document.objects.filter(prescription__erased_at=None, prescription__created_at__lt=timezone.now() - GRACE)
-    for stretch in _stretches(settings.RX_ORIGINALS_BUCKET):
+    for stretch in _stretches(settings.RX_ORIGINALS_BUCKET, after):
         seen: set[str] = set()
         for batch in _batches(stretch.objects):
             known = _known([_document_of(listed.key) for listed in batch])
@@ -134,6 +151,8 @@ def _originals(report: Report, *, dry_run: bool, older_than: timedelta | None) -
             for document in settled.filter(stretch.of("prescription")).iterator(AT_ONCE)
             if document.pk not in seen
         ]
+        if stretch.upto is not None:
+            yield stretch.upto
 
 
 def _loose_end(report: Report, listed: storage.Listed, *, dry_run: bool, older_than: timedelta | None) -> None:
@@ -187,11 +206,11 @@ class _Stretch:
         return Q(**{f"{prescription}__gt": self.after}) & upto
 
 
-def _stretches(bucket: str) -> Iterator[_Stretch]:
-    """A whole bucket, in stretches that add up to all prescriptions there can be. Raises StorageUnavailable."""
+def _stretches(bucket: str, after: str = "") -> Iterator[_Stretch]:
+    """A bucket behind this prescription, in stretches that add up to all there can be. Raises StorageUnavailable."""
     objects: list[storage.Listed] = []
-    after = last = ""
-    for listed in storage.list_objects(bucket):
+    last = after
+    for listed in storage.list_objects(bucket, after=after and f"{after}0"):  # "0" comes behind the slash
         rx = prescription_of(listed.key)
         if rx is not None and rx != last:
             if rx < last:

@@ -126,7 +126,9 @@ def test_a_report_that_is_out_of_date_harms_nothing(
     before = everything(servers)
 
     listing = storage.list_objects
-    monkeypatch.setattr(storage, "list_objects", lambda bucket: iter(stale) if bucket == VARIANTS else listing(bucket))
+    monkeypatch.setattr(
+        storage, "list_objects", lambda bucket, **_: iter(stale) if bucket == VARIANTS else listing(bucket)
+    )
 
     assert reconcile() == Report()
     assert everything(servers) == before
@@ -185,6 +187,38 @@ def test_buckets_are_compared_in_stretches_that_miss_nobody(
 
     assert reconcile() == Report(rows_without_objects=4, objects_without_rows=1, rows_without_originals=[lost])
     assert set(Variant.objects.values_list("pk", flat=True)) == {rows[1].pk, rows[4].pk}
+
+
+def test_one_that_died_is_gone_on_with_where_it_was(
+    upload: Upload,  # noqa: F811
+    servers: Stack,
+    later: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent = sorted(upload().pk for _ in range(4))
+    rows = [claim(Page.objects.get(prescription=rx), SPECS[0]) for rx in sent]
+    for row in rows:
+        making.make(row.id, row.owner)
+    servers.s3_client("bootstrap").delete_object(Bucket=VARIANTS, Key=rows[3].key)
+    storage.delete_everything(ORIGINALS, f"{sent[1]}/{rows[1].page.document_id}")
+    later(2 * module.GRACE)
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    places: list[str] = []
+
+    def die_at_the_second(place: str) -> None:
+        places.append(place)
+        if len(places) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile(keep=die_at_the_second)
+    assert places == [f"variants:{sent[0]}", f"variants:{sent[1]}"]
+
+    report = reconcile(place=places[-1], keep=places.append)
+
+    assert report == Report(rows_without_objects=1, rows_without_originals=[f"{sent[1]}/{rows[1].page.document_id}"])
+    assert f"variants:{sent[0]}" not in places[2:]
+    assert places[-1].startswith("originals:")
 
 
 def test_an_object_without_a_row_has_an_hour(made: list[Variant], later: Any) -> None:

@@ -242,7 +242,7 @@ class _Builder:
                 f"--hostname={BEAT_NODE}",
                 f"--queues={_HOUSEKEEPING}",
                 "--pool=threads",
-                "--concurrency=1",
+                "--concurrency=4",
                 "--prefetch-multiplier=1",
                 "--without-gossip",
                 "--without-mingle",

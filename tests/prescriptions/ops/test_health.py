@@ -8,7 +8,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from prescriptions.infra import per_process, redis_client
+from prescriptions.models import Page
+from prescriptions.upkeep import duties
 from prescriptions.variants.backends.names import SHORT_NAMES
+from tests.prescriptions.conftest import claim
+from tests.prescriptions.staff import Clock
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 
@@ -30,7 +34,22 @@ def missing(http: Client) -> set[str]:
 def test_ready_when_all_is_there(http: Client) -> None:
     response = http.get("/readyz")
 
-    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+    body = response.json()
+    assert (response.status_code, body["status"], "missing" in body) == (200, "ready", False)
+
+
+def test_what_is_late_is_told_and_makes_nothing_unready(http: Client, row: Page, clock: Clock) -> None:
+    claim(row)
+    duties.lead("sweep", seconds=30)
+    clock.forward(seconds=90)
+
+    answer = http.get("/readyz")
+
+    ages = answer.json()["ages"]
+    assert answer.status_code == 200
+    assert ages["duties"] == {"sweep": 90.0}
+    assert {lane: seconds for lane, seconds in ages["oldest_variant"].items() if seconds} == {"images": 90.0}
+    assert set(ages["waiting_messages"]) == set(ages["oldest_variant"])
 
 
 def test_storage_is_named(http: Client, no_s3: None) -> None:

@@ -1,0 +1,41 @@
+"""How long what should not wait has waited: sweeps, claims, messages. Told by /readyz and /metrics."""
+
+from datetime import datetime
+
+import redis
+from django.db.models import Min
+from django.utils import timezone
+
+from prescriptions.infra import redis_client
+from prescriptions.models import Duty, Variant
+from prescriptions.variants import claims
+
+
+def duties() -> dict[str, float]:
+    """Seconds since each duty was last begun by anybody. One that never was is not there."""
+    now = timezone.now()
+    begun = Duty.objects.values_list("name", "begun_at")
+    return {name: _since(at, now) for name, at in begun if at is not None}
+
+
+def claims_by_lane() -> dict[str, float]:
+    """Seconds that the oldest variant in each lane has been asked for and not made; 0: nobody waits."""
+    now = timezone.now()
+    rows = Variant.objects.filter(state__in=claims.OPEN).order_by().values_list("lane")
+    oldest = dict(rows.annotate(first=Min("created_at")))
+    return {lane: _since(oldest[lane], now) if lane in oldest else 0.0 for lane in claims.LANES}
+
+
+def messages() -> dict[str, int]:
+    """How many messages wait in each lane; empty where the broker does not answer."""
+    pipe = redis_client.connection().pipeline(transaction=False)
+    for lane in claims.LANES:
+        pipe.llen(lane)
+    try:
+        return dict(zip(claims.LANES, pipe.execute(), strict=True))
+    except redis.RedisError:
+        return {}
+
+
+def _since(at: datetime, now: datetime) -> float:
+    return round(max(0.0, (now - at).total_seconds()), 1)
