@@ -44,7 +44,7 @@ _PATHS: Final = (
 class Nobody:
     """A backend that makes nothing: what is measured of a miss is what it asks of the database."""
 
-    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
+    def dispatch(self, ticket: object) -> None:
         pass
 
 
@@ -147,13 +147,14 @@ def _miss(ids: list[str]) -> None:
     from prescriptions.models import Variant
     from prescriptions.models.finding import find_page
     from prescriptions.variants import asking, claims, links
+    from prescriptions.variants.fairness.askers import Asker
     from transforms.geometry import Size as Pixels
     from transforms.request.spec import Spec
 
     page = find_page(ids[-1], 1)
     stored = Spec.parse("full/!300,300/0/default.png").resolve(Pixels(page.width, page.height))
     links.are_cut(page.prescription)
-    asked = asking.find_or_claim(page, stored).variant
+    asked = asking.find_or_claim(page, stored, by=Asker.holders(ids[-1])).variant
     begun = claims.begin(asked.pk, asked.owner)
     assert begun is not None
     assert claims.finish(begun, claims.Made(size=1, width=1, height=1, etag="e"), milliseconds=1, timings={})

@@ -55,6 +55,11 @@ SECTIONS: Final = (
         ("tiles beside large renders, p95", "answers other than 200, 413, 429, 503"),
     ),
     Section(
+        "One client beside another",
+        ("fairness",),
+        ("a first picture beside 600 of another client, p95", "errors of who looks beside the flood"),
+    ),
+    Section(
         "Transforms",
         ("transforms",),
         (

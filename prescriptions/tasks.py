@@ -9,8 +9,9 @@ from prescriptions.audit import edge_logs, looks
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
 from prescriptions.upkeep import duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
-from prescriptions.variants import making, turns
 from prescriptions.variants import sweep as sweeper
+from prescriptions.variants import turns
+from prescriptions.variants.fairness.tickets import Ticket
 
 _UPKEEP: Final = "upkeep"
 _TURN: Final = 600  # seconds from one place of a long duty to the next
@@ -20,11 +21,10 @@ _HANG: Final = 60  # what calls to a storage that hangs may take together
 
 
 @shared_task(bind=True)
-def render_variant(self: "Task[[str, str], None]", variant_id: str, owner: str) -> None:
+def render_variant(self: "Task[[str, str, str], None]", variant_id: str, owner: str, unit: str = "") -> None:
+    """The next claim of its lane; with a `unit`, this one."""
     lane = str((self.request.delivery_info or {}).get("routing_key"))
-    with turns.turn(variant_id, owner, lane=lane) as mine:
-        if mine:
-            making.make(variant_id, owner)
+    turns.serve(Ticket(variant_id, owner, lane, unit))
 
 
 # --- Short: one process leads, any other beat stands by (docs/explanation/workers.md) ---------------------------------

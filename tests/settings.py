@@ -19,6 +19,8 @@ RX_PDF_ENGINES = ("pdfium",)
 RX_SECOND_FACTOR = ("off",)  # tests/prescriptions/accounts sets it
 MFA_SUPPORTED_TYPES = [*MFA_SUPPORTED_TYPES, "webauthn"]  # noqa: F405 - as at an address with a name
 MFA_PASSKEY_LOGIN_ENABLED = True
+# Tests that run side by side are one client, at one address, with few orders.
+RX_CLIENT_QUEUE = RX_WRONG_TRIES = RX_ORDER_UPLOADS = 10_000
 RX_REVIEW_UNDO = 0  # a decision is the world's at once, where a test does not say otherwise
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not SQLite's memory: renders run in threads with connections of their own. It goes with this process.

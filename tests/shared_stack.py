@@ -17,6 +17,7 @@ from tests.waiting import until
 # what can be taken back can be taken back until a test says otherwise.
 OVERRIDES = {
     "RX_REVIEW_UNDO": "600",
+    "RX_WRONG_TRIES": "10000",
     "RX_SWEEP_EVERY": "0.5",
     "RX_VARIANT_BACKOFF": "0",
 }

@@ -15,7 +15,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from prescriptions.accounts.lockout import address
 from prescriptions.api import tokens
+from prescriptions.infra.scripts.throttle import WRONG_TOKENS
 from prescriptions.models import ApiToken
 
 _TOKEN = re.compile(r"rxk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})\Z")
@@ -31,17 +33,23 @@ class TokenClient(AnonymousUser):
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer rxk_…`; anything else is left to the session."""
+    """`Authorization: Bearer rxk_…`; anything else is left to the session.
+
+    Raises Problem 429, before the database is asked, where too many wrong ones came from the address.
+    """
 
     def authenticate(self, request: Request) -> tuple[TokenClient, ApiToken] | None:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
+        where = address(request._request)
+        WRONG_TOKENS.check(where)
         match = _TOKEN.match(text.strip())
         token = ApiToken.objects.select_related("user").filter(pk=match[1]).first() if match else None
         presented = hashlib.sha256(match[2].encode()).hexdigest() if match else ""
         now = timezone.now()
         if token is None or not hmac.compare_digest(presented, token.secret_sha256) or not tokens.is_good(token):
+            WRONG_TOKENS.wrong(where)
             raise AuthenticationFailed("The token is unknown, expired or revoked.")
         if token.last_used_at is None or now - token.last_used_at > _LAST_USED_STEP:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

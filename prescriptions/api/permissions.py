@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from prescriptions.accounts import reauthentication
 from prescriptions.models import ApiToken, Prescription
+from prescriptions.variants.fairness.askers import Asker
 
 if TYPE_CHECKING:  # DRF imports its default permissions while it defines APIView
     from rest_framework.views import APIView
@@ -75,3 +76,8 @@ def visible(request: Request) -> QuerySet[Prescription]:
 def client_of(request: Request) -> str:
     """Under whose name an upload is kept."""
     return request.auth.client if isinstance(request.auth, ApiToken) else "staff"
+
+
+def asker_of(request: Request) -> Asker:
+    """Whose share of the workers a variant counts against."""
+    return Asker.client(request.auth.client) if isinstance(request.auth, ApiToken) else Asker.staff(request.user.pk)

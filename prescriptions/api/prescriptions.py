@@ -20,7 +20,7 @@ from prescriptions.api.keeping.serializers import OverrideQuery, WaitingSerializ
 from prescriptions.api.keeping.views import override_in, waiting
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.pagination import PageQuery, WholeNumber
-from prescriptions.api.permissions import client_of, visible
+from prescriptions.api.permissions import asker_of, client_of, visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
 from prescriptions.audit import actors
@@ -31,7 +31,8 @@ from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription
 from prescriptions.models.finding import find
 from prescriptions.review import replays
 from prescriptions.upkeep import four_eyes
-from prescriptions.variants import delivery, links, whole_pdf
+from prescriptions.variants import claims, delivery, links, whole_pdf
+from prescriptions.variants.fairness import quota
 from transforms.keys import original_key
 from transforms.limits import LIMITS
 
@@ -119,6 +120,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
         [body] = _bodies(request, [find_visible(request, prescription.id)])
         location = absolute(f"/api/v1/prescriptions/{prescription.id}")
         headers = {"Location": location, "Cache-Control": "no-store", **(replays.HEADER if replayed else {})}
+        headers |= quota.fields(quota.left(asker_of(request).unit, claims.ADVERTISED))  # what they will ask for next
         return Response(body, status=201, headers=headers)
 
 
@@ -197,6 +199,6 @@ class WholeDocument(ApiView):
         a4 = self.query.get("fit") == "a4"
         prescription = find_visible(request, rx)
         delivery.check_condition(request)
-        file = whole_pdf.whole(prescription, a4=a4, wait=settings.RX_WAIT)
+        file = whole_pdf.whole(prescription, by=asker_of(request), a4=a4, wait=settings.RX_WAIT)
         audit.looked(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
         return delivery.document(file, rx=rx)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from prescriptions import audit
 from prescriptions.api.base import ApiView
 from prescriptions.api.negotiation import AnyMedia
-from prescriptions.api.permissions import visible
+from prescriptions.api.permissions import asker_of, visible
 from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
@@ -24,6 +24,8 @@ from prescriptions.infra.addresses import absolute
 from prescriptions.models import Page, Variant, VariantState
 from prescriptions.models.finding import find
 from prescriptions.variants import asking, delivery, links, redactions
+from prescriptions.variants.asking import Outcome
+from prescriptions.variants.fairness import quota
 from prescriptions.variants.pictures import preset_of
 from transforms.request.presets import PRESETS
 from transforms.request.spec import Spec, Stored
@@ -62,18 +64,18 @@ class PageVariant(ApiView):
         if row is not None and storage.variant_exists(row.key):
             asking.count_hit(page, stored)
             return _to_variant(request, page, stored, how="hit")
+        by = asker_of(request)
         prefer = request.headers.get("Prefer", "")
         if "respond-async" in prefer:
-            outcome = asking.find_or_claim(page, stored)
+            outcome = asking.find_or_claim(page, stored, by=by)
             if outcome.how == "hit":
                 return _to_variant(request, page, stored, how="hit")
-            return _accepted(outcome.variant)
+            return _accepted(outcome)
         asked = _WAIT.search(prefer)
         started = time.perf_counter()
-        outcome = asking.get_variant(
-            page, stored, wait=min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
-        )
-        return _to_variant(request, page, stored, how=outcome.how, started=started)
+        wait = min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
+        outcome = asking.get_variant(page, stored, by=by if wait else by.in_bulk(), wait=wait)
+        return _to_variant(request, page, stored, how=outcome.how, started=started, left=outcome.left)
 
 
 class Job(ApiView):
@@ -117,24 +119,29 @@ def _resolve(page: Page, spec: str) -> Stored:
 
 
 def _to_variant(
-    request: Request, page: Page, stored: Stored, *, how: str, started: float | None = None
+    request: Request, page: Page, stored: Stored, *, how: str, started: float | None = None, left: int | None = None
 ) -> HttpResponse:
+    """`left`: of the caller's quota. A hit asks for none of it, and is not told."""
     rx, actor = page.prescription_id, actors.of(request)
     audit.looked(rx, audit.Verb.VARIANT_ASKED, actor=actor, data={"page": page.number})
     path = links.variant_path(rx, page.number, stored, links.hand_out([rx], actor)[rx])
     duration = "" if started is None else f";dur={(time.perf_counter() - started) * 1000:.1f}"
-    return delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
+    answer = delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
+    for name, value in quota.fields(left).items():
+        answer.headers[name] = value
+    return answer
 
 
-def _accepted(variant: Variant) -> Response:
-    location = absolute(f"/api/v1/jobs/{variant.id}")
+def _accepted(outcome: Outcome) -> Response:
+    location = absolute(f"/api/v1/jobs/{outcome.variant.id}")
     return Response(
-        JobSerializer(variant).data,
+        JobSerializer(outcome.variant).data,
         status=202,
         headers={
             "Location": location,
             "Retry-After": "1",
             "Cache-Control": "no-store",
             "Preference-Applied": "respond-async",
+            **quota.fields(outcome.left),
         },
     )

@@ -21,6 +21,7 @@ from prescriptions.infra.methods import methods
 from prescriptions.models import Page
 from prescriptions.models.finding import find_page
 from prescriptions.variants import asking, delivery, links, redactions
+from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.links import Link
 from transforms.keys import parse_page_identifier, variant_key
 from transforms.request import iiif
@@ -139,7 +140,9 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
         return delivery.redirect(303, path)
     started = time.perf_counter()
     hopped = _hopped(request)
-    outcome = asking.get_variant(page, stored, wait=settings.RX_WAIT, trust_for=timedelta(0) if hopped else _JUST_MADE)
+    by = Asker.holders(page.prescription_id)
+    trust_for = timedelta(0) if hopped else _JUST_MADE
+    outcome = asking.get_variant(page, stored, by=by, wait=settings.RX_WAIT, trust_for=trust_for)
     if hopped or request.headers.get("X-Rx-Pipeline", PIPELINE) != PIPELINE:
         try:
             return _stream(request, page, stored, link, keep=False, how=outcome.how)

@@ -57,6 +57,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
             raise refused("idempotency-key-reused", 422, file=name)
         return known
     with metrics.upload("order"):
+        _refuse_full(link)
         if draft.files.count() >= LIMITS.files:
             raise refused("too-many-files", 422, file=name)
         try:
@@ -196,6 +197,7 @@ def _submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
         files = [rows.pop(file_id) for file_id in dict.fromkeys(order) if file_id in rows]
         if draft is None or not files:
             return None
+        _refuse_full(link)
         draft_id = draft.pk
         draft.delete()
         loose.announce(draft_id, list(rows))
@@ -224,10 +226,12 @@ def thumbnail(link: OrderLink, file_id: str) -> bytes | None:
         return None
     if row.thumbnail:
         return bytes(row.thumbnail)
-    size = Size(*row.pages[0])  # an earlier prescription's file, which was not looked at again
+    size = Size(*row.pages[0])  # an earlier prescription's file, which was not looked at again: made once, and kept
     data = storage.get_original(original_key(row.draft_id, row.pk), sha256=row.sha256)
     job = RenderJob(SourceType(row.media_type), 1, preset("thumb", size), size)
-    return sandbox.default().render(data, job, owner=row.draft_id).data
+    made = sandbox.default().render(data, job, owner=row.draft_id).data
+    DraftFile.objects.filter(pk=row.pk).update(thumbnail=made)
+    return made
 
 
 def sweep(limit: int = 20) -> int:
@@ -290,6 +294,17 @@ def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
             measures=[found and found.as_fields() for found in item.measures],
             thumbnail=item.thumbnail or None,
         )
+
+
+def _refuse_full(link: OrderLink) -> None:
+    """Raises Problem 429 `order-full`. Counted in the database, not in Redis: the rows are there, whoever submits holds
+    the draft's lock, and nobody can be told that nobody knows.
+    """
+    since = timezone.now() - timedelta(days=1)
+    sent = Prescription.objects.filter(client=link.client, order_ref=link.order_ref, created_at__gt=since)
+    if sent.count() >= settings.RX_ORDER_UPLOADS:
+        metrics.quota_refused("order-day")
+        raise refusals.order_full()
 
 
 def _find(link: OrderLink, file_id: str) -> DraftFile | None:

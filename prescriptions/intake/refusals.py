@@ -5,9 +5,10 @@ The transforms library words its errors for developers; here each code gets a se
 
 from typing import Final
 
+from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.infra.problems import Problem
@@ -71,6 +72,19 @@ def refused(code: str, status: int, *, file: str, size: int = 0) -> Problem:
     retry_after = 5 if status == 503 else None
     detail = sentence(code, file=file, size=size)
     return Problem(status, code, gettext("The file was not added"), detail, retry_after=retry_after)
+
+
+def order_full() -> Problem:
+    """An order has had as many prescriptions as it may have in a day (RX_ORDER_UPLOADS)."""
+    most = settings.RX_ORDER_UPLOADS
+    detail = ngettext(
+        "A prescription was sent for this order within a day. An order can take no more. "
+        "Send the next one tomorrow, or ask us.",
+        "%(most)d prescriptions were sent for this order within a day. An order can take no more. "
+        "Send the next one tomorrow, or ask us.",
+        most,
+    ) % {"most": most}
+    return Problem(429, "order-full", gettext("Nothing more can be sent today"), detail, retry_after=3600)
 
 
 def of_transform(error: TransformError, *, file: str, size: int) -> Problem:

@@ -7,8 +7,23 @@ from django.shortcuts import render
 from django.utils.http import http_date
 from django.views import View
 
+from prescriptions.accounts.lockout import address
+from prescriptions.infra.problems import Problem
+from prescriptions.infra.scripts.throttle import WRONG_LINKS
 from prescriptions.intake import order_links
 from prescriptions.intake.order_links import OrderLink
+
+
+def open_link(request: HttpRequest, signed: str) -> OrderLink | None:
+    """The link if it opens anything. Raises Problem 429 where this address has presented too many that do not."""
+    if not signed:
+        return None
+    where = address(request)
+    WRONG_LINKS.check(where)
+    link = order_links.opened(signed)
+    if link is None:
+        WRONG_LINKS.wrong(where)
+    return link
 
 
 class OrderView(View):
@@ -23,7 +38,10 @@ class OrderView(View):
         order_ref = str(kwargs.pop("order_ref", ""))
         signed = request.GET.get("link")
         held = request.COOKIES.get(order_links.COOKIE, "")
-        link = order_links.opened(held if signed is None else signed)
+        try:
+            link = open_link(request, held if signed is None else signed)
+        except Problem as problem:
+            return _wait(request, problem)
         if link is None or (not self.bare and link.order_ref != order_ref) or (self.shows and not link.shows):
             raise Http404
         self.base = "/upload/" if self.bare else f"/orders/{order_ref}/prescription"
@@ -61,3 +79,14 @@ class OrderView(View):
             samesite="Lax",
         )
         return response
+
+
+def _wait(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A page for people; upload.js, which sends files with a key, is told as a machine is."""
+    if "Idempotency-Key" in request.headers:
+        return problem.response()
+    minutes = -(-(problem.retry_after or 0) // 60)
+    response = render(request, "prescriptions/wait.html", {"minutes": minutes}, status=problem.status)
+    for name, value in problem.all_headers().items():
+        response.headers[name] = value
+    return response

@@ -72,8 +72,12 @@ class OrderPage(OrderView):
                 complaints.append(Complaint("choose", gettext("Choose at least one photo, scan or PDF.")))
             complaints += [Complaint("consent", str(text)) for text in form.errors.get("consent", [])]
             if not complaints:
-                drafts.submit(self.link, order, sending)
-                return HttpResponseRedirect(self.base, status=303)
+                try:
+                    drafts.submit(self.link, order, sending)
+                    return HttpResponseRedirect(self.base, status=303)
+                except Problem as problem:
+                    complaints.append(Complaint("files", problem.detail))
+                    status, retry_after = problem.status, problem.retry_after
         answer = self._upload(request, complaints, agreed=agreed, status=status)
         if retry_after is not None:
             answer.headers["Retry-After"] = str(retry_after)

@@ -21,6 +21,7 @@ from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
 from prescriptions.variants import warm
+from prescriptions.variants.fairness.askers import Asker
 
 # The first item is nearly always to be had. If not, this many at the head are tried before the queue is read again:
 # that many people may press the button at once.
@@ -147,6 +148,6 @@ def next_waiting(user: Any) -> Review | None:
 def _warm_after(review: Review, user: Any) -> None:
     def go() -> None:
         following = next_waiting(user)
-        warm.warm(review.pk, following=following.pk if following else None)
+        warm.warm(review.pk, by=Asker.staff(user.pk), following=following.pk if following else None)
 
     transaction.on_commit(go, robust=True)

@@ -16,6 +16,7 @@ from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Document, DraftFile, LooseOriginal, Prescription, Variant, VariantState
 from prescriptions.variants import asking, claims, sweep
+from prescriptions.variants.fairness.askers import Asker
 from transforms.keys import original_key, parse_original_key, parse_variant_key, prescription_of
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
@@ -131,7 +132,7 @@ def _remake(row: Variant) -> None:
         claims.leave(row)  # a maker would find the damaged object and take it for its own
         raise
     try:
-        asking.dispatch(row)
+        asking.dispatch(row, Asker.holders(row.page.prescription_id).in_bulk())
     except Problem:
         return  # the broker is away; the sweep finds the claim
 

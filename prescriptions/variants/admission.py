@@ -1,8 +1,7 @@
 """What is taken on: bounds on what strangers can make us compute and keep. Hits never come here.
 
 Presets and advertised tiles are refused for a full queue alone. `RX_ADMISSION=shadow` counts what the bounds on large
-work would refuse, and takes it on. A fair share for each client is a question of this module, too, and is not answered
-yet: nobody is told apart here.
+work would refuse, and takes it on. How much one client may have open is another question: fairness/quota.py.
 """
 
 from math import ceil
@@ -27,8 +26,8 @@ _PER_SECOND = 20
 _SOONEST, _LATEST = 2, 60  # seconds
 
 
-def refuse(page: Page, stored: Stored) -> None:
-    """Raises Problem: 413 (never), 429 (later, or another size), 503 (later)."""
+def refuse(page: Page, stored: Stored) -> str:
+    """The lane that it may wait in. Raises Problem: 413 (never), 429 (later, or another size), 503 (later)."""
     advertised = is_advertised(page, stored)
     lane = claims.lane_of(page, stored, advertised=advertised)
     if not advertised:
@@ -36,6 +35,7 @@ def refuse(page: Page, stored: Stored) -> None:
         if lane == claims.LARGE:
             _refuse_large(page, stored)
     _refuse_full_queue(lane, advertised=advertised)
+    return lane
 
 
 def _refuse_another_size(page: Page) -> None:

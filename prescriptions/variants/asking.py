@@ -6,11 +6,10 @@ Requests only ask and wait; workers do the making (making.py).
 import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial, wraps
 from math import ceil
-from threading import BoundedSemaphore
 from typing import Concatenate, Literal, ParamSpec
 
 from django.conf import settings
@@ -20,8 +19,11 @@ from django.utils import timezone
 from prescriptions.infra import metrics, storage
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
-from prescriptions.models import Page, Prescription, Variant, VariantState
+from prescriptions.models import Page, Prescription, Variant, VariantState, new_identifier
 from prescriptions.variants import admission, backends, claims, links, statements
+from prescriptions.variants.fairness import quota
+from prescriptions.variants.fairness.askers import Asker
+from prescriptions.variants.fairness.room import Room
 from prescriptions.variants.pictures import is_advertised
 from prescriptions.variants.waiting import Registration
 from transforms.errors import from_code
@@ -31,15 +33,18 @@ from transforms.version import PIPELINE
 # How a request without a variant is counted, by its code or status; any other has failed.
 _ENDINGS: dict[int | str, str] = {410: "erased", 413: "refused", 429: "refused", "queue-full": "refused", 503: "late"}
 _NO_TIME = timedelta(0)
+# How many of all who may wait in a process may be one unit: two hundred who look at one prescription are one.
+_WAITERS_OF_ONE = 0.8
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A variant and how this request came by it."""
+    """A variant and how this request came by it. `left`: what else the asker may have open, if it was asked."""
 
     variant: Variant
     how: Literal["hit", "generated", "coalesced"]
+    left: int | None = None
 
 
 def _counted(ask: Callable[Concatenate[Page, Stored, P], Outcome]) -> Callable[Concatenate[Page, Stored, P], Outcome]:
@@ -63,29 +68,32 @@ def _counted(ask: Callable[Concatenate[Page, Stored, P], Outcome]) -> Callable[C
 
 # --- What there is to ask for -----------------------------------------------------------------------------------------
 @_counted
-def get_variant(page: Page, stored: Stored, *, wait: float, trust_for: timedelta = _NO_TIME) -> Outcome:
+def get_variant(page: Page, stored: Stored, *, by: Asker, wait: float, trust_for: timedelta = _NO_TIME) -> Outcome:
     """A ready variant, waited for up to `wait` seconds. Raises Problem: 409, 410, 422, 429, 503 (ask again).
 
     A row that became ready within `trust_for` is believed; of any older one S3 is asked whether the object is there.
     """
     deadline = time.monotonic() + wait
-    outcome = _find_or_claim(page, stored, trust_for)
+    outcome = _find_or_claim(page, stored, by, trust_for)
     if outcome.how == "hit":
         return outcome
     with Registration(outcome.variant.id) as registration:
         claimed = outcome.how == "generated"
         if claimed:
-            dispatch(outcome.variant)
-        variant = _wait_for(outcome.variant, deadline, registration, look_first=not claimed)
-    return Outcome(variant, outcome.how)
+            dispatch(outcome.variant, by)
+        elif outcome.variant.state == VariantState.QUEUED:
+            backends.current().hurry(claims.ticket(outcome.variant, by))
+        variant = _wait_for(outcome.variant, by, deadline, registration, look_first=not claimed)
+    return replace(outcome, variant=variant)
 
 
 @_counted
-def find_or_claim(page: Page, stored: Stored) -> Outcome:
+def find_or_claim(page: Page, stored: Stored, *, by: Asker) -> Outcome:
     """The same without waiting: the variant is ready or being made. Raises Problem as `get_variant` does."""
-    outcome = _find_or_claim(page, stored, _NO_TIME)
+    by = by.in_bulk()
+    outcome = _find_or_claim(page, stored, by, _NO_TIME)
     if outcome.how == "generated":
-        dispatch(outcome.variant)
+        dispatch(outcome.variant, by)
     return outcome
 
 
@@ -99,14 +107,18 @@ def _count(page: Page, stored: Stored, outcome: str) -> None:
 
 
 # --- Find it, or claim it ---------------------------------------------------------------------------------------------
-def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
+def _find_or_claim(page: Page, stored: Stored, by: Asker, trust_for: timedelta) -> Outcome:
     """Of one that is "generated" nobody was told yet: the caller dispatches it."""
     if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
     known = statements.of_page(page.pk, str(stored), PIPELINE)
+    left = None
     if not known:
-        admission.refuse(page, stored)
-        variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored))
+        lane, fresh = admission.refuse(page, stored), new_identifier()
+        left = quota.take(by.unit, lane, fresh)
+        variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored), variant_id=fresh)
+        if not won:
+            quota.leave(by.unit, lane, fresh)
     else:
         variant = known[0]
         variant.page = page
@@ -115,7 +127,7 @@ def _find_or_claim(page: Page, stored: Stored, trust_for: timedelta) -> Outcome:
         won = _claim_again(variant)
     if not won:
         _raise_failure(variant)
-    return Outcome(variant, "generated" if won else "coalesced")
+    return Outcome(variant, "generated" if won else "coalesced", left)
 
 
 def _is_there(variant: Variant, trust_for: timedelta) -> bool:
@@ -138,34 +150,35 @@ def _claim_again(variant: Variant) -> bool:
     return claims.take_over(variant, lost_object=variant.state == VariantState.READY)
 
 
-def dispatch(variant: Variant) -> None:
+def dispatch(variant: Variant, by: Asker) -> None:
     """Hand a claim to the backend. If it cannot be told, the claim is released and the sweep tries again."""
     try:
-        backends.current().dispatch(variant.id, variant.owner, lane=variant.lane)
+        backends.current().dispatch(claims.ticket(variant, by))
     except backends.BackendUnavailable:
         claims.release(variant)
         raise not_ready(retry_after=5) from None
 
 
 # --- Wait for whoever makes it ----------------------------------------------------------------------------------------
-def _wait_for(variant: Variant, deadline: float, registration: Registration, *, look_first: bool) -> Variant:
+def _wait_for(variant: Variant, by: Asker, deadline: float, registration: Registration, *, look_first: bool) -> Variant:
     """The variant, once it is ready. Waiters are bounded: each one occupies a thread."""
-    room = _room_for_waiters()
-    if not room.acquire(blocking=False):
-        raise not_ready(retry_after=5)
-    started, ending = time.monotonic(), "without"
-    try:
-        variant = _watch(variant, deadline, registration, look_first=look_first)
-        ending = "ready"
-    finally:
-        room.release()
-        metrics.variant_awaited(time.monotonic() - started, outcome=ending)
+    with _room_for_waiters().place(by.unit) as found:
+        if not found:
+            metrics.quota_refused("waiters")
+            raise not_ready(retry_after=5)
+        started, ending = time.monotonic(), "without"
+        try:
+            variant = _watch(variant, deadline, registration, look_first=look_first)
+            ending = "ready"
+        finally:
+            metrics.variant_awaited(time.monotonic() - started, outcome=ending)
     return variant
 
 
 @per_process
-def _room_for_waiters() -> BoundedSemaphore:
-    return BoundedSemaphore(settings.RX_MAX_WAITERS)
+def _room_for_waiters() -> Room:
+    most = settings.RX_MAX_WAITERS
+    return Room(most, of_one=ceil(most * _WAITERS_OF_ONE))
 
 
 def _watch(variant: Variant, deadline: float, registration: Registration, *, look_first: bool) -> Variant:

@@ -19,6 +19,9 @@ from prescriptions.infra import logs
 from prescriptions.infra.problems import erased
 from prescriptions.models import Page, Variant, VariantState, new_identifier
 from prescriptions.variants import backends, statements
+from prescriptions.variants.fairness import tickets
+from prescriptions.variants.fairness.askers import Asker
+from prescriptions.variants.fairness.tickets import Ticket
 from transforms.formats import SourceType
 from transforms.pixels.cost import Cost, estimate
 from transforms.request.spec import Stored
@@ -65,14 +68,22 @@ def cost_of(page: Page, stored: Stored) -> Cost:
     return estimate(SourceType(page.document.media_type), page.size, stored)
 
 
+def ticket(variant: Variant, asker: Asker) -> Ticket:
+    """A claim's place in line: what it costs, and whether somebody waits for it."""
+    rank = tickets.BULK if asker.bulk else tickets.ADVERTISED if variant.advertised else tickets.OTHER
+    megapixels = cost_of(variant.page, Stored.parse(variant.stored)).pixels / 1_000_000
+    return Ticket(variant.pk, variant.owner, variant.lane, asker.unit, rank, max(1.0, megapixels))
+
+
 def _claimable(now: datetime) -> Q:
     over = Q(lease_until__lte=now)
     return (Q(state__in=OPEN) & over) | (Q(state=VariantState.DEAD, error_code=TROUBLE) & over)
 
 
-def insert(page: Page, stored: Stored, *, advertised: bool) -> tuple[Variant, bool]:
-    """The row of a variant and whether this call created it (and so holds the claim)."""
+def insert(page: Page, stored: Stored, *, advertised: bool, variant_id: str | None = None) -> tuple[Variant, bool]:
+    """The row of a variant and whether this call created it, as `variant_id` if given (and so holds the claim)."""
     fresh = Variant(
+        id=variant_id or new_identifier(),
         page=page,
         stored=str(stored),
         pipeline=PIPELINE,
@@ -275,6 +286,6 @@ def due(limit: int) -> list[Variant]:
     """Rows that nobody works on although somebody asked: expired leases and due retries, oldest first."""
     return list(
         Variant.objects.filter(statements.not_erased(), state__in=OPEN, lease_until__lte=timezone.now())
-        .select_related("page")
+        .select_related("page__document")
         .order_by("lease_until")[:limit]
     )

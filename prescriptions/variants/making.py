@@ -15,6 +15,7 @@ from prescriptions.infra import logs, metrics, storage
 from prescriptions.models import Page, PageLight, Variant
 from prescriptions.variants import backends, claims, links, redactions, statements, waiting
 from prescriptions.variants.backends import BackendUnavailable
+from prescriptions.variants.fairness.askers import Asker
 from transforms import render, sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
@@ -30,8 +31,9 @@ log = logging.getLogger("rx.render")
 Maker = Callable[[Variant, dict[str, float]], claims.Made]
 
 
-def make(variant_id: str, owner: str, *, maker: Maker | None = None) -> None:
-    """Make the variant if the claim still stands. Never raises for a bad file or for trouble: the row tells both.
+def make(variant_id: str, owner: str, *, maker: Maker | None = None) -> bool:
+    """Make the variant if the claim still stands; says whether it did. Never raises for a bad file or for trouble: the
+    row tells both.
 
     `maker` does the work and raises TransformError, StorageUnavailable, ObjectMissing or BackendUnavailable; by default
     it is `in_sandbox`.
@@ -39,7 +41,7 @@ def make(variant_id: str, owner: str, *, maker: Maker | None = None) -> None:
     variant = claims.begin(variant_id, owner)
     if variant is None:
         log.info("stale message", extra={"variant": variant_id})
-        return
+        return False
     logs.set_request_id(variant.request_id)
     timings = {"queue": (timezone.now() - variant.created_at).total_seconds() * 1000 if variant.attempts == 1 else 0.0}
     if variant.attempts == 1:
@@ -59,6 +61,7 @@ def make(variant_id: str, owner: str, *, maker: Maker | None = None) -> None:
             "timings": {name: round(ms, 1) for name, ms in timings.items()},
         },
     )
+    return True
 
 
 def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started: float) -> str:
@@ -120,7 +123,7 @@ def _fall_back(variant: Variant) -> bool:
     if not name or variant.backend == backends.name_of(name) or not claims.hand_over(variant, backend=name):
         return False
     try:
-        backends.named(name).dispatch(variant.id, variant.owner, lane=variant.lane)
+        backends.named(name).dispatch(claims.ticket(variant, Asker.holders(variant.page.prescription_id)))
     except BackendUnavailable:
         claims.release(variant)
     return True

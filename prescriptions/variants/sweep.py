@@ -11,6 +11,7 @@ from prescriptions.infra import logs
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem
 from prescriptions.variants import asking, claims, statements
+from prescriptions.variants.fairness.askers import Asker
 
 log = logging.getLogger("rx.sweep")
 
@@ -33,7 +34,7 @@ def sweep() -> int:
         if not claims.take_over(variant):
             continue
         try:
-            asking.dispatch(variant)
+            asking.dispatch(variant, Asker.holders(variant.page.prescription_id))
         except Problem:
             break  # the broker is away; the claims are released and the next sweep finds them
         taken += 1

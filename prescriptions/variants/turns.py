@@ -1,30 +1,39 @@
 """Whose turn it is in a worker: presets and tiles find a thread or have the next one, and large work never needs more
 memory than there is.
 
-What does not fit waits here, not in a thread, and is sent again when there is room: to whichever worker takes it. The
-order in which it is sent is decided in one place, `Turns._next`.
+A message means "make the next one of this lane" (fairness/line.py). Where there is no thread for its lane the message
+waits here, and the claim stays in the line; so whose claim it will be is decided when there is one. A claim that has
+left the line and finds too little memory waits here itself. Neither waits in a thread, and both are sent again when
+there is room: to whichever worker takes them.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from celery import current_app
 from django.conf import settings
 
 from prescriptions.infra.per_process import per_process
 from prescriptions.models import Variant
-from prescriptions.variants import backends, claims
+from prescriptions.variants import claims, making
+from prescriptions.variants.backends import BackendUnavailable, celery_queue
+from prescriptions.variants.fairness import line, quota
+from prescriptions.variants.fairness.tickets import Ticket
 from transforms.limits import MIB
 from transforms.request.spec import Stored
+
+# So many claims of a lane that wait for memory; then only presets and tiles leave its line, up to as many.
+_HELD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """A claim that wants to be made. `bytes` is what its renderer is expected to need; counted of large work only.
 
-    `advertised`: a preset or a tile, whatever its lane.
+    `advertised`: a preset or a tile, whatever its lane. `unit`: whose it is, if it has left the line.
     """
 
     variant_id: str
@@ -32,6 +41,7 @@ class Work:
     lane: str
     bytes: int = 0
     advertised: bool = False
+    unit: str = ""
 
 
 class Turns:
@@ -46,6 +56,21 @@ class Turns:
         self._lock = threading.Lock()
         self._under_way: list[Work] = []
         self._waiting: list[Work] = []
+        # Messages, by lane; the lane that was served last is the last.
+        self._parked: dict[str, deque[Work]] = {lane: deque() for lane in claims.LANES}
+
+    def may_leave_the_line(self, lane: str) -> Literal["any", "advertised", "none"]:
+        """Of which claims of a lane one could be made now, as far as can be told before it is known."""
+        with self._lock:
+            return self._may_leave(lane)
+
+    def park(self, message: Work, *, unless: str) -> bool:
+        """The message waits until there is room. False: what may leave its line is not as it was any more."""
+        with self._lock:
+            if self._may_leave(message.lane) != unless:
+                return False
+            self._parked[message.lane].append(message)
+            return True
 
     def enter(self, work: Work) -> bool:
         """True: it has a place until it leaves. False: it waits here."""
@@ -71,13 +96,39 @@ class Turns:
                     chosen.append(work)
                 else:
                     passed.append(work)
+            chosen += self._next_messages([*self._under_way, *chosen])
             return chosen
 
     def give_up(self) -> list[Work]:
         """All that waits, which does not wait here any more."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
+            for messages in self._parked.values():
+                waiting += messages
+                messages.clear()
             return waiting
+
+    def _may_leave(self, lane: str) -> Literal["any", "advertised", "none"]:
+        if not self._fits(Work("", "", lane), self._under_way):
+            return "none"
+        held = [work.advertised for work in self._waiting if work.lane == lane]
+        if held.count(True) >= _HELD:
+            return "none"
+        return "advertised" if held.count(False) >= _HELD else "any"
+
+    def _next_messages(self, under_way: list[Work]) -> list[Work]:
+        """Lanes take turns, so that many messages of one do not keep those of another waiting."""
+        chosen: list[Work] = []
+        lanes = [lane for lane in self._parked if self._parked[lane] and self._may_leave(lane) != "none"]
+        while lanes:
+            lane = lanes.pop(0)
+            if not self._fits(Work("", "", lane), [*under_way, *chosen]):
+                continue
+            chosen.append(self._parked[lane].popleft())
+            self._parked[lane] = self._parked.pop(lane)
+            if self._parked[lane]:
+                lanes.append(lane)
+        return chosen
 
     def _next(self) -> list[Work]:
         """The order of those who wait: presets and tiles before other sizes, and each as they came."""
@@ -107,41 +158,72 @@ def here() -> Turns:
     return Turns(threads=current_app.conf.worker_concurrency, large_bytes=settings.RX_LARGE_MEMORY_MB * MIB)
 
 
-@contextmanager
-def turn(variant_id: str, owner: str, *, lane: str) -> Iterator[bool]:
-    """True if it is this claim's turn: make it inside. Afterwards those who wait are sent, as far as there is room."""
-    turns = here()
-    work = _work(variant_id, owner, lane)
-    mine = turns.enter(work)
+def serve(message: Ticket) -> None:
+    """A message of a lane: the next claim of its line is made, if there is room for one.
+
+    Its own claim is made where it has left the line already, and where the line has nothing: lost with Redis, or never
+    told of it. A claim that stands no more has cost nobody a turn: the next one is made.
+    """
+    if message.unit:
+        _make(message)
+        return
+    turns, lane, tried = here(), message.lane, False
+    while True:
+        may = turns.may_leave_the_line(lane)
+        found = None if may == "none" else line.next_of(lane, only_advertised=may == "advertised")
+        if found is None:
+            if may == "any":
+                break
+            if turns.park(Work(message.variant_id, message.owner, lane), unless=may):
+                return
+        elif _make(found):
+            return
+        else:
+            tried |= found.variant_id == message.variant_id
+    if not tried:
+        _make(message)
+
+
+def _make(ticket: Ticket) -> bool:
+    """Make it, or let it wait here. False: it stands no more."""
+    turns, work = here(), _work(ticket)
+    if not turns.enter(work):
+        return True
     try:
-        yield mine
+        began = making.make(ticket.variant_id, ticket.owner)
     finally:
-        if mine:
-            turns.leave(work)
-            send(turns.next())
+        turns.leave(work)
+        send(turns.next())
+    if ticket.unit:
+        quota.leave(ticket.unit, ticket.lane, ticket.variant_id)
+    return began
 
 
-def send(works: list[Work]) -> None:
-    """Hand claims to the backend again. Whom it cannot be told, the sweep finds."""
+def send(works: Iterable[Work]) -> None:
+    """Messages and claims, to whichever worker takes them. Whom it cannot be told, the sweep finds."""
     for work in works:
         try:
-            backends.named("celery").dispatch(work.variant_id, work.owner, lane=work.lane)
-        except backends.BackendUnavailable:
+            celery_queue.send(work.variant_id, work.owner, lane=work.lane, unit=work.unit)
+        except BackendUnavailable:
             release([work])
 
 
-def release(works: list[Work]) -> None:
-    """The next sweep has them taken up at once, by whoever has room."""
+def release(works: Iterable[Work]) -> None:
+    """The next sweep has them taken up at once, by whoever has room; for a message, whoever is next in its line."""
     for work in works:
-        claims.release(Variant(pk=work.variant_id, owner=work.owner))
+        found = None if work.unit else line.next_of(work.lane)
+        variant_id, owner = (found.variant_id, found.owner) if found else (work.variant_id, work.owner)
+        claims.release(Variant(pk=variant_id, owner=owner))
 
 
-def _work(variant_id: str, owner: str, lane: str) -> Work:
+def _work(ticket: Ticket) -> Work:
     """Its row is looked at where the lane does not say it all. A claim that stands no more ends as it begins."""
+    variant_id, owner, lane = ticket.variant_id, ticket.owner, ticket.lane
+    work = Work(variant_id, owner, lane, advertised=lane == claims.ADVERTISED, unit=ticket.unit)
     if lane in (claims.ADVERTISED, claims.IMAGES):
-        return Work(variant_id, owner, lane, advertised=lane == claims.ADVERTISED)
+        return work
     found = Variant.objects.select_related("page__document").filter(pk=variant_id, owner=owner).first()
     if found is None:
-        return Work(variant_id, owner, lane)
+        return work
     needs = claims.cost_of(found.page, Stored.parse(found.stored)).bytes if lane == claims.LARGE else 0
-    return Work(variant_id, owner, lane, needs, found.advertised)
+    return replace(work, bytes=needs, advertised=found.advertised)

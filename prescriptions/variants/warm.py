@@ -7,6 +7,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import Page, Variant
 from prescriptions.variants import asking
+from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.pictures import preset_of
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
@@ -17,7 +18,7 @@ log = logging.getLogger("rx.warm")
 _PAGES = 8
 
 
-def warm(rx: str, *, following: str | None = None) -> int:
+def warm(rx: str, *, by: Asker, following: str | None = None) -> int:
     """Ask for what the review page shows of this item's pages and of the next item's first; returns how many were new.
 
     First the image that the viewer begins with, of every page, then the strip's thumbnails.
@@ -34,7 +35,7 @@ def warm(rx: str, *, following: str | None = None) -> int:
             continue
         known.add((page.pk, str(stored)))
         try:
-            asking.find_or_claim(page, stored)
+            asking.find_or_claim(page, stored, by=by)
         except (Problem, StorageUnavailable) as error:
             log.info("not warmed", extra={"reason": type(error).__name__})
             break  # busy or down: the reviewer's own request will say so

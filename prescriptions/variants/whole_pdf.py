@@ -8,14 +8,15 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import BoundedSemaphore
 from typing import BinaryIO, Final
 
-from prescriptions.infra import storage
+from prescriptions.infra import metrics, storage
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
 from prescriptions.variants import asking
+from prescriptions.variants.fairness.askers import Asker
+from prescriptions.variants.fairness.room import Room
 from prescriptions.variants.pictures import preset_of
 from transforms import sandbox
 from transforms.keys import variant_key
@@ -25,7 +26,7 @@ from transforms.version import PIPELINE
 
 PRESET: Final = "print"
 _AHEAD: Final = 4  # pages in the making at once: enough for the workers, few enough to leave the queue to others
-_AT_ONCE: Final = 2  # documents in the making: each may hold its pages and itself in memory
+_AT_ONCE: Final = 2  # documents in the making, of one asker one: each may hold its pages and itself in memory
 
 
 def fit(text: str | None) -> bool:
@@ -35,7 +36,7 @@ def fit(text: str | None) -> bool:
     return text == "a4"
 
 
-def whole(prescription: Prescription, *, a4: bool, wait: float) -> BinaryIO:
+def whole(prescription: Prescription, *, by: Asker, a4: bool, wait: float) -> BinaryIO:
     """The PDF as an open file at its start; the caller closes it. Waits up to `wait` seconds for pages.
 
     Raises Problem: 410, 422 (a page cannot be made: a document that lacks one would mislead), 429, 503 (ask again; what
@@ -45,13 +46,13 @@ def whole(prescription: Prescription, *, a4: bool, wait: float) -> BinaryIO:
     pages = list(Page.objects.select_related("document").filter(prescription=prescription).order_by("number"))
     for page in pages:
         page.prescription = prescription
-    with _turn(), _memory("pages") as file:
-        sizes = [_fetch(page, stored, file, deadline) for page, stored in _made_ahead(pages)]
+    with _turn(by), _memory("pages") as file:
+        sizes = [_fetch(page, stored, by, file, deadline) for page, stored in _made_ahead(pages, by)]
         file.flush()
         return sandbox.default().assemble(file, sizes, a4=a4, owner=prescription.pk)
 
 
-def _made_ahead(pages: Sequence[Page]) -> Iterator[tuple[Page, Stored]]:
+def _made_ahead(pages: Sequence[Page], by: Asker) -> Iterator[tuple[Page, Stored]]:
     """Each page with the stored form of its print variant; the next few are being made meanwhile."""
     wanted = [(page, preset_of(page, PRESET)) for page in pages]
     ready = set(
@@ -64,19 +65,19 @@ def _made_ahead(pages: Sequence[Page]) -> Iterator[tuple[Page, Stored]]:
     for page, stored in wanted:
         while started < len(missing) and missing[started][0].number < page.number + _AHEAD:
             with _naming(missing[started][0]):
-                asking.find_or_claim(*missing[started])
+                asking.find_or_claim(*missing[started], by=by)
             started += 1
         yield page, stored
 
 
-def _fetch(page: Page, stored: Stored, file: BinaryIO, deadline: float) -> int:
+def _fetch(page: Page, stored: Stored, by: Asker, file: BinaryIO, deadline: float) -> int:
     """Append a page's variant to `file`; returns its size in bytes."""
     key = variant_key(page.prescription_id, page.number, PIPELINE, stored)
     try:
         return _append(key, file)
     except storage.ObjectMissing:
         with _naming(page):
-            asking.get_variant(page, stored, wait=max(0.0, deadline - time.monotonic()))
+            asking.get_variant(page, stored, by=by, wait=max(0.0, deadline - time.monotonic()))
     try:
         return _append(key, file)
     except storage.ObjectMissing:
@@ -105,19 +106,17 @@ def _naming(page: Page) -> Iterator[None]:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
-    room = _room()
-    if not room.acquire(blocking=False):
-        raise not_ready(retry_after=5)
-    try:
+def _turn(by: Asker) -> Iterator[None]:
+    with _room().place(by.unit) as found:
+        if not found:
+            metrics.quota_refused("documents")
+            raise not_ready(retry_after=5)
         yield
-    finally:
-        room.release()
 
 
 @per_process
-def _room() -> BoundedSemaphore:
-    return BoundedSemaphore(_AT_ONCE)
+def _room() -> Room:
+    return Room(_AT_ONCE, of_one=1)
 
 
 @contextmanager

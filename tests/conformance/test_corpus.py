@@ -17,6 +17,7 @@ from pytest_django import Settings
 from prescriptions.api import tokens
 from prescriptions.models import Document, Prescription, Variant, VariantState
 from prescriptions.variants import making
+from prescriptions.variants.fairness.tickets import Ticket
 from tests.prescriptions.conftest import assert_problem, file
 from tests.transforms import bombs
 from tests.transforms.rendering import TAKEN_WITHOUT_PROFILE
@@ -64,8 +65,8 @@ needs_corpus = pytest.mark.skipif(not FILES, reason="the collection of other pro
 class AtOnce:
     """A backend that makes the variant before it returns: nothing is left to wait for."""
 
-    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
-        making.make(variant_id, owner)
+    def dispatch(self, ticket: Ticket) -> None:
+        making.make(ticket.variant_id, ticket.owner)
 
 
 class Service:

@@ -5,6 +5,8 @@ S3 and Redis are the running stack's; the database is this process's.
 
 import io
 import logging
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +24,7 @@ from prescriptions.infra import per_process, plain_s3
 from prescriptions.intake import accepting
 from prescriptions.models import Document, Page, Prescription, Variant
 from prescriptions.variants import claims
+from prescriptions.variants.fairness.askers import Asker
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.customer import customer, link, originals  # noqa: F401
 from tests.prescriptions.recorder import recorder  # noqa: F401
@@ -31,7 +34,14 @@ from transforms.request.spec import Stored
 
 # Nothing listens on the port for TCP multiplexers; connections to it are refused at once.
 CLOSED = "127.0.0.1:1"
+# Who asks where it makes no difference who does; no two processes of a run share a quota.
+SOMEBODY = Asker.client(f"tests-{os.getpid()}")
 Upload = Callable[..., Prescription]
+
+
+def fresh_address() -> str:
+    """A network that nobody has asked from (RFC 3849 has them for documentation); one of IPv6 is a /64."""
+    return f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
 
 
 def picture(width: int = 300, height: int = 400, form: str = "JPEG", **options: Any) -> bytes:

@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 
+from prescriptions.variants.fairness.tickets import Ticket
+
 _asked: list[str] = []
 
 
 class Recorder:
     """Asked once for each variant."""
 
-    def dispatch(self, variant_id: str, owner: str, *, lane: str = "images") -> None:
-        _asked.append(variant_id)
+    def dispatch(self, ticket: Ticket) -> None:
+        _asked.append(ticket.variant_id)
+
+    def hurry(self, ticket: Ticket) -> None:
+        pass
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ ROLES: Final = ("web", "generate")
 BACKENDS: Final = ("celery", "inline", "lambda")
 LANES: Final = ("advertised", "images", "documents", "large")
 ADMISSION: Final = ("too-large-to-make", "too-much-large-work")
+QUOTAS: Final = ("open", "waiters", "documents", "order-day", "wrong-tokens", "wrong-links")
 CODES: Final = frozenset({kind.code for kind in ALL}) | {
     "backend-unavailable",
     "original-missing",
@@ -80,6 +81,17 @@ def variant_begun(lane: str, queued_seconds: float) -> None:
 def admission_refused(reason: str, *, applied: bool) -> None:
     """`applied`: it was; otherwise it would have been (RX_ADMISSION=shadow)."""
     definitions.ADMISSION.labels(_of(ADMISSION, reason), "yes" if applied else "no").inc()
+
+
+@_never_raises
+def quota_refused(quota: str) -> None:
+    definitions.QUOTA_REFUSALS.labels(_of(QUOTAS, quota)).inc()
+
+
+@_never_raises
+def quota_unknown(quota: str) -> None:
+    """Nobody could be asked, so nobody was refused."""
+    definitions.QUOTA_UNKNOWN.labels(_of(QUOTAS, quota)).inc()
 
 
 @_never_raises

@@ -45,6 +45,12 @@ ADMISSION: Final = Counter(
     "rx_admission_refusals_total", "Large variants that were not taken on, or would not have been.",
     ("reason", "applied"), registry=REGISTRY,
 )  # fmt: skip
+QUOTA_REFUSALS: Final = Counter(
+    "rx_quota_refusals_total", "Requests of one who had their share already.", ("quota",), registry=REGISTRY
+)
+QUOTA_UNKNOWN: Final = Counter(
+    "rx_quota_unknown_total", "Requests that passed a quota because nobody knew.", ("quota",), registry=REGISTRY
+)
 GENERATION: Final = Histogram(
     "rx_variant_generation_seconds", "Time to make a variant: fetch, render, put.", ("backend", "format"),
     buckets=_LONG, registry=REGISTRY,

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from prescriptions.infra.per_process import per_process
 from prescriptions.variants.backends.names import SHORT_NAMES, name_of, needs_worker
+from prescriptions.variants.fairness.tickets import Ticket
 
 __all__ = ["SHORT_NAMES", "Backend", "BackendUnavailable", "current", "name_of", "named", "needs_worker"]
 
@@ -21,8 +22,11 @@ class BackendUnavailable(Exception):
 class Backend(Protocol):
     """Takes a claim to wherever it is made. Returns at once; the row and a wake-up tell the outcome."""
 
-    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
+    def dispatch(self, ticket: Ticket) -> None:
         """Raises BackendUnavailable."""
+
+    def hurry(self, ticket: Ticket) -> None:
+        """Somebody waits now for what was dispatched before, perhaps by one who did not."""
 
 
 def current() -> Backend:

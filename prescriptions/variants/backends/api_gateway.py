@@ -27,6 +27,8 @@ from prescriptions.models import Variant
 from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.claims import Made
+from prescriptions.variants.fairness import line, quota
+from prescriptions.variants.fairness.tickets import Ticket
 from transforms.errors import CODES, Detail, EngineMissing, RenderCrashed, TransformError, from_code
 from transforms.function.event import from_answer, to_body
 from transforms.limits import LIMITS
@@ -34,6 +36,7 @@ from transforms.request.spec import Stored
 
 log = logging.getLogger("rx.gateway")
 
+_LINE = "lambda"
 _TRIES = 3
 _BACKOFF_SECONDS = 0.4  # doubled for each try, with full jitter
 # Refused before anything was done, or (500) trouble of the gateway's own: asking again costs nothing but the time, for
@@ -48,7 +51,7 @@ _USD_PER_GB_SECOND = 0.0000166667
 
 
 class LambdaBackend:
-    """Calls the gateway from a pool of its own; more calls than threads wait in line."""
+    """Calls the gateway from a pool of its own; what more there is waits in line."""
 
     def __init__(
         self, *, backoff_seconds: float = _BACKOFF_SECONDS, late_seconds: float = LIMITS.child_wall_seconds
@@ -66,15 +69,30 @@ class LambdaBackend:
         self._backoff_seconds = backoff_seconds
         self._late_seconds = late_seconds
 
-    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
-        """Takes its place in the line; the lanes share it, for Lambda has room for all of them."""
-        self._pool.submit(self._make, variant_id, owner)
+    def dispatch(self, ticket: Ticket) -> None:
+        """One line for all lanes, for Lambda has room for all of them; each thread takes who is next in it."""
+        self._pool.submit(self._serve, ticket, in_line=line.join(ticket, line=_LINE))
 
-    def _make(self, variant_id: str, owner: str) -> None:
+    def hurry(self, ticket: Ticket) -> None:
+        line.hurry(ticket, line=_LINE)
+
+    def _serve(self, own: Ticket, *, in_line: bool) -> None:
+        """The next claim that stands; its own, where the line has none."""
         try:
-            making.make(variant_id, owner, maker=self.call)
+            tried = False
+            while in_line and (found := line.next_of(_LINE)):
+                if self._make(found):
+                    return
+                tried |= found.variant_id == own.variant_id
+            if not tried:
+                self._make(own)
         finally:
             connection.close()
+
+    def _make(self, ticket: Ticket) -> bool:
+        began = making.make(ticket.variant_id, ticket.owner, maker=self.call)
+        quota.leave(ticket.unit, ticket.lane, ticket.variant_id)
+        return began
 
     def call(self, variant: Variant, timings: dict[str, float]) -> Made:
         """One variant by Lambda; `timings` gets its milliseconds as lambda.<phase>.

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from prescriptions.api import tokens
 from prescriptions.models import ApiToken, Page, Prescription
 from rxproject.local.stack.stack import Stack
-from tests.prescriptions.conftest import Upload, assert_problem, file, objects
+from tests.prescriptions.conftest import Upload, assert_problem, file, fresh_address, objects
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 LIST = "/api/v1/prescriptions"
@@ -58,6 +60,37 @@ def test_a_token_that_nobody_made(header: str, http: Client) -> None:
 
     assert_problem(response, 401, "authentication-failed")
     assert response["WWW-Authenticate"] == 'Bearer realm="prescriptions"'
+
+
+def test_too_many_wrong_tokens_from_one_address_and_none_is_looked_at(
+    http: Client, settings: Settings, servers: Stack, django_assert_num_queries: Any
+) -> None:
+    # given two wrong tokens from an address, one of them on behalf of an upload that the edge asks about
+    settings.RX_WRONG_TRIES = 2
+    _token, text = tokens.make(name="t", client="shop", scopes=["rx:read"])
+    here, elsewhere = f"192.0.2.7, {fresh_address()}", fresh_address()
+    wrong = {"Authorization": "Bearer rxk_0000000000000000_" + "A" * 43, "X-Forwarded-For": here}
+    right = {"Authorization": f"Bearer {text}", "X-Forwarded-For": here}
+    assert http.get(LIST, headers=right).status_code == 200
+    assert http.get(LIST, headers=wrong).status_code == 401
+    assert http.get("/-may-send", headers={**wrong, "X-Rx-Address": LIST}).status_code == 401
+
+    # then no other is looked at, right or wrong, and the database is not asked
+    for headers in (wrong, right):
+        with django_assert_num_queries(0):
+            answer = http.get(LIST, headers=headers)
+        assert_problem(answer, 429, "too-many-tries")
+        assert 0 < int(answer["Retry-After"]) <= 300
+    assert http.get("/-may-send", headers={**right, "X-Rx-Address": LIST}).status_code == 401
+
+    # and other addresses are not concerned
+    assert http.get(LIST, headers={**right, "X-Forwarded-For": elsewhere}).status_code == 200
+
+
+def test_where_tries_cannot_be_counted_they_are_looked_at(http: Client, settings: Settings, no_redis: None) -> None:
+    settings.RX_WRONG_TRIES = 1
+
+    assert all(refused(http, "rxk_0000000000000000_" + "A" * 43) for _ in range(3))
 
 
 def refused(http: Client, text: str) -> bool:

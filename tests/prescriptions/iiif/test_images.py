@@ -15,7 +15,7 @@ from prescriptions.models import AuditEvent, Page, Prescription, Variant
 from prescriptions.variants import asking, links
 from rxproject.local.stack.stack import Stack
 from tests.links import mint
-from tests.prescriptions.conftest import assert_problem, claim, objects
+from tests.prescriptions.conftest import SOMEBODY, assert_problem, claim, objects
 from transforms.objects import NewObject
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
@@ -327,7 +327,7 @@ def test_storage_that_refuses_us_is_503_and_makes_nothing(row: Page, http: Clien
 @threads
 def test_a_pdf_is_an_attachment_that_viewers_can_open(page: Page, http: Client) -> None:
     tail = "full/300,400/0/default.pdf"
-    asking.get_variant(page, Stored.parse(tail), wait=50)
+    asking.get_variant(page, Stored.parse(tail), by=SOMEBODY, wait=50)
 
     response = http.get(address(page, tail))
 

@@ -23,7 +23,7 @@ from prescriptions.ops import scrape
 from prescriptions.variants import asking, claims
 from prescriptions.variants.pictures import preset_of
 from tests.conftest import PROJECT
-from tests.prescriptions.conftest import claim, row  # noqa: F401
+from tests.prescriptions.conftest import SOMEBODY, claim, row  # noqa: F401
 from transforms.errors import SourceDamaged
 from transforms.geometry import Size
 from transforms.request.presets import PRESETS, preset
@@ -213,7 +213,7 @@ def test_a_request_without_a_variant_is_counted_by_why(
     before = counter(definitions.REQUESTS, outcome, "card", "webp")
 
     with pytest.raises(Problem):
-        asking.find_or_claim(row, stored)
+        asking.find_or_claim(row, stored, by=SOMEBODY)
 
     # a page of 300 x 400 is smaller than `card`, which is then what `preview` and `review` are, too
     assert counter(definitions.REQUESTS, outcome, "card", "webp") == before + 1

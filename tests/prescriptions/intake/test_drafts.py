@@ -248,3 +248,11 @@ def test_an_earlier_prescription_is_copied_into_the_draft(link: OrderLink, origi
     assert [(copy.name, copy.sha256) for copy in copies] == [(row.name, row.sha256) for row in rows]
     assert len(originals(copies[0].draft_id)) == 2
     assert not {copy.pk for copy in copies} & {row.pk for row in rows}
+
+    # and the picture of one is made once
+    assert DraftFile.objects.get(pk=copies[0].pk).thumbnail is None
+    shown = drafts.thumbnail(link, copies[0].pk)
+    assert shown
+    assert shown == bytes(DraftFile.objects.get(pk=copies[0].pk).thumbnail)
+    DraftFile.objects.filter(pk=copies[0].pk).update(sha256="0" * 64)  # its original is not to be had any more
+    assert drafts.thumbnail(link, copies[0].pk) == shown

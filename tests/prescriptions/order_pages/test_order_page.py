@@ -1,15 +1,18 @@
 """The customer's pages, by plain forms: nothing without a link, and clear words for each bad file."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
-from prescriptions.intake import order_links
+from prescriptions.intake import drafts, order_links
 from prescriptions.models import Draft, DraftFile, Prescription
 from rxproject.local.stack.stack import Stack
-from tests.prescriptions.conftest import Upload, file, objects, picture
+from tests.prescriptions.conftest import Upload, assert_problem, file, fresh_address, objects, picture
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 PAGE = "/orders/ORDER-7/prescription"
@@ -96,6 +99,63 @@ def test_a_link_that_is_not_this_orders_opens_nothing(signed: str, http: Client)
 def test_a_bad_link_in_the_address_is_not_rescued_by_the_cookie(customer: Client) -> None:
     assert customer.get(PAGE, {"link": "forged"}).status_code == 404
     assert customer.get(PAGE).status_code == 200
+
+
+def test_too_many_links_that_open_nothing_and_none_is_looked_at(http: Client, settings: Settings) -> None:
+    # given a forged and an expired link from one address
+    settings.RX_WRONG_TRIES = 2
+    here = {"X-Forwarded-For": fresh_address()}
+    for bad in ("forged", mint(expires_in=-1).signed):
+        assert http.get(PAGE, {"link": bad}, headers=here).status_code == 404
+    assert http.get(PAGE, headers=here).status_code == 404, "no link is not a wrong one"
+
+    # then people are told to wait, and scripts and the edge in their words
+    good = mint()
+    page = http.get(order_links.page_path(good), headers=here)
+    assert (page.status_code, page["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert "In 5 minutes" in page.content.decode()
+    assert 0 < int(page["Retry-After"]) <= 300
+    http.cookies[order_links.COOKIE] = good.signed
+    asked = {**here, "X-Rx-Address": f"{PAGE}/files"}
+    assert http.get("/-may-send", headers=asked).status_code == 403
+    script = Client().post(f"{PAGE}/files?link={good.signed}", headers={**here, "Idempotency-Key": "k"})
+    assert_problem(script, 429, "too-many-tries")
+
+    # and the same link from elsewhere opens the page
+    assert http.get(order_links.page_path(good), headers={"X-Forwarded-For": fresh_address()}).status_code == 303
+
+
+def test_an_order_takes_so_many_prescriptions_a_day(customer: Client, settings: Settings) -> None:
+    settings.RX_ORDER_UPLOADS = 1
+    page = f"{PAGE}?send"
+    chosen = file("front.jpg")
+    assert send(customer, chosen).status_code == 303
+
+    # the next one is refused in words, file by file or as a whole
+    refused = send(customer, file("more.jpg"), path=page)
+    assert (refused.status_code, refused["Retry-After"]) == (429, "3600")
+    assert "A prescription was sent for this order within a day" in refused.content.decode()
+    token = customer.cookies["csrftoken"].value
+    script = customer.post(f"{PAGE}/files", {"file": file()}, headers={"X-CSRFToken": token, "Idempotency-Key": "k"})
+    assert_problem(script, 429, "order-full")
+    assert Prescription.objects.count() == 1
+    assert not DraftFile.objects.exists()
+
+    # until the day is over
+    Prescription.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
+    assert send(customer, file("more.jpg"), path=page).status_code == 303
+
+
+def test_what_was_chosen_before_the_order_was_full_is_kept(customer: Client, settings: Settings) -> None:
+    drafts.add(mint(), file("front.jpg"))
+    settings.RX_ORDER_UPLOADS = 0
+    row = DraftFile.objects.get()
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', customer.get(PAGE).content.decode())[0]
+
+    refused = customer.post(PAGE, {"csrfmiddlewaretoken": token, "order": [row.pk], "consent": "on", "action": "send"})
+
+    assert refused.status_code == 429
+    assert (Prescription.objects.count(), DraftFile.objects.get().pk) == (0, row.pk)
 
 
 def test_a_plain_form_uploads(customer: Client) -> None:

@@ -15,8 +15,10 @@ from prescriptions.infra import per_process, storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Prescription, Variant
 from prescriptions.variants import asking, claims, waiting
+from prescriptions.variants.backends import BackendUnavailable
+from prescriptions.variants.fairness.tickets import Ticket
 from rxproject.local.stack.stack import Stack
-from tests.prescriptions.conftest import claim, objects
+from tests.prescriptions.conftest import SOMEBODY, claim, objects
 from tests.waiting import until
 from transforms.limits import LIMITS
 from transforms.request.presets import preset
@@ -30,13 +32,13 @@ ODD = Stored.parse("full/33,44/90/gray.png")
 
 def refusal(page: Page, stored: Stored = SMALL, wait: float = 0) -> Problem:
     with pytest.raises(Problem) as refused:
-        asking.get_variant(page, stored, wait=wait)
+        asking.get_variant(page, stored, by=SOMEBODY, wait=wait)
     return refused.value
 
 
 def test_a_miss_is_generated_and_then_a_hit(page: Page) -> None:
-    first = asking.get_variant(page, SMALL, wait=50)
-    second = asking.get_variant(page, SMALL, wait=0)
+    first = asking.get_variant(page, SMALL, by=SOMEBODY, wait=50)
+    second = asking.get_variant(page, SMALL, by=SOMEBODY, wait=0)
 
     assert (first.how, second.how) == ("generated", "hit")
     assert first.variant.pk == second.variant.pk
@@ -47,7 +49,7 @@ def test_a_miss_is_generated_and_then_a_hit(page: Page) -> None:
 def test_twelve_at_once_make_one(page: Page, servers: Stack) -> None:
     def one(_: int) -> str:
         try:
-            return asking.get_variant(page, SMALL, wait=50).how
+            return asking.get_variant(page, SMALL, by=SOMEBODY, wait=50).how
         finally:
             connection.close()
 
@@ -60,10 +62,10 @@ def test_twelve_at_once_make_one(page: Page, servers: Stack) -> None:
 
 
 def test_an_object_that_went_missing_is_made_again(page: Page) -> None:
-    made = asking.get_variant(page, SMALL, wait=50).variant
+    made = asking.get_variant(page, SMALL, by=SOMEBODY, wait=50).variant
     storage.delete_variant(made.key)
 
-    again = asking.get_variant(page, SMALL, wait=50)
+    again = asking.get_variant(page, SMALL, by=SOMEBODY, wait=50)
 
     assert (again.how, again.variant.pk, again.variant.attempts) == ("generated", made.pk, 1)
     assert storage.variant_exists(made.key)
@@ -73,7 +75,7 @@ def test_storage_that_does_not_answer_is_not_a_lost_object(row: Page, no_s3: Non
     claim(row, str(SMALL), state="ready", etag='"1"', ready_at=timezone.now())
 
     with pytest.raises(storage.StorageUnavailable):
-        asking.find_or_claim(row, SMALL)
+        asking.find_or_claim(row, SMALL, by=SOMEBODY)
 
     assert Variant.objects.get().state == "ready"
 
@@ -194,11 +196,11 @@ def test_the_201st_variant_of_a_page_is_refused(page: Page, servers: Stack) -> N
 def test_presets_never_count_against_the_quota(page: Page) -> None:
     fill_quota(page)
 
-    assert asking.get_variant(page, preset("thumb", page.size), wait=50).how == "generated"
+    assert asking.get_variant(page, preset("thumb", page.size), by=SOMEBODY, wait=50).how == "generated"
 
 
 def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settings: Settings) -> None:
-    made = asking.get_variant(page, SMALL, wait=50).variant
+    made = asking.get_variant(page, SMALL, by=SOMEBODY, wait=50).variant
     settings.RX_QUEUE_LIMIT = 1
     claim(page, "full/10,10/0/default.png")
 
@@ -206,7 +208,7 @@ def test_a_full_queue_refuses_new_work_and_serves_what_exists(page: Page, settin
 
     assert (problem.status, problem.code, problem.retry_after) == (503, "queue-full", 5)
     assert Variant.objects.count() == 2
-    assert asking.get_variant(page, SMALL, wait=0).variant.pk == made.pk
+    assert asking.get_variant(page, SMALL, by=SOMEBODY, wait=0).variant.pk == made.pk
 
 
 def test_a_backend_that_cannot_be_told_costs_no_attempt(row: Page, settings: Settings) -> None:
@@ -219,7 +221,5 @@ def test_a_backend_that_cannot_be_told_costs_no_attempt(row: Page, settings: Set
 
 
 class Nobody:
-    def dispatch(self, variant_id: str, owner: str, *, lane: str) -> None:
-        from prescriptions.variants.backends import BackendUnavailable
-
+    def dispatch(self, ticket: Ticket) -> None:
         raise BackendUnavailable

@@ -14,9 +14,10 @@ from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.backends.celery_queue import CeleryBackend
 from prescriptions.variants.backends.inline import InlineBackend
 from prescriptions.variants.backends.names import SHORT_NAMES
+from prescriptions.variants.fairness.tickets import Ticket
 from rxproject.celery import app
 from tests.conftest import Site
-from tests.prescriptions.conftest import CLOSED, claim
+from tests.prescriptions.conftest import CLOSED, SOMEBODY, claim
 from tests.waiting import until
 from transforms.request.spec import Stored
 
@@ -71,7 +72,7 @@ def test_a_backend_in_trouble_hands_over_to_the_other(page: Page, settings: Sett
     settings.RX_GATEWAY_URL = f"http://{CLOSED}/render"
     settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY = "key", "secret"
 
-    outcome = asking.get_variant(page, Stored.parse("full/150,200/0/default.webp"), wait=60)
+    outcome = asking.get_variant(page, Stored.parse("full/150,200/0/default.webp"), by=SOMEBODY, wait=60)
 
     # then the second one made it, and the row says so by its name
     assert outcome.how == "generated"
@@ -100,7 +101,7 @@ def no_answer(variant: Variant, timings: dict[str, float]) -> claims.Made:
 def test_inline_makes_it_in_this_process(page: Page) -> None:
     variant = claim(page)
 
-    backends.named("inline").dispatch(variant.id, variant.owner, lane="images")
+    backends.named("inline").dispatch(claims.ticket(variant, SOMEBODY))
 
     until(lambda: Variant.objects.get().state == "ready")
 
@@ -127,7 +128,7 @@ def test_celery_tells_a_worker_and_the_message_holds_ids_only(
     broker(site.stack.env_for("web")["RX_REDIS_URL"])
     variant_id = new_identifier()
 
-    backends.named("celery").dispatch(variant_id, "nobody", lane=lane)
+    backends.named("celery").dispatch(Ticket(variant_id, "nobody", lane, SOMEBODY.unit))
 
     # then the stack's worker got it, and found no such claim in its database
     until(lambda: any(line.get("variant") == variant_id for line in site.log("worker")))
@@ -139,7 +140,7 @@ def test_celery_without_a_broker_says_so(broker: Callable[[str], None]) -> None:
     broker(f"redis://{CLOSED}/0")
 
     with pytest.raises(BackendUnavailable):
-        backends.named("celery").dispatch(new_identifier(), "nobody", lane="images")
+        backends.named("celery").dispatch(Ticket(new_identifier(), "nobody", "images", SOMEBODY.unit))
 
 
 def test_the_app_takes_json_only() -> None:

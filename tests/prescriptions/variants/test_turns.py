@@ -89,3 +89,43 @@ def test_a_large_preset_is_not_kept_waiting_by_large_work_that_needs_less() -> N
 
     turns.leave(under_way)
     assert turns.next() == [preset, small]
+
+
+def test_messages_wait_until_there_is_room_for_their_lane_and_lanes_take_turns() -> None:
+    # given two places for other sizes, taken
+    turns = Turns(threads=3, large_bytes=1000 * MIB)
+    under_way = [work("documents", n) for n in (1, 2)]
+    assert [turns.enter(one) for one in under_way] == [True, True]
+    assert (turns.may_leave_the_line("images"), turns.may_leave_the_line("advertised")) == ("none", "any")
+
+    # when many messages of one lane wait, and then one of another
+    messages = [work("documents", n) for n in (3, 4, 5)]
+    for message in (*messages, work("images", 6)):
+        assert turns.park(message, unless="none")
+
+    # then each place goes to another lane
+    for expected in (work("images", 6), messages[0], messages[1]):
+        turns.leave(under_way.pop())
+        assert turns.next() == [expected]
+        assert turns.enter(expected)
+        under_way.append(expected)
+    assert turns.give_up() == [messages[2]]
+
+
+def test_a_message_does_not_wait_for_room_that_there_is_by_now() -> None:
+    assert not Turns(threads=3, large_bytes=0).park(work("images"), unless="none")
+
+
+def test_few_claims_leave_the_line_to_wait_for_memory_and_presets_still_do() -> None:
+    # given memory for one that is under way, and a thread for another
+    turns = Turns(threads=5, large_bytes=1000 * MIB)
+    assert turns.enter(work("large", 1, 900))
+
+    for number in (2, 3):
+        assert turns.may_leave_the_line("large") == "any"
+        assert not turns.enter(work("large", number, 500))
+    assert turns.may_leave_the_line("large") == "advertised"
+    for number in (4, 5):
+        assert not turns.enter(work("large", number, 500, advertised=True))
+
+    assert turns.may_leave_the_line("large") == "none"

@@ -19,7 +19,7 @@ from prescriptions.variants import asking, waiting
 from prescriptions.variants.waiting import Registration
 from rxproject.local.stack.stack import Stack
 from tests.conftest import PROJECT
-from tests.prescriptions.conftest import CLOSED, claim
+from tests.prescriptions.conftest import CLOSED, SOMEBODY, claim
 from transforms.request.spec import Stored
 
 pytestmark = pytest.mark.usefixtures("servers")
@@ -115,7 +115,7 @@ def test_a_waiter_is_woken_without_polling(page: Page, settings: Settings) -> No
     settings.RX_POLL = 600.0
 
     # then only a wake-up can end this in time
-    assert asking.get_variant(page, Stored.parse(SMALL), wait=600).how == "generated"
+    assert asking.get_variant(page, Stored.parse(SMALL), by=SOMEBODY, wait=600).how == "generated"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -130,7 +130,7 @@ def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, set
 
     thread = threading.Thread(target=finish_silently)
     thread.start()
-    outcome = asking.get_variant(row, Stored.parse(SMALL), wait=50)
+    outcome = asking.get_variant(row, Stored.parse(SMALL), by=SOMEBODY, wait=50)
     thread.join()
 
     assert (outcome.how, outcome.variant.state) == ("coalesced", "ready")
@@ -138,7 +138,7 @@ def test_without_redis_the_row_is_looked_at_again(row: Page, no_redis: None, set
 
 @pytest.mark.django_db(transaction=True)
 def test_without_redis_a_miss_is_made_all_the_same(page: Page, no_redis: None) -> None:
-    assert asking.get_variant(page, Stored.parse(SMALL), wait=50).how == "generated"
+    assert asking.get_variant(page, Stored.parse(SMALL), by=SOMEBODY, wait=50).how == "generated"
 
 
 def test_publishing_without_redis_raises_nothing(no_redis: None) -> None:

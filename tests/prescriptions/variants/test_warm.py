@@ -7,6 +7,7 @@ import pytest
 from prescriptions.models import Variant
 from prescriptions.review import queue
 from prescriptions.variants import warm
+from tests.prescriptions.conftest import SOMEBODY
 from tests.prescriptions.staff import Make
 
 
@@ -28,16 +29,16 @@ def test_a_claim_asks_for_its_pages_and_the_first_of_the_next_and_waits_for_none
         ]
     )
     assert len(recorder) == 6
-    assert warm.warm(first.pk, following=second.pk) == 0, "all of it is on its way"
+    assert warm.warm(first.pk, by=SOMEBODY, following=second.pk) == 0, "all of it is on its way"
 
 
 def test_first_images_come_before_thumbnails(make: Make, recorder: list[str]) -> None:
     review, following = make(pages=2), make(pages=2)
 
-    assert warm.warm(review.pk, following=following.pk) == 6
+    assert warm.warm(review.pk, by=SOMEBODY, following=following.pk) == 6
     asked = list(Variant.objects.order_by("created_at").values_list("stored", flat=True))
     assert asked == ["full/1200,1600/0/default.webp"] * 3 + ["full/150,200/0/default.webp"] * 3
-    assert warm.warm(review.pk, following=following.pk) == 0
+    assert warm.warm(review.pk, by=SOMEBODY, following=following.pk) == 0
 
 
 def test_a_full_queue_is_no_reason_not_to_claim(
@@ -58,7 +59,7 @@ def test_warming_what_is_there_costs_two_queries(
     make: Make, recorder: list[str], pages: int, django_assert_num_queries: Any
 ) -> None:
     review = make(pages=pages)
-    warm.warm(review.pk)
+    warm.warm(review.pk, by=SOMEBODY)
 
     with django_assert_num_queries(2):
-        warm.warm(review.pk)
+        warm.warm(review.pk, by=SOMEBODY)
