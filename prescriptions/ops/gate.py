@@ -25,7 +25,7 @@ log = logging.getLogger("rx.erasure")
 
 LOOK_EVERY: Final = 5.0  # seconds, at the database alone
 _TRY_EVERY: Final = 1.0  # while it is closed
-_ALWAYS: Final = ("/healthz", "/readyz", "/metrics", "/static/")
+_ALWAYS: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/docs/", "/.well-known/")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 

@@ -11,6 +11,7 @@ from tests.edge.servers import (
     NGINX,
     Address,
     Edge,
+    StandIn,
     StartEdge,
     Store,
     mint,
@@ -20,7 +21,7 @@ from tests.edge.servers import (
 BODY = bytes(range(256)) * 40
 
 
-def test_what_is_cached_is_for_the_link_that_opened_it(edge: Edge, store: Store) -> None:
+def test_what_is_cached_is_for_the_link_that_opened_it(edge: Edge, store: Store, django: StandIn) -> None:
     # given an answer that only the cache still has
     address = Address()
     store.put(address.key, BODY)

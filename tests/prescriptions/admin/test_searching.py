@@ -89,10 +89,8 @@ def test_uploads_variants_and_the_audit_log_take_the_same_reference(two: None, a
     assert listed(admin, "variant", q=made[OTHER][:12]) == {made[OTHER]}
     assert listed(admin, "variant", q="%") == set()
     assert listed(admin, "prescription") == {RX, OTHER}  # which hands out links to both, and that is recorded
-    of_one = set(map(str, AuditEvent.objects.filter(rx=RX).values_list("pk", flat=True)))
-    assert of_one
-    assert listed(admin, "auditevent", q="rx-4485B496") == of_one
-    assert listed(admin, "auditevent", q="rx-4485B49_") == set()
+    assert AuditEvent.objects.filter(rx=RX).exists()
+    assert "RX-4485b496" in admin.get("/admin/prescriptions/auditevent/", {"rx": "rx-4485B496"}).content.decode()
 
 
 def test_tokens_are_found_by_name_client_and_id(admin: Client) -> None:

@@ -20,7 +20,15 @@ pytestmark = pytest.mark.django_db
 METHODS = ("get", "post", "put", "patch", "delete")
 # A value that each parameter may have.
 CURSOR = base64.b64encode(b"p=2026-01-01T00%3A00%3A00%2B00%3A00").decode()
-GOOD = {"cursor": CURSOR, "page_size": "2", "order_ref": "A-1", "document": "2", "fit": "a4"}
+GOOD = {
+    "cursor": CURSOR,
+    "page_size": "2",
+    "order_ref": "A-1",
+    "document": "2",
+    "fit": "a4",
+    "override": "ordered",
+    "reference": "F-1",
+}
 Operation = tuple[str, str, list[str]]
 
 
@@ -76,6 +84,7 @@ def test_the_document_lists_what_is_known(operations: list[Operation]) -> None:
         ("get", "prescriptions"): ["cursor", "order_ref", "page_size"],
         ("get", "original"): ["document"],
         ("get", "document.pdf"): ["fit"],
+        ("delete", next(path for method, path in listed if method == "delete")): ["override", "reference"],
     }
     assert {name for taken in listed.values() for name in taken} == set(GOOD)
 

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from prescriptions.api import tokens
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
-from prescriptions.models import AuditEvent, Prescription, Replay, Review, ReviewStatus
+from prescriptions.models import AuditEvent, OverrideReason, Prescription, Replay, Review, ReviewStatus
 from prescriptions.review import clarifications, queue, replays
 from prescriptions.upkeep import erasure
 from tests.prescriptions.api.test_reviews import Caller
@@ -188,6 +188,6 @@ def test_answers_are_forgotten_in_time_and_with_an_erasure(
     Replay.objects.filter(rx=old.pk).update(created_at=before)
 
     assert replays.sweep() == 1
-    erasure.erase(Prescription.objects.get(pk=erased.pk))
+    erasure.erase(Prescription.objects.get(pk=erased.pk), override=erasure.Override(OverrideReason.ORDERED))
 
     assert list(Replay.objects.values_list("rx", flat=True)) == [young.pk]

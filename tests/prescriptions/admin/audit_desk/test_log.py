@@ -25,6 +25,7 @@ from tests.prescriptions.admin.audit_desk.conftest import LOG, told
 from tests.prescriptions.staff import make_review, person
 
 pytestmark = pytest.mark.django_db
+START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def at(moment: datetime, rx: str, verb: str, *, actor: Actor = CUSTOMER, **data: Any) -> None:
@@ -241,6 +242,13 @@ def test_who_may_not_read_the_log_gets_nothing(auditor: Client) -> None:
     ],
 )
 def test_every_question_ends_in_an_index(asked: dict[str, str], index: str) -> None:
+    many = [
+        AuditEvent(rx=f"{n:032x}", seq=1, at=START, actor=f"staff:{n}", verb=f"other.{n}", hash="0")
+        for n in range(2, 3_000)
+    ]
+    AuditEvent.objects.bulk_create(many)  # or the planner would take any index for so few
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
     form = QuestionForm({**asked, "before": "1780000000000000-9"})
     assert form.is_valid()
     with CaptureQueriesContext(connection) as captured:
