@@ -1,4 +1,16 @@
-# The application: gunicorn, Celery and the management commands. docker-compose.yml says which.
+# The application (the last stage): gunicorn, Celery and the management commands; docker-compose.yml says which. Before it,
+# three programs of others with the files of ours that they start from, so that a new version brings these, too.
+
+FROM nginx:1.31.3-alpine AS edge
+# Readable whatever the umask of the checkout was.
+COPY --chmod=0755 deploy/nginx /etc/rx/nginx
+COPY --chmod=0755 deploy/compose/nginx.sh /etc/rx/start.sh
+
+FROM nginx:1.31.3-alpine AS gate
+COPY --chmod=0755 deploy/compose/s3-gate.conf /etc/rx/s3-gate.conf
+
+FROM chrislusf/seaweedfs:4.48 AS objects
+COPY --chmod=0755 deploy/compose/seaweedfs.sh /etc/rx/start.sh
 
 FROM python:3.11.15-slim-trixie AS base
 
@@ -19,8 +31,21 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
     && find node_modules/@expo-google-fonts -type f ! -name LICENSE_FONT ! -name '*_400Regular.ttf' \
         ! -name '[ACT]*_700Bold.ttf' ! -name '[ACT]*_400Regular_Italic.ttf' ! -name '[ACT]*_700Bold_Italic.ttf' -delete
 
+# --- Our own files ------------------------------------------------------------------------------------------
+FROM base AS files
+WORKDIR /app
+COPY manage.py ./
+COPY deploy/compose/make_buckets.py deploy/compose/objects.py deploy/compose/
+COPY transforms transforms
+COPY prescriptions prescriptions
+COPY rxproject rxproject
+COPY docs/reference/problems.md docs/reference/
+# Copied files keep the modes of the checkout, which a strict umask closes to the image's user. And as the file system is
+# read-only later, without the second command every start would compile the project again.
+RUN chmod -R a+rX . && python -m compileall -q .
+
 # --- The image ----------------------------------------------------------------------------------------------
-FROM base
+FROM base AS app
 # poppler-utils is the second PDF engine (RX_PDF_ENGINES), poppler-data its tables of East Asian letters.
 # /var/log/rx is where the volume of access logs gets its owner from: nginx's user writes there, ours reads.
 # Debian removes superseded versions from its mirrors, so a pinned one would soon not install.
@@ -37,16 +62,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=rxproject.settings
 WORKDIR /app
-COPY manage.py ./
-COPY deploy/compose/make_buckets.py deploy/compose/
-COPY transforms transforms
-COPY prescriptions prescriptions
-COPY rxproject rxproject
-COPY docs/reference/problems.md docs/reference/
 COPY --from=front /front/node_modules node_modules
-# Copied files keep the modes of the checkout, which a strict umask closes to the user below. And as the file system is
-# read-only later, without the second command every start would compile the project again.
-RUN chmod -R a+rX . && python -m compileall -q .
+COPY --from=files /app ./
 USER 10001:10001
 EXPOSE 8000
 CMD ["python", "manage.py", "check"]

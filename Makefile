@@ -75,6 +75,10 @@ soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
 busy: $(VENV)/.dev ## two hundred uploads and all their variants while other programs take every core
 	RX_BUSY=200 $(PY) -m pytest -m long -o log_cli=true -o log_cli_level=ERROR tests/faults/test_busy_machine.py
 
+.PHONY: compose-test
+compose-test: $(VENV)/.dev $(FRONT) ## docker-compose.yml on a real Docker Engine of its own; needs root (ARGS="--to journey": only so far)
+	$(PY) -m tests.deploy.engine $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times as many
 	RX_FUZZ=50 $(PY) -m pytest -n 2 --dist loadgroup --timeout 7200 tests/transforms/request/test_spec_properties.py \

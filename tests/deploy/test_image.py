@@ -22,12 +22,14 @@ from transforms.fonts import files
 
 pytestmark = pytest.mark.xdist_group("image")
 FINAL_STAGE = (ROOT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
+FILES_STAGE = (ROOT / "Dockerfile").read_text().partition("FROM base AS files\n")[2].partition("\nFROM ")[0]
 RULES = [
     line for line in (ROOT / ".dockerignore").read_text().splitlines() if line.strip() and not line.startswith("#")
 ]
 # Asked in one process of the image: each start costs a second or more.
 QUESTIONS = """
-import json, sys
+import json, os, sys
+os.environ["RX_ROLE"] = "manage"  # which serves nobody, so that no page waits for the ledger of erasures
 from importlib.util import find_spec
 import django
 from celery.app.utils import find_app
@@ -76,10 +78,10 @@ def sent_to_the_builder(path: Path) -> bool:
 
 
 def copy(app: Path) -> None:
-    """Every COPY of the last stage but those from other stages. No file can be read by anybody else, as after a
+    """Every COPY of the stage with our own files. No file can be read by anybody else, as after a
     checkout with umask 077.
     """
-    for sources, target in re.findall(r"^COPY (?!--from)(.+) (\S+)$", FINAL_STAGE, re.MULTILINE):
+    for sources, target in re.findall(r"^COPY (?!--from)(.+) (\S+)$", FILES_STAGE, re.MULTILINE):
         for source in sources.split():
             files = [path for path in (ROOT / source).rglob("*") if path.is_file()] or [ROOT / source]
             for file in filter(sent_to_the_builder, files):
@@ -111,6 +113,7 @@ def normal(name: str) -> str:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     root = tmp_path_factory.mktemp("image")
+    assert "\nCOPY --from=files /app ./\n" in FINAL_STAGE
     app, installed, programs, state = (root / name for name in ("app", "packages", "bin", "state"))
     for folder in (app, installed, programs, state):
         folder.mkdir()
@@ -135,7 +138,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         "DJANGO_SETTINGS_MODULE": "rxproject.settings",
     }
     made = Image(app, env)
-    last_run = re.findall(r"^RUN (.+)$", FINAL_STAGE, re.MULTILINE)[-1]
+    last_run = re.findall(r"^RUN (.+)$", FILES_STAGE, re.MULTILINE)[-1]
     done = made.run("/bin/sh", "-c", last_run)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert {path.parent.parent / f"{path.name.split('.')[0]}.py" for path in app.rglob("*.pyc")} == set(
@@ -199,9 +202,8 @@ def test_gunicorn_loads_the_site_with_the_arguments_of_its_container(image: Imag
     assert done.returncode == 0, done.stderr
 
 
-def test_the_bucket_maker_finds_what_it_imports(image: Image) -> None:
-    script = SERVICES["buckets"]["command"][1]
-
+@pytest.mark.parametrize("script", [SERVICES["buckets"]["command"][1], "deploy/compose/objects.py"])
+def test_the_programs_of_the_buckets_find_what_they_import(image: Image, script: str) -> None:
     done = image.run("python", "-c", "import runpy, sys; runpy.run_path(sys.argv[1])", script)
 
     assert (done.returncode, done.stderr) == (0, "")
