@@ -9,9 +9,9 @@ known_to_nginx=15
 
 docker compose build --quiet
 # Migrations only add, so the version that still serves goes on working.
-docker compose up --no-deps --no-log-prefix migrate
-docker compose up --no-deps --no-log-prefix grants
-docker compose up --no-deps --no-log-prefix buckets
+docker compose run --rm -T --no-deps migrate
+docker compose run --rm -T --no-deps grants
+docker compose run --rm -T --no-deps buckets
 
 for service in web generate; do
     old=$(docker compose ps --quiet "$service")

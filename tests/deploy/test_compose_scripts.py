@@ -193,7 +193,7 @@ def test_what_is_no_back_up_is_refused(gate: str, given: bytes) -> None:
 
 def test_valkey_wants_its_password_and_shows_it_to_nobody(tmp_path: Path, ports: Ports) -> None:
     shell, option, script = (fill(part, {}) for part in SERVICES["valkey"]["command"])
-    script = script.replace("dir /tmp\n", f"dir {tmp_path}\nport {ports.redis}\nbind 127.0.0.1\n")
+    script = script.replace("dir /data\n", f"dir {tmp_path}\nport {ports.redis}\nbind 127.0.0.1\n")
     env = {
         "PATH": path_with(tmp_path / "bin", valkey_server=binaries.valkey()),
         "VALKEY_PASSWORD": "valkey-secret",
