@@ -3,11 +3,13 @@ expense of whoever looks at a variant.
 """
 
 import os
+import select
 import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from shutil import which
 
@@ -18,6 +20,7 @@ from tests.waiting import until
 
 MEGABYTE = 2**20
 TOKENS = [f"Bearer rxk_{number:016x}_{'s' * 43}" for number in range(8)]
+SENDER = "X-Rx-Sender"  # of whom it lets in, Django says who that is
 
 
 @contextmanager
@@ -107,23 +110,49 @@ def test_small_bodies_are_not_asked_about_and_never_become_files(edge: Edge, dja
 
 
 def test_more_than_there_is_room_for_is_told_to_come_again(start_edge: StartEdge, django: StandIn) -> None:
-    edge = start_edge()
+    edge, senders_say = start_edge(), cycle(range(len(TOKENS)))
     with ExitStack() as senders:
 
-        def send(token: str, size: int) -> bytes:
-            return answer(senders.enter_context(trickling(edge, "/api/v1/prescriptions", size, Authorization=token)))
+        def send(sender: str, size: int) -> bytes:
+            django.headers = {SENDER: sender}
+            token = TOKENS[next(senders_say)]  # which says nothing of who it is
+            return answer(senders.enter_context(trickling(edge, "/upload/", size, Authorization=token)))
 
         # two forms of one sender, four of all
-        assert [send(TOKENS[0], 200 * MEGABYTE)[:12] for _ in range(3)] == [b"", b"", b"HTTP/1.1 503"]
-        assert [send(TOKENS[1], 200 * MEGABYTE)[:12] for _ in range(2)] == [b"", b""]
-        over = send(TOKENS[2], 200 * MEGABYTE)
+        assert [send("a", 200 * MEGABYTE)[:12] for _ in range(3)] == [b"", b"", b"HTTP/1.1 503"]
+        assert [send("b", 200 * MEGABYTE)[:12] for _ in range(2)] == [b"", b""]
+        over = send("c", 200 * MEGABYTE)
         assert over.startswith(b"HTTP/1.1 503")
         assert b"\r\nRetry-After: " in over
         # single files have room of their own: eight of one sender
-        assert [send(TOKENS[0], 20 * MEGABYTE)[:12] for _ in range(9)] == [b""] * 8 + [b"HTTP/1.1 503"]
+        assert [send("a", 20 * MEGABYTE)[:12] for _ in range(9)] == [b""] * 8 + [b"HTTP/1.1 503"]
         # and small requests are not touched by any of it
         assert edge.http.post("/api/v1/prescriptions", content=b"x").status_code == 200
     until(lambda: edge.http.post("/upload/", content=b"x" * MEGABYTE).status_code == 200, "room again")
+
+
+@pytest.mark.parametrize(
+    ("path", "length"),
+    [
+        ("/upload/", "Content-Length: 99"),
+        ("/accounts/login/", "Content-Length: 99"),
+        ("/accounts/login/", "Transfer-Encoding: chunked"),
+    ],
+)
+def test_of_small_bodies_one_address_has_a_hundred_under_way(
+    path: str, length: str, start_edge: StartEdge, django: StandIn
+) -> None:
+    edge = start_edge()
+    host, port = edge.url.removeprefix("http://").split(":")
+    with ExitStack() as senders:
+        clients = [
+            senders.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _number in range(101)
+        ]
+        for client in clients:
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: e\r\n{length}\r\n\r\n1".encode())
+        [refused], *_ = select.select(clients, [], [], 10)
+        assert answer(refused).startswith(b"HTTP/1.1 503 ")
+        assert edge.http.get(path).status_code == 200
 
 
 def test_a_body_without_a_length_counts_as_a_form(edge: Edge, django: StandIn) -> None:
@@ -144,7 +173,7 @@ def test_hits_do_not_notice_who_trickles(start_edge: StartEdge, store: Store, dj
 
     with ExitStack() as senders:
         for number in range(4):
-            size, token = 200 * MEGABYTE, TOKENS[number]
+            size, token, django.headers = 200 * MEGABYTE, TOKENS[number], {SENDER: str(number)}
             client = senders.enter_context(trickling(edge, "/api/v1/prescriptions", size, Authorization=token))
             assert answer(client) == b""
         with ThreadPoolExecutor(4) as pool:

@@ -1,7 +1,10 @@
 """The access log: one JSON object a request, without tokens, order references or queries. No other log has them."""
 
+import json
+
 import pytest
 
+from prescriptions.audit.edge_lines import Picture, parse
 from tests.edge.servers import Address, Edge, StandIn, StartEdge, Store, mint
 
 RX = "0123456789abcdef0123456789abcdef"
@@ -66,6 +69,45 @@ def test_no_token_order_or_query_is_logged(edge: Edge, django: StandIn, target: 
     assert line["link"] in (("", public) if "*" in logged else ("",))
     for file in ("access.log", "error.log", "stderr.log"):
         assert mac not in (edge.run_dir / file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("plain", "odd"),
+    [
+        ("/full/", "/full%2F"),
+        ("/iiif/3/", "/iiif%2f3/"),
+        ("/iiif/", "/%69iif/"),
+        ("/3/", "/%33/"),
+        (".f.", "%2Ef."),
+        (".f.", ".%66."),
+        ("/0123", "/%30123"),
+        ("_1/", "%5f1/"),
+        (".webp", ".web%70"),
+    ],
+)
+def test_nobody_looks_unseen_by_spelling_an_address_oddly(
+    edge: Edge, store: Store, django: StandIn, plain: str, odd: str
+) -> None:
+    """The log has addresses as they were sent, and looks are read off it; what is found goes by what they mean."""
+    address = Address(rx=RX)
+    store.put(address.key, b"12345")
+    path = address.path(mint(RX))
+
+    for before in ("", "/generate", "/%67enerate"):
+        spelt = f"{before}{path}?hop=1".replace(plain, odd, 1)
+        assert odd in spelt
+        assert edge.get_raw(spelt).startswith(b"HTTP/1.1 400 "), spelt
+    assert django.seen == []
+
+
+def test_what_viewers_escape_is_served_and_seen(edge: Edge, store: Store) -> None:
+    address = Address()
+    store.put(address.key, b"12345")
+
+    answer = edge.http.get(address.path(mint(address.rx)).replace("200,150", "200%2C150"))
+
+    seen = parse(json.dumps(edge.log(answer)).encode())
+    assert (answer.content, isinstance(seen, Picture)) == (b"12345", True)
 
 
 def test_failures_leave_no_token_in_the_error_log(start_edge: StartEdge) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -16,12 +18,16 @@ pytestmark = pytest.mark.django_db
 API, PAGE, FILES = "/api/v1/prescriptions", "/orders/A-1/prescription?send", "/orders/A-1/prescription/files"
 
 
-def asked(address: str, *, token: str = "", link: str = "", client: Client | None = None) -> int:
+def asked(address: str, **by: Any) -> int:
+    return answer(address, **by).status_code
+
+
+def answer(address: str, *, token: str = "", link: str = "", client: Client | None = None) -> HttpResponse:
     http = client or Client()
     if link:
         http.cookies[order_links.COOKIE] = link
     headers = {"X-Rx-Address": address} | ({"Authorization": token} if token else {})
-    return http.get("/-may-send", headers=headers).status_code
+    return http.get("/-may-send", headers=headers)  # type: ignore[return-value]
 
 
 def mint(**changes: object) -> OrderLink:
@@ -79,3 +85,17 @@ def test_staff_send_by_their_session() -> None:
 
     assert asked(API, client=client) == 204
     assert asked(PAGE, client=client) == 403
+
+
+def test_one_sender_is_one_whatever_else_the_request_says() -> None:
+    """The edge has room for so many bodies of one."""
+    link, (token, text) = mint(), tokens.make(name="a", client="shop", scopes=["rx:write"])
+
+    told = {
+        answer("/upload/", link=link.signed, token=f"Bearer rxk_{made_up:016x}_x").headers["X-Rx-Sender"]
+        for made_up in range(3)
+    }
+
+    assert told == {f"link-{link.id}"}
+    assert answer(API, token=f"Bearer {text}", link=mint().signed).headers["X-Rx-Sender"] == f"token-{token.pk}"
+    assert "X-Rx-Sender" not in answer("/upload/").headers
