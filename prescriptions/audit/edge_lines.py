@@ -44,7 +44,7 @@ class Malformed(ValueError):
 def parse(line: bytes) -> Picture | Refusal | datetime:
     """What the line tells; only its time where that is no look. Raises Malformed."""
     try:
-        said = json.loads(line)
+        said = json.loads(line.decode(errors="replace"))  # an address may have been sent with any bytes in it
         at = datetime.fromisoformat(said["time"]).astimezone(UTC)
         method, path, status = str(said["method"]), str(said["path"]), int(said["status"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:

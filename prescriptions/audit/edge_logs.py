@@ -8,6 +8,7 @@ which moves in the transaction that counts what was read. What can no longer be 
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -25,11 +26,13 @@ from prescriptions.models import EdgeLog, Prescription
 
 log = logging.getLogger("rx.audit")
 
-# What one turn takes in, and so what it holds in memory: lines, bytes of a line, things to count, who was refused.
+# What one turn takes in, and so what it holds in memory: lines, bytes of a line, things to count, who was refused, and
+# for how many prescriptions each.
 _LINES: Final = 200_000
 _LINE: Final = 64 * 1024
 _KEYS: Final = 5_000
 _REFUSED: Final = 500
+_OF_EACH: Final = 20
 _OTHERS: Final = "others"
 _CHUNK: Final = 500
 # nginx writes to the file that was renamed until it has been told to open another one.
@@ -59,7 +62,7 @@ class Batch:
     malformed: int = 0
     until: datetime | None = None
     more: bool = False
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     counted: dict[Picture | Refusal, Span] = field(default_factory=dict)
 
 
@@ -168,11 +171,17 @@ def _count(batch: Batch, said: Picture | Refusal | datetime) -> None:
     batch.until = at = said.at
     key = replace(said, at=looks.hour_of(at))
     if isinstance(key, Refusal) and key not in batch.counted:
-        batch.refused += 1
-        if batch.refused > _REFUSED:
-            key = replace(key, rx="", address=_OTHERS)
+        key = _bounded(batch, key)
     span = batch.counted.setdefault(key, Span(at, at))
     span.first, span.last, span.count = min(span.first, at), max(span.last, at), span.count + 1
+
+
+def _bounded(batch: Batch, key: Refusal) -> Refusal:
+    """Made-up prescriptions crowd out those of their own address alone, and addresses each other."""
+    if key.address not in batch.refused and len(batch.refused) >= _REFUSED:
+        return replace(key, rx="", address=_OTHERS)
+    batch.refused[key.address] += 1
+    return key if batch.refused[key.address] <= _OF_EACH else replace(key, rx="")
 
 
 def _commit(row: EdgeLog, batch: Batch, *, ended: bool, cut: bool) -> bool:

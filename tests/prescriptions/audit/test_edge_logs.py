@@ -79,6 +79,17 @@ def test_what_is_no_look_is_not_counted(log: Log, rx: str) -> None:
     assert EdgeLog.objects.get().lines == 7
 
 
+def test_bytes_that_are_no_text_are_what_somebody_sent_and_no_broken_line(log: Log, rx: str) -> None:
+    """nginx escapes what JSON forbids, and leaves all other bytes of an address as they came."""
+    with log.path.open("ab") as file:
+        file.write(log.line("/orders/*/@", status=404).encode().replace(b"@", b"\xff") + b"\n")
+
+    read(log)
+
+    assert EdgeLog.objects.get().malformed == 0
+    assert [(verb, data["what"]) for verb, _actor, data in told("edge-eu1")] == [("access.refused", "order link")]
+
+
 def test_a_line_counts_once_however_often_the_log_is_read_and_two_edges_count_together(
     log: Log, rx: str, tmp_path: Path
 ) -> None:
@@ -214,6 +225,16 @@ def test_a_flood_of_addresses_is_bounded(log: Log, rx: str) -> None:
     assert len(events) <= 501
     assert sum(data["count"] for data in events) == 3000
     assert {data["address"] for data in events} >= {"others", "2001:db8::0"}
+
+
+def test_nobody_hides_among_what_they_make_up(log: Log, rx: str) -> None:
+    log.write(*(log.picture(f"{number:032x}", status=403, ip="192.0.2.1") for number in range(1, 700)))
+    log.write(log.picture(rx, status=403, ip="192.0.2.1"), log.picture(rx, status=403, ip="192.0.2.2"))
+
+    read(log)
+
+    assert [data["address"] for _v, _a, data in told(rx)] == ["192.0.2.2"]
+    assert [(data["address"], data["count"]) for _v, _a, data in told("edge-eu1")] == [("192.0.2.1", 700)]
 
 
 def test_nothing_moves_if_nothing_can_be_counted(log: Log, rx: str, monkeypatch: pytest.MonkeyPatch) -> None:
