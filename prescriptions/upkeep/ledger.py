@@ -57,7 +57,7 @@ def compare() -> Difference:
         entries = {key: rx for key in chunk if (rx := _read(key))}
         forged += len(chunk) - len(entries)
         alive += _alive(set(entries.values()))
-        last = max(last, *chunk)
+        last = max([last, *entries])  # never one that is none of ours: it would say how far we have read
     if not alive and last > known:
         LedgerHead.objects.get_or_create(pk=1, defaults={"key": last})
         LedgerHead.objects.filter(pk=1, key__lt=last).update(key=last, at=timezone.now())
