@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import transaction
@@ -40,7 +40,7 @@ ABANDONED_AFTER = timedelta(days=1)
 
 def files_of(link: OrderLink) -> list[DraftFile]:
     """What waits to be sent, in the chosen order."""
-    return list(DraftFile.objects.filter(draft__client=link.client, draft__order_ref=link.order_ref))
+    return list(DraftFile.objects.filter(draft__in=Draft.objects.filter(**_whose(link))))
 
 
 def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
@@ -49,7 +49,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
     Raises Problem (409, 413, 415, 422) in the customer's words; then neither row nor object is left.
     """
     name, size = accepting.display_name(file.name or ""), file.size or 0
-    draft, _created = Draft.objects.get_or_create(client=link.client, order_ref=link.order_ref)
+    draft, _created = Draft.objects.get_or_create(**_whose(link))
     known = draft.files.filter(key=key).first() if key else None
     if known is not None:
         file.seek(0)
@@ -76,7 +76,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
 
     Raises Problem 409, 422, storage.ObjectMissing, storage.StorageUnavailable.
     """
-    draft, _created = Draft.objects.get_or_create(client=link.client, order_ref=link.order_ref)
+    draft, _created = Draft.objects.get_or_create(**_whose(link))
     for document in earlier.documents.prefetch_related("pages__lit"):
         key = f"again-{document.pk}"
         if draft.files.filter(key=key).exists():
@@ -308,11 +308,18 @@ def _refuse_full(link: OrderLink) -> None:
 
 
 def _find(link: OrderLink, file_id: str) -> DraftFile | None:
-    return DraftFile.objects.filter(pk=file_id, draft__client=link.client, draft__order_ref=link.order_ref).first()
+    return DraftFile.objects.filter(pk=file_id, draft__in=Draft.objects.filter(**_whose(link))).first()
 
 
 def _locked(link: OrderLink) -> Draft | None:
-    return Draft.objects.select_for_update().filter(client=link.client, order_ref=link.order_ref).first()
+    return Draft.objects.select_for_update().filter(**_whose(link)).first()
+
+
+def _whose(link: OrderLink) -> dict[str, Any]:
+    """An order has one draft, which all links that show it share. One that only uploads has its own: what it neither
+    sees nor sent it must not remove, reorder or send.
+    """
+    return {"client": link.client, "order_ref": link.order_ref, "link": "" if link.shows else link.id}
 
 
 def _touch(draft_id: str) -> None:

@@ -13,15 +13,20 @@ from prescriptions.models.uploads import Prescription
 
 
 class Draft(models.Model):
-    """The one unsent upload of an order. It ends as a prescription, or as the tombstone of one."""
+    """An unsent upload of an order: one of its own, and one of each link that only uploads. It ends as a prescription,
+    or as the tombstone of one.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
     client = models.CharField(_("client"), max_length=64)
     order_ref = models.CharField(_("order"), max_length=64)
+    link = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text=_("The id of the link that only uploads.")
+    )
     touched_at = models.DateTimeField(_("changed"), default=timezone.now, db_index=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("client", "order_ref"), name="draft_of_order"),)
+        constraints = (models.UniqueConstraint(fields=("client", "order_ref", "link"), name="draft_of_link"),)
         verbose_name = _("draft")
         verbose_name_plural = _("drafts")
 

@@ -256,9 +256,8 @@ def test_a_link_that_only_uploads_shows_nothing_of_what_is_there(upload: Upload,
 
     page = helper.get(f"{PAGE}?send").content.decode()
 
-    assert draft.pk in page
+    assert draft.pk not in page
     assert "private.jpg" not in page
-    assert f"/files/{draft.pk}" not in page
     assert helper.get(f"{PAGE}/files/{draft.pk}").status_code == 404
     assert owner.get(f"{PAGE}/files/{draft.pk}").status_code == 200
     assert helper.get(f"{PAGE}/status").status_code == 404
@@ -269,6 +268,28 @@ def test_a_link_that_only_uploads_shows_nothing_of_what_is_there(upload: Upload,
     assert Prescription.objects.count() == 2
     assert "Your prescription was sent" in sent
     assert "/iiif/" not in sent
+
+
+def test_a_link_that_only_uploads_touches_nothing_that_others_chose(http: Client) -> None:
+    owner, helper = Client(), http
+    owner.get(order_links.page_path(mint()))
+    for name in ("first.jpg", "second.jpg"):
+        owner.post(f"{PAGE}/files", {"file": file(name, picture(40, 40 + len(name)))})
+    first, second = (row.pk for row in DraftFile.objects.order_by("position"))
+    helper.get(order_links.page_path(mint(scope="upload")))
+    helper.handler.enforce_csrf_checks = False
+
+    for action in (f"remove:{first}", f"up:{second}"):
+        helper.post(PAGE, {"action": action})
+    helper.post(PAGE, {"action": "order", "order": [second, first]})
+    helper.post(PAGE, {"action": "send", "consent": "on", "order": [second]})
+    assert not Prescription.objects.exists()
+    assert send(helper, file("theirs.jpg"), path=f"{PAGE}?send").status_code == 303
+
+    assert [document.name for document in Prescription.objects.get().documents.all()] == ["theirs.jpg"]
+    assert list(DraftFile.objects.order_by("position").values_list("pk", flat=True)) == [first, second]
+    assert helper.get(f"{PAGE}?send").content.count(b'class="file kept"') == 0
+    assert owner.get(f"{PAGE}?send").content.count(b'class="file kept"') == 2
 
 
 def test_a_link_that_was_taken_back_opens_nothing_not_even_in_a_browser_that_has_it(customer: Client) -> None:
