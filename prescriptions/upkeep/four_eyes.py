@@ -7,17 +7,19 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
-from prescriptions.audit.actors import SYSTEM, Actor
+from prescriptions.audit.actors import SYSTEM, Actor, ActorKind
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ErasureRequest, OverrideReason, Prescription
+from prescriptions.models import ApiToken, AuditEvent, ErasureRequest, OverrideReason, Prescription
 from prescriptions.upkeep import erasure
 from prescriptions.upkeep.erasure import Override
 
 _AT_ONCE = 200
+_TOKEN_MADE = "token.made"  # noqa: S105 - as prescriptions/api/tokens.py records it
 
 
 def erase(prescription: Prescription, *, actor: Actor, override: Override | None = None) -> ErasureRequest | None:
@@ -47,8 +49,20 @@ def waiting(prescription: Prescription) -> ErasureRequest | None:
 
 
 def may_agree(asked: ErasureRequest, actor: Actor) -> bool:
-    """Another one than who asked, and a person."""
-    return actor.user_id is not None and str(actor) != asked.asked_by
+    """Another one than who asked, and a person who works here; nor may one be behind both, by a token."""
+    if actor.user is None or not actor.user.is_active or str(actor) == asked.asked_by:
+        return False
+    return not (_acts_as(str(actor), asked.asked_by) or _acts_as(asked.asked_by, str(actor)))
+
+
+def _acts_as(one: str, other: str) -> bool:
+    """Has one made a token that erases in the other's name, or that is the other?"""
+    kind, _, pk = other.partition(":")
+    if kind not in (ActorKind.CLIENT, ActorKind.STAFF):
+        return False
+    named = ApiToken.objects.filter(Q(pk=pk) if kind == ActorKind.CLIENT else Q(user=pk))
+    chains = [f"token-{token.pk}" for token in named.only("scopes") if "rx:erase" in token.scopes]
+    return AuditEvent.objects.filter(rx__in=chains, verb=_TOKEN_MADE, actor=one).exists()
 
 
 def override_of(asked: ErasureRequest | None) -> Override | None:

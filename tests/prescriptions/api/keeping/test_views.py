@@ -13,6 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from prescriptions.api import tokens
+from prescriptions.audit import actors
 from prescriptions.models import AuditEvent, Draft, ErasureRequest, IdempotencyKey, Prescription, Review, ReviewStatus
 from prescriptions.upkeep import erasure, four_eyes, together
 from rxproject.local.stack.stack import Stack
@@ -187,6 +188,37 @@ def test_with_four_eyes_one_asks_and_another_person_erases(
     event = AuditEvent.objects.get(rx=rx, verb="erased")
     assert (event.actor_name, event.data["asked_by"]) == ("bob", asked.json()["asked_by"])
     assert not ErasureRequest.objects.exists()
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["a program's", "in bob's name"])
+def test_nobody_is_both_people_by_a_token_of_their_own_making(
+    bound: bool, http: Client, upload: Upload, settings: Settings, servers: Stack
+) -> None:
+    settings.RX_ERASURE_FOUR_EYES = True
+    headers = {name: person(name) for name in ("ann", "bob", "cid")}
+    ann, bob = (User.objects.get(username=name) for name in ("ann", "bob"))
+    _, text = tokens.make(
+        name="t", client="shop", scopes=["rx:erase"], user=bob if bound else None, by=actors.staff(ann)
+    )
+    asks = f"/api/v1/prescriptions/{upload().pk}"
+    agrees = f"/api/v1/prescriptions/{upload().pk}"
+
+    assert http.delete(asks, headers={"Authorization": f"Bearer {text}"}).status_code == 202
+    assert http.delete(asks, headers=headers["ann"]).status_code == 202
+    assert http.delete(asks, headers=headers["cid"]).status_code == 204
+    assert http.delete(agrees, headers=headers["ann"]).status_code == 202
+    assert http.delete(agrees, headers={"Authorization": f"Bearer {text}"}).status_code == 202
+    assert http.delete(agrees, headers=headers["cid"]).status_code == 204
+
+
+def test_who_does_not_work_here_any_more_agrees_to_nothing(http: Client, upload: Upload, settings: Settings) -> None:
+    settings.RX_ERASURE_FOUR_EYES = True
+    path, ann, bob = f"/api/v1/prescriptions/{upload().pk}", person("ann"), person("bob")
+    User.objects.filter(username="bob").update(is_active=False)
+
+    assert http.delete(path, headers=ann).status_code == 202
+    assert http.delete(path, headers=bob).status_code != 204
+    assert Prescription.objects.get().erased_at is None
 
 
 def test_what_was_asked_for_can_be_dropped_and_runs_out(
