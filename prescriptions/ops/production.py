@@ -6,7 +6,7 @@ Whoever runs the service for others has a `RX_BASE_URL` that is not this machine
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
@@ -20,6 +20,8 @@ _MAKE_SECRET: Final = "Make one with `openssl rand -hex 32`."  # noqa: S105 - ho
 # Which roles cannot do their work without which keyring.
 _KEYRINGS: Final = {"RX_LINK_KEYS": ("web", "generate"), "RX_AUDIT_KEYS": ("web", "generate", "beat")}
 _NEW_KEY: Final = {"RX_LINK_KEYS": "k2", "RX_AUDIT_KEYS": "a2"}
+# Options of libpq that stand in for a password in the address.
+_ELSEWHERE: Final = frozenset({"sslcert", "passfile", "service"})
 # What people leave in a file of settings when they mean to come back.
 _PLACEHOLDER: Final = re.compile(
     r"change.?me|django-insecure|example|password|passw0rd|secret|postgres|letmein|12345678"
@@ -77,13 +79,17 @@ def _weak_passwords() -> Iterator[Error]:
 
 
 def _passwords() -> Iterator[tuple[str, str, str]]:
-    """Of the stores, unless one is reached in a way that needs none: a socket in a directory, a certificate, a role."""
+    """Of the stores, unless one is reached in a way that needs none here: a socket in a directory, a certificate, a
+    file that libpq reads, a role.
+    """
     database = settings.DATABASES["default"]
     by_socket = database.get("HOST", "").startswith("/") or not database.get("HOST")
-    if "postgresql" in database["ENGINE"] and not by_socket and "sslcert" not in database.get("OPTIONS", {}):
+    elsewhere = not database.get("PASSWORD") and not _ELSEWHERE.isdisjoint(database.get("OPTIONS", {}))
+    if "postgresql" in database["ENGINE"] and not by_socket and not elsewhere:
         yield "RX_DATABASE_URL", f"of {database['USER']} ", database["PASSWORD"]
     redis = urlsplit(settings.RX_REDIS_URL)
-    if redis.hostname not in _THIS_MACHINE or redis.password:
+    by_certificate = redis.scheme == "rediss" and "ssl_certfile" in parse_qs(redis.query)
+    if redis.password or not (redis.hostname in _THIS_MACHINE or by_certificate):
         yield "RX_REDIS_URL", "", redis.password or ""
     for name in ("RX_S3_SECRET_KEY", "RX_GATEWAY_SECRET_KEY"):
         if value := getattr(settings, name):
