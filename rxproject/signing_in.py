@@ -81,6 +81,7 @@ def _django(own: dict[str, Any]) -> dict[str, Any]:
             {"NAME": f"{validation}.MinimumLengthValidator", "OPTIONS": {"min_length": own["RX_PASSWORD_LENGTH"]}},
             {"NAME": f"{validation}.CommonPasswordValidator"},
             {"NAME": f"{validation}.NumericPasswordValidator"},
+            {"NAME": "prescriptions.accounts.passwords.NotOurWords"},
             {"NAME": "prescriptions.accounts.passwords.NotBreached"},
         ],
         "LOGIN_URL": "account_login",
@@ -107,6 +108,7 @@ def _allauth(own: dict[str, Any]) -> dict[str, Any]:
     return {
         "ALLAUTH_TRUSTED_PROXY_COUNT": 1,  # the edge, which writes the header anew
         "ACCOUNT_ADAPTER": "prescriptions.accounts.adapters.Account",
+        "ACCOUNT_FORMS": {"change_password": "prescriptions.accounts.views.ChangePasswordForm"},
         "ACCOUNT_LOGIN_METHODS": {"username"},
         "ACCOUNT_SIGNUP_FIELDS": ["username*", "password1*"],
         "ACCOUNT_EMAIL_VERIFICATION": "none",

@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.crypto import salted_hmac
 
-_COOKIE: Final = "rx_known"
 _SALT: Final = "rx.known-browser"
 _KEEP: Final = 180 * 86_400  # seconds
 _NOWHERE: Final = "::"  # neither the edge nor a socket named anybody
@@ -49,7 +48,7 @@ def is_known(request: HttpRequest) -> bool:
 def remember(response: HttpResponse) -> None:
     """This browser is known from now on. Says of nobody who they are."""
     response.set_cookie(
-        _COOKIE,
+        settings.RX_KNOWN_COOKIE,
         signing.dumps(secrets.token_hex(8), salt=_SALT),
         max_age=_KEEP,
         path="/accounts/",
@@ -84,7 +83,7 @@ def locked(request: HttpRequest, _response: Any = None, _credentials: Any = None
 
 def _known(request: HttpRequest) -> str:
     try:
-        return str(signing.loads(request.COOKIES.get(_COOKIE, ""), salt=_SALT, max_age=_KEEP))
+        return str(signing.loads(request.COOKIES.get(settings.RX_KNOWN_COOKIE, ""), salt=_SALT, max_age=_KEEP))
     except signing.BadSignature:
         return ""
 

@@ -34,7 +34,10 @@ class StaffSessions:
                 return user
 
             request.user = SimpleLazyObject(judged)  # type: ignore[assignment]
-        return self.get_response(request)
+        response = self.get_response(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES or request.path.startswith(sessions.PAGES):
+            response.headers.setdefault("Cache-Control", "private, no-store")  # it may be about whoever asks
+        return response
 
     def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
         if not request.path.startswith(_ADMIN) or request.path == reverse("admin:login"):

@@ -4,8 +4,10 @@ from typing import Any
 from urllib.parse import quote
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.tokens import default_token_generator
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -34,6 +36,19 @@ def forget_factors(user: Any, *, by: Any) -> int:
     end_sessions(user)
     trail.tell(user, Verb.FACTOR_REMOVED, {"factor": "all"}, actor=actors.staff(by))
     return count
+
+
+def is_last_administrator(user: Any) -> bool:
+    """Is nobody but this person left who may make accounts and can sign in, by a password or by single sign-on?
+
+    Within a transaction nobody else finds this out at the same time.
+    """
+    others = get_user_model().objects.filter(is_superuser=True, is_staff=True, is_active=True).exclude(pk=user.pk)
+    by_provider = SocialAccount.objects.filter(user__in=others).values_list("user", flat=True)
+    elsewhere = frozenset(by_provider) if settings.RX_OIDC_URL else frozenset()
+    return not any(
+        other.has_usable_password() or other.pk in elsewhere for other in others.select_for_update().order_by("pk")
+    )
 
 
 def end_sessions(user: Any) -> None:

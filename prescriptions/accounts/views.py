@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 
 import requests
+from allauth.account import forms as account_forms
 from allauth.account.views import PasswordChangeView
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from allauth.socialaccount.providers.openid_connect import views as openid
@@ -90,6 +91,21 @@ class ChangePassword(PasswordChangeView):
             return HttpResponseRedirect(reverse("mfa_index"), status=303)
         answer: HttpResponse = super().dispatch(request, *rest, **named)
         return answer
+
+
+class ChangePasswordForm(account_forms.ChangePasswordForm):
+    """allauth's, by our labels."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        labels = {
+            "oldpassword": _("Password so far"),
+            "password1": _("New password"),
+            "password2": _("New password again"),
+        }
+        for name, label in labels.items():
+            self.fields[name].label = label
+            self.fields[name].widget.attrs.pop("placeholder", None)
 
 
 class AddPasskey(AddWebAuthnForm):

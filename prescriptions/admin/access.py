@@ -31,6 +31,9 @@ _SCOPE_WORDS: Final = {
     "rx:read": _("Read prescriptions, pages and variants"),
     "rx:write": _("Upload prescriptions"),
     "rx:erase": _("Erase prescriptions"),
+    "rx:override": _("Erase them before their retention is over, with a reason"),
+    "rx:hold": _("Set and lift legal holds"),
+    "rx:export": _("Export all prescriptions of a patient or an order"),
     "rx:review": _("Take and decide reviews in the name of one person"),
     "rx:all": _("See the prescriptions of every client, not only its own"),
     "orders:write": _("Make upload links for customers"),
@@ -49,7 +52,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
 
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("May"),
-        choices=[(scope, _SCOPE_WORDS.get(scope, words)) for scope, words in tokens.SCOPES.items()],
+        choices=[(scope, _SCOPE_WORDS[scope]) for scope in tokens.SCOPES],
         widget=forms.CheckboxSelectMultiple,
     )
     days = forms.IntegerField(
@@ -83,6 +86,7 @@ class ApiTokenAdmin(ForAdministrators):
 
     form = TokenForm
     list_title = _("API tokens")
+    counted_as = (_("token"), _("tokens"))
     list_display = ("name", "client", "may", "state", "until", "last_used")
     search_fields = ("name",)  # switches the search on; see get_search_results
     search_help_text = searching.TOKEN_HELP

@@ -67,8 +67,8 @@ class Listing(ChangeList):
     def counted(self) -> str:
         """The number of results in words, for the foot of the list."""
         count = f"{BOUND:,}+" if self.more else str(self.result_count)
-        one = self.result_count == 1
-        return f"{count} {self.opts.verbose_name if one else self.opts.verbose_name_plural}"
+        one, many = self.model_admin.counted_as or (self.opts.verbose_name, self.opts.verbose_name_plural)  # type: ignore[attr-defined]
+        return f"{count} {one if self.result_count == 1 else many}"
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -79,6 +79,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would be counted over the whole table
     list_title: Any = None
+    counted_as: Any = None  # one row and many, where the model has a name that people do not know
     linked_by: Sequence[str] = ()
     viewed = audit.Verb.PRESCRIPTION_VIEWED
 

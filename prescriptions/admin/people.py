@@ -44,6 +44,17 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError(_("Choose one role at least."))
         return chosen
 
+    def clean_is_active(self) -> bool:
+        stays: bool = self.cleaned_data["is_active"]
+        if not stays and self.instance.is_superuser and people.is_last_administrator(self.instance):
+            raise forms.ValidationError(
+                _(
+                    "This is the last administrator who can sign in: nobody could make or mend an account any more. "
+                    "Make another one first (manage.py createsuperuser)."
+                )
+            )
+        return stays
+
 
 class ForAdministrators(ReadOnly):
     """Screens of superusers, who confirm that it is them before they change anything."""
@@ -67,6 +78,13 @@ class ForAdministrators(ReadOnly):
             return reauthentication.page(request, request.path)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Django's own would call a person a user and a role a group."""
+        messages.success(request, _("Saved."))
+        if "_continue" in request.POST:
+            return HttpResponseRedirect(request.path)
+        return self.response_post_save_change(request, obj)
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The audit log has it; Django's own log could be changed."""
 
@@ -80,6 +98,7 @@ class PersonAdmin(ForAdministrators):
 
     form = PersonForm
     list_title = gettext_lazy("People")
+    counted_as = (gettext_lazy("person"), gettext_lazy("people"))
     list_display = ("username", "name", "roles", "is_active", "last_sign_in")
     ordering = ("username",)
     search_fields = ("username",)  # switches the search on; see get_search_results

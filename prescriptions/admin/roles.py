@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_lazy
 
 from prescriptions.accounts import trail
 from prescriptions.admin.people import ForAdministrators
@@ -35,9 +35,23 @@ class RoleAdmin(ForAdministrators):
 
     form = RoleForm
     list_title = gettext_lazy("Roles")
+    counted_as = (gettext_lazy("role"), gettext_lazy("roles"))
     list_display = ("name",)
     fields = ("name", "permissions")
     ordering = ("name",)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        named = {"title": gettext("A new role"), "show_save_and_add_another": False}
+        return super().add_view(request, form_url, named | (extra_context or {}))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        named = {"title": gettext("A role"), "show_save_and_add_another": False}
+        return super().change_view(request, object_id, form_url, named | (extra_context or {}))
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        return self.response_change(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -14,6 +14,8 @@ from django.conf import settings
 
 _REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 _SANE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+# Letters of any one text. What others have written may be quoted in it: Django, say, quotes a Host that it refuses.
+_LONGEST = 500
 # `request` is what Django adds: its text quotes the address, tokens and all.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "request"}
 
@@ -37,11 +39,11 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "role": settings.RX_ROLE,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _bounded(record.getMessage()),
         }
         if current := request_id():
             line["request_id"] = current
-        line.update({key: value for key, value in record.__dict__.items() if key not in _STANDARD})
+        line.update({key: _bounded(value) for key, value in record.__dict__.items() if key not in _STANDARD})
         if record.exc_info:
             # Frames only: an exception's own text may quote input.
             kind, _, trace = record.exc_info
@@ -52,3 +54,7 @@ class JsonLines(logging.Formatter):
             line["exception"] = kind.__name__ if kind else ""
             line["frames"] = frames[-12:]
         return json.dumps(line, default=str)
+
+
+def _bounded(value: Any) -> Any:
+    return f"{value[:_LONGEST]}…" if isinstance(value, str) and len(value) > _LONGEST else value

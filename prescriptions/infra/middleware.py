@@ -69,7 +69,11 @@ class ProblemAnswers:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.status_code in (400, 404, 405, 500) and problems.wants_problem(request) and not _is_json(response):
-            return _plain_problem(response)
+            problem = _plain_problem(response)
+            for name, value in response.headers.items():
+                if name != "Content-Length":  # of the page that it stands for; what browsers must not do holds for both
+                    problem.headers.setdefault(name, value)
+            return problem
         return response
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:

@@ -15,7 +15,6 @@ from django.utils import timezone
 from prescriptions.models import REFERENCE, RevokedOrderLink
 
 SALT = "rx-order-link-v2"
-COOKIE = "rx_order"
 
 
 class LinkScope(StrEnum):

@@ -7,6 +7,7 @@ by the view that gets it. The edge is told who they are, for it has room for so 
 import re
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -15,7 +16,6 @@ from prescriptions.api.authentication import BearerAuthentication
 from prescriptions.audit import actors
 from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import order_links
 from prescriptions.order_pages.access import open_link
 
 _ORDER: Final = re.compile(r"/orders/([^/?]+)/")
@@ -37,7 +37,7 @@ def may_send(request: HttpRequest) -> HttpResponse:
 
 def _customer(request: HttpRequest, address: str) -> str:
     """By a good link, of this order if the address names one."""
-    link = open_link(request, request.COOKIES.get(order_links.COOKIE, ""))
+    link = open_link(request, request.COOKIES.get(settings.RX_ORDER_COOKIE, ""))
     order = _ORDER.match(address)
     return f"link-{link.id}" if link and (order is None or order[1] == link.order_ref) else ""
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import http_date
@@ -37,7 +38,7 @@ class OrderView(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         order_ref = str(kwargs.pop("order_ref", ""))
         signed = request.GET.get("link")
-        held = request.COOKIES.get(order_links.COOKIE, "")
+        held = request.COOKIES.get(settings.RX_ORDER_COOKIE, "")
         try:
             link = open_link(request, held if signed is None else signed)
         except Problem as problem:
@@ -70,11 +71,11 @@ class OrderView(View):
         response = HttpResponseRedirect(request.path, status=303)
         response.headers["Cache-Control"] = "no-store"
         response.set_cookie(
-            order_links.COOKIE,
+            settings.RX_ORDER_COOKIE,
             link.signed,
             expires=http_date(link.expires),
             path=self.base.rpartition("/")[0] + "/",
-            secure=request.is_secure(),
+            secure=request.is_secure() or settings.SESSION_COOKIE_SECURE,
             httponly=True,
             samesite="Lax",
         )

@@ -84,8 +84,8 @@ def test_the_first_day_an_app_and_a_passkey(site: str, open_page: OpenPage) -> N
     secret = page.locator("#authenticator_secret").input_value()
     check_accessible(page)
     page.get_by_label("Code").fill(code_of(secret))
-    page.get_by_role("button", name="Activate").click()
-    heading(page, "Recovery Codes")
+    page.get_by_role("button", name="Set it up").click()
+    heading(page, "Recovery codes")
     expect(page.locator("#recovery_codes")).not_to_have_value("")
     check_accessible(page)
     page.goto(f"{site}/admin/prescriptions/review/")
@@ -127,9 +127,9 @@ def test_without_a_script_all_but_passkeys_works(site: str, open_page: OpenPage)
     sign_in(page)
     page.get_by_role("link", name="Set up an app").click()
     page.get_by_label("Code").fill(code_of(page.locator("#authenticator_secret").input_value()))
-    page.get_by_role("button", name="Activate").click()
+    page.get_by_role("button", name="Set it up").click()
 
-    heading(page, "Recovery Codes")
+    heading(page, "Recovery codes")
 
 
 def test_by_the_company_s_own_account(
@@ -163,7 +163,7 @@ def test_people_and_roles(site: str, open_page: OpenPage) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Set up an app").click()
     page.get_by_label("Code").fill(code_of(page.locator("#authenticator_secret").input_value()))
-    page.get_by_role("button", name="Activate").click()
+    page.get_by_role("button", name="Set it up").click()
 
     page.goto(f"{site}/admin/auth/user/add/")
     check_accessible(page)

@@ -110,6 +110,27 @@ def test_what_viewers_escape_is_served_and_seen(edge: Edge, store: Store) -> Non
     assert (answer.content, isinstance(seen, Picture)) == (b"12345", True)
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "logged"),
+    [
+        ("GET", "/" + "x" * 998, ("GET", "/" + "x" * 998)),
+        ("GET", "/" + "x" * 6000, ("GET", "(other)")),
+        ("GET", "/iiif/3/t/" + "x" * 6000, ("GET", "(other)")),
+        ("X" * 6000, "/page", ("(other)", "/page")),
+    ],
+    ids=["as long as may be", "path", "picture", "method"],
+)
+def test_nobody_writes_the_log_at_length(
+    edge: Edge, django: StandIn, method: str, target: str, logged: tuple[str, str]
+) -> None:
+    answer = edge.raw(f"{method} {target} HTTP/1.1\r\nHost: {'h' * 4000}\r\nConnection: close\r\n\r\n".encode())
+
+    line = edge.log(answer)
+
+    assert (line["method"], line["path"]) == logged
+    assert len(str(line)) < 2000
+
+
 def test_failures_leave_no_token_in_the_error_log(start_edge: StartEdge) -> None:
     edge = start_edge(s3="127.0.0.1:1", web="127.0.0.1:1", generate="127.0.0.1:1")
     address = Address()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.edge.servers import Address, Edge, StandIn, StartEdge, Store, mint
 
+HSTS = "max-age=31536000; includeSubDomains; preload"
 RX = "0123456789abcdef0123456789abcdef"
 
 
@@ -166,10 +167,20 @@ def test_https_is_what_the_configuration_says(start_edge: StartEdge, store: Stor
     token = mint(address.rx)
     store.put(address.key, b"x", Metadata={"canonical": "full/max/0/default.webp"})
 
-    edge.http.get("/page", headers={"X-Forwarded-Proto": "http"})
+    answers = [
+        edge.http.get("/page", headers={"X-Forwarded-Proto": "http"}),
+        edge.http.get(address.path(token)),
+        edge.http.get(address.path("k1.0.f." + "A" * 22)),
+        edge.http.get("/./x"),
+        edge.http.get("/metrics"),
+        edge.http.get("/edge-healthz"),
+    ]
     link = edge.http.get(address.path(token), headers={"Host": "evil.example"}).headers["link"]
 
     assert django.seen[0].headers["x-forwarded-proto"] == ["https"]
+    assert [answer.headers.get_list("strict-transport-security") for answer in answers] == [[HSTS]] * len(answers)
+    django.headers = {"Strict-Transport-Security": "max-age=1"}
+    assert edge.http.get("/page").headers.get_list("strict-transport-security") == ["max-age=1"], "Django's own, once"
     assert link.startswith(
         f'<https://rx.example/iiif/3/{token}/{address.rx}_1/full/max/0/default.webp>;rel="canonical"'
     )

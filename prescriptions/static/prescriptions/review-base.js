@@ -27,7 +27,7 @@ export function begin() {
 export const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => values[name])
 export const say = text => { const line = $('#say'); line.textContent = ''; after(() => { line.textContent = text }, 50) }
 
-const cookie = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1]
+const cookie = () => document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/)?.[1]
 /** Hidden tokens of forms, as the cookie has them now: who signed in again has a new one. */
 export function refreshTokens() {
   const token = cookie()

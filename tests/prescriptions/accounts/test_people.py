@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from prescriptions.accounts import roles
+from prescriptions.accounts import people, roles
 from prescriptions.models import AuditEvent
 from tests.prescriptions.accounts.conftest import QUEUE, Clock, Person
 from tests.prescriptions.staff import person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
+TOKENS = "/admin/prescriptions/apitoken/"
 PEOPLE, ADD = "/admin/auth/user/", "/admin/auth/user/add/"
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "roles.md"
 
@@ -82,6 +84,10 @@ def test_a_link_works_once_and_ends(chief: Person, asha: Person, settings: Setti
         ("password1234", "too common"),
         ("asha-asha-asha", ""),
         ("8237498237498", "entirely numeric"),
+        ("Pharmacy-2026!Admin", "Anybody would try this one here"),
+        ("prescription kolam", "Anybody would try this one here"),
+        ("our pharmacy smells of cardamom", ""),
+        ("Ein-langes Wort, und NOCH eines; bis 100 Zeichen voll sind. " * 2, ""),
     ],
 )
 def test_poor_passwords_are_refused_without_a_network(password: str, said: str, chief: Person, asha: Person) -> None:
@@ -147,6 +153,60 @@ def test_a_role_is_taken_away_and_an_account_closed(chief: Person, asha: Person)
     assert not asha.sees_the_queue()
     event = AuditEvent.objects.get(verb="account.changed")
     assert event.data == {"fields": ["groups", "is_active"], "roles": ["auditor"], "active": False}
+
+
+def test_the_last_administrator_cannot_close_their_own_account(chief: Person) -> None:
+    # given others who could not make an account for anybody: closed, without a way in, or without the right
+    person("old", "ops", is_superuser=True, is_active=False)
+    away = person("away", "ops", is_superuser=True)
+    away.set_unusable_password()
+    away.save()
+    person("senior", "senior")
+    chief.sign_in()
+    address = f"{PEOPLE}{chief.user.pk}/change/"
+
+    # then it is refused, and says why
+    refused = chief.http.post(address, {"username": "chief"})
+    assert refused.status_code == 200
+    assert "This is the last administrator who can sign in" in refused.content.decode()
+    assert get_user_model().objects.get(pk=chief.user.pk).is_active
+    assert chief.http.get(address).status_code == 200, "still signed in"
+
+    # when there is another, then it is done
+    away.set_password("three words of mine")
+    away.save()
+    assert chief.http.post(address, {"username": "chief"}).status_code == 302
+    assert not get_user_model().objects.get(pk=chief.user.pk).is_active
+    assert chief.http.get(address).status_code in (302, 303)
+
+
+def test_who_signs_in_by_the_provider_counts_while_there_is_one(chief: Person, settings: Settings) -> None:
+    away = person("away", "ops", is_superuser=True)
+    away.set_unusable_password()
+    away.save()
+    SocialAccount.objects.create(user=away, provider="sso", uid="away")
+
+    assert people.is_last_administrator(chief.user)
+
+    settings.RX_OIDC_URL = "https://login.example.com"
+    assert not people.is_last_administrator(chief.user)
+
+
+@pytest.mark.parametrize(
+    ("address", "place", "one"),
+    [(PEOPLE, "People", "1 person"), ("/admin/auth/group/", "Roles", "4 roles"), (TOKENS, "API tokens", "0 tokens")],
+)
+def test_places_have_the_names_that_people_know(address: str, place: str, one: str, chief: Person) -> None:
+    chief.sign_in()
+
+    listed, form = (chief.http.get(path).content.decode() for path in (address, f"{address}add/"))
+
+    for page in (listed, form):
+        crumbs = re.sub(r"<[^>]+>", "", page.split('class="breadcrumbs">')[1].split("</div>")[0])
+        assert " ".join(crumbs.split()).startswith(f"Home › {place}")
+    assert one in listed
+    words = re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(head|script|svg).*?</\1>", "", listed + form))
+    assert re.findall(r"(?i).{0,20}\b(?:users?|groups?|authentication and authorization)\b.{0,20}", words) == []
 
 
 # --- Roles -----------------------------------------------------------------------------------------------------------

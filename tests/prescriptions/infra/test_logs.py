@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.test import Client
 
 from prescriptions.infra import logs
-from prescriptions.intake import order_links
 from tests.conftest import Site
 from tests.prescriptions.conftest import picture
 from tests.waiting import until
@@ -56,7 +56,7 @@ def test_no_log_of_the_stack_holds_a_name_a_reference_or_a_secret(site: Site) ->
         assert token.rsplit(".", 1)[1] not in text, name
         assert secret not in text, name
         assert link not in text, name
-        assert order_links.COOKIE + "=" not in text, name
+        assert "rx_order=" not in text, name
 
 
 @pytest.mark.parametrize("name", ["web", "generate", "worker"])
@@ -84,6 +84,32 @@ def test_a_line_is_one_line_whatever_is_in_it() -> None:
     assert len(line.splitlines()) == 1
     assert line.isascii()
     assert json.loads(line)["rx"] == "1"
+
+
+def test_whoever_writes_at_length_is_cut_short() -> None:
+    line = json.loads(logs.JsonLines().format(record("m" * 9_000, path="p" * 9_000, rx="1" * 500)))
+
+    assert (len(line["message"]), len(line["path"]), len(line["rx"])) == (501, 501, 500)
+
+
+@pytest.mark.django_db
+def test_a_made_up_host_is_refused_and_named_in_a_short_line(http: Client) -> None:
+    lines: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(logs.JsonLines().format(record))
+
+    kept = Kept()
+    logging.getLogger("django.security.DisallowedHost").addHandler(kept)
+    try:
+        answer = http.get("/accounts/login/", headers={"Host": "x" * 8_000})
+    finally:
+        logging.getLogger("django.security.DisallowedHost").removeHandler(kept)
+
+    assert answer.status_code == 400
+    assert len(lines) == 1
+    assert 0 < len(lines[0]) < 1_000
 
 
 def test_an_exception_is_its_kind_and_frames_without_its_words() -> None:

@@ -25,7 +25,7 @@ def asked(address: str, **by: Any) -> int:
 def answer(address: str, *, token: str = "", link: str = "", client: Client | None = None) -> HttpResponse:
     http = client or Client()
     if link:
-        http.cookies[order_links.COOKIE] = link
+        http.cookies["rx_order"] = link
     headers = {"X-Rx-Address": address} | ({"Authorization": token} if token else {})
     return http.get("/-may-send", headers=headers)  # type: ignore[return-value]
 

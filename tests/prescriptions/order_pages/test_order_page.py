@@ -64,19 +64,19 @@ def test_the_link_moves_out_of_the_address_into_a_cookie_of_this_order(http: Cli
     response = http.get(order_links.page_path(made))
 
     assert (response.status_code, response["Location"], response["Cache-Control"]) == (303, PAGE, "no-store")
-    cookie = response.cookies[order_links.COOKIE]
+    cookie = response.cookies["rx_order"]
     assert cookie.value == made.signed
     assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/orders/ORDER-7/", True, "Lax")
     assert cookie["expires"]
     assert not cookie["secure"]
-    assert Client().get(order_links.page_path(made), secure=True).cookies[order_links.COOKIE]["secure"]
+    assert Client().get(order_links.page_path(made), secure=True).cookies["rx_order"]["secure"]
 
 
 def test_the_bare_form_has_a_cookie_of_its_own(http: Client) -> None:
     response = http.get(order_links.upload_path(mint()))
 
     assert (response.status_code, response["Location"]) == (303, "/upload/")
-    assert response.cookies[order_links.COOKIE]["path"] == "/upload/"
+    assert response.cookies["rx_order"]["path"] == "/upload/"
     assert http.get("/upload/").status_code == 200
 
 
@@ -92,7 +92,7 @@ def test_the_bare_form_has_a_cookie_of_its_own(http: Client) -> None:
 )
 def test_a_link_that_is_not_this_orders_opens_nothing(signed: str, http: Client) -> None:
     assert http.get(PAGE, {"link": signed}).status_code == 404
-    http.cookies[order_links.COOKIE] = signed
+    http.cookies["rx_order"] = signed
     assert http.get(PAGE).status_code == 404
 
 
@@ -115,7 +115,7 @@ def test_too_many_links_that_open_nothing_and_none_is_looked_at(http: Client, se
     assert (page.status_code, page["Content-Type"]) == (429, "text/html; charset=utf-8")
     assert "In 5 minutes" in page.content.decode()
     assert 0 < int(page["Retry-After"]) <= 300
-    http.cookies[order_links.COOKIE] = good.signed
+    http.cookies["rx_order"] = good.signed
     asked = {**here, "X-Rx-Address": f"{PAGE}/files"}
     assert http.get("/-may-send", headers=asked).status_code == 403
     script = Client().post(f"{PAGE}/files?link={good.signed}", headers={**here, "Idempotency-Key": "k"})
@@ -293,7 +293,7 @@ def test_a_link_that_only_uploads_touches_nothing_that_others_chose(http: Client
 
 
 def test_a_link_that_was_taken_back_opens_nothing_not_even_in_a_browser_that_has_it(customer: Client) -> None:
-    other, kept = mint(), order_links.verify(customer.cookies[order_links.COOKIE].value)
+    other, kept = mint(), order_links.verify(customer.cookies["rx_order"].value)
     assert kept is not None
     until = order_links.ends(kept)
 
@@ -315,7 +315,7 @@ def test_a_strangers_link_does_not_take_over_a_browser_that_has_an_order_open(ht
     asked = http.get(order_links.upload_path(theirs))
 
     assert asked.status_code == 200
-    assert order_links.COOKIE not in asked.cookies
+    assert "rx_order" not in asked.cookies
     assert "ORDER-7" in asked.content.decode()
     assert http.post(order_links.upload_path(theirs)).status_code == 403  # no CSRF token: not from that page
     assert "ORDER-7" in http.get("/upload/").content.decode()

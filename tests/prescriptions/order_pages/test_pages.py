@@ -30,7 +30,7 @@ from tests.transforms.unembedded import by_glyphs, document
 @pytest.mark.parametrize("cookie", ["", "forged"])
 def test_without_a_link_there_is_nothing(link: OrderLink, path: str, cookie: str) -> None:
     client = Client()
-    client.cookies[order_links.COOKIE] = cookie
+    client.cookies["rx_order"] = cookie
 
     assert client.get(path).status_code == 404
     assert client.get(path, {"link": cookie}).status_code == 404
@@ -39,7 +39,7 @@ def test_without_a_link_there_is_nothing(link: OrderLink, path: str, cookie: str
 @pytest.mark.parametrize("path", [PAGE, f"{PAGE}/status", f"{PAGE}/files/{'0' * 32}"])
 def test_another_orders_link_opens_nothing(link: OrderLink, path: str) -> None:
     client = Client()
-    client.cookies[order_links.COOKIE] = order_links.mint(order_ref="A-2", client="shop", expires_in=600).signed
+    client.cookies["rx_order"] = order_links.mint(order_ref="A-2", client="shop", expires_in=600).signed
 
     assert client.get(path).status_code == 404
 
@@ -68,7 +68,7 @@ def test_opening_a_link_moves_it_into_a_cookie_of_this_order_alone(link: OrderLi
     response = client.get(order_links.page_path(link))
 
     assert (response.status_code, response.headers["location"]) == (303, PAGE)
-    cookie = response.cookies[order_links.COOKIE]
+    cookie = response.cookies["rx_order"]
     assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/orders/A-1/", True, "Lax")
     page = client.get(PAGE)
     assert page.headers["cache-control"] == "private, no-store"
