@@ -21,7 +21,7 @@ from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from prescriptions.accounts import lockout, trail
+from prescriptions.accounts import lockout, reauthentication, trail
 
 log = logging.getLogger("rx.accounts")
 # A mark in what a browser says of itself, and its name. The first that fits: they all claim to be the later ones, too.
@@ -146,6 +146,8 @@ class Sessions(ListUserSessionsView):
         return context
 
     def form_valid(self, form: Form) -> HttpResponse:
+        if not reauthentication.is_fresh(self.request):
+            return reauthentication.page(self.request, self.request.path)
         named = self.request.POST.get("session")
         if named is None:
             answer: HttpResponse = super().form_valid(form)

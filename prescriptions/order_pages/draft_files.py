@@ -43,6 +43,6 @@ class DraftThumbnail(OrderView):
         headers = {
             "Cache-Control": "private, max-age=3600, immutable",
             "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox",
         }
         return HttpResponse(picture, content_type="image/webp", headers=headers)

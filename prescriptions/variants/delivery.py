@@ -24,6 +24,9 @@ from prescriptions.infra.problems import Problem
 from prescriptions.variants.links import Link
 from transforms.request import iiif
 
+# As the edge says it, too.
+_INERT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+
 MAX_AGE = 86_400
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Link, ETag, X-Variant, Retry-After"}
 NO_STORE = {"Cache-Control": "no-store"}
@@ -76,7 +79,7 @@ def variant(
         "Cache-Control": f"private, max-age={left}, immutable" if keep else "no-store",
         "X-Content-Type-Options": "nosniff",
         # Browsers' PDF viewers do not start in a sandbox; a PDF is an attachment instead.
-        "Content-Security-Policy": "default-src 'none'" if pdf else "default-src 'none'; sandbox",
+        "Content-Security-Policy": _INERT if pdf else f"{_INERT}; sandbox",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Link": iiif.link_headers(service_id=service, canonical=described.metadata.get("canonical", "")),
@@ -123,7 +126,7 @@ def original(request: HttpRequest | Request, key: str, *, name: str, media_type:
             "Content-Length": str(described.size),
             "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
             "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Content-Security-Policy": f"{_INERT}; sandbox",
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "private, no-store",
         },

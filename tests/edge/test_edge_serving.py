@@ -23,6 +23,8 @@ from tests.edge.servers import (
 )
 from tests.waiting import until
 
+PASSIVE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+INERT = f"{PASSIVE}; sandbox"
 BODY = bytes(range(256)) * 40
 CANONICAL = {"canonical": "full/max/0/default.webp", "source": "0" * 64, "form": "full/200,150/0/default.webp"}
 
@@ -33,7 +35,7 @@ def assert_public_headers(answer: httpx.Response, address: Address, token: str) 
     assert not [name for name in answer.headers if "amz" in name]
     assert answer.headers["server"] == "nginx"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["content-security-policy"] == INERT
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -194,7 +196,19 @@ def test_a_pdf_is_an_attachment_and_not_sandboxed(
         answer = edge.http.get(address.path())
         assert answer.headers["content-type"] == "application/pdf"
         assert answer.headers.get_list("content-disposition") == [expected]
-        assert answer.headers["content-security-policy"] == "default-src 'none'"
+        assert answer.headers["content-security-policy"] == PASSIVE
+
+
+def test_a_stored_file_runs_nothing_and_is_framed_by_nobody(edge: Edge, store: Store, django: StandIn) -> None:
+    address = Address()
+    store.put(address.key, BODY)
+    paths = [address.path(), address.path("k1.0.f." + "A" * 22), Address().path(), "/metrics", "/./x", "/edge-healthz"]
+
+    told = [edge.http.get(path, follow_redirects=False).headers.get_list("content-security-policy") for path in paths]
+
+    assert told == [[INERT]] * len(paths)
+    django.headers = {"Content-Security-Policy": "default-src 'self'"}
+    assert edge.http.get("/page").headers.get_list("content-security-policy") == ["default-src 'self'"], "Django's own"
 
 
 def test_a_hit_costs_s3_one_get_of_our_own_making(start_edge: StartEdge) -> None:

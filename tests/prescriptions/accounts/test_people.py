@@ -101,6 +101,17 @@ def test_poor_passwords_are_refused_without_a_network(password: str, said: str, 
     assert asha.user.check_password(password) is (said == "")
 
 
+def test_a_long_password_counts_to_its_last_letter(chief: Person, asha: Person) -> None:
+    password = " Neun Zehntel davon sind Wörter, und ein Rest \t£€😀 " * 3
+    chief.sign_in()
+    choose(link_in(chief.http.post(reverse("admin:rx-person-link", args=[asha.user.pk])).content.decode()), password)
+
+    assert len(password) > 128
+    for wrong in (password[:-1], password.lower(), password.strip()):
+        assert asha.password(wrong).status_code == 200
+    assert asha.password(password).status_code == 302
+
+
 def test_a_link_lets_in_who_was_locked_out(chief: Person, asha: Person) -> None:
     for _ in range(6):
         asha.password("wrong")

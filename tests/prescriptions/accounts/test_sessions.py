@@ -119,6 +119,21 @@ def test_one_ends_ones_own_sessions_and_nobody_elses(asha: Person, chief: Person
     assert (ended.rx, ended.data["why"]) == (f"user-{asha.user.pk}", "by its owner")
 
 
+def test_whoever_ends_sessions_confirms_that_it_is_them(asha: Person, clock: Clock) -> None:
+    elsewhere = Person(asha.user, asha.secret).sign_in()
+    clock.forward(minutes=2)
+    asha.sign_in()
+    clock.forward(minutes=6)
+
+    asked = asha.http.post(SESSIONS)
+
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/accounts/confirm/?next=%2Faccounts%2Fsessions%2F")
+    assert elsewhere.sees_the_queue()
+    asha.http.post(asked.headers["Location"], {"password": "p"})
+    asha.http.post(SESSIONS)
+    assert not elsewhere.sees_the_queue()
+
+
 def test_log_out_is_in_the_log(asha: Person) -> None:
     asha.sign_in()
 

@@ -194,7 +194,7 @@ def test_an_original_comes_back_byte_for_byte_as_an_attachment(http: Client, bea
         as_attachment=True, filename='Rezept "März".jpg'
     )
     assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
     assert response["Cache-Control"] == "private, no-store"
     second = http.get(path, {"document": "2"}, headers=bearer())
     assert second["Content-Type"] == "application/pdf"

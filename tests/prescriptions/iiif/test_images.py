@@ -71,7 +71,7 @@ def test_a_hit_has_the_headers_of_the_contract(row: Page, http: Client) -> None:
     assert (private, immutable) == ("private", "immutable")
     assert 3500 <= int(max_age.removeprefix("max-age=")) <= 3600 + links.ROUNDING
     assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
     assert response["Referrer-Policy"] == "no-referrer"
     assert response["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert response["Access-Control-Allow-Origin"] == "*"

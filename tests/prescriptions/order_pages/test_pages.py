@@ -237,7 +237,10 @@ def test_a_thumbnail_is_private_and_inert(customer: Client, link: OrderLink) -> 
 
     assert response.status_code == 200
     assert response.content[8:12] == b"WEBP"
-    assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert (
+        response.headers["content-security-policy"]
+        == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
+    )
     assert response.headers["cache-control"].startswith("private")
 
 
