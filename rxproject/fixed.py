@@ -73,6 +73,16 @@ SPECTACULAR_SETTINGS: Final[Any] = {
 }
 
 
+def cookies(*, tls: bool) -> tuple[str, str, str, str]:
+    """Names of a session's, a form's, an order's and a known browser's cookie.
+
+    By these browsers take one from this host alone, over TLS, and from no neighbour. The last two have a path of
+    their own, which `__Host-` forbids.
+    """
+    host, secure = ("__Host-", "__Secure-") if tls else ("", "")
+    return f"{host}sessionid", f"{host}csrftoken", f"{secure}rx_order", f"{secure}rx_known"
+
+
 def logging(level: str) -> dict[str, Any]:
     """One JSON line per event on standard error."""
     return {

@@ -113,12 +113,7 @@ globals().update(signing_in.libraries(globals()))
 # --- Transport: everything behind TLS is switched by the address people use -------------------------------------
 _TLS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
-# By these names browsers take a cookie from this host over TLS alone, and from nobody who serves a neighbour's name.
-# The last two have a path of their own, which `__Host-` forbids.
-SESSION_COOKIE_NAME = "__Host-sessionid" if _TLS else "sessionid"
-CSRF_COOKIE_NAME = "__Host-csrftoken" if _TLS else "csrftoken"
-RX_ORDER_COOKIE = "__Secure-rx_order" if _TLS else "rx_order"
-RX_KNOWN_COOKIE = "__Secure-rx_known" if _TLS else "rx_known"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, RX_ORDER_COOKIE, RX_KNOWN_COOKIE = fixed.cookies(tls=_TLS)
 SECURE_SSL_REDIRECT = False  # the edge redirects; it is the only one that can be reached
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the edge always sets it, clients cannot
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
