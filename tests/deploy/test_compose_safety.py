@@ -88,7 +88,7 @@ def test_no_secret_has_a_default_and_none_is_written_down() -> None:
         "PUBLISH_ADDRESS": "127.0.0.1",
         "RX_PORT": "8000",
         "RX_EDGE_TRUSTED_PROXY": "unix:",
-        "FRONT_SUBNET": "172.31.83.0/24",
+        "FRONT_SUBNET": "10.83.47.0/24",
         "IMAGE_TAG": "0.1.0",
     }
     assert all(kind for _, kind, _ in found), "every other value must be required with :?"
