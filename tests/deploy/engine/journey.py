@@ -116,6 +116,8 @@ def mounts(product: Product) -> Lines:
     insist(owner == "101:10001 2750", f"/var/log/rx: {owner}")
     lines = product.inside("beat", "cat", "/var/log/rx/access.log").splitlines()
     insist(any('"status":200' in line for line in lines), "beat sees no request in the access log")
+    # What RX_EDGE_TRUSTED_PROXY has to name for a web server on this machine.
+    insist(any('"ip":"10.83.47.1"' in line for line in lines), f"clients do not come from 10.83.47.1: {lines[-1:]}")
     written = product.inside("beat", "sh", "-c", "touch /var/log/rx/x 2>/dev/null || echo refused").strip()
     insist(written == "refused", "beat can write to the access log's volume")
     insist(product.inside("web", "printenv", "RX_UPLOAD_DIR").strip() == "/tmp", "RX_UPLOAD_DIR")  # noqa: S108
