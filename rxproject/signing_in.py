@@ -121,7 +121,10 @@ def _allauth(own: dict[str, Any]) -> dict[str, Any]:
         "MFA_ADAPTER": "prescriptions.accounts.adapters.Factors",
         "MFA_SUPPORTED_TYPES": [*_SECRET_FACTORS, *(["webauthn"] if passkeys else [])],
         "MFA_PASSKEY_LOGIN_ENABLED": passkeys,
-        "MFA_FORMS": {"add_webauthn": "prescriptions.accounts.views.AddPasskey"},
+        "MFA_FORMS": {
+            "activate_totp": "prescriptions.accounts.views.SetUpApp",
+            "add_webauthn": "prescriptions.accounts.views.AddPasskey",
+        },
         "MFA_WEBAUTHN_USER_VERIFICATION": "preferred",
         "MFA_TOTP_TOLERANCE": 1,  # clocks of telephones
         "MFA_RECOVERY_CODE_COUNT": 10,

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import requests
 from allauth.account import forms as account_forms
 from allauth.account.views import PasswordChangeView
+from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from allauth.socialaccount.providers.openid_connect import views as openid
 from allauth.usersessions.adapter import get_adapter
@@ -106,6 +107,14 @@ class ChangePasswordForm(account_forms.ChangePasswordForm):
         for name, label in labels.items():
             self.fields[name].label = label
             self.fields[name].widget.attrs.pop("placeholder", None)
+
+
+class SetUpApp(ActivateTOTPForm):
+    """allauth's, with the label that the code has wherever it is asked for."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.fields["code"].label = _("Code")
 
 
 class AddPasskey(AddWebAuthnForm):

@@ -72,6 +72,9 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["days"].initial = settings.RX_TOKEN_DAYS
             people = get_user_model().objects.filter(is_staff=True, is_active=True).order_by("username")
             self.fields["user"].queryset = people  # type: ignore[attr-defined]
+            # A person is chosen here, and made or changed under People.
+            for act in ("add", "change", "view"):
+                setattr(self.fields["user"].widget, f"can_{act}_related", False)
 
     def clean(self) -> Any:
         cleaned = super().clean() or {}

@@ -37,6 +37,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("username", "first_name", "last_name", "email", "groups", "is_active")
+        help_texts = {  # noqa: RUF012 - Django's own way
+            "username": gettext_lazy("Letters, digits and @ . + - _"),
+            "is_active": gettext_lazy(
+                "Without it nobody signs in by this account. None is ever deleted: the audit log names their owners."
+            ),
+        }
 
     def clean_groups(self) -> Any:
         chosen = self.cleaned_data["groups"]
