@@ -18,6 +18,7 @@ from tests.waiting import until
 OVERRIDES = {
     "RX_REVIEW_UNDO": "600",
     "RX_WRONG_TRIES": "10000",
+    "RX_ORDER_UPLOADS": "10000",
     "RX_SWEEP_EVERY": "0.5",
     "RX_VARIANT_BACKOFF": "0",
 }
