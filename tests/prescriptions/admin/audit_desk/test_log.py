@@ -246,9 +246,10 @@ def test_every_question_ends_in_an_index(asked: dict[str, str], index: str) -> N
         AuditEvent(rx=f"{n:032x}", seq=1, at=START, actor=f"staff:{n}", verb=f"other.{n}", hash="0")
         for n in range(2, 3_000)
     ]
-    AuditEvent.objects.bulk_create(many)  # or the planner would take any index for so few
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    AuditEvent.objects.bulk_create(many)  # or PostgreSQL would take any index for so few
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
     form = QuestionForm({**asked, "before": "1780000000000000-9"})
     assert form.is_valid()
     with CaptureQueriesContext(connection) as captured:
