@@ -108,6 +108,6 @@ def _ask(prescription: Prescription, actor: Actor, override: Override | None) ->
             ErasureRequest.objects.filter(pk=prescription.pk, expires_at__lte=now).delete()
             asked.save(force_insert=True)
             audit.record(prescription.pk, audit.Verb.ERASURE_ASKED, actor=actor, data=data)
-    except IntegrityError:  # somebody else asked at the same moment
-        return ErasureRequest.objects.get(pk=prescription.pk)
+    except IntegrityError:  # somebody else asked at the same moment, and may have dropped it since
+        return ErasureRequest.objects.filter(pk=prescription.pk).first() or _ask(prescription, actor, override)
     return asked

@@ -28,6 +28,9 @@ _ACTOR: Final = re.compile(r"(?:staff|client):[0-9a-z]{1,32}|customer|link|syste
 _CHAIN: Final = re.compile(r"user-[0-9a-z]{1,20}|token-[0-9a-z]{1,20}|edge-[a-z0-9-]{1,27}|roles")
 _CURSOR: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,18})")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.get_fixed_timezone(0))
+# Days are asked for within these: nothing is older or younger, and UTC may not have what is.
+_FIRST: Final = date(1970, 1, 1)
+_LAST: Final = date(9990, 1, 1)
 _DAY: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -123,7 +126,7 @@ class Question:
         if told["since"]:
             matching &= Q(at__gte=_beginning(told["since"]))
         if told["until"]:
-            matching &= Q(at__lt=_beginning(told["until"] + timedelta(days=1)))
+            matching &= Q(at__lt=_beginning(min(told["until"], _LAST) + timedelta(days=1)))
         typed = form.data.get("rx", "").strip()
         named = {name: str(told[name]) for name in ("who", "verb", "since", "until") if told[name]}
         # An order's reference is the shop's own, and stays out of the log.
@@ -164,7 +167,7 @@ def cursor(event: AuditEvent) -> str:
 
 
 def _beginning(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
+    return timezone.make_aware(datetime.combine(min(max(day, _FIRST), _LAST), time()))
 
 
 def _actor_named(name: str) -> str:

@@ -143,7 +143,14 @@ def test_a_question_that_makes_no_sense_says_why(auditor: Client, query: str, co
     assert told(answer) == []
 
 
-@pytest.mark.parametrize("query", ["q=%00", "p=99999", "at__year=99999", "rx__startswith=a", "before=x", "before=9-9"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00", "p=99999", "at__year=99999", "rx__startswith=a", "before=x", "before=9-9",
+        f"before={'9' * 16}-{'9' * 18}", "since=0001-01-01", "until=0001-01-01", "since=9999-12-31", "until=9999-12-31",
+    ],
+)  # fmt: skip
+@on_each_database
 def test_what_is_no_question_is_no_crash(auditor: Client, query: str) -> None:
     assert auditor.get(f"{LOG}?{query}").status_code == 200
 
