@@ -8,15 +8,14 @@ cd "$(dirname "$0")/../.."
 known_to_nginx=15
 
 docker compose build --quiet
-# Migrations only add, so the version that still serves goes on working.
-docker compose run --rm -T --no-deps migrate
-docker compose run --rm -T --no-deps grants
-docker compose run --rm -T --no-deps buckets
+# Once more, as the new version. Migrations only add, so the one that still serves goes on working.
+docker compose rm --force migrate grants buckets
 
 for service in web generate; do
     old=$(docker compose ps --quiet "$service")
     count=$(echo "$old" | wc -w)
-    docker compose up --detach --wait --no-deps --no-recreate --scale "$service=$((count * 2))" "$service"
+    # Never with --no-deps: Compose would remember it, and recreate what has not changed the next time.
+    docker compose up --detach --wait --no-recreate --scale "$service=$((count * 2))" "$service"
     sleep "$known_to_nginx"
     # SIGTERM: what has begun is answered; what comes meanwhile goes to the new one.
     for container in $old; do
@@ -25,6 +24,6 @@ for service in web generate; do
     done
 done
 # Renders under way are finished; a miss that comes meanwhile waits.
-docker compose up --detach --wait --no-deps worker beat
-# These only if a file of theirs has changed: the gate for half a second, nginx for one or two.
-docker compose up --detach --wait --no-deps seaweedfs s3 nginx
+docker compose up --detach --wait worker beat
+# The gate and nginx only if a file or a value of theirs has changed: half a second, and one or two.
+docker compose up --detach --wait nginx

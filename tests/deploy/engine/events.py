@@ -53,7 +53,8 @@ def upgrade(product: Product, seen: Journey) -> Lines:
     product.set(IMAGE_TAG="0.1.1-next")
     # Something that the application's image has and that nobody reads.
     (product.folder / "docs/reference/problems.md").open("a").write("\n")
-    with Probe("hits", next(iter(seen.pictures))) as hits, Probe("API", f"{product.base}/readyz") as api:
+    page = f"{product.base}/api/v1/prescriptions"
+    with Probe("hits", next(iter(seen.pictures))) as hits, Probe("API", page, seen.token) as api:
         began = time.monotonic()
         product.engine.run("sh", "deploy/compose/upgrade.sh", cwd=product.folder)
         took = time.monotonic() - began

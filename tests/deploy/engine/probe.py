@@ -12,8 +12,9 @@ _PAUSE_SECONDS = 0.1
 class Probe:
     """`away` is the longest time between two good answers (200), beyond the pause that the probe makes by itself."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, token: str = "") -> None:
         self.name, self.url = name, url
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.asked = self.failed = 0
         self.away = 0.0
         self.faults: set[str] = set()
@@ -39,7 +40,7 @@ class Probe:
         while not self._end.wait(_PAUSE_SECONDS):
             began, fault = time.monotonic(), ""
             try:
-                answer = httpx.get(self.url, timeout=10)
+                answer = httpx.get(self.url, headers=self.headers, timeout=10)
                 fault = "" if answer.status_code == 200 else str(answer.status_code)
             except httpx.HTTPError as error:
                 fault = type(error).__name__
