@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import IO
 
 HERE = Path(__file__).parent
+_EMPTY = {
+    "filter": "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n",
+    "nat": "*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n",
+}
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _bridges() -> set[str]:
+    return {path.parent.name for path in Path("/sys/class/net").glob("*/bridge")}
 
 
 class Failed(Exception):
@@ -24,6 +32,7 @@ class Engine:
     def __init__(self, root: Path, scratch: Path, data: Path) -> None:
         self.root, self.scratch, self.data = root, scratch, data
         self.filters, self.forwarding = "", ""
+        self.bridges = _bridges()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -55,8 +64,11 @@ class Engine:
             self.process.kill()
             self.process.wait()
         self.process = None
-        subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
-        self._filters("iptables-restore", before=self.filters)
+        for bridge in _bridges() - self.bridges:
+            subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
+        # A table that was not there is not in what was saved, so it is emptied.
+        empty = "".join(text for table, text in _EMPTY.items() if f"*{table}\n" not in self.filters)
+        self._filters("iptables-restore", before=self.filters + empty)
         _FORWARDING.write_text(self.forwarding)
 
     def _filters(self, program: str, *, before: str = "") -> str:
