@@ -62,9 +62,10 @@ class Month(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         try:
             first = timezone.make_aware(datetime.strptime(self.value() or "", "%Y-%m"))  # noqa: DTZ007 - made so here
-        except ValueError:
+            following = _beginning(first + timedelta(days=32))
+        except (ValueError, OverflowError):  # nobody's month, or the last that there is
             return queryset
-        return queryset.filter(created_at__gte=first, created_at__lt=_beginning(first + timedelta(days=32)))
+        return queryset.filter(created_at__gte=first, created_at__lt=following)
 
     def _months(self, model: type[Model]) -> Iterator[datetime]:
         moments = model._default_manager.order_by("-created_at").values_list("created_at", flat=True)
