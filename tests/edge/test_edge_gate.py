@@ -165,6 +165,8 @@ def test_the_edge_agrees_with_every_steady_vector(
         case "app":
             assert (status, body) == (200, b"from upstream")
             assert [seen.target for seen in django.seen] == [vector["path"]]
+        case "disguised":  # genuine, but spelt so that a reader of the log would take it for something else
+            assert status == 400
         case "refuse":
             assert (status, body) == (403, REFUSED)
             assert b"Content-Type: application/problem+json\r\n" in head

@@ -117,7 +117,7 @@ def fill(count: int) -> None:
             f"SELECT n || substr('{OTHER}', 7), 'shop', 'O-' || n, 'P-' || n, created_at, created_at, '' "
             f"FROM copy, prescriptions_prescription WHERE id = '{OTHER}'"
         )
-        cursor.execute("ANALYZE")
+        cursor.execute("ANALYZE prescriptions_prescription")
 
 
 def test_indexes_find_it(two: None) -> None:
