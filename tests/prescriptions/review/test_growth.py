@@ -74,7 +74,7 @@ def compared() -> None:
         [f"{chance.getrandbits(BITS):064x}" for _ in range(2000)]
     )  # a few, it would read as a whole
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute("ANALYZE prescriptions_page")
     duplicates.nearest(page, page.likeness)
 
 
