@@ -18,6 +18,8 @@ ENGINES: Final = {
     "pypdfium2": "draws PDF pages",
     "pillow-heif": "decodes HEIC",
 }
+# In the last column of a row.
+_VERDICT: Final = re.compile(r"\| (met|not met|not measured)\b[^|\n]* \|$", re.MULTILINE)
 _QUIET_LOAD: Final = 5 * (os.cpu_count() or 1)
 _BUSY: Final = " **The machine was busy with other work: of these, only processor times and their ratios count.**"
 _INTRODUCTION: Final = """# Benchmarks
@@ -43,12 +45,12 @@ def shipped() -> dict[str, str]:
 
 
 def page() -> str:
-    found = [(section, list(_results(section))) for section in SECTIONS]
-    verdicts = [row.verdict for _, results in found for _, _, row in results]
+    """What was measured in this checkout; what was not stands as it stood, with its own day, commit and machine."""
+    before = PAGE.read_text() if PAGE.exists() else ""
+    sections = [_section(section, list(_results(section)), before) for section in SECTIONS]
+    verdicts = _VERDICT.findall("\n".join(sections))
     counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("met", "not met", "not measured"))
-    parts = [_INTRODUCTION, f"Goals: {counted}.\n", _engines()]
-    parts += [_section(section, results) for section, results in found]
-    return "\n".join(parts)
+    return "\n".join([_INTRODUCTION, f"Goals: {counted}.\n", _engines(), *sections])
 
 
 def write() -> Path:
@@ -75,9 +77,12 @@ def _results(section: Section) -> Iterator[tuple[str, dict[str, str], Row]]:
             yield section.modules[0], {}, Row(name=wanted, ours=None, unit="")
 
 
-def _section(section: Section, results: list[tuple[str, dict[str, str], Row]]) -> str:
+def _section(section: Section, results: list[tuple[str, dict[str, str], Row]], before: str) -> str:
     lines = [f"## {section.title}", ""]
     for module in dict.fromkeys(module for module, _, _ in results):
+        if not kept(module)[1] and (stands := _block(module, before)):
+            lines += [stands, ""]
+            continue
         rows = [row for name, _, row in results if name == module]
         lines += [*_table(rows), ""]
         measured = next((measured for name, measured, _ in results if name == module and measured), None)
@@ -88,6 +93,12 @@ def _section(section: Section, results: list[tuple[str, dict[str, str], Row]]) -
     if not results:
         lines += ["Not measured yet.", ""]
     return "\n".join(lines)
+
+
+def _block(module: str, before: str) -> str:
+    """The table of one module, and where it was measured, as they stand on the page; empty where they do not."""
+    found = re.search(rf"(?:^\|.*\n)+\n^`python -m bench\.{module}`: .*$", before, re.MULTILINE)
+    return found[0] if found else ""
 
 
 def _table(rows: Iterable[Row]) -> Iterator[str]:

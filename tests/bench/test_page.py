@@ -30,7 +30,20 @@ def test_the_page_holds_every_row_that_is_wanted() -> None:
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_what_nobody_has_measured_is_said_to_be_missing() -> None:
+def test_what_this_checkout_has_not_measured_stands_as_it_stood() -> None:
+    assert page.page() == page.PAGE.read_text()
+
+    record("journey", [against("12 MP to 550 jpg, ipx", 70.0, 50.0, "ipx", unit="ms", goal="<= 1.4")])
+
+    before, after = page.PAGE.read_text().splitlines(), page.page().splitlines()
+    assert "`python -m bench.hit`" in "".join(line for line in after if line in before)
+    assert "12 MP to 550 jpg, ipx" in "".join(line for line in after if line not in before)
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_what_nobody_has_measured_is_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "benchmarks.md")
+
     found = [row for row in table_rows(page.page()) if row[-1] == "not measured"]
 
     assert sorted(row[0] for row in found) == sorted(name.strip() for section in SECTIONS for name in section.rows)
