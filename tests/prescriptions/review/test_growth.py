@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from prescriptions.intake import loose
-from prescriptions.models import Document, Page, Prescription
+from prescriptions.models import Document, Page, Prescription, Review, ReviewStatus
 from prescriptions.ops import scrape
 from prescriptions.review import duplicates
 from prescriptions.upkeep import erasure, remains
@@ -68,6 +68,23 @@ def test_comparing_by_bands_finds_what_a_look_at_every_page_finds() -> None:
         asking.prescription.delete()
 
 
+def scraped() -> None:
+    """With a few among many that wait; of few the planner would take any index."""
+    rows = Prescription.objects.bulk_create(Prescription(client="shop") for _ in range(400))
+    Review.objects.bulk_create(
+        Review(
+            prescription=row,
+            status=ReviewStatus.WITHDRAWN if number % 40 else ReviewStatus.QUEUED,
+            queued_at=timezone.now(),
+            due_at=timezone.now(),
+        )
+        for number, row in enumerate(rows)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE prescriptions_review")
+    scrape.text()
+
+
 def compared() -> None:
     chance = random.Random(8)
     *_earlier, page = pages(
@@ -88,7 +105,7 @@ def compared() -> None:
         (erasure.sweep, "rx_to_note"),
         (lambda: remains.forget_likeness("0" * 32), "review_lookalikes"),
         (loose.sweep, "looseoriginal_since"),
-        (scrape.text, "review_oldest"),
+        (scraped, "review_oldest"),
     ],
 )
 def test_the_question_is_answered_by_an_index(ask: Callable[[], object], index: str) -> None:
@@ -100,6 +117,7 @@ def test_the_question_is_answered_by_an_index(ask: Callable[[], object], index: 
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")  # it reads small tables as a whole
+            cursor.execute("SET LOCAL enable_sort = off")  # and sorts few rows
         for statement in asked:
             cursor.execute(explain + statement)
             plan += "\n".join(str(row[-1]) for row in cursor.fetchall())
