@@ -50,6 +50,8 @@ def test_what_is_late_is_told_and_makes_nothing_unready(http: Client, row: Page,
     assert ages["duties"] == {"sweep": 90.0}
     assert {lane: seconds for lane, seconds in ages["oldest_variant"].items() if seconds} == {"images": 90.0}
     assert set(ages["waiting_messages"]) == set(ages["oldest_variant"])
+    through_the_edge = http.get("/readyz", headers={"X-Rx-Edge": "1"})
+    assert (through_the_edge.status_code, through_the_edge.json()) == (200, {"status": "ready"})
 
 
 def test_storage_is_named(http: Client, no_s3: None) -> None:
