@@ -25,6 +25,7 @@ log = logging.getLogger("rx.erasure")
 
 LOOK_EVERY: Final = 5.0  # seconds, at the database alone
 _TRY_EVERY: Final = 1.0  # while it is closed
+WAIT: Final = 1.5  # seconds at most, for another thread's look; a storage that hangs must not hang every page
 _ALWAYS: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/docs/", "/.well-known/")
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -44,16 +45,22 @@ def _state() -> _State:
 
 
 def is_open() -> bool:
-    """May this process serve? While one thread looks, the others go by what was found before."""
+    """May this process serve? While one thread looks, the others go by what was found before; where nothing was found
+    before, they wait for it: the first requests of a new process come together.
+    """
     state = _state()
-    pause = _TRY_EVERY if state.head is None else LOOK_EVERY
-    if time.monotonic() - state.looked >= pause and state.lock.acquire(blocking=False):
+    if _is_due(state) and state.lock.acquire(timeout=WAIT if state.head is None else 0):
         try:
-            _look(state)
-            state.looked = time.monotonic()
+            if _is_due(state):
+                _look(state)
+                state.looked = time.monotonic()
         finally:
             state.lock.release()
     return state.head is not None
+
+
+def _is_due(state: _State) -> bool:
+    return time.monotonic() - state.looked >= (_TRY_EVERY if state.head is None else LOOK_EVERY)
 
 
 def _look(state: _State) -> None:

@@ -4,7 +4,7 @@ import httpx
 
 from rxproject.local import samples
 from tests.conftest import Site
-from tests.waiting import until
+from tests.waiting import insist, until
 
 
 def state_of(site: Site, rx: str) -> list[tuple[str, int]]:
@@ -18,9 +18,8 @@ def state_of(site: Site, rx: str) -> list[tuple[str, int]]:
 
 def ask_later(site: Site, rx: str, spec: str) -> str:
     """Ask for a variant and go away; the address of the job."""
-    answer = site.http.get(
-        f"/api/v1/prescriptions/{rx}/pages/1/variants/{spec}", headers={**site.bearer, "Prefer": "respond-async"}
-    )
+    path = f"/api/v1/prescriptions/{rx}/pages/1/variants/{spec}"
+    answer = insist(site.http.get, path, headers={**site.bearer, "Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     return str(answer.headers["location"])
 

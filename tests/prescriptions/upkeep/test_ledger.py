@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import Any
 
 import pytest
@@ -160,6 +162,31 @@ def test_a_process_serves_nothing_until_database_and_ledger_agree(web: Client, u
     replaying.replay()
     with per_process.anew():
         assert web.get("/admin/").status_code == 302
+
+
+def test_the_first_requests_of_a_process_come_together_and_are_all_served(
+    processes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a comparison that takes its time
+    looks, done = Event(), Event()
+
+    def compare() -> ledger.Difference:
+        looks.set()
+        done.wait()
+        return ledger.Difference([])
+
+    monkeypatch.setattr(ledger, "compare", compare)
+    monkeypatch.setattr(ledger, "head", lambda: "")
+    monkeypatch.setattr(gate, "WAIT", 60.0)
+
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(gate.is_open)
+        looks.wait()
+        others = [pool.submit(gate.is_open) for _ in range(4)]
+        assert wait(others, timeout=0.1).done == set()
+        done.set()
+
+        assert {one.result() for one in (first, *others)} == {True}
 
 
 def test_a_database_that_goes_back_under_a_running_process_closes_it(
