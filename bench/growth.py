@@ -100,6 +100,7 @@ def prepare(folder: str) -> None:
         RX_LINK_KEYS=f"k1:{secrets.token_hex(32)}",
         RX_BACKEND="bench.growth.Nobody",
         RX_ALLOWED_HOSTS="testserver",
+        RX_SECOND_FACTOR="off",
     )
     import django
 
@@ -165,7 +166,7 @@ def _miss(ids: list[str]) -> None:
 def _api(ids: list[str]) -> dict[str, Callable[[], object]]:
     from django.test import Client
 
-    from prescriptions.api.authentication import create
+    from prescriptions.api import tokens
 
     def get(headers: dict[str, str], path: str) -> Any:
         answer = Client().get(path, headers=headers)
@@ -175,7 +176,7 @@ def _api(ids: list[str]) -> dict[str, Callable[[], object]]:
     scopes = {"one client": ["rx:read"], "all clients": ["rx:read", "rx:all"]}
     asks: dict[str, Callable[[], object]] = {}
     for whose, wanted in scopes.items():
-        _token, text = create(name=whose, client=f"client-{(len(ids) - 1) % 20}", scopes=wanted)
+        _token, text = tokens.make(name=whose, client=f"client-{(len(ids) - 1) % 20}", scopes=wanted)
         ask = partial(get, {"Authorization": f"Bearer {text}"})
         asks[f"API list, {whose}"] = partial(ask, "/api/v1/prescriptions")
         asks[f"API list, ?order_ref=, {whose}"] = partial(ask, f"/api/v1/prescriptions?order_ref=order-{len(ids) - 1}")

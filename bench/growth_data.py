@@ -25,7 +25,7 @@ _BITS: Final = 256
 _MARGINS: Final = sum(0x7FFE << 16 * row for row in range(1, 15))
 _COLUMNS: Final = {
     "prescription": """id client order_ref patient_ref created_at updated_at legal_hold erased_at purged_at
-        links_cut_at""",
+        noted_at links_cut_at""",
     "document": "id prescription_id position media_type size sha256 name",
     "page": "id prescription_id document_id number index width height rotation likeness notices",
     "variant": """id page_id stored pipeline state advertised lane owner lease_until attempts backend request_id
@@ -83,7 +83,7 @@ class Filling:
         when = self._at(at)
         gone = when + timedelta(days=1) if self._is_erased(at) else None
         names = ("", "") if gone else (f"order-{at}", f"patient-{at // 3}")
-        yield self.ids[at], f"client-{at % CLIENTS}", *names, when, when, "", gone, gone, gone
+        yield self.ids[at], f"client-{at % CLIENTS}", *names, when, when, "", gone, gone, gone, gone
 
     def _document(self, at: int) -> Iterable[Row]:
         if not self._is_erased(at):

@@ -3,7 +3,9 @@ function without a reason, tests that use what is public and lie where the code 
 
 import ast
 import functools
+import importlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +97,20 @@ def test_an_import_of_ours_inside_a_function_says_why() -> None:
         ]
 
     none(silent)
+
+
+def test_what_is_imported_late_is_there() -> None:
+    """Of ours, inside a function that no test runs: the benchmarks start a server first."""
+    missing = []
+    for path in sources("bench", "deploy"):
+        late = (node for function in functions(path) for node in ast.walk(function))
+        for node in late:
+            if isinstance(node, ast.ImportFrom) and of_ours(node.module):
+                module = importlib.import_module(str(node.module))
+                names = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                missing += [f"{path}:{node.lineno} {name}" for name in names if not find_spec(f"{node.module}.{name}")]
+
+    none(missing)
 
 
 # --- Tests ----------------------------------------------------------------------------------------------------------
