@@ -1,0 +1,27 @@
+"""All looks, one after the other; one that fails in a way nobody thought of is a finding, too."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from prescriptions.ops.doctor import broker, database, machine, outside, storage
+from prescriptions.ops.doctor.finding import Finding, Findings
+
+AREAS: Final[dict[str, Callable[[], Iterator[Finding]]]] = {
+    "settings": machine.look_at_settings,
+    "database": database.look,
+    "storage": storage.look,
+    "broker": broker.look,
+    "work": broker.look_at_work,
+    "machine": machine.look,
+    "front door": outside.look,
+}
+
+
+def examine() -> Iterator[Finding]:
+    """Everything, as it is found."""
+    for area, look in AREAS.items():
+        try:
+            yield from look()
+        except Exception as error:  # noqa: BLE001 - the screen must go on
+            do = "Report this: doctor has not learnt of it yet."
+            yield Findings(area).unknown("look", f"{type(error).__name__}: {error}"[:200], do)
