@@ -35,7 +35,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 FROM base AS files
 WORKDIR /app
 COPY manage.py ./
-COPY deploy/compose/make_buckets.py deploy/compose/objects.py deploy/compose/
+COPY deploy/compose/certificates.py deploy/compose/make_buckets.py deploy/compose/objects.py deploy/compose/
 COPY transforms transforms
 COPY prescriptions prescriptions
 COPY rxproject rxproject
@@ -47,7 +47,8 @@ RUN chmod -R a+rX . && python -m compileall -q .
 # --- The image ----------------------------------------------------------------------------------------------
 FROM base AS app
 # poppler-utils is the second PDF engine (RX_PDF_ENGINES), poppler-data its tables of East Asian letters.
-# /var/log/rx is where the volume of access logs gets its owner from: nginx's user writes there, ours reads.
+# /var/log/rx is where the volume of access logs gets its owner from: nginx's user writes there, ours reads. The volumes
+# below /tls get theirs in the same way: we write there, and of the others each server reads its own.
 # Debian removes superseded versions from its mirrors, so a pinned one would soon not install.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -55,7 +56,13 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 rx \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rx \
-    && install -d -o 101 -g 10001 -m 2750 /var/log/rx
+    && install -d -o 101 -g 10001 -m 2750 /var/log/rx \
+    && install -d -o 10001 -g 10001 -m 0700 /tls/authority \
+    && install -d -o 10001 -g 10001 -m 0755 /tls/trust \
+    && install -d -o 10001 -g 10001 -m 2750 /tls/web \
+    && install -d -o 10001 -g 70 -m 2750 /tls/postgres \
+    && install -d -o 10001 -g 1000 -m 2750 /tls/valkey /tls/s3 \
+    && install -d -o 10001 -g 101 -m 2750 /tls/gate
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \

@@ -77,8 +77,8 @@ def identities_file(secret_keys: Mapping[str, str]) -> str:
     )
 
 
-def client(endpoint: str, identity: Identity, secret_key: str) -> "S3Client":
-    """A client that fails fast; for set-up and tests, not for serving."""
+def client(endpoint: str, identity: Identity, secret_key: str, *, ca_file: str = "") -> "S3Client":
+    """A client that fails fast; for set-up and tests, not for serving. `ca_file`: who may sign S3's certificate."""
     import boto3
     from botocore.config import Config
 
@@ -88,6 +88,7 @@ def client(endpoint: str, identity: Identity, secret_key: str) -> "S3Client":
         region_name=REGION,
         aws_access_key_id=identity.value,
         aws_secret_access_key=secret_key,
+        verify=ca_file or None,
         config=Config(
             s3={"addressing_style": "path"},
             retries={"total_max_attempts": 1},

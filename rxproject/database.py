@@ -5,8 +5,10 @@ from typing import Any
 import dj_database_url
 
 
-def connection(address: str, *, pool: int) -> dict[str, Any]:
-    """Django's description of a database. `pool`: connections that the threads of one process share, 0 for none."""
+def connection(address: str, *, pool: int, ca_file: str = "") -> dict[str, Any]:
+    """Django's description of a database. `pool`: connections that the threads of one process share, 0 for none.
+    `ca_file`: what its certificate is checked against, if the address says that it is checked and not how.
+    """
     made: dict[str, Any] = dict(dj_database_url.parse(address))
     # Opening a connection, even to a file, costs more than the queries of most requests.
     made["CONN_MAX_AGE"] = 60
@@ -21,7 +23,10 @@ def connection(address: str, *, pool: int) -> dict[str, Any]:
         }
         return made
     made["CONN_HEALTH_CHECKS"] = True
-    made.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+    options = made.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 3)
+    if ca_file and options.get("sslmode", "").startswith("verify-"):
+        options.setdefault("sslrootcert", ca_file)
     if pool:
         made["CONN_MAX_AGE"] = 0  # a request's connection goes back to the pool, which keeps it
         made["OPTIONS"]["pool"] = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 T = TypeVar("T")
 
@@ -160,14 +160,21 @@ def web_address() -> Kind[str]:
     return Kind("an address with http:// or https://", _web_address)
 
 
-def redis_address() -> Kind[str]:
-    """As both kombu and redis-py understand it."""
+def redis_address(ca_file: str = "") -> Kind[str]:
+    """As both kombu and redis-py understand it. A rediss:// address becomes one that has them check who answers, which
+    kombu would not do by itself: whether `ca_file` (or one whom the system trusts) signed for this host.
+    """
+    checks = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+    if ca_file:
+        checks["ssl_ca_certs"] = ca_file
 
     def parse(value: str) -> str:
         parts = _split(value, ("redis", "rediss"))
         if not parts.hostname or not re.fullmatch(r"(?:/[0-9]{0,5})?", parts.path) or parts.fragment:
             raise ValueError(value)
-        return value
+        if parts.scheme == "redis":
+            return value
+        return parts._replace(query=urlencode({**checks, **dict(parse_qsl(parts.query))})).geturl()
 
     return Kind("an address such as redis://:password@host:6379/0, or with rediss://", parse, secret=True)
 

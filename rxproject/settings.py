@@ -24,6 +24,7 @@ VARIABLES = _environment.variables
 _DAY = 86_400
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(_read("RX_STATE_DIR", "", env.text("a directory")) or BASE_DIR / "var")
+RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))  # empty: each process answers for itself
 RX_ROLE = _read("RX_ROLE", "manage", env.choice("web", "generate", "worker", "beat", "manage"))
 RX_PORT = _read("RX_PORT", "8000", env.whole(1, 65_535))  # the front door of runstack
 
@@ -34,6 +35,7 @@ DEBUG = _read("RX_DEBUG", "off", env.flag())
 ALLOWED_HOSTS = _read("RX_ALLOWED_HOSTS", "127.0.0.1,localhost", env.hosts())
 BASE_URL = _read("RX_BASE_URL", "http://127.0.0.1:8000", env.origin())
 RX_INSECURE_HTTP = _read("RX_INSECURE_HTTP", "off", env.flag())
+RX_INSECURE_STORES = _read("RX_INSECURE_STORES", "off", env.flag())
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 ROOT_URLCONF = "rxproject.urls"
 WSGI_APPLICATION = "rxproject.wsgi.application"
@@ -84,10 +86,11 @@ SPECTACULAR_SETTINGS = fixed.SPECTACULAR_SETTINGS
 # --- Database -----------------------------------------------------------------------------------------------------
 # gunicorn has hundreds of threads, most of which wait for a render and need no connection meanwhile: a process shares
 # a few among them. Each thread of a Celery process has one of its own.
+RX_CA_FILE = _read("RX_CA_FILE", "", env.text("a file"))  # who may sign the certificates of the stores
 RX_DATABASE_POOL = _read("RX_DATABASE_POOL", "8", env.whole(1, 1000))
 _DATABASE = _read("RX_DATABASE_URL", "", env.database_address()) or f"sqlite:///{STATE_DIR}/db.sqlite3"
 _POOL = RX_DATABASE_POOL if RX_ROLE in ("web", "generate") else 0
-DATABASES = {"default": database.connection(_DATABASE, pool=_POOL)}
+DATABASES = {"default": database.connection(_DATABASE, pool=_POOL, ca_file=RX_CA_FILE)}
 
 # --- Staff accounts; what the libraries behind them are told is in signing_in.py --------------------------------------
 RX_SECOND_FACTOR = _read("RX_SECOND_FACTOR", "pictures", signing_in.second_factor())
@@ -152,6 +155,7 @@ _REGION = env.text("a region, such as eu-west-1", r"[a-z0-9-]+")
 _BUCKET = env.text("3 to 63 lower-case letters, digits, dots and dashes", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 RX_S3_ENDPOINT = _read("RX_S3_ENDPOINT", "", env.origin())  # empty: AWS
 RX_S3_REGION = _read("RX_S3_REGION", "us-east-1", _REGION)
+RX_S3_CA_FILE = RX_CA_FILE if RX_S3_ENDPOINT else ""  # AWS has authorities of its own
 RX_S3_ACCESS_KEY = _read("RX_S3_ACCESS_KEY", "", env.text(secret=True))  # empty: the SDK's own chain (roles)
 RX_S3_SECRET_KEY = _read("RX_S3_SECRET_KEY", "", env.text(secret=True))
 RX_ORIGINALS_BUCKET = _read("RX_ORIGINALS_BUCKET", "rx-originals", _BUCKET)
@@ -186,6 +190,7 @@ def _bucket(name: str) -> dict[str, object]:
             "access_key": RX_S3_ACCESS_KEY or None,
             "secret_key": RX_S3_SECRET_KEY or None,
             "client_config": RX_S3_CLIENT_CONFIG,
+            "verify": RX_S3_CA_FILE or None,
             "default_acl": None,
             "querystring_auth": True,
             "file_overwrite": False,
@@ -276,11 +281,8 @@ RX_ERASURE_CONFIRM_WITHIN = _read("RX_ERASURE_CONFIRM_WITHIN", "259200", env.who
 RX_BACKUP_DAYS = _read("RX_BACKUP_DAYS", "35", env.whole(0, 3650, "days"))  # how long a back-up is kept
 RX_STORE_COMPACT_URL = _read("RX_STORE_COMPACT_URL", "", env.origin())  # SeaweedFS's master; empty: none
 
-# --- Metrics: where processes count; all of one machine share it. Empty: each answers for itself ---------------------
-RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))
-
 # --- Celery: a message is acknowledged when its task begins; the lease in the row decides --------------------------
-RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address())
+RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address(RX_CA_FILE))
 CELERY_BROKER_URL = RX_REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Who takes messages waits at the broker, which gives one at once; so often it asks again while there is none (seconds).

@@ -1,6 +1,6 @@
 """Makes the buckets and their rules, once, with the bootstrap identity. Runs in a container of its own.
 
-RX_S3_ENDPOINT and RX_S3_SECRET_KEY (of `bootstrap`) come from the environment. Repeatable.
+RX_S3_ENDPOINT, RX_CA_FILE and RX_S3_SECRET_KEY (of `bootstrap`) come from the environment. Repeatable.
 """
 
 import os
@@ -17,7 +17,8 @@ PAUSE_SECONDS = 1.0
 
 
 def main() -> None:
-    s3 = client(os.environ["RX_S3_ENDPOINT"], Identity.BOOTSTRAP, os.environ["RX_S3_SECRET_KEY"])
+    told = os.environ
+    s3 = client(told["RX_S3_ENDPOINT"], Identity.BOOTSTRAP, told["RX_S3_SECRET_KEY"], ca_file=told["RX_CA_FILE"])
     for attempt in range(1, ATTEMPTS + 1):
         try:
             prepare(s3)

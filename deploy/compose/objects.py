@@ -1,7 +1,7 @@
 """Originals and the audit log's objects, as one tar: `objects.py save >objects.tar`, `objects.py load <objects.tar`.
 
 Asked of S3, so nothing has to stop meanwhile. Variants are left out; they can be made again. Runs in the container that
-makes the buckets: RX_S3_ENDPOINT and RX_S3_SECRET_KEY (of `bootstrap`) come from the environment.
+makes the buckets: RX_S3_ENDPOINT, RX_CA_FILE and RX_S3_SECRET_KEY (of `bootstrap`) come from the environment.
 """
 
 import io
@@ -79,7 +79,8 @@ def main() -> None:
     actions = {"save": lambda s3: save(s3, sys.stdout.buffer), "load": lambda s3: load(s3, sys.stdin.buffer)}
     if len(sys.argv) != 2 or sys.argv[1] not in actions:
         sys.exit("objects.py needs one word: save (a tar to standard output) or load (one from standard input)")
-    s3 = client(os.environ["RX_S3_ENDPOINT"], Identity.BOOTSTRAP, os.environ["RX_S3_SECRET_KEY"])
+    told = os.environ
+    s3 = client(told["RX_S3_ENDPOINT"], Identity.BOOTSTRAP, told["RX_S3_SECRET_KEY"], ca_file=told["RX_CA_FILE"])
     try:
         count = actions[sys.argv[1]](s3)
     except (BotoCoreError, ClientError, ValueError, tarfile.TarError) as error:

@@ -9,7 +9,7 @@ known_to_nginx=15
 
 docker compose build --quiet
 # Once more, as the new version. Migrations only add, so the one that still serves goes on working.
-docker compose rm --force migrate grants buckets
+docker compose rm --force certificates migrate grants buckets
 
 for service in web generate; do
     old=$(docker compose ps --quiet "$service")

@@ -1,6 +1,7 @@
-"""S3 without the SDK, where it is a server of ours: plain HTTP, and keys of its own. There a call costs a quarter.
+"""S3 without the SDK, where it is a server of ours: its own keys, and plain HTTP or a certificate of our own authority.
+There a call costs a quarter.
 
-AWS, TLS, roles and proxies are the SDK's business (storage.py).
+AWS, roles and proxies are the SDK's business (storage.py).
 """
 
 import time
@@ -22,7 +23,9 @@ _MOST_IDLE = 32
 def is_enough() -> bool:
     """May calls go without the SDK?"""
     keys = settings.RX_S3_ACCESS_KEY and settings.RX_S3_SECRET_KEY
-    return bool(keys) and settings.RX_S3_ENDPOINT.startswith("http://") and "http" not in getproxies()
+    scheme = settings.RX_S3_ENDPOINT.partition("://")[0]
+    ours = scheme == "http" or (scheme == "https" and settings.RX_S3_CA_FILE)
+    return bool(keys and ours) and scheme not in getproxies()
 
 
 @contextmanager
@@ -36,6 +39,7 @@ def client() -> Iterator[S3Client]:
             Credentials(settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY),
             settings.RX_S3_REGION,
             settings.RX_S3_ENDPOINT,
+            ca_file=settings.RX_S3_CA_FILE,
             connect_seconds=settings.RX_S3_CONNECT_TIMEOUT,
             read_seconds=settings.RX_S3_READ_TIMEOUT,
             tries=settings.RX_S3_TRIES,

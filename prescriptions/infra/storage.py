@@ -46,6 +46,7 @@ def client() -> "S3Client":
         region_name=settings.RX_S3_REGION,
         aws_access_key_id=settings.RX_S3_ACCESS_KEY or None,
         aws_secret_access_key=settings.RX_S3_SECRET_KEY or None,
+        verify=settings.RX_S3_CA_FILE or None,
         config=settings.RX_S3_CLIENT_CONFIG,
     )
 

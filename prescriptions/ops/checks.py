@@ -95,7 +95,7 @@ def single_sign_on(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
 
 def refuse_wrong_settings() -> None:
     """For servers, which start without looking at checks. Raises SystemExit, with a line for each error of settings."""
-    looked_at = (backend, key_pairs, single_sign_on, production.secrets, production.openness, production.second_factor)
+    looked_at = (backend, key_pairs, single_sign_on, *production.CHECKS)
     found = [message for check in looked_at for message in check(None) if message.is_serious()]
     if found:
         raise SystemExit("\n".join(f"{message.msg} {message.hint or ''}".rstrip() for message in found))

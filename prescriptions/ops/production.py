@@ -136,6 +136,42 @@ def openness(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMess
 
 
 @register()
+def stores(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What goes to another machine is encrypted, and whoever answers there has shown who it is."""
+    if settings.RX_INSECURE_STORES or not is_public():
+        return []
+    return [
+        Error(
+            f"{name}: what is sent to {host} can be read or answered by others on the way.",
+            hint=f"{how} For a closed network only: RX_INSECURE_STORES=on.",
+            id="rx.E018",
+        )
+        for name, host, how in _unchecked()
+        if host not in _THIS_MACHINE
+    ]
+
+
+def _unchecked() -> Iterator[tuple[str, str, str]]:
+    """(setting, host, what to do) of everything that is called without TLS, or of whoever answers."""
+    database = settings.DATABASES["default"]
+    options, host = database.get("OPTIONS", {}), database.get("HOST", "")
+    by_socket = host.startswith("/") or not host
+    # A service's file may say it.
+    asks = "postgresql" in database["ENGINE"] and not by_socket and "service" not in options
+    if asks and options.get("sslmode") != "verify-full":
+        yield "RX_DATABASE_URL", host, "Add ?sslmode=verify-full, and name the authority in RX_CA_FILE."
+    redis = urlsplit(settings.RX_REDIS_URL)
+    told = {name: values[-1] for name, values in parse_qs(redis.query).items()}
+    checked = told.get("ssl_cert_reqs", "required").lower().removeprefix("cert_") == "required"
+    checked &= told.get("ssl_check_hostname", "true").lower() in ("true", "1", "yes", "t", "y", "on")
+    if redis.scheme != "rediss" or not checked:
+        yield "RX_REDIS_URL", redis.hostname or "", "Use rediss://, and name the authority in RX_CA_FILE."
+    for name in ("RX_S3_ENDPOINT", "RX_STORE_COMPACT_URL", "RX_GATEWAY_URL"):
+        if (address := urlsplit(getattr(settings, name))).scheme == "http":
+            yield name, address.hostname or "", "Use https://, and name its authority in RX_CA_FILE."
+
+
+@register()
 def second_factor(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """A stolen password must not open patients' papers. Off only where nobody but this machine can come."""
     if settings.RX_SECOND_FACTOR != ("off",) or not is_public():
@@ -148,3 +184,6 @@ def second_factor(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
             id="rx.E008",
         )
     ]
+
+
+CHECKS: Final = (secrets, openness, stores, second_factor)

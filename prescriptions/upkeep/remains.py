@@ -60,7 +60,8 @@ def _compact_store() -> bool:
     """SeaweedFS marks what is deleted and goes on storing it. This has it write its volumes anew, and waits."""
     address = f"{settings.RX_STORE_COMPACT_URL}/vol/vacuum?garbageThreshold={_THRESHOLD}"
     try:
-        answer = urllib3.request("GET", address, retries=False, timeout=_TIMEOUT)
+        with urllib3.PoolManager(ca_certs=settings.RX_CA_FILE or None) as pool:
+            answer = pool.request("GET", address, retries=False, timeout=_TIMEOUT)
     except urllib3.exceptions.HTTPError as error:
         log.warning("store not compacted", extra={"reason": type(error).__name__})
         return False

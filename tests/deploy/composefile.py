@@ -31,7 +31,7 @@ SERVICE_OF = {
     "edge": "nginx",
 }
 # What one machine has without a process: SQLite, loopback, and a probe that makes the buckets.
-ONLY_IN_CONTAINERS = {"postgres", "s3", "buckets", "grants"}
+ONLY_IN_CONTAINERS = {"postgres", "s3", "buckets", "grants", "certificates"}
 DJANGO = (Role.WEB, Role.GENERATE, Role.WORKER, Role.BEAT)
 PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012, gateway=12013)
 

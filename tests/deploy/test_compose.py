@@ -35,6 +35,8 @@ def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 GATEWAY_KEYS = {"RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY"}
 OWN_POLICY = {"RX_SECOND_FACTOR"}
+# Nothing of one machine is called over TLS.
+TLS_NAMES, TLS_OPTIONS = {"RX_CA_FILE"}, {"--certfile", "-s3.cert.file", "-s3.key.file"}
 
 
 def given(service: str) -> set[str]:
@@ -90,13 +92,14 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
 
     theirs = {name for name in env.of(role) if name.startswith("RX_")}
     # A machine for looking around asks for no second factor; a deployment has the setting's own default.
-    assert given(role.value) == theirs - missing - OWN_POLICY
+    assert given(role.value) == theirs - missing - OWN_POLICY | TLS_NAMES
     optional = set(SERVICES[role.value]["environment"]) - given(role.value)
     # RX_DEBUG shows settings and source to whoever asks: not in a deployment. A worker hands nothing to a gateway.
     withheld = {"RX_DEBUG", *(GATEWAY_KEYS if role is Role.WORKER else ())}
     # Nobody signs in there, and what they sign themselves ends with them.
     withheld |= {"RX_OIDC_CLIENT_SECRET", "RX_SECRET_KEY_FALLBACKS"} if role in (Role.WORKER, Role.BEAT) else set()
-    assert optional == settings_names() - ({name for one in DJANGO for name in env.of(one)} - OWN_POLICY) - withheld
+    told = {name for one in DJANGO for name in env.of(one)} - OWN_POLICY | TLS_NAMES
+    assert optional == settings_names() - told - withheld
     image = (ROOT / "Dockerfile").read_text()
     assert {"DJANGO_SETTINGS_MODULE=rxproject.settings", "PYTHONUNBUFFERED=1"} <= set(image.split())
 
@@ -177,8 +180,8 @@ def test_gunicorn_and_celery_get_the_same_arguments(name: str, tmp_path: Path) -
     theirs, ours = list(components[name].command().argv[2:]), SERVICES[name]["command"]
 
     assert ours[:2] == theirs[:2] or (ours[0], ours[2]) == (theirs[0], theirs[2])
-    assert set(flags(ours)) == set(flags(theirs))
-    for option in set(flags(ours)) - OWN:
+    assert set(flags(ours)) - TLS_OPTIONS == set(flags(theirs))
+    for option in set(flags(theirs)) - OWN:
         assert flags(ours)[option] == flags(theirs)[option], option
 
 
@@ -194,9 +197,9 @@ def test_seaweedfs_gets_the_same_switches(tmp_path: Path) -> None:
     # seaweedfs.sh adds this one, with the file that it wrote.
     theirs.pop("-s3.config")
 
-    assert set(ours) == set(theirs)
+    assert set(ours) - TLS_OPTIONS == set(theirs)
     own = {"-dir", "-ip.bind", *(option for option in ours if option.endswith(".port"))}
-    assert {option: ours[option] for option in set(ours) - own} == {
+    assert {option: ours[option] for option in set(theirs) - own} == {
         option: theirs[option] for option in set(theirs) - own
     }
 
@@ -246,7 +249,7 @@ def test_the_application_is_built_from_here_once_and_named_by_its_version() -> N
     tag = f"${{IMAGE_TAG:-{project[1]}}}"
     ours = {name for name, service in SERVICES.items() if service["image"] == f"prescription-variants:{tag}"}
 
-    assert ours == {"web", "generate", "worker", "beat", "migrate", "grants", "buckets"}
+    assert ours == {"web", "generate", "worker", "beat", "certificates", "migrate", "grants", "buckets"}
     built = {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
     assert built == {"migrate": "app", "nginx": "edge", "s3": "gate", "seaweedfs": "objects"}
     for name, service in SERVICES.items():
@@ -275,7 +278,8 @@ def test_a_stop_waits_longer_than_the_work_that_it_interrupts() -> None:
 
 
 def test_postgres_takes_every_connection_that_all_together_may_open() -> None:
-    allowed = int(SERVICES["postgres"]["command"][-1].removeprefix("max_connections="))
+    [told] = [word for word in SERVICES["postgres"]["command"] if word.startswith("max_connections=")]
+    allowed = int(told.removeprefix("max_connections="))
     wanted = sum(
         int(flags(SERVICES[name]["command"])["--workers"]) * settings.RX_DATABASE_POOL for name in ("web", "generate")
     )

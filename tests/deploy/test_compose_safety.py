@@ -16,7 +16,7 @@ SECRETS = {
     "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD", "VALKEY_PASSWORD",
     "S3_BOOTSTRAP_SECRET", "S3_WEB_SECRET", "S3_RENDERER_SECRET", "S3_EDGE_SECRET",
 }  # fmt: skip
-ONCE = {"migrate", "grants", "buckets"}
+ONCE = {"certificates", "migrate", "grants", "buckets"}
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 
 
@@ -58,12 +58,15 @@ def test_only_nginx_can_be_reached_from_outside_and_at_first_from_this_machine_a
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert published == {"nginx": ["${PUBLISH_ADDRESS:-127.0.0.1}:${RX_PORT:-8000}:8080"]}
-    assert not any("network_mode" in service or "expose" in service for service in SERVICES.values())
+    assert not any("expose" in service for service in SERVICES.values())
+    assert {name: service["network_mode"] for name, service in SERVICES.items() if "network_mode" in service} == {
+        "certificates": "none"
+    }
 
 
 def test_each_network_has_only_those_who_talk_in_it() -> None:
     members = {
-        network: {name for name, service in SERVICES.items() if network in service["networks"]}
+        network: {name for name, service in SERVICES.items() if network in service.get("networks", [])}
         for network in COMPOSE["networks"]
     }
 

@@ -3,26 +3,48 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from rxproject.buckets import AUDIT, ORIGINALS, VARIANTS, Identity, client, identities_file
+from rxproject import buckets
+from rxproject.buckets import AUDIT, ORIGINALS, VARIANTS, Identity, identities_file
 from rxproject.edge import render
 from rxproject.local.stack import binaries, readiness
 from rxproject.local.stack.ports import Ports, pick
+from tests.deploy.certificates import certificates
 from tests.deploy.composefile import ROOT, SERVICES, fill
 from tests.waiting import until
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 pytestmark = pytest.mark.xdist_group("compose")
 SCRIPTS = ROOT / "deploy" / "compose"
 SECRETS = {identity.value: f"{identity.value}-secret" for identity in Identity}
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the containers have below /tls."""
+    return certificates(tmp_path_factory.mktemp("tls"))
+
+
+def https_answers(port: int, tls: Path) -> bool:
+    """The server's health, asked over TLS as its clients ask."""
+    try:
+        context = ssl.create_default_context(cafile=tls / "trust" / "ca.pem")
+        return httpx.get(f"https://127.0.0.1:{port}/healthz", verify=context, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
@@ -61,7 +83,7 @@ def ports() -> Ports:
 
 
 @pytest.fixture(scope="module")
-def seaweedfs(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Path]:
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory, ports: Ports, tls: Path) -> Iterator[Path]:
     """SeaweedFS as its container starts it, on other ports; the folder has what the script wrote."""
     folder = tmp_path_factory.mktemp("seaweedfs")
     (folder / "data").mkdir()
@@ -70,6 +92,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterato
         "-dir": str(folder / "data"), "-ip.bind": "127.0.0.1", "-s3.port": ports.s3, "-master.port": ports.s3 + 1,
         "-volume.port": ports.s3 + 2, "-filer.port": ports.s3 + 3, "-admin.port": ports.s3 + 4,
     }  # fmt: skip
+    mine |= dict.fromkeys(("-s3.cert.file", "-s3.key.file"), str(tls / "s3" / "server.pem"))
     options = dict(option.split("=") for option in SERVICES["seaweedfs"]["command"]) | mine
     env = {
         "PATH": path_with(folder / "bin", weed=binaries.weed()),
@@ -79,7 +102,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterato
     }
     argv = ["/bin/sh", str(SCRIPTS / "seaweedfs.sh"), *(f"{name}={value}" for name, value in options.items())]
     log = folder / "log"
-    with running(argv, env, log, lambda: readiness.http_answers(ports.s3, "/healthz")) as process:
+    with running(argv, env, log, lambda: https_answers(ports.s3, tls)) as process:
         environment = Path(f"/proc/{process.pid}/environ")
         if environment.exists():
             assert b"-secret" not in environment.read_bytes()
@@ -87,7 +110,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory, ports: Ports, seaweedfs: Path) -> Iterator[str]:
+def gate(tmp_path_factory: pytest.TempPathFactory, ports: Ports, seaweedfs: Path, tls: Path) -> Iterator[str]:
     """The gate in front of it; the address that clients sign for is not SeaweedFS's own."""
     folder = tmp_path_factory.mktemp("gate")
     text = (SCRIPTS / "s3-gate.conf").read_text()
@@ -97,19 +120,34 @@ def gate(tmp_path_factory: pytest.TempPathFactory, ports: Ports, seaweedfs: Path
         ("server seaweedfs:9333 resolve", f"server 127.0.0.1:{ports.s3 + 1}"),
         ("listen 0.0.0.0:9333", f"listen 127.0.0.1:{ports.generate}"),
         ("/tmp/", f"{folder}/"),  # noqa: S108
+        ("/tls/", f"{tls}/"),
+        ("listen 127.0.0.1:8080", f"listen 127.0.0.1:{ports.gateway}"),
+        ("https://127.0.0.1:8333/", f"https://127.0.0.1:{ports.web}/"),
     ):
         assert container in text
         text = text.replace(container, machine)
     (folder / "nginx.conf").write_text(text)
     argv = [binaries.nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]
     assert SERVICES["s3"]["entrypoint"][3:] == argv[5:]
-    with running(argv, {}, folder / "log", lambda: readiness.http_answers(ports.web, "/healthz")):
-        yield f"http://127.0.0.1:{ports.web}"
+    with running(argv, {}, folder / "log", lambda: readiness.http_answers(ports.gateway, "/healthz")):
+        yield f"https://127.0.0.1:{ports.web}"
 
 
-def make_buckets(endpoint: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def told(gate: str, tls: Path) -> dict[str, str]:
+    """The environment of the container that makes the buckets."""
+    names = {"RX_S3_ENDPOINT": gate, "RX_S3_SECRET_KEY": SECRETS["bootstrap"], "RX_CA_FILE": str(tls / "trust/ca.pem")}
+    assert set(names) == set(SERVICES["buckets"]["environment"])
+    return {"PYTHONPATH": str(ROOT), **names}
+
+
+def client(told: dict[str, str], identity: Identity, secret_key: str = "") -> "S3Client":
+    secret_key = secret_key or SECRETS[identity.value]
+    return buckets.client(told["RX_S3_ENDPOINT"], identity, secret_key, ca_file=told["RX_CA_FILE"])
+
+
+def make_buckets(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     script = SERVICES["buckets"]["command"][1]
-    env = {"PYTHONPATH": str(ROOT), "RX_S3_ENDPOINT": endpoint, "RX_S3_SECRET_KEY": SECRETS["bootstrap"]}
     return subprocess.run([sys.executable, script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
 
 
@@ -120,21 +158,19 @@ def test_the_identities_are_those_of_runstack_and_only_their_owner_can_read_them
     assert written.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_buckets_are_made_through_the_gate_and_can_be_made_again(gate: str) -> None:
+def test_the_buckets_are_made_through_the_gate_and_can_be_made_again(told: dict[str, str]) -> None:
     for _ in range(2):
-        made = make_buckets(gate)
+        made = make_buckets(told)
         assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
 
-    s3 = client(gate, Identity.BOOTSTRAP, SECRETS["bootstrap"])
+    s3 = client(told, Identity.BOOTSTRAP)
     assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {ORIGINALS, VARIANTS, AUDIT}
     assert s3.get_bucket_versioning(Bucket=ORIGINALS)["Status"] == "Enabled"
 
 
-def test_each_identity_has_its_rights_through_the_gate_and_no_more(gate: str) -> None:
-    assert make_buckets(gate).returncode == 0
-    web, renderer, edge = (
-        client(gate, identity, SECRETS[identity.value]) for identity in (Identity.WEB, Identity.RENDERER, Identity.EDGE)
-    )
+def test_each_identity_has_its_rights_through_the_gate_and_no_more(told: dict[str, str]) -> None:
+    assert make_buckets(told).returncode == 0
+    web, renderer, edge = (client(told, identity) for identity in (Identity.WEB, Identity.RENDERER, Identity.EDGE))
     web.put_object(Bucket=ORIGINALS, Key="rx/document", Body=b"original")
 
     assert renderer.get_object(Bucket=ORIGINALS, Key="rx/document")["Body"].read() == b"original"
@@ -144,7 +180,7 @@ def test_each_identity_has_its_rights_through_the_gate_and_no_more(gate: str) ->
         lambda: renderer.put_object(Bucket=ORIGINALS, Key="rx/document", Body=b"other"),
         lambda: edge.put_object(Bucket=VARIANTS, Key="rx/variant", Body=b"other"),
         lambda: edge.get_object(Bucket=ORIGINALS, Key="rx/document"),
-        lambda: client(gate, Identity.WEB, "guessed").get_object(Bucket=ORIGINALS, Key="rx/document"),
+        lambda: client(told, Identity.WEB, "guessed").get_object(Bucket=ORIGINALS, Key="rx/document"),
     ):
         with pytest.raises(ClientError) as error:
             refused()
@@ -153,15 +189,16 @@ def test_each_identity_has_its_rights_through_the_gate_and_no_more(gate: str) ->
     assert web.get_object(Bucket=VARIANTS, Key="rx/variant")["Body"].read() == b"variant"
 
 
-def kept_objects(word: str, endpoint: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
+def kept_objects(word: str, env: dict[str, str], given: bytes) -> subprocess.CompletedProcess[bytes]:
     argv = [sys.executable, "deploy/compose/objects.py", word]
-    env = {"PYTHONPATH": str(ROOT), "RX_S3_ENDPOINT": endpoint, "RX_S3_SECRET_KEY": SECRETS["bootstrap"]}
     return subprocess.run(argv, cwd=ROOT, env=env, input=given, capture_output=True, timeout=90)
 
 
-def test_what_is_backed_up_comes_back_with_all_that_it_carried_and_nothing_is_written_over(gate: str) -> None:
-    assert make_buckets(gate).returncode == 0
-    web = client(gate, Identity.WEB, SECRETS["web"])
+def test_what_is_backed_up_comes_back_with_all_that_it_carried_and_nothing_is_written_over(
+    told: dict[str, str],
+) -> None:
+    assert make_buckets(told).returncode == 0
+    web = client(told, Identity.WEB)
     for name in ("lost", "kept"):
         web.put_object(
             Bucket=ORIGINALS,
@@ -170,12 +207,12 @@ def test_what_is_backed_up_comes_back_with_all_that_it_carried_and_nothing_is_wr
             ContentType="image/heic",
             Metadata={"sha256": name},
         )
-    saved = kept_objects("save", gate, b"")
+    saved = kept_objects("save", told, b"")
     assert saved.returncode == 0, saved.stderr
     web.delete_object(Bucket=ORIGINALS, Key="back-up/lost")
     web.put_object(Bucket=ORIGINALS, Key="back-up/kept", Body=b"newer")
 
-    loaded = kept_objects("load", gate, saved.stdout)
+    loaded = kept_objects("load", told, saved.stdout)
 
     assert (loaded.returncode, loaded.stderr) == (0, b"1 objects\n")
     lost = web.get_object(Bucket=ORIGINALS, Key="back-up/lost")
@@ -184,8 +221,8 @@ def test_what_is_backed_up_comes_back_with_all_that_it_carried_and_nothing_is_wr
 
 
 @pytest.mark.parametrize("given", [b"", b"no tar at all" * 1000])
-def test_what_is_no_back_up_is_refused(gate: str, given: bytes) -> None:
-    refused = kept_objects("load", gate, given)
+def test_what_is_no_back_up_is_refused(told: dict[str, str], given: bytes) -> None:
+    refused = kept_objects("load", told, given)
 
     assert refused.returncode == 1
     assert refused.stderr.startswith(b"The objects could not be loaded: ")
@@ -193,7 +230,10 @@ def test_what_is_no_back_up_is_refused(gate: str, given: bytes) -> None:
 
 def test_valkey_wants_its_password_and_shows_it_to_nobody(tmp_path: Path, ports: Ports) -> None:
     shell, option, script = (fill(part, {}) for part in SERVICES["valkey"]["command"])
-    script = script.replace("dir /data\n", f"dir {tmp_path}\nport {ports.redis}\nbind 127.0.0.1\n")
+    # This Valkey has no TLS; tests/deploy/engine has one.
+    lines = [line for line in script.splitlines() if not line.startswith(("tls-", "port 0", "dir /data"))]
+    assert len(lines) == len(script.splitlines()) - 8
+    script = "\n".join([*lines[:2], f"dir {tmp_path}", f"port {ports.redis}", "bind 127.0.0.1", *lines[2:]])
     env = {
         "PATH": path_with(tmp_path / "bin", valkey_server=binaries.valkey()),
         "VALKEY_PASSWORD": "valkey-secret",
@@ -207,7 +247,9 @@ def test_valkey_wants_its_password_and_shows_it_to_nobody(tmp_path: Path, ports:
             assert b"valkey-secret" not in command_line.read_bytes()
 
 
-def test_the_edge_starts_from_the_template_with_nothing_left_to_fill_in(tmp_path: Path, ports: Ports) -> None:
+def test_the_edge_starts_from_the_template_with_nothing_left_to_fill_in(
+    tmp_path: Path, ports: Ports, tls: Path
+) -> None:
     # njs is built into this nginx, and root must not be changed to somebody who may not read the test's folder.
     user = "user root;" if os.geteuid() == 0 else ""
     wrapper = tmp_path / "nginx"
@@ -227,11 +269,9 @@ def test_the_edge_starts_from_the_template_with_nothing_left_to_fill_in(tmp_path
         "RX_EDGE_JS_DIR": str(ROOT / "deploy" / "nginx"),
         "RX_EDGE_RUN_DIR": str(tmp_path),
         "RX_EDGE_TMPFS_DIR": str(tmp_path),
+        **dict.fromkeys(("RX_EDGE_CA_FILE", "RX_EDGE_WEB_CA_FILE"), str(tls / "trust" / "ca.pem")),
         "PATH": path_with(tmp_path / "bin", nginx=str(wrapper)),
     }
-    ca_file = Path(env["RX_EDGE_CA_FILE"])
-    if not ca_file.exists():
-        env["RX_EDGE_CA_FILE"] = str(Path(sys.modules["botocore"].__file__ or "").with_name("cacert.pem"))
 
     log, logs = tmp_path / "log", tmp_path / "logs"
     logs.mkdir()
@@ -264,9 +304,12 @@ def test_the_edge_names_a_value_that_is_missing_and_does_not_start(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_beat_may_have_the_store_compacted_through_the_gate_and_nothing_else(gate: str, ports: Ports) -> None:
-    assert SERVICES["beat"]["environment"]["RX_STORE_COMPACT_URL"] == "http://s3:9333"
-    with httpx.Client(base_url=f"http://127.0.0.1:{ports.generate}", timeout=60) as master:
+def test_beat_may_have_the_store_compacted_through_the_gate_and_nothing_else(
+    gate: str, ports: Ports, tls: Path
+) -> None:
+    assert SERVICES["beat"]["environment"]["RX_STORE_COMPACT_URL"] == "https://s3:9333"
+    known = ssl.create_default_context(cafile=tls / "trust" / "ca.pem")
+    with httpx.Client(base_url=f"https://127.0.0.1:{ports.generate}", timeout=60, verify=known) as master:
         assert master.get("/vol/vacuum", params={"garbageThreshold": "0.9"}).status_code == 200
         assert master.post("/vol/vacuum").status_code == 403
         for path in ("/", "/vol/status", "/vol/grow", "/dir/status", "/vol/vacuum/", "/col/delete?collection=rx-audit"):

@@ -202,8 +202,11 @@ def test_gunicorn_loads_the_site_with_the_arguments_of_its_container(image: Imag
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("script", [SERVICES["buckets"]["command"][1], "deploy/compose/objects.py"])
-def test_the_programs_of_the_buckets_find_what_they_import(image: Image, script: str) -> None:
+@pytest.mark.parametrize(
+    "script",
+    [SERVICES["buckets"]["command"][1], "deploy/compose/objects.py", SERVICES["certificates"]["entrypoint"][1]],
+)
+def test_the_programs_that_run_once_find_what_they_import(image: Image, script: str) -> None:
     done = image.run("python", "-c", "import runpy, sys; runpy.run_path(sys.argv[1])", script)
 
     assert (done.returncode, done.stderr) == (0, "")

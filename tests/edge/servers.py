@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ class StandIn:
 
 
 @contextmanager
-def standing_in(port: int = 0) -> Iterator[StandIn]:
+def standing_in(port: int = 0, *, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
     stand_in = StandIn()
 
     class Handler(BaseHTTPRequestHandler):
@@ -133,6 +134,8 @@ def standing_in(port: int = 0) -> Iterator[StandIn]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if tls:  # shakes hands in the thread of each connection
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
     stand_in.port = server.server_address[1]
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -206,6 +209,8 @@ def values(run_dir: Path, tmpfs_dir: Path, port: int, **hosts: str) -> dict[str,
         "RX_EDGE_TMPFS_DIR": str(tmpfs_dir),
         "RX_EDGE_TRUSTED_PROXY": "unix:",
         "RX_EDGE_WEB": hosts["web"],
+        "RX_EDGE_WEB_CA_FILE": str(Path(botocore.__file__).with_name("cacert.pem")),
+        "RX_EDGE_WEB_SCHEME": "http",
         "RX_PIPELINE": PIPELINE,
         "RX_S3_REGION": REGION,
         "RX_VARIANTS_BUCKET": BUCKET,

@@ -32,7 +32,12 @@ WEB = env.web_address()
         (ORIGIN, "http://[::1]:8000", "http://[::1]:8000"),
         (WEB, "https://api.example.org/prod/render", "https://api.example.org/prod/render"),
         (env.redis_address(), "redis://:a@b:c@valkey:6379/0", "redis://:a@b:c@valkey:6379/0"),
-        (env.redis_address(), "rediss://valkey?ssl_cert_reqs=required", "rediss://valkey?ssl_cert_reqs=required"),
+        (env.redis_address(), "rediss://valkey", "rediss://valkey?ssl_cert_reqs=required&ssl_check_hostname=true"),
+        (
+            env.redis_address("/tls/ca.pem"),
+            "rediss://:p%2F@valkey:6380/1?ssl_check_hostname=false",
+            "rediss://:p%2F@valkey:6380/1?ssl_cert_reqs=required&ssl_check_hostname=false&ssl_ca_certs=%2Ftls%2Fca.pem",
+        ),
         (env.database_address(), "postgresql:///rx", "postgresql:///rx"),
         (env.database_address(), "postgres://rx:p@w@db:5432/rx", "postgres://rx:p@w@db:5432/rx"),
         (env.database_address(), "postgresql://rx:@/rx?host=/tmp/pg", "postgresql://rx:@/rx?host=/tmp/pg"),

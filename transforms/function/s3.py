@@ -56,7 +56,8 @@ class _Answer:
 
 @dataclass(slots=True)
 class S3Client:
-    """`endpoint` empty means AWS. `deadline`, a time.monotonic() value, bounds all tries of all calls.
+    """`endpoint` empty means AWS; `ca_file` says who may sign its certificate, if not those whom the system trusts.
+    `deadline`, a time.monotonic() value, bounds all tries of all calls.
 
     Before a second try it waits up to twice `backoff_seconds`, before a third up to four times: with full jitter, for
     many renderers must not come back in step.
@@ -70,6 +71,7 @@ class S3Client:
     connect_seconds: float = CONNECT_SECONDS
     read_seconds: float = READ_SECONDS
     tries: int = TRIES
+    ca_file: str = ""
     _connections: dict[str, http.client.HTTPConnection] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -228,7 +230,7 @@ class S3Client:
         connection = (
             http.client.HTTPConnection(host, timeout=timeout)
             if self.endpoint.startswith("http://")
-            else http.client.HTTPSConnection(host, timeout=timeout, context=tls_context())
+            else http.client.HTTPSConnection(host, timeout=timeout, context=tls_context(self.ca_file))
         )
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -254,9 +256,9 @@ class S3Client:
 
 
 @cache
-def tls_context() -> ssl.SSLContext:
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
     """Verifies certificates and host names. One for all connections: reading the authorities takes long."""
-    return ssl.create_default_context()
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def _may_pass(answer: _Answer) -> bool:

@@ -91,6 +91,7 @@ class Environments:
 
     def edge(self, home: Path) -> dict[str, str]:
         """The whole environment of nginx, which lives in `home`. Its template is filled in from it, too."""
+        authorities = str(Path(botocore.__file__).with_name("cacert.pem"))
         return {
             **shell(),
             "RX_EDGE_LISTEN": f"{LOOPBACK}:{self.ports.front}",
@@ -103,7 +104,8 @@ class Environments:
             "RX_EDGE_TMPFS_DIR": str(home),
             "RX_EDGE_JS_DIR": str(home / "js"),
             "RX_EDGE_S3_SCHEME": "http",
-            "RX_EDGE_CA_FILE": str(Path(botocore.__file__).with_name("cacert.pem")),  # read even without TLS
+            "RX_EDGE_WEB_SCHEME": "http",
+            **dict.fromkeys(("RX_EDGE_CA_FILE", "RX_EDGE_WEB_CA_FILE"), authorities),  # read even without TLS
             "RX_EDGE_RESOLVER": LOOPBACK,  # never asked: all upstreams are addresses
             "RX_EDGE_TRUSTED_PROXY": "unix:",  # nobody on TCP
             "RX_BASE_URL": self.of(Role.WEB)["RX_BASE_URL"],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.deploy.composefile import ROOT
-from tests.deploy.engine import events, images, journey, machine, operations, trees
+from tests.deploy.engine import encryption, events, images, journey, machine, operations, trees
 from tests.deploy.engine.daemon import Engine, Failed, running
 from tests.deploy.engine.journey import Journey, Lines
 from tests.deploy.engine.product import Product, checkout
@@ -25,7 +25,7 @@ def steps(product: Product, seen: Journey) -> Iterator[Step]:
     yield "build", lambda: operations.build(product)
     yield "up", lambda: operations.up(product)
     yield "journey", seen.whole
-    for check in (journey.confinement, journey.mounts, journey.reach, journey.checks):
+    for check in (journey.confinement, journey.mounts, journey.reach, journey.checks, encryption.encryption):
         yield check.__name__, lambda check=check: check(product)  # type: ignore[misc]
     for operation in events.EVENTS:
         yield operation.__name__.replace("_", "-"), lambda operation=operation: operation(product, seen)  # type: ignore[misc]

@@ -85,6 +85,22 @@ def rotation(product: Product, seen: Journey) -> Lines:
     yield "rxaudit verify: the chain holds under both keys"
 
 
+def certificates(product: Product, seen: Journey) -> Lines:
+    """New certificates, then a new authority, as the how-to says."""
+    run = ("run", "--rm", "--no-deps", "-T", "certificates")
+    for word, told in (("renew", ("postgres", "valkey", "seaweedfs", "s3")), ("authority", ())):
+        made = product.compose(*run, word).strip().splitlines()
+        began = time.monotonic()
+        product.compose("restart", *told)
+        product.up()
+        while not product.ready():
+            insist(time.monotonic() - began < 120, f"not ready 120 s after {word}")
+            time.sleep(0.5)
+        yield f"{word}: {len(made)} files; ready {time.monotonic() - began:.0f} s after the restart began"
+        yield from seen.prescription()
+        yield from seen.everything_is_there()
+
+
 def back_up_and_restore(product: Product, seen: Journey) -> Lines:
     """backup.sh while it serves; all volumes destroyed; restore.sh; the same bytes."""
     product.engine.run("sh", "deploy/compose/backup.sh", "backup", cwd=product.folder)
@@ -102,4 +118,4 @@ def back_up_and_restore(product: Product, seen: Journey) -> Lines:
     yield from seen.prescription()
 
 
-EVENTS = (scale, kills, upgrade, rotation, back_up_and_restore)
+EVENTS = (scale, kills, upgrade, rotation, certificates, back_up_and_restore)

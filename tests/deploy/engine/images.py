@@ -57,7 +57,6 @@ def _context(cache: Path) -> Path:
     for name in _CONTEXT_FILES:
         shutil.copy(HERE / "images" / name, context)
     shutil.copy(binaries.nginx(), context / "nginx")
-    shutil.copy(binaries.valkey(), context / "valkey-server")
     shutil.copy(binaries.weed(), context / "weed")
     (context / "pip.conf").write_text(machine.pip_settings(sys.executable))
     (context / "npmrc").write_text(machine.npm_settings())

@@ -127,7 +127,7 @@ def mounts(product: Product) -> Lines:
 def reach(product: Product) -> Lines:
     """Who opens strangers' files reaches the three stores, and neither web nor the world."""
     stores = ("postgres:5432", "valkey:6379", "s3:8333")
-    others = ("web:8000", "generate:8000", "nginx:8080", "seaweedfs:8888", "192.0.2.1:80")
+    others = ("web:8000", "generate:8000", "nginx:8080", "seaweedfs:8888", "s3:8080", "192.0.2.1:80")
     said = dict(
         line.split() for line in product.inside("worker", "python", "-c", _KNOCK, *stores, *others).splitlines()
     )

@@ -102,11 +102,12 @@ def test_a_bucket_that_is_not_there_is_never_a_missing_object(
     [
         ("RX_S3_REGION", "us-east-1", True),
         ("RX_S3_ENDPOINT", "", False),  # AWS
-        ("RX_S3_ENDPOINT", "https://s3.example", False),
+        ("RX_S3_ENDPOINT", "https://s3.example", False),  # a provider's
+        ("RX_S3_CA_FILE", "/tls/trust/ca.pem", True),
         ("RX_S3_ACCESS_KEY", "", False),  # a role
     ],
 )
-def test_only_a_plain_server_with_keys_is_called_without_the_sdk(
+def test_only_a_server_of_ours_with_keys_is_called_without_the_sdk(
     setting: str, value: str, enough: bool, settings: Settings
 ) -> None:
     setattr(settings, setting, value)

@@ -13,7 +13,11 @@ from prescriptions.ops import checks, production
 from tests.conftest import PROJECT
 
 GOOD = "7e1f0c93b5a2d84e6f7a1c02d9b3e5486a0f9d1c2b7e3a586d4c1f0e9b8a7d2c"  # of `openssl rand -hex 32`
-DATABASE = {"ENGINE": "django.db.backends.postgresql", "HOST": "db.example", "USER": "rx_app", "PASSWORD": GOOD}
+CHECKED = {"sslmode": "verify-full"}
+DATABASE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.postgresql", "HOST": "db.example", "USER": "rx_app", "PASSWORD": GOOD,
+    "OPTIONS": CHECKED,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +28,8 @@ def for_others(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS, settings.DEBUG = GOOD, [], False
     settings.RX_LINK_KEYS, settings.RX_AUDIT_KEYS = f"k1:{GOOD}", f"a1:{GOOD}"
     settings.RX_SECOND_FACTOR, settings.RX_INSECURE_HTTP = ("pictures",), False
+    settings.RX_INSECURE_STORES = False
+    settings.RX_S3_ENDPOINT, settings.RX_STORE_COMPACT_URL, settings.RX_GATEWAY_URL = "https://s3.example", "", ""
     settings.RX_REDIS_URL, settings.RX_S3_ACCESS_KEY, settings.RX_S3_SECRET_KEY = f"rediss://:{GOOD}@q/0", "web", GOOD
     monkeypatch.setitem(settings.DATABASES, "default", DATABASE)
 
@@ -65,11 +71,15 @@ def test_a_deployment_that_did_everything_right_starts(role: str, settings: Sett
         ("RX_LINK_KEYS", f"k2:{GOOD},k1:{'00' * 32}", "RX_LINK_KEYS holds a key that can be guessed. Put a new one"),
         ("RX_AUDIT_KEYS", "", "RX_AUDIT_KEYS is not set. Make it with `echo a1:$(openssl rand -hex 32)`."),
         ("RX_AUDIT_KEYS", f"a1:{'ab' * 32}", "RX_AUDIT_KEYS holds a key that can be guessed."),
-        ("RX_REDIS_URL", "redis://q/0", "RX_REDIS_URL: the password is missing."),
-        ("RX_REDIS_URL", "redis://:hunter2@q/0", "RX_REDIS_URL: the password can be guessed."),
+        ("RX_REDIS_URL", "rediss://q/0", "RX_REDIS_URL: the password is missing."),
+        ("RX_REDIS_URL", "rediss://:hunter2@q/0", "RX_REDIS_URL: the password can be guessed."),
         ("RX_S3_SECRET_KEY", "minio-secret-key-1", "RX_S3_SECRET_KEY: the password can be guessed."),
         ("DATABASES", {**DATABASE, "PASSWORD": ""}, "RX_DATABASE_URL: the password of rx_app is missing."),
-        ("DATABASES", {**DATABASE, "PASSWORD": "x", "OPTIONS": {"passfile": "p"}}, "RX_DATABASE_URL: the password of"),
+        (
+            "DATABASES",
+            {**DATABASE, "PASSWORD": "x", "OPTIONS": {**CHECKED, "passfile": "p"}},
+            "RX_DATABASE_URL: the password of",
+        ),
         ("DATABASES", {**DATABASE, "PASSWORD": "postgres"}, "RX_DATABASE_URL: the password of rx_app can"),
         ("ALLOWED_HOSTS", ["*"], "RX_ALLOWED_HOSTS holds *: whoever points a name of theirs at this server"),
         ("ALLOWED_HOSTS", ["a.example"], "RX_ALLOWED_HOSTS lacks rx.example, the host of RX_BASE_URL"),
@@ -100,8 +110,8 @@ def test_http_to_a_provider_of_accounts_is_refused(settings: Settings) -> None:
     ("name", "value"),
     [
         ("DATABASES", {**DATABASE, "PASSWORD": "", "HOST": "/run/postgresql"}),
-        ("DATABASES", {**DATABASE, "PASSWORD": "", "OPTIONS": {"sslcert": "/run/rx.pem"}}),
-        ("DATABASES", {**DATABASE, "PASSWORD": "", "OPTIONS": {"passfile": "/run/pgpass"}}),
+        ("DATABASES", {**DATABASE, "PASSWORD": "", "OPTIONS": {**CHECKED, "sslcert": "/run/rx.pem"}}),
+        ("DATABASES", {**DATABASE, "PASSWORD": "", "OPTIONS": {**CHECKED, "passfile": "/run/pgpass"}}),
         ("DATABASES", {**DATABASE, "PASSWORD": "", "OPTIONS": {"service": "rx"}}),
         ("RX_REDIS_URL", "redis://127.0.0.1:6379/0"),
         ("RX_REDIS_URL", "rediss://q/0?ssl_certfile=/run/rx.pem&ssl_keyfile=/run/rx.key"),
@@ -114,6 +124,49 @@ def test_what_needs_no_password_of_ours_is_let_be(name: str, value: Any, setting
     change(settings, name, value)
     if name == "RX_S3_SECRET_KEY":
         settings.RX_S3_ACCESS_KEY = ""
+
+    assert told() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "host"),
+    [
+        ("DATABASES", {**DATABASE, "OPTIONS": {}}, "db.example"),
+        ("DATABASES", {**DATABASE, "OPTIONS": {"sslmode": "require"}}, "db.example"),
+        ("RX_REDIS_URL", f"redis://:{GOOD}@q/0", "q"),
+        ("RX_REDIS_URL", f"rediss://:{GOOD}@q/0?ssl_cert_reqs=none", "q"),
+        ("RX_REDIS_URL", f"rediss://:{GOOD}@q/0?ssl_check_hostname=False", "q"),
+        ("RX_S3_ENDPOINT", "http://s3.example:8333", "s3.example"),
+        ("RX_STORE_COMPACT_URL", "http://s3.example:9333", "s3.example"),
+        ("RX_GATEWAY_URL", "http://api.example/render", "api.example"),
+    ],
+)
+def test_a_store_elsewhere_is_called_over_tls_and_checked_or_no_server_starts(
+    name: str, value: Any, host: str, settings: Settings
+) -> None:
+    change(settings, name, value)
+
+    (line,) = told()
+    assert line.startswith(f"{name.replace('DATABASES', 'RX_DATABASE_URL')}: what is sent to {host} can be read")
+    assert line.endswith("RX_INSECURE_STORES=on.")
+    assert GOOD not in line
+
+    settings.RX_INSECURE_STORES = True
+    assert told() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASES", {**DATABASE, "HOST": "127.0.0.1", "OPTIONS": {}}),
+        ("RX_REDIS_URL", f"redis://:{GOOD}@localhost/0"),
+        ("RX_REDIS_URL", f"rediss://:{GOOD}@q/0?ssl_cert_reqs=required&ssl_check_hostname=true&ssl_ca_certs=/ca.pem"),
+        ("RX_S3_ENDPOINT", "http://127.0.0.1:8333"),
+        ("RX_S3_ENDPOINT", ""),
+    ],
+)
+def test_what_stays_on_this_machine_needs_no_tls(name: str, value: Any, settings: Settings) -> None:
+    change(settings, name, value)
 
     assert told() == []
 
