@@ -17,12 +17,14 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from prescriptions.infra import storage
 from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.per_process import per_process
 from prescriptions.models import Variant
 from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
@@ -175,10 +177,19 @@ def _signed(body: bytes, request_id: str) -> dict[str, str]:
 def _credentials() -> Credentials | ReadOnlyCredentials:
     if settings.RX_GATEWAY_ACCESS_KEY:
         return Credentials(settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY)
-    found = boto3.session.Session().get_credentials()  # a role's, which rotate
+    try:
+        return _role().get_frozen_credentials()
+    except (BotoCoreError, KeyError):  # KeyError: botocore's, where the answer lacks one
+        raise BackendUnavailable("no AWS credentials") from None
+
+
+@per_process
+def _role() -> Credentials:
+    """A role's keys, which the SDK renews before they end. A session for each call would ask for them each time."""
+    found = boto3.session.Session().get_credentials()
     if found is None:
         raise BackendUnavailable("no AWS credentials")
-    return found.get_frozen_credentials()
+    return found
 
 
 def _made_meanwhile(variant: Variant, reason: str) -> Made:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from prescriptions.infra import per_process
 from prescriptions.models import Page
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.backends.api_gateway import LambdaBackend
+from tests.edge.servers import StandIn, standing_in
 from tests.prescriptions.conftest import claim
 from transforms.errors import RenderCrashed
 
@@ -70,6 +72,50 @@ def test_the_request_that_asked_goes_along_and_is_signed(gateway: Gateway, row: 
     assert "SignedHeaders=content-type;host;x-amz-date;x-request-id," in seen["authorization"]
 
 
+@pytest.fixture
+def task_role(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """What an ECS task asks for its role's keys."""
+    settings.RX_GATEWAY_ACCESS_KEY = settings.RX_GATEWAY_SECRET_KEY = ""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    with standing_in() as endpoint, per_process.anew():
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://{endpoint.host}/role")
+        keys = {
+            "AccessKeyId": "ASIA1",
+            "SecretAccessKey": "s",
+            "Token": "session",
+            "Expiration": "2999-01-01T00:00:00Z",
+        }
+        endpoint.body = json.dumps(keys).encode()
+        yield endpoint
+
+
+@pytest.mark.django_db
+def test_a_tasks_role_signs_and_is_asked_for_its_keys_once(gateway: Gateway, row: Page, task_role: StandIn) -> None:
+    gateway.statuses = [200]
+    backend = LambdaBackend()
+
+    backend.call(claim(row), {})
+    backend.call(claim(row, "full/75,100/0/default.webp"), {})
+
+    for seen in gateway.seen:
+        assert "Credential=ASIA1/" in seen["authorization"]
+        assert seen["x-amz-security-token"] == "session"
+    assert len(task_role.seen) == 1
+
+
+@pytest.mark.django_db
+def test_a_role_without_keys_is_trouble_and_the_next_backends(gateway: Gateway, row: Page, task_role: StandIn) -> None:
+    task_role.body = b"{}"
+
+    with pytest.raises(BackendUnavailable, match="no AWS credentials"):
+        LambdaBackend().call(claim(row), {})
+
+    assert gateway.seen == []
+
+
 @pytest.mark.django_db
 def test_work_that_nobody_asked_for_has_no_request_id(gateway: Gateway, row: Page) -> None:
     gateway.statuses = [200]
@@ -107,6 +153,7 @@ def test_trouble_that_stays_is_the_next_backends_and_opens_the_breaker(
     assert len(gateway.seen) == 5
 
 
+@pytest.mark.usefixtures("servers")
 @pytest.mark.django_db
 def test_a_function_that_died_is_told_from_one_whose_time_was_up(gateway: Gateway, row: Page) -> None:
     gateway.statuses = [502]
