@@ -36,6 +36,13 @@ rotate() {
     done
 }
 rotate "$1" "${2:-268435456}" "${3:-60}" &
+
+# On ECS the keys are those of the task's role, which change.
+if [ -n "${AWS_CONTAINER_CREDENTIALS_RELATIVE_URI:-}" ] && [ -n "${RX_EDGE_CREDENTIALS_FILE:-}" ]; then
+    sh "$RX_EDGE_JS_DIR/credentials.sh" "$RX_EDGE_CREDENTIALS_FILE" once
+    sh "$RX_EDGE_JS_DIR/credentials.sh" "$RX_EDGE_CREDENTIALS_FILE" "${4:-60}" &
+fi
+
 envsubst "$list" <"$RX_EDGE_JS_DIR/nginx.conf.template" >"$RX_EDGE_RUN_DIR/nginx.conf"
 
 # njs is a module in this image and built in elsewhere, so it is loaded here and not in the template.
