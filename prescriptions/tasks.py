@@ -8,7 +8,7 @@ from django.conf import settings
 from prescriptions.audit import edge_logs, looks
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
-from prescriptions.upkeep import duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
+from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
 from prescriptions.variants import sweep as sweeper
 from prescriptions.variants import turns
 from prescriptions.variants.fairness.tickets import Ticket
@@ -69,6 +69,12 @@ def anchor_audit() -> None:
         return
     looks.close()  # hours that are over; the anchor seals what they wrote
     reviews.anchor()
+
+
+@shared_task
+def tell_ages() -> None:
+    """Each beat tells of all, so that one which stands by tells also that nobody leads."""
+    ages.tell()
 
 
 # --- Long: one at a time of all of them, so that they never take the sweeps' threads ----------------------------------

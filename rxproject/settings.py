@@ -252,6 +252,7 @@ RX_ERASURE_SETTLE = _read("RX_ERASURE_SETTLE", "15", env.whole(0, 3600, "seconds
 RX_SWEEP_EVERY = _read("RX_SWEEP_EVERY", "5", env.number(0.1, 600, "seconds"))
 RX_HOUSEKEEPING_EVERY = _read("RX_HOUSEKEEPING_EVERY", "15", env.number(0.1, 3600, "seconds"))
 RX_WORKER_SILENCE = _read("RX_WORKER_SILENCE", "30", env.whole(1, 3600, "seconds"))
+RX_LOG_AGES_EVERY = _read("RX_LOG_AGES_EVERY", "0", env.number(0, 3600, "seconds"))
 RX_READY_KEEP = _read("RX_READY_KEEP", "1", env.number(0, 60, "seconds"))
 RX_BREAKER_FAILURES = _read("RX_BREAKER_FAILURES", "5", env.whole(1, 10_000))
 RX_BREAKER_WITHIN = _read("RX_BREAKER_WITHIN", "10", env.number(0.1, 600, "seconds"))
@@ -308,14 +309,8 @@ CELERY_TASK_DEFAULT_QUEUE = "images"
 CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
     for name in (
-        "sweep",
-        "erase",
-        "tidy",
-        "reconcile_nightly",
-        "retain_nightly",
-        "review_housekeeping",
-        "anchor_audit",
-        "read_edge_logs",
+        *("sweep", "erase", "tidy", "review_housekeeping", "anchor_audit", "tell_ages"),
+        *("reconcile_nightly", "retain_nightly", "read_edge_logs"),
     )
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -337,6 +332,7 @@ CELERY_BEAT_SCHEDULE = {
     "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
     "edge-logs": _every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
+    **({"ages": _every(RX_LOG_AGES_EVERY, "prescriptions.tasks.tell_ages")} if RX_LOG_AGES_EVERY else {}),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
     "retention": {"task": "prescriptions.tasks.retain_nightly", "schedule": crontab(hour=1, minute=47)},
 }

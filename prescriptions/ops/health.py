@@ -14,7 +14,8 @@ from django.http import HttpRequest, JsonResponse
 from prescriptions.infra import redis_client, storage
 from prescriptions.infra.methods import methods
 from prescriptions.infra.per_process import per_process
-from prescriptions.ops import ages, gate
+from prescriptions.ops import gate
+from prescriptions.upkeep import ages
 from prescriptions.variants import backends
 
 

@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from prescriptions.infra.metrics.definitions import DIRECTORY, REGISTRY
 from prescriptions.models import Review, ReviewStatus, Variant, VariantState
-from prescriptions.ops import ages
+from prescriptions.upkeep import ages
 from prescriptions.variants import claims
 from transforms.version import PIPELINE
 

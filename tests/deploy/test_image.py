@@ -175,7 +175,9 @@ def test_everything_it_needs_is_there_and_nothing_that_only_one_machine_needs(im
     assert answers["there"] == []
     assert set(answers["commands"]) >= commands
     assert not {"runstack", "demo_load"} & set(answers["commands"])
-    assert set(answers["tasks"]) == scheduled | {"prescriptions.tasks.render_variant"}
+    assert set(answers["tasks"]) == scheduled | {
+        f"prescriptions.tasks.{name}" for name in ("render_variant", "tell_ages")
+    }
     assert answers["problems"] == (ROOT / "docs/reference/problems.md").read_text()
 
 

@@ -1,5 +1,7 @@
 """Health: alive is alive; ready names what is missing."""
 
+import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +9,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
+from prescriptions import tasks
 from prescriptions.infra import per_process, redis_client
+from prescriptions.infra.logs import JsonLines
 from prescriptions.models import Page
 from prescriptions.upkeep import duties
 from prescriptions.variants.backends.names import SHORT_NAMES
@@ -52,6 +56,21 @@ def test_what_is_late_is_told_and_makes_nothing_unready(http: Client, row: Page,
     assert set(ages["waiting_messages"]) == set(ages["oldest_variant"])
     through_the_edge = http.get("/readyz", headers={"X-Rx-Edge": "1"})
     assert (through_the_edge.status_code, through_the_edge.json()) == (200, {"status": "ready"})
+
+
+def test_the_same_is_a_log_line_for_whoever_scales_by_lines(
+    row: Page, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim(row)
+    duties.lead("sweep", seconds=30)
+    clock.forward(seconds=90)
+    caplog.set_level(logging.INFO, "rx.upkeep")
+
+    tasks.tell_ages()
+
+    (line,) = [json.loads(JsonLines().format(one)) for one in caplog.records if one.getMessage() == "ages"]
+    assert (line["message"], line["oldest_variant"], line["duties"]) == ("ages", 90.0, {"sweep": 90.0})
+    assert isinstance(line["waiting_messages"], int)
 
 
 def test_storage_is_named(http: Client, no_s3: None) -> None:

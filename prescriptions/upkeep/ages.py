@@ -1,5 +1,8 @@
-"""How long what should not wait has waited: sweeps, claims, messages. Told by /readyz and /metrics."""
+"""How long what should not wait has waited: sweeps, claims, messages. Told by /readyz and /metrics, and in beat's log
+where RX_LOG_AGES_EVERY says so.
+"""
 
+import logging
 from datetime import datetime
 
 import redis
@@ -9,6 +12,8 @@ from django.utils import timezone
 from prescriptions.infra import redis_client
 from prescriptions.models import Duty, Variant
 from prescriptions.variants import claims
+
+log = logging.getLogger("rx.upkeep")
 
 
 def duties() -> dict[str, float]:
@@ -35,6 +40,12 @@ def messages() -> dict[str, int]:
         return dict(zip(claims.LANES, pipe.execute(), strict=True))
     except redis.RedisError:
         return {}
+
+
+def tell() -> None:
+    """One log line, for whoever scales and wakes people by lines."""
+    told = {"oldest_variant": max(claims_by_lane().values()), "waiting_messages": sum(messages().values())}
+    log.info("ages", extra={**told, "duties": duties()})
 
 
 def _since(at: datetime, now: datetime) -> float:
