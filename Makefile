@@ -99,7 +99,8 @@ ifneq ($(wildcard Dockerfile),)
 endif
 
 ifneq ($(wildcard deploy/lambda/template.yaml),)
-	$(VENV)/bin/cfn-lint --include-checks W I --non-zero-exit-code informational deploy/lambda/template.yaml
+	$(VENV)/bin/hadolint deploy/aws/Dockerfile
+	$(VENV)/bin/cfn-lint --include-checks W I --non-zero-exit-code informational deploy/lambda/template.yaml deploy/aws/*.yaml
 endif
 	@$(PY) -m rxproject.local.advisories
 

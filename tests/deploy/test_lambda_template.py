@@ -16,6 +16,8 @@ from transforms.limits import LIMITS
 
 ROOT = Path(__file__).parents[2]
 PATH = ROOT / "deploy/lambda/template.yaml"
+# Who hands variants to Lambda: those who are told of the gateway in docker-compose.yml.
+CALLERS = ("WebRole", "GenerateRole", "BeatRole")
 BUCKETS = ("Originals", "Variants", "Anchors", "AccessLogs")
 
 # Role: what it may do, on what. Nothing that is not here may be in the template.
@@ -24,6 +26,7 @@ GRANTS = {
         ("s3:GetObject", "${Originals.Arn}/*"),
         ("s3:GetObject", "${Variants.Arn}/*"),
         ("s3:PutObject", "${Variants.Arn}/*"),
+        ("s3:ListBucket", "Originals.Arn"),
         ("s3:ListBucket", "Variants.Arn"),
         ("kms:Decrypt", "Key.Arn"),
         ("kms:GenerateDataKey", "Key.Arn"),
@@ -39,27 +42,45 @@ GRANTS = {
         ("kms:Decrypt", "Key.Arn"),
     },
     "WorkerRole": {("s3:DeleteObject", "${Variants.Arn}/*")},
-    "WebRole": set(),
-    "WebPolicy": {
+    **{name: set[tuple[str, str]]() for name in ("WebRole", "GenerateRole", "BeatRole")},
+    "CallPolicy": {
         (
             "execute-api:Invoke",
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/render",
         ),
+    },
+    "WebPolicy": {
+        *((f"s3:{action}", "${Originals.Arn}/*") for action in ("GetObject", "PutObject", "DeleteObjectVersion")),
+        *((f"s3:{action}", "${Variants.Arn}/*") for action in ("GetObject", "DeleteObject", "DeleteObjectVersion")),
         *(
-            (f"s3:{action}", f"${{{bucket}.Arn}}/*")
+            (f"s3:{action}", f"{bucket}.Arn")
             for bucket in ("Originals", "Variants")
-            for action in ("GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion")
+            for action in ("ListBucket", "ListBucketVersions")
         ),
+        ("s3:ListBucketVersions", "Anchors.Arn"),
+        ("s3:PutObject", "${Anchors.Arn}/erasures/*"),
+        ("kms:Decrypt", "Key.Arn"),
+        ("kms:GenerateDataKey", "Key.Arn"),
+    },
+    "GeneratePolicy": {
+        ("s3:GetObject", "${Variants.Arn}/*"),
+        ("s3:DeleteObject", "${Variants.Arn}/*"),
+        ("s3:ListBucket", "Originals.Arn"),
+        ("s3:ListBucket", "Variants.Arn"),
+        ("s3:ListBucketVersions", "Anchors.Arn"),
+        ("kms:Decrypt", "Key.Arn"),
+    },
+    "BeatPolicy": {
+        *((f"s3:{action}", "${Originals.Arn}/*") for action in ("GetObject", "DeleteObjectVersion")),
+        *((f"s3:{action}", "${Variants.Arn}/*") for action in ("GetObject", "DeleteObject", "DeleteObjectVersion")),
         *(
             (f"s3:{action}", f"{bucket}.Arn")
             for bucket in ("Originals", "Variants", "Anchors")
             for action in ("ListBucket", "ListBucketVersions")
         ),
-        *(
-            (f"s3:{action}", f"${{Anchors.Arn}}/{folder}/*")
-            for action in ("GetObject", "PutObject")
-            for folder in ("anchors", "erasures")
-        ),
+        ("s3:GetObject", "${Anchors.Arn}/anchors/*"),
+        ("s3:PutObject", "${Anchors.Arn}/anchors/*"),
+        ("s3:PutObject", "${Anchors.Arn}/erasures/*"),
         ("kms:Decrypt", "Key.Arn"),
         ("kms:GenerateDataKey", "Key.Arn"),
     },
@@ -157,8 +178,20 @@ def test_policies_are_attached_to_the_roles_they_are_for(resources: dict[str, An
         "WorkerRole": ["RenderPolicy"],
         "EdgeRole": [],
         "WebRole": [],
+        "GenerateRole": [],
+        "BeatRole": [],
     }
-    assert resources["WebPolicy"]["Properties"]["Roles"] == [{"Ref": "WebRole"}]
+    of_policies = {
+        name: [flat(role) for role in policy.get("Roles", [])]
+        for name, policy in of_type(resources, "AWS::IAM::ManagedPolicy").items()
+    }
+    assert of_policies == {
+        "RenderPolicy": [],
+        "CallPolicy": list(CALLERS),
+        "WebPolicy": ["WebRole"],
+        "GeneratePolicy": ["GenerateRole"],
+        "BeatPolicy": ["BeatRole"],
+    }
 
 
 def test_the_edge_can_tell_a_missing_variant_from_a_forbidden_one(resources: dict[str, Any]) -> None:
@@ -179,6 +212,8 @@ def test_each_role_is_assumed_by_its_service_alone(resources: dict[str, Any]) ->
         "RendererRole": "lambda.amazonaws.com",
         "EdgeRole": "ComputeService",
         "WebRole": "ComputeService",
+        "GenerateRole": "ComputeService",
+        "BeatRole": "ComputeService",
         "WorkerRole": "ComputeService",
         "ApiGatewayLogRole": "apigateway.amazonaws.com",
     }
@@ -309,11 +344,17 @@ def test_the_function_is_bounded(resources: dict[str, Any]) -> None:
     assert function["Architectures"] == ["arm64"]
     assert LIMITS.child_cpu_seconds < function["Timeout"] == 20 < 29
     assert function["MemorySize"] * 2**20 >= 2 * LIMITS.child_memory_bytes
-    assert function["ReservedConcurrentExecutions"] == {"Ref": "Concurrency"}
+    assert "Reserves" in function["ReservedConcurrentExecutions"]["Fn::If"]
     assert function["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
     assert function["Role"] == {"Fn::GetAtt": ["RendererRole", "Arn"]}
     assert "FunctionUrlConfig" not in function
     assert set(function["Environment"]["Variables"]) == {"RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET"}
+
+
+def test_a_young_account_can_deploy_it(template: dict[str, Any]) -> None:
+    """Ten renders at a time are all it has, and Lambda lets nobody reserve any of them."""
+    assert template["Parameters"]["ReservedConcurrency"]["Default"] == 0
+    assert template["Parameters"]["Concurrency"]["Default"] < 10
 
 
 def test_the_one_way_in_is_a_signed_post(translated: dict[str, Any]) -> None:
@@ -331,14 +372,14 @@ def test_the_one_way_in_is_a_signed_post(translated: dict[str, Any]) -> None:
     assert all("SourceArn" in found for found in permissions.values())
 
 
-def test_the_api_answers_the_web_servers_alone(translated: dict[str, Any]) -> None:
+def test_the_api_answers_those_alone_who_ask_for_renders(translated: dict[str, Any]) -> None:
     allow, deny, private = translated["Api"]["Properties"]["Body"]["x-amazon-apigateway-policy"]["Statement"]
-    web = {"Fn::GetAtt": ["WebRole", "Arn"]}
+    callers = [{"Fn::GetAtt": [role, "Arn"]} for role in CALLERS]
 
-    assert (allow["Effect"], allow["Principal"]) == ("Allow", {"AWS": web})
+    assert (allow["Effect"], allow["Principal"]) == ("Allow", {"AWS": callers})
     assert allow["Resource"] == ["execute-api:/*/POST/render"]
     assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", ["execute-api:/*"])
-    assert deny["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": web}}
+    assert deny["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": callers}}
     condition, outside, _ = private["Fn::If"]
     assert (condition, outside["Effect"]) == ("HasVpcEndpoint", "Deny")
     assert "aws:SourceVpce" in outside["Condition"]["StringNotEquals"]
