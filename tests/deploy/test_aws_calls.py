@@ -3,6 +3,7 @@ works here, and no more. The calls are read off prescriptions/infra/storage.py a
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -50,13 +51,26 @@ GIVEN = {
     ("upkeep/reconcile.py", "delete_everything"): {O},
     ("upkeep/reconcile.py", "list_objects"): {O, V},
     ("intake/loose.py", "delete_everything"): {O},
+    ("ops/doctor/storage.py", "delete_everything"): {O},
 }
 FOLDER = {"audit/anchors.py": "anchors", "upkeep/ledger.py": "erasures"}
+
+# What `manage.py doctor` asks of the client itself, in the environment of a role.
+DOCTOR: Mapping[str, set[tuple[str, str]]] = {
+    "web": {("head_bucket", O), ("head_bucket", V), ("head_bucket", A), ("head_object", O), ("head_object", V)}
+    | {("put_object", O)},
+    "generate": {("head_bucket", O), ("head_bucket", V), ("head_object", V)},
+    "worker": {("head_bucket", O), ("head_bucket", V), ("head_object", O), ("head_object", V), ("put_object", V)},
+    "beat": {("head_bucket", O), ("head_bucket", V), ("head_bucket", A)}
+    | {("head_object", O), ("head_object", V), ("head_object", A)},
+}
 
 # Who runs what: each use of the storage in the code, and the roles that get there. `beat`: commands of people, too.
 DISPATCH = {"web", "generate", "beat"}  # with RX_BACKEND=lambda they make variants, too: Lambda stores them
 USES: Mapping[tuple[str, str], set[str]] = {
     ("ops/health.py", "reachable"): {"web", "generate"},
+    ("ops/doctor/storage.py", "delete_variant"): {"worker"},
+    ("ops/doctor/storage.py", "delete_everything"): {"web"},
     ("api/variants.py", "variant_exists"): {"web", "generate"},
     ("review/duplicates.py", "get_original"): {"beat"},
     ("audit/anchors.py", "anchor_exists"): {"beat"},
@@ -137,6 +151,22 @@ def test_every_use_of_the_storage_is_in_the_table() -> None:
     assert known == set(USES)
 
 
+def test_nobody_else_asks_the_client_itself() -> None:
+    """Past the table. doctor looks at rules of buckets, too, and says "unknown" where it may not."""
+    asking = {
+        path.relative_to(ROOT / "prescriptions").as_posix()
+        for path in (ROOT / "prescriptions").rglob("*.py")
+        if "storage.client()" in path.read_text()
+    }
+    calls = set(
+        re.findall(r"\bs3\.(\w+)\(|client\(\)\.(\w+)\(", (ROOT / "prescriptions/ops/doctor/storage.py").read_text())
+    )
+    rules = {"get_bucket_versioning", "get_bucket_lifecycle_configuration", "get_object_lock_configuration"}
+
+    assert asking == {"ops/doctor/storage.py"}
+    assert {one or other for one, other in calls} - rules == {"head_bucket", "head_object", "put_object"}
+
+
 def wanted(role: str) -> set[tuple[str, str]]:
     """(action, resource as test_lambda_template.py writes it) of everything that a role asks for."""
     found: set[tuple[str, str]] = set()
@@ -149,6 +179,10 @@ def wanted(role: str) -> set[tuple[str, str]]:
                 folder = f"{FOLDER[module]}/*" if one == A else "*"
                 found |= {(action, f"${{{one}.Arn}}/{folder}") for action in objects}
                 found |= {(action, f"{one}.Arn") for action in whole}
+    for operation, bucket in DOCTOR[role]:
+        objects, whole = NEEDS[operation]
+        found |= {(action, f"${{{bucket}.Arn}}/{'anchors/' if bucket == A else ''}*") for action in objects}
+        found |= {(action, f"{bucket}.Arn") for action in whole}
     return found
 
 

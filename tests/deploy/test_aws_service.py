@@ -146,7 +146,7 @@ def test_production_starts_with_each_tasks_environment_and_not_without_a_secret(
     assert found.keys() == told.keys(), done.stderr
     assert found.pop("incomplete")[0].startswith("RX_AUDIT_KEYS is not set.")
     for name, answer in found.items():
-        role = {"grants": "web", "shell": "manage"}.get(name, name)
+        role = {"grants": "web", "shell": "beat"}.get(name, name)
         assert answer == [role, "https://rx.pharmacy.org", "verify-full"], name
 
 

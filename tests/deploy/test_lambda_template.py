@@ -54,10 +54,9 @@ GRANTS = {
         *((f"s3:{action}", "${Variants.Arn}/*") for action in ("GetObject", "DeleteObject", "DeleteObjectVersion")),
         *(
             (f"s3:{action}", f"{bucket}.Arn")
-            for bucket in ("Originals", "Variants")
+            for bucket in ("Originals", "Variants", "Anchors")
             for action in ("ListBucket", "ListBucketVersions")
         ),
-        ("s3:ListBucketVersions", "Anchors.Arn"),
         ("s3:PutObject", "${Anchors.Arn}/erasures/*"),
         ("kms:Decrypt", "Key.Arn"),
         ("kms:GenerateDataKey", "Key.Arn"),

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from prescriptions.infra import redis_client
-from prescriptions.ops import ages
 from prescriptions.ops.doctor import clocks
 from prescriptions.ops.doctor.finding import Finding, Findings
+from prescriptions.upkeep import ages
 from prescriptions.variants import backends
 
 _SAYS: Final = Findings("broker")

@@ -17,14 +17,18 @@ from prescriptions.ops.doctor import clocks
 from prescriptions.ops.doctor.finding import Finding, Findings
 
 _SAYS: Final = Findings("storage")
-# Where a role puts objects; the other roles only read.
-_WRITES: Final = {
+# Which objects a role reads and which it puts. Where each role has rights of its own (AWS), it has no others: see
+# tests/deploy/test_aws_calls.py. With the backend `inline`, whoever asks for a variant stores it.
+_READS: Final = {
     "web": ("originals", "variants"),
     "generate": ("variants",),
-    "worker": ("variants",),
+    "worker": ("originals", "variants"),
     "beat": ("originals", "variants", "audit"),
-    "manage": ("originals", "variants"),
+    "manage": ("originals", "variants", "audit"),
 }
+_WRITES: Final = {"web": ("originals",), "worker": ("variants",), "manage": ("originals", "variants")}
+# Of the anchors' bucket this is the part that is read.
+_FOLDER: Final = {"audit": "anchors/doctor/"}
 _DENIED: Final = ("AccessDenied", "Forbidden", "403", "AllAccessDisabled")
 _KEYS: Final = "Look at RX_S3_ACCESS_KEY and RX_S3_SECRET_KEY, or at the policy of this role."
 
@@ -46,8 +50,9 @@ def look() -> Iterator[Finding]:
         yield from found
         if found[0].state != "good":
             continue
-        yield _missing(name)
-        if name in _WRITES.get(role, ()) and name != "audit":  # whose objects nobody can delete again
+        if name in _READS[role]:
+            yield _missing(name)
+        if name in _WRITES.get(role, ()):  # not into the bucket of anchors, whose objects nobody can delete again
             yield _write(name)
         yield from _rules(name)
 
@@ -77,7 +82,8 @@ def _reach(name: str) -> list[Finding]:
 def _missing(name: str) -> Finding:
     """Without the right to list, S3 says 403 where an object is missing, and a lost original looks like a wrong key."""
     try:
-        storage.client().head_object(Bucket=_buckets()[name], Key=f"doctor/{secrets.token_hex(16)}")
+        key = f"{_FOLDER.get(name, 'doctor/')}{secrets.token_hex(16)}"
+        storage.client().head_object(Bucket=_buckets()[name], Key=key)
     except ClientError as error:
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
         if status == 404:
@@ -107,7 +113,10 @@ def _write(name: str) -> Finding:
             once = error.response["ResponseMetadata"].get("HTTPStatusCode") in (409, 412)
         else:
             once = False
-        storage.delete_everything(bucket, key)
+        if name == "variants":
+            storage.delete_variant(key)  # without versions; a worker may not list any
+        else:
+            storage.delete_everything(bucket, key)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         return _SAYS.bad(about, f"refused: {code}", "Allow s3:PutObject to this role.")

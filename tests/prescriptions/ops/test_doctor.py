@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from prescriptions.infra import per_process
 from prescriptions.infra import redis_client as broker
-from prescriptions.ops.doctor import State, clocks
+from prescriptions.ops.doctor import State, clocks, storage
 from prescriptions.ops.doctor.finding import Findings
 from prescriptions.upkeep import duties
 from rxproject.local.stack.view import View
@@ -61,9 +61,27 @@ def test_where_all_is_well_nothing_is_bad_and_every_area_is_told() -> None:
         "front door",
     }
     assert all(do for state, _seen, do in found.values() if state in (State.WARN, State.BAD))
-    assert found["storage", "originals: write"][0] == "good"
+    assert found["storage", "audit: read"][0] == "good"
     assert found["storage", "audit"][0] == "good"
     assert "Nothing is bad" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("role", "tried"),
+    [
+        ("web", {"originals: read", "originals: write", "variants: read"}),
+        ("generate", {"variants: read"}),
+        ("worker", {"originals: read", "variants: read", "variants: write"}),
+        ("beat", {"originals: read", "variants: read", "audit: read"}),
+    ],
+)
+def test_a_role_is_asked_for_the_rights_that_its_code_needs(role: str, tried: set[str], settings: Settings) -> None:
+    """The table of tests/deploy/test_aws_calls.py, by which roles on AWS have them."""
+    settings.RX_ROLE = role
+
+    found = {one.name: one.state for one in storage.look() if one.name.endswith((": read", ": write"))}
+
+    assert found == dict.fromkeys(tried, State.GOOD)
 
 
 def without_s3(settings: Settings) -> None:
