@@ -30,6 +30,8 @@ PSEUDO: Final = {
 NOTHING: Final = object()  # AWS::NoValue
 SECRET: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rx-Ab12Cd"
 VERSION: Final = "0f1e2d3c-0000-4000-8000-000000000001"
+# What is a file in Compose is told in the environment, and written to memory before the server starts.
+FILES_TOLD: Final = frozenset({"WEB_TLS", "WEB_CA"})
 GIVEN: Final[dict[str, dict[str, str]]] = {
     "network": {"S3PrefixList": "pl-6da54004"},
     "renderer": {"PythonRuntime": "python3.11", "VpcEndpointId": "vpce-0123456789abcdef0"},

@@ -4,8 +4,6 @@ import ipaddress
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from tests.deploy.cloudformation import Stacks
 
 # Compose's networks, written as ways: from, to, port.
@@ -26,11 +24,6 @@ WAYS = {
     *(("Worker", to, port) for to, port in (("Database", 5432), ("Cache", 6379), ("Endpoints", 443))),
 }  # fmt: skip
 TASKS = {"Edge", "Web", "Generate", "Worker", "Beat"}
-
-
-@pytest.fixture(scope="module")
-def stacks() -> Stacks:
-    return Stacks()
 
 
 def group(reference: str) -> str:

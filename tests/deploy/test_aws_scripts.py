@@ -26,7 +26,8 @@ def test_secrets_are_made_without_showing_one(tmp_path: Path) -> None:
 
     assert printed == "arn version\n"
     assert not [value for value in secret.values() if any(value[3:] in word for word in (printed, *told))]
-    assert len(set(secret.values())) == len(secret) == 7
+    assert len(set(secret.values())) == len(secret) == 9
+    assert secret["WEB_TLS"].startswith(secret["WEB_CA"])
     assert not [file for file in tmp_path.iterdir() if file.name.startswith("tmp.")]
 
 
