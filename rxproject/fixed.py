@@ -72,6 +72,9 @@ SPECTACULAR_SETTINGS: Final[Any] = {
     "ENUM_NAME_OVERRIDES": {"ReviewStatusEnum": "prescriptions.models.ReviewStatus"},
 }
 
+# Of Django's own checks: the edge redirects to https, and is the only one that can be reached.
+SILENCED_CHECKS: Final = ("security.W008",)
+
 
 def cookies(*, tls: bool) -> tuple[str, str, str, str]:
     """Names of a session's, a form's, an order's and a known browser's cookie.

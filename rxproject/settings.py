@@ -117,7 +117,8 @@ globals().update(signing_in.libraries(globals()))
 _TLS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, RX_ORDER_COOKIE, RX_KNOWN_COOKIE = fixed.cookies(tls=_TLS)
-SECURE_SSL_REDIRECT = False  # the edge redirects; it is the only one that can be reached
+SECURE_SSL_REDIRECT = False
+SILENCED_SYSTEM_CHECKS = fixed.SILENCED_CHECKS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the edge always sets it, clients cannot
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS
