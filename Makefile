@@ -83,6 +83,10 @@ drill: $(VENV)/.dev ## breaks every part of a staging stack while people use it,
 compose-test: $(VENV)/.dev $(FRONT) ## docker-compose.yml on a real Docker Engine of its own; needs root (ARGS="--to journey": only so far)
 	$(PY) -m tests.deploy.engine $(ARGS)
 
+.PHONY: cluster-test
+cluster-test: $(VENV)/.dev $(FRONT) ## the product on several hosts that are cut off, lag and are upgraded; needs root (ARGS="--to stampede")
+	$(PY) -m tests.cluster $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times as many
 	RX_FUZZ=50 $(PY) -m pytest -n 2 --dist loadgroup --timeout 7200 tests/transforms/request/test_spec_properties.py \

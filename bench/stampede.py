@@ -1,4 +1,5 @@
 """Two hundred clients at one cold address, on each backend: renders, puts, errors, and how far apart they are served.
+And at each of two hosts, where hosts can be made of network namespaces (`make cluster-test`).
 
     python -m bench.stampede [--clients 200] [--backends celery,inline,lambda]
 
@@ -7,11 +8,17 @@ The clients are coroutines of one process with open connections, which wait for 
 
 import argparse
 import asyncio
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.rows import ROOT
 from bench.served import Service, report, service
 from rxproject.local import samples
 
@@ -92,6 +99,16 @@ def measure(running: Service, photo: bytes, spec: str, clients: int) -> dict[str
     }
 
 
+def on_two_hosts() -> dict[str, dict[str, Any]]:
+    """The same for each case with so many clients at each of two edges; nothing where there can be no hosts."""
+    with tempfile.TemporaryDirectory(prefix="rx-bench-") as folder:
+        figures = Path(folder) / "figures.json"
+        command = [sys.executable, "-m", "tests.cluster", "--only", "stampede", "--figures", str(figures)]
+        subprocess.run(command, cwd=ROOT, check=False)
+        found: dict[str, dict[str, Any]] = json.loads(figures.read_text()) if figures.exists() else {}
+    return found
+
+
 def goals_of(name: str, result: dict[str, Any]) -> dict[str, tuple[float, str, float]]:
     """Which figures count; how far apart clients are served only where all were served."""
     goals = {
@@ -120,6 +137,9 @@ def main() -> None:
                 result = measure(running, photo, spec, options.clients)
                 rows.append({"backend": backend, "case": name, **result})
                 goals |= goals_of(f"{backend}, {name}", result)
+    for name, result in on_two_hosts().items():
+        rows.append({"backend": "two hosts", "case": name, **result})
+        goals |= goals_of(f"two hosts, {name}", result)
     report("stampede", rows, goals)
 
 

@@ -10,14 +10,12 @@ from pathlib import Path
 from rxproject.buckets import Identity, identities_file
 from rxproject.local.stack import binaries, migrated, readiness
 from rxproject.local.stack.edge import prepare_home
-from rxproject.local.stack.ports import LOOPBACK
+from rxproject.local.stack.ports import Place
 from rxproject.local.stack.process import Command
 from rxproject.local.stack.roles import Environments, Role, shell
 from rxproject.local.stack.state import write_private
 
-PROJECT = Path(__file__).resolve().parents[3]
-WORKER_NODE = "worker@runstack"
-BEAT_NODE = "beat@runstack"
+WORKER_NODE, BEAT_NODE = Place().worker, Place().beat  # of `make run`
 # `control` has the sweeps, the others a lane each (see CELERY_TASK_ROUTES).
 _QUEUES = "advertised,images,documents,large"
 # Sweeps, erasure, reconciliation: they never wait behind a render, and may do what a renderer must not.
@@ -67,7 +65,7 @@ def components(env: Environments, *, edge: bool, sizes: Sizes, lock_fd: int) -> 
 def demo_task(env: Environments, output: Path) -> Component:
     """Loads the sample prescriptions as the web role, while servers start; writes what demo.json says to `output`."""
     argv = (sys.executable, "manage.py", "demo_load", "--output", str(output))
-    command = Command(name="demo", argv=argv, env=env.of(Role.WEB), cwd=PROJECT, log=env.state.log("demo"))
+    command = Command(name="demo", argv=argv, env=env.of(Role.WEB), cwd=env.place.checkout, log=env.state.log("demo"))
     return Component("demo", lambda: command, lambda: True, after=("s3", *_BEFORE_DJANGO), task=True)
 
 
@@ -85,12 +83,12 @@ class _Builder:
     sizes: Sizes
     lock_fd: int
 
-    def _command(self, name: str, argv: list[str], env: dict[str, str], cwd: Path = PROJECT) -> Command:
+    def _command(self, name: str, argv: list[str], env: dict[str, str], cwd: Path | None = None) -> Command:
         return Command(
             name=name,
-            argv=tuple(argv),
+            argv=(*self.env.place.enter, *argv),
             env=env,
-            cwd=cwd,
+            cwd=cwd or self.env.place.checkout,
             log=self.env.state.log(name),
             keep_fds=(self.lock_fd,) if self.lock_fd >= 0 else (),
         )
@@ -99,7 +97,7 @@ class _Builder:
         return self._command(name, [sys.executable, "-m", module, *args], self.env.of(role))
 
     def s3(self) -> Component:
-        first, keys = self.env.ports.s3, self.env.keys
+        host, first, keys = self.env.place.s3, self.env.ports.s3, self.env.keys
 
         def command() -> Command:
             config = self.env.state.run / "s3.json"
@@ -107,8 +105,8 @@ class _Builder:
             (self.env.state.s3 / "mini.options").unlink(missing_ok=True)  # the last run's ports
             flags = {
                 "dir": self.env.state.s3,
-                "ip": LOOPBACK,
-                "ip.bind": LOOPBACK,
+                "ip": host,
+                "ip.bind": host,
                 "s3.config": config,
                 "s3.port": first,
                 "master.port": first + 1,
@@ -137,16 +135,16 @@ class _Builder:
             return self._command("s3", argv, {**shell(), **tokens}, cwd=self.env.state.run)
 
         secret = keys.s3[Identity.BOOTSTRAP.value]
-        return Component("s3", command, lambda: readiness.s3_is_writable(first, secret))
+        return Component("s3", command, lambda: readiness.s3_is_writable(first, secret, host=host))
 
     def redis(self) -> Component:
-        port, password = self.env.ports.redis, self.env.keys.redis_password
+        host, port, password = self.env.place.redis, self.env.ports.redis, self.env.keys.redis_password
 
         def command() -> Command:
             config = self.env.state.run / "redis.conf"  # not argv, which every user of the machine can read
             write_private(
                 config,
-                f"bind {LOOPBACK}\nport {port}\nrequirepass {password}\nprotected-mode yes\ndaemonize no\n"
+                f"bind {host}\nport {port}\nrequirepass {password}\nprotected-mode yes\ndaemonize no\n"
                 # Messages are hints and the rows are the truth: nothing is kept over a restart.
                 f'save ""\nappendonly no\ndir {self.env.state.run}\n'
                 # How often it looks after itself when nobody asks anything; ten times a second without this.
@@ -154,7 +152,7 @@ class _Builder:
             )
             return self._command("redis", [binaries.valkey(), str(config)], shell(), cwd=self.env.state.run)
 
-        return Component("redis", command, lambda: readiness.redis_answers(port, password))
+        return Component("redis", command, lambda: readiness.redis_answers(port, password, host=host))
 
     def migrate(self) -> Component:
         def command() -> Command:
@@ -186,7 +184,7 @@ class _Builder:
     def _gunicorn(self, name: str, role: Role, port: int, processes: int, threads: int) -> Component:
         args = [
             "rxproject.wsgi:application",
-            f"--bind={LOOPBACK}:{port}",
+            f"--bind={self.env.place.here}:{port}",
             f"--name={name}",
             "--worker-class=gthread",
             f"--workers={processes}",
@@ -203,7 +201,7 @@ class _Builder:
         return Component(
             name,
             lambda: self._python(name, "gunicorn", args, role),
-            lambda: readiness.http_answers(port, "/healthz"),
+            lambda: readiness.http_answers(port, "/healthz", host=self.env.place.here),
             after=_BEFORE_DJANGO,
         )
 
@@ -212,7 +210,7 @@ class _Builder:
         args = [
             "--app=rxproject",
             "worker",
-            f"--hostname={WORKER_NODE}",
+            f"--hostname={self.env.place.worker}",
             f"--queues={_QUEUES}",
             "--pool=threads",
             f"--concurrency={threads}",
@@ -225,7 +223,7 @@ class _Builder:
         return Component(
             "worker",
             lambda: self._python("worker", "celery", args, Role.WORKER),
-            lambda: readiness.worker_answers(self.env.redis_url, WORKER_NODE),
+            lambda: readiness.worker_answers(self.env.redis_url, self.env.place.worker),
             after=_BEFORE_DJANGO,
         )
 
@@ -239,7 +237,7 @@ class _Builder:
                 "--app=rxproject",
                 "worker",
                 f"--schedule={schedule}",
-                f"--hostname={BEAT_NODE}",
+                f"--hostname={self.env.place.beat}",
                 f"--queues={_HOUSEKEEPING}",
                 "--pool=threads",
                 "--concurrency=4",
@@ -254,7 +252,7 @@ class _Builder:
         return Component(
             "beat",
             command,
-            lambda: readiness.worker_answers(self.env.redis_url, BEAT_NODE),
+            lambda: readiness.worker_answers(self.env.redis_url, self.env.place.beat),
             after=_BEFORE_DJANGO,
         )
 
@@ -272,7 +270,7 @@ class _Builder:
         def command() -> Command:
             home = self.env.state.tmpfs()
             env = self.env.edge(home)
-            config = prepare_home(home, env, self.env.state)
+            config = prepare_home(home, env, self.env.state, self.env.place.checkout / "deploy" / "nginx")
             # Root would be changed to `nobody`, who may not enter the state directory.
             directives = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
             argv = [binaries.nginx(), f"-p{home}", f"-c{config}", "-estderr", f"-g{directives}"]
@@ -280,5 +278,5 @@ class _Builder:
 
         port = self.env.ports.front
         # Whether Django answers behind it is asked at the end, of /readyz.
-        probe = partial(readiness.http_answers, port, "/edge-healthz")
+        probe = partial(readiness.http_answers, port, "/edge-healthz", host=self.env.place.here)
         return Component("edge", command, probe, after=("web", "generate"))

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from rxproject.edge import render
 from rxproject.local.stack.errors import StackError
+from rxproject.local.stack.ports import PROJECT
 from rxproject.local.stack.state import StateDir
 
-SOURCE = Path(__file__).resolve().parents[3] / "deploy" / "nginx"
+SOURCE = PROJECT / "deploy" / "nginx"
 
 
-def prepare_home(home: Path, env: Mapping[str, str], state: StateDir) -> Path:
+def prepare_home(home: Path, env: Mapping[str, str], state: StateDir, source: Path = SOURCE) -> Path:
     """Fill `home` (see Environments.edge) and return the path of the configuration in it.
 
     The checkout and the state directory are linked from here, because nginx cannot take a path with a space.
@@ -22,7 +23,7 @@ def prepare_home(home: Path, env: Mapping[str, str], state: StateDir) -> Path:
             exit_code=2,
         )
     links = {
-        home / "js": SOURCE,
+        home / "js": source,
         home / "access.log": state.access_log,
         home / "error.log": state.log("edge"),  # together with what nginx says while it starts
     }
@@ -30,5 +31,5 @@ def prepare_home(home: Path, env: Mapping[str, str], state: StateDir) -> Path:
         link.unlink(missing_ok=True)
         link.symlink_to(target)
     config = home / "nginx.conf"
-    config.write_text(render((SOURCE / "nginx.conf.template").read_text(), env))
+    config.write_text(render((source / "nginx.conf.template").read_text(), env))
     return config

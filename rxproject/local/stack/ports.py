@@ -1,12 +1,16 @@
-"""Ports on loopback. Only the front door is fixed; all others are picked when the stack starts."""
+"""Addresses and ports: loopback, unless somebody says otherwise. Only the front door's port is fixed; all others are
+picked when the stack starts.
+"""
 
 import random
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from rxproject.local.stack.errors import StackError
 
+PROJECT = Path(__file__).resolve().parents[3]
 LOOPBACK = "127.0.0.1"
 # Below the kernel's ephemeral range (from 32768), so that no outgoing connection sits on a port between the
 # moment it is picked and the moment a server binds it. SeaweedFS's second ports stay below, too.
@@ -28,6 +32,29 @@ class Ports:
     web: int
     generate: int
     gateway: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where servers listen and stores are: one machine's loopback. Of several hosts each has its own.
+
+    `name`: Celery's nodes are told apart by it. `enter`: what every server's command begins with, such as nsenter.
+    """
+
+    here: str = LOOPBACK
+    s3: str = LOOPBACK
+    redis: str = LOOPBACK
+    name: str = "runstack"
+    enter: tuple[str, ...] = ()
+    checkout: Path = PROJECT
+
+    @property
+    def worker(self) -> str:
+        return f"worker@{self.name}"
+
+    @property
+    def beat(self) -> str:
+        return f"beat@{self.name}"
 
 
 def is_free(port: int) -> bool:

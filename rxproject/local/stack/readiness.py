@@ -11,9 +11,9 @@ Probe = Callable[[], bool]
 _TIMEOUT = 2.0
 
 
-def http_status(port: int, path: str) -> int:
-    """Status of GET `path` on loopback; 0 when there is no HTTP answer."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT)
+def http_status(port: int, path: str, *, host: str = LOOPBACK) -> int:
+    """Status of GET `path`; 0 when there is no HTTP answer."""
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -23,14 +23,14 @@ def http_status(port: int, path: str) -> int:
         connection.close()
 
 
-def http_answers(port: int, path: str, *, status: int = 200) -> bool:
-    return http_status(port, path) == status
+def http_answers(port: int, path: str, *, status: int = 200, host: str = LOOPBACK) -> bool:
+    return http_status(port, path, host=host) == status
 
 
-def redis_answers(port: int, password: str) -> bool:
+def redis_answers(port: int, password: str, *, host: str = LOOPBACK) -> bool:
     """AUTH and PING by hand: a client library would retry and keep a pool."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=_TIMEOUT) as link:
+        with socket.create_connection((host, port), timeout=_TIMEOUT) as link:
             link.sendall(f"AUTH {password}\r\nPING\r\n".encode())
             answer = b""
             while answer.count(b"\r\n") < 2 and (part := link.recv(256)):  # one line for each command
@@ -40,14 +40,14 @@ def redis_answers(port: int, password: str) -> bool:
         return False
 
 
-def s3_is_writable(port: int, secret_key: str) -> bool:
+def s3_is_writable(port: int, secret_key: str, *, host: str = LOOPBACK) -> bool:
     """Wait for health, then make the buckets and write to both. True once everything held."""
-    if not http_answers(port, "/healthz"):
+    if not http_answers(port, "/healthz", host=host):
         return False
     from botocore.exceptions import BotoCoreError, ClientError  # Lazy: imported while the servers start
 
     try:
-        prepare(client(f"http://{LOOPBACK}:{port}", Identity.BOOTSTRAP, secret_key))
+        prepare(client(f"http://{host}:{port}", Identity.BOOTSTRAP, secret_key))
     except (BotoCoreError, ClientError):
         return False
     return True

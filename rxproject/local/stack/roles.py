@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ import botocore
 from prescriptions.variants.backends import names
 from rxproject.buckets import AUDIT, ORIGINALS, REGION, VARIANTS, Identity
 from rxproject.local.stack.keys import Keys
-from rxproject.local.stack.ports import LOOPBACK, Ports
+from rxproject.local.stack.ports import LOOPBACK, Place, Ports
 from rxproject.local.stack.state import StateDir
 from rxproject.settings import VARIABLES
 from transforms.version import PIPELINE
@@ -61,18 +61,19 @@ class Environments:
     keys: Keys
     ports: Ports
     overrides: Mapping[str, str]
+    place: Place = field(default_factory=Place)
 
     @property
     def base_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.front}"
+        return f"http://{self.place.here}:{self.ports.front}"
 
     @property
     def redis_url(self) -> str:
-        return f"redis://:{self.keys.redis_password}@{LOOPBACK}:{self.ports.redis}/0"
+        return f"redis://:{self.keys.redis_password}@{self.place.redis}:{self.ports.redis}/0"
 
     @property
     def s3_endpoint(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.s3}"
+        return f"http://{self.place.s3}:{self.ports.s3}"
 
     def of(self, role: Role) -> dict[str, str]:
         """The whole environment of a Django role."""
@@ -94,12 +95,12 @@ class Environments:
         authorities = str(Path(botocore.__file__).with_name("cacert.pem"))
         return {
             **shell(),
-            "RX_EDGE_LISTEN": f"{LOOPBACK}:{self.ports.front}",
-            "RX_EDGE_S3_HOST": f"{LOOPBACK}:{self.ports.s3}",
+            "RX_EDGE_LISTEN": f"{self.place.here}:{self.ports.front}",
+            "RX_EDGE_S3_HOST": f"{self.place.s3}:{self.ports.s3}",
             "RX_EDGE_ACCESS_KEY": Identity.EDGE.value,
             "RX_EDGE_SECRET_KEY": self.keys.s3[Identity.EDGE.value],
-            "RX_EDGE_WEB": f"{LOOPBACK}:{self.ports.web}",
-            "RX_EDGE_GENERATE": f"{LOOPBACK}:{self.ports.generate}",
+            "RX_EDGE_WEB": f"{self.place.here}:{self.ports.web}",
+            "RX_EDGE_GENERATE": f"{self.place.here}:{self.ports.generate}",
             "RX_EDGE_RUN_DIR": str(home),
             "RX_EDGE_TMPFS_DIR": str(home),
             "RX_EDGE_JS_DIR": str(home / "js"),
@@ -162,7 +163,7 @@ class Environments:
         }
         if urlsplit(callers.get("RX_BASE_URL", self.base_url)).hostname in (LOOPBACK, "localhost"):
             mine["RX_SECOND_FACTOR"] = "off"  # for looking at; nobody else can come
-        hosts = [callers.get("RX_ALLOWED_HOSTS", ""), LOOPBACK, "localhost"]  # the probes ask for 127.0.0.1
+        hosts = [callers.get("RX_ALLOWED_HOSTS", ""), self.place.here, "localhost"]  # the probes ask for the address
         return {**mine, **callers, "RX_ALLOWED_HOSTS": ",".join(host for host in hosts if host)}
 
     def _common(self, role: Role) -> dict[str, str]:
@@ -181,7 +182,7 @@ class Environments:
             "RX_ORIGINALS_BUCKET": ORIGINALS,
             "RX_VARIANTS_BUCKET": VARIANTS,
             "RX_AUDIT_BUCKET": AUDIT,
-            "RX_STORE_COMPACT_URL": f"http://{LOOPBACK}:{self.ports.s3 + 1}",
+            "RX_STORE_COMPACT_URL": f"http://{self.place.s3}:{self.ports.s3 + 1}",
         }
 
     def _private(self, role: Role) -> dict[str, str]:

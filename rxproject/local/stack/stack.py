@@ -14,7 +14,7 @@ from rxproject.local.stack import keys, readiness
 from rxproject.local.stack.components import Component, Sizes, components, demo_task, require_binaries
 from rxproject.local.stack.errors import StackError
 from rxproject.local.stack.launch import launch
-from rxproject.local.stack.ports import Ports, pick, require_free, s3_ports
+from rxproject.local.stack.ports import Place, Ports, pick, require_free, s3_ports
 from rxproject.local.stack.process import Child
 from rxproject.local.stack.roles import Environments
 from rxproject.local.stack.state import Lock, write_env, write_private
@@ -39,7 +39,8 @@ class Stack(View):
     `port=None` picks a free front door. `only` starts some components by name (`{"s3", "redis"}`: a second).
     `overrides` are RX_ settings for the Django roles; a changed one counts from a role's next `restart`.
     `quick_stop` kills S3 instead of letting it flush for two seconds; nothing that was acknowledged is lost.
-    Without `run` no dead server is started again.
+    Without `run` no dead server is started again. `place` and `ports`: of one host among several, whose ports somebody
+    else has picked.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Stack(View):
         only: Collection[str] | None = None,
         overrides: Mapping[str, str] | None = None,
         sizes: Sizes = Sizes(),  # noqa: B008 - frozen
+        place: Place = Place(),  # noqa: B008 - frozen
+        ports: Ports | None = None,
         patience: Patience = Patience(),  # noqa: B008 - frozen
         quick_stop: bool = False,
         say: Callable[[str], None] = lambda _line: None,
@@ -63,6 +66,8 @@ class Stack(View):
         self._only = None if only is None else frozenset(only)
         self.overrides = dict(overrides or {})
         self._sizes = sizes
+        self.place = place
+        self._given_ports = ports
         self._quick_stop = quick_stop
         self._say = say
         self._lock = Lock(self.state)
@@ -184,6 +189,7 @@ class Stack(View):
             keys=keys.load_or_create(self.state.secrets),
             ports=self._pick_ports(),
             overrides=self.overrides,
+            place=self.place,
         )
         every = components(self._env, edge=self._edge, sizes=self._sizes, lock_fd=self._lock.fd)
         if self._demo:
@@ -193,6 +199,8 @@ class Stack(View):
         self._components = {name: one for name, one in every.items() if self._only is None or name in self._only}
 
     def _pick_ports(self) -> Ports:
+        if self._given_ports is not None:
+            return self._given_ports
         remembered = self.state.run / "s3.port"
         before = int(remembered.read_text()) if remembered.exists() else None
         chosen = pick(front=self._port, s3_before=before)
@@ -201,7 +209,7 @@ class Stack(View):
 
     def _await_front_door(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS
-        while (status := readiness.http_status(self.ports.front, "/readyz")) != 200:
+        while (status := readiness.http_status(self.ports.front, "/readyz", host=self.place.here)) != 200:
             self._tick()
             self._supervisor.check()
             if time.monotonic() > deadline:
