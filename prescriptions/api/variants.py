@@ -4,6 +4,7 @@ by a redirect.
 
 import re
 import time
+from contextlib import nullcontext
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -25,7 +26,7 @@ from prescriptions.models import Page, Variant, VariantState
 from prescriptions.models.finding import find
 from prescriptions.variants import asking, delivery, links, redactions
 from prescriptions.variants.asking import Outcome
-from prescriptions.variants.fairness import quota
+from prescriptions.variants.fairness import pace, quota
 from prescriptions.variants.pictures import preset_of
 from transforms.request.presets import PRESETS
 from transforms.request.spec import Spec, Stored
@@ -67,14 +68,16 @@ class PageVariant(ApiView):
         by = asker_of(request)
         prefer = request.headers.get("Prefer", "")
         if "respond-async" in prefer:
-            outcome = asking.find_or_claim(page, stored, by=by)
+            with pace.unhurried(by.unit):
+                outcome = asking.find_or_claim(page, stored, by=by)
             if outcome.how == "hit":
                 return _to_variant(request, page, stored, how="hit")
             return _accepted(outcome)
         asked = _WAIT.search(prefer)
         started = time.perf_counter()
         wait = min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
-        outcome = asking.get_variant(page, stored, by=by if wait else by.in_bulk(), wait=wait)
+        with nullcontext() if wait else pace.unhurried(by.unit):
+            outcome = asking.get_variant(page, stored, by=by if wait else by.in_bulk(), wait=wait)
         return _to_variant(request, page, stored, how=outcome.how, started=started, left=outcome.left)
 
 

@@ -156,8 +156,11 @@ def _light_of(page: Page, stored: Stored) -> bytes:
     return bytes(PageLight.objects.filter(page=page).values_list("light", flat=True).first() or b"")
 
 
-def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
-    """Render in a disposable child of this process and put the result. Raises as a `Maker` does."""
+def in_sandbox(variant: Variant, timings: dict[str, float], *, behind: bool = False) -> claims.Made:
+    """Render in a disposable child of this process and put the result. Raises as a `Maker` does.
+
+    `behind`: nobody waits for it, so it leaves the processor to what somebody waits for.
+    """
     task = task_of(variant)
     renewed = time.monotonic()
 
@@ -171,7 +174,7 @@ def in_sandbox(variant: Variant, timings: dict[str, float]) -> claims.Made:
 
     def rendered(source: bytes, job: RenderJob) -> render.Rendered:
         keep_claim()
-        return sandbox.default().render(source, job, owner=task.rx)
+        return sandbox.default().render(source, job, owner=task.rx, behind=behind)
 
     def before_put() -> None:
         keep_claim()

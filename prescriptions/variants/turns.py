@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
 
 from celery import current_app
 from django.conf import settings
@@ -21,7 +21,8 @@ from prescriptions.models import Variant
 from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable, celery_queue
 from prescriptions.variants.fairness import line, quota
-from prescriptions.variants.fairness.tickets import Ticket
+from prescriptions.variants.fairness.line import Among
+from prescriptions.variants.fairness.tickets import BULK, Ticket
 from transforms.limits import MIB
 from transforms.request.spec import Stored
 
@@ -33,7 +34,8 @@ _HELD = 2
 class Work:
     """A claim that wants to be made. `bytes` is what its renderer is expected to need; counted of large work only.
 
-    `advertised`: a preset or a tile, whatever its lane. `unit`: whose it is, if it has left the line.
+    `advertised`: a preset or a tile, whatever its lane. `unit`: whose it is, if it has left the line. `bulk`: nobody
+    waits for it.
     """
 
     variant_id: str
@@ -42,16 +44,18 @@ class Work:
     bytes: int = 0
     advertised: bool = False
     unit: str = ""
+    bulk: bool = False
 
 
 class Turns:
-    """Places in one worker. Of `threads`, one is kept for presets and tiles, and another from large work.
+    """Places in one worker. Of `threads`, one is kept for presets and tiles, another from large work, and one from what
+    nobody waits for: it computes behind all others, so it would keep a thread long whenever there is something to do.
 
     All large work together may need `large_bytes`; more than that only one that is alone. Threads may share it.
     """
 
     def __init__(self, *, threads: int, large_bytes: int) -> None:
-        self._most = {"other": max(1, threads - 1), "large": max(1, threads - 2)}
+        self._most = {"other": max(1, threads - 1), "large": max(1, threads - 2), "bulk": max(1, threads - 1)}
         self._large_bytes = large_bytes
         self._lock = threading.Lock()
         self._under_way: list[Work] = []
@@ -59,7 +63,7 @@ class Turns:
         # Messages, by lane; the lane that was served last is the last.
         self._parked: dict[str, deque[Work]] = {lane: deque() for lane in claims.LANES}
 
-    def may_leave_the_line(self, lane: str) -> Literal["any", "advertised", "none"]:
+    def may_leave_the_line(self, lane: str) -> Among:
         """Of which claims of a lane one could be made now, as far as can be told before it is known."""
         with self._lock:
             return self._may_leave(lane)
@@ -108,19 +112,29 @@ class Turns:
                 messages.clear()
             return waiting
 
-    def _may_leave(self, lane: str) -> Literal["any", "advertised", "none"]:
+    def _may_leave(self, lane: str) -> Among:
         if not self._fits(Work("", "", lane), self._under_way):
             return "none"
         held = [work.advertised for work in self._waiting if work.lane == lane]
         if held.count(True) >= _HELD:
             return "none"
-        return "advertised" if held.count(False) >= _HELD else "any"
+        if held.count(False) >= _HELD:
+            return "advertised"
+        return "any" if self._room_for_bulk(self._under_way) else "awaited"
+
+    def _room_for_bulk(self, under_way: list[Work]) -> int:
+        return self._most["bulk"] - sum(work.bulk for work in under_way)
 
     def _next_messages(self, under_way: list[Work]) -> list[Work]:
-        """Lanes take turns, so that many messages of one do not keep those of another waiting."""
+        """Lanes take turns, so that many messages of one do not keep those of another waiting.
+
+        What they are for, bulk most of the time, is not known. So there are as many as there is room for bulk, and one
+        at least.
+        """
         chosen: list[Work] = []
+        room = max(1, self._room_for_bulk(under_way))
         lanes = [lane for lane in self._parked if self._parked[lane] and self._may_leave(lane) != "none"]
-        while lanes:
+        while lanes and len(chosen) < room:
             lane = lanes.pop(0)
             if not self._fits(Work("", "", lane), [*under_way, *chosen]):
                 continue
@@ -141,6 +155,8 @@ class Turns:
         return not work.advertised and any(other.advertised and other.lane == work.lane for other in waiting)
 
     def _fits(self, work: Work, under_way: list[Work]) -> bool:
+        if work.bulk and not self._room_for_bulk(under_way):
+            return False
         if work.lane == claims.ADVERTISED:
             return True
         large = [other for other in under_way if other.lane == claims.LARGE]
@@ -170,7 +186,7 @@ def serve(message: Ticket) -> None:
     turns, lane, tried = here(), message.lane, False
     while True:
         may = turns.may_leave_the_line(lane)
-        found = None if may == "none" else line.next_of(lane, only_advertised=may == "advertised")
+        found = None if may == "none" else line.next_of(lane, among=may)
         if found is None:
             if may == "any":
                 break
@@ -187,10 +203,12 @@ def serve(message: Ticket) -> None:
 def _make(ticket: Ticket) -> bool:
     """Make it, or let it wait here. False: it stands no more."""
     turns, work = here(), _work(ticket)
+    # One that was sent again has had its turn, whoever waits for it.
     if not turns.enter(work):
         return True
     try:
-        began = making.make(ticket.variant_id, ticket.owner)
+        maker = partial(making.in_sandbox, behind=work.bulk)
+        began = making.make(ticket.variant_id, ticket.owner, maker=maker)
     finally:
         turns.leave(work)
         send(turns.next())
@@ -219,7 +237,8 @@ def release(works: Iterable[Work]) -> None:
 def _work(ticket: Ticket) -> Work:
     """Its row is looked at where the lane does not say it all. A claim that stands no more ends as it begins."""
     variant_id, owner, lane = ticket.variant_id, ticket.owner, ticket.lane
-    work = Work(variant_id, owner, lane, advertised=lane == claims.ADVERTISED, unit=ticket.unit)
+    bulk = ticket.rank == BULK
+    work = Work(variant_id, owner, lane, advertised=lane == claims.ADVERTISED, unit=ticket.unit, bulk=bulk)
     if lane in (claims.ADVERTISED, claims.IMAGES):
         return work
     found = Variant.objects.select_related("page__document").filter(pk=variant_id, owner=owner).first()

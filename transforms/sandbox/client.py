@@ -85,14 +85,16 @@ class Sandbox:
         job = wire.Measuring(kind, tuple(pages))
         return self._by_engines(engines, owner, job, partial(_measured, data, len(pages)), self._deadline())
 
-    def render(self, data: bytes, job: RenderJob, *, owner: str) -> Rendered:
+    def render(self, data: bytes, job: RenderJob, *, owner: str, behind: bool = False) -> Rendered:
         """The variant. `owner` is the prescription's id. Raises TransformError.
 
-        `timings` gets one more entry, "sandbox": what isolation added, waiting for a child included.
+        `behind`: nobody waits for it, so it computes when nothing else does. `timings` gets one more entry, "sandbox":
+        what isolation added, waiting for a child included.
         """
         began = time.monotonic()
         engines = self._engines(is_pdf=job.media_type is SourceType.PDF)
-        rendered = self._by_engines(engines, owner, job, partial(_rendered, data, job), self._deadline())
+        work = partial(_rendered, data, job)
+        rendered = self._by_engines(engines, owner, job, work, self._deadline(), behind=behind)
         took = (time.monotonic() - began) * 1000
         timings = {**rendered.timings, "sandbox": round(took - sum(rendered.timings.values()), 3)}
         return replace(rendered, timings=timings)
@@ -104,13 +106,15 @@ class Sandbox:
         job: wire.Job,
         work: Callable[[wire.Request, Worker], _Answer],
         deadline: float,
+        *,
+        behind: bool = False,
     ) -> _Answer:
         """The answer of the first of `engines` that has one; all of them share the time until `deadline`."""
         failure = None
         for engine in engines:
             request = wire.Request(owner=owner, job=job, engine=engine, deadline=deadline)
             try:
-                return self._ask(request, partial(work, request))
+                return self._ask(request, partial(work, request), behind=behind)
             except (SourceDamaged, RenderCrashed) as error:
                 failure = failure or error  # the first engine's words: it is the better one
         raise failure or RendererUnavailable("No engine for PDF pages is available.")
@@ -164,10 +168,10 @@ class Sandbox:
         poppler = POPPLER in self._pdf_engines and self.capabilities().poppler
         return tuple(engine for engine in ENGINES if engine in self._pdf_engines and (poppler or engine != POPPLER))
 
-    def _ask(self, request: wire.Request, work: Callable[[Worker], _Answer]) -> _Answer:
+    def _ask(self, request: wire.Request, work: Callable[[Worker], _Answer], *, behind: bool = False) -> _Answer:
         log.debug("job", extra={"rx": request.owner, "job": request.kind})
         for _ in range(_ATTEMPTS):
-            worker = self._pool.take(request.owner, may_exec=request.engine == POPPLER)
+            worker = self._pool.take(request.owner, may_exec=request.engine == POPPLER, behind=behind)
             reusable = False
             try:
                 answer = work(worker)

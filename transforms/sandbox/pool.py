@@ -53,10 +53,11 @@ class Pool:
         self._idle: deque[Worker] = deque()
         self._reaper = Reaper(self._lock, self._end_unfit)
 
-    def take(self, owner: str | None, *, may_exec: bool = False) -> Worker:
+    def take(self, owner: str | None, *, may_exec: bool = False, behind: bool = False) -> Worker:
         """A child that has worked for `owner` alone, or for nobody. Raises RendererUnavailable.
 
-        `may_exec` gives a fresh child of the kind that may start poppler.
+        `may_exec` gives a fresh child of the kind that may start poppler; `behind` one that stands behind all others,
+        and will for as long as it lives.
         """
         asked = time.monotonic()
         with self._lock:
@@ -69,12 +70,12 @@ class Pool:
                     )
                     raise RendererUnavailable
                 try:
-                    worker = spares.fork(may_exec=True) if may_exec else self._idle_of(owner) or spares.take()
+                    worker = self._child(spares, owner, may_exec=may_exec, behind=behind)
                 except OSError as error:  # it died since we looked, or does not listen
                     self._lose(spares, error)
                     continue
                 self._workers.add(worker)
-                worker.owner = owner
+                worker.owner, worker.behind = owner, behind
                 if _REFILL_FIRST and owner is not None:
                     spares.refill()
                 return worker
@@ -137,10 +138,16 @@ class Pool:
             self._spares.forget()
         self._begin()
 
-    def _idle_of(self, owner: str | None) -> Worker | None:
+    def _child(self, spares: Spares, owner: str | None, *, may_exec: bool, behind: bool) -> Worker:
+        """Those that wait are warm, and for whoever waits: of what nobody waits for there may be hundreds."""
+        if may_exec:
+            return spares.fork(may_exec=True)
+        return self._idle_of(owner, behind=behind) or (spares.fork() if behind else spares.take())
+
+    def _idle_of(self, owner: str | None, *, behind: bool) -> Worker | None:
         self._end_unfit()
         for worker in self._idle:
-            if worker.owner == owner:
+            if worker.owner == owner and worker.behind == behind:
                 self._idle.remove(worker)
                 return worker
         return None

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 # Beyond its computing time, until the parent ends a child: an honest one is ended by its own timer first.
 _CPU_GRACE_SECONDS: Final = 0.5
+_BEHIND: Final = 19  # the niceness of those that stand behind
 
 
 class NeverStartedError(Exception):
@@ -56,6 +57,7 @@ class Worker:
         self._memfds: list[int] = []
         self.pid: int | None = None  # known once the child has said that it is ready
         self.owner: str | None = None
+        self.behind = False  # it stands behind other children
         self.expires = 0.0  # time.monotonic() seconds from which an idle one is not used any more
         self.may_compute = 0.0  # seconds of computing time in all that it may have used until then
 
@@ -83,6 +85,9 @@ class Worker:
     def converse(self, request: wire.Request, source: int, result: int) -> wire.Fields:
         """The child's answer; it reads from one descriptor and writes to the other. Raises as `run` does."""
         ready_by = min(request.deadline, time.monotonic() + self._limits.child_ready_seconds)
+        if self.behind:
+            self.wait_ready(ready_by)
+            self._step_back()
         try:
             socket.send_fds(self._channel, [request.encode()], [source, result])
         except OSError as error:
@@ -99,6 +104,12 @@ class Worker:
         if self.is_talking():
             raise wire.WireError("more than one answer")
         return wire.fields_of(answer)
+
+    def _step_back(self) -> None:
+        """Whatever else wants to compute goes first. For good: without privileges nobody can take that back."""
+        if self.pid:
+            with suppress(OSError):  # it has ended, which its channel tells
+                os.setpriority(os.PRIO_PROCESS, self.pid, _BEHIND)
 
     def is_talking(self) -> bool:
         """True if it has said anything that nobody asked for, or has ended."""

@@ -27,7 +27,7 @@ ROLES: Final = ("web", "generate")
 BACKENDS: Final = ("celery", "inline", "lambda")
 LANES: Final = ("advertised", "images", "documents", "large")
 ADMISSION: Final = ("too-large-to-make", "too-much-large-work")
-QUOTAS: Final = ("open", "waiters", "documents", "order-day", "wrong-tokens", "wrong-links")
+QUOTAS: Final = ("open", "waiters", "bulk", "documents", "order-day", "wrong-tokens", "wrong-links")
 CODES: Final = frozenset({kind.code for kind in ALL}) | {
     "backend-unavailable",
     "original-missing",

@@ -9,7 +9,7 @@ The line is a hint, as messages are: what is lost with Redis is found in the dat
 digests alone, has an entry for each open claim at most, and goes when nobody has joined it for an hour.
 """
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from prescriptions.infra import scripts
 from prescriptions.infra.scripts import Values
@@ -17,6 +17,8 @@ from prescriptions.variants.fairness import quota
 from prescriptions.variants.fairness.tickets import RANKS, Ticket
 
 _KEEP_SECONDS: Final = 3600
+# Of which claims somebody is next: all; those that somebody waits for; of these, presets and tiles; or of none.
+Among: TypeAlias = Literal["any", "awaited", "advertised", "none"]
 
 # An entry is "owner unit rank" under the variant's id. One that is there already keeps its place and its unit, under
 # its new owner, unless whoever asks now would have a better place; that one is then charged for it.
@@ -56,6 +58,8 @@ local owners, clock = KEYS[1], KEYS[2]
 local ranks = {1, 2, 3}
 if ARGV[1] == 'advertised' then
   ranks = {1}
+elseif ARGV[1] == 'awaited' then
+  ranks = {1, 2}
 else
   local turn = redis.call('HINCRBY', clock, 'turn', 1) % 8
   if turn == 0 then ranks = {3, 1, 2} elseif turn == 4 then ranks = {2, 1, 3} end
@@ -96,10 +100,9 @@ def _join(ticket: Ticket, line: str, how: str) -> bool:
     return True
 
 
-def next_of(line: str, *, only_advertised: bool = False) -> Ticket | None:
+def next_of(line: str, *, among: Among = "any") -> Ticket | None:
     """Whoever is next leaves the line. None: nobody is there, or nobody knows."""
     owners, clock, waiting, tags = _keys(line)
-    among = "advertised" if only_advertised else "all"
     try:
         found = scripts.run(_NEXT, keys=[owners, clock, *waiting, *tags], values=[among])
     except scripts.Away:

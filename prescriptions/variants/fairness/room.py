@@ -14,6 +14,11 @@ class Room:
         self._lock = threading.Lock()
         self._inside: Counter[str] = Counter()
 
+    def inside(self, unit: str) -> int:
+        """How many of a unit are."""
+        with self._lock:
+            return self._inside[unit]
+
     @contextmanager
     def place(self, unit: str) -> Iterator[bool]:
         """Whether there is one; it is kept until the block ends. Nobody waits for it."""

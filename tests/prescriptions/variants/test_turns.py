@@ -7,8 +7,8 @@ from prescriptions.variants.turns import Turns, Work
 MIB = 1024 * 1024
 
 
-def work(lane: str, number: int = 0, mib: int = 0, *, advertised: bool = False) -> Work:
-    return Work(f"{lane}-{number}", "owner", lane, mib * MIB, advertised)
+def work(lane: str, number: int = 0, mib: int = 0, *, advertised: bool = False, bulk: bool = False) -> Work:
+    return Work(f"{lane}-{number}", "owner", lane, mib * MIB, advertised, bulk=bulk)
 
 
 def test_one_thread_is_kept_for_presets_and_tiles_and_another_from_large_work() -> None:
@@ -110,6 +110,32 @@ def test_messages_wait_until_there_is_room_for_their_lane_and_lanes_take_turns()
         assert turns.enter(expected)
         under_way.append(expected)
     assert turns.give_up() == [messages[2]]
+
+
+def test_a_thread_is_kept_from_what_nobody_waits_for_in_whatever_lane() -> None:
+    turns = Turns(threads=3, large_bytes=0)
+    under_way = [work("advertised", 1, bulk=True), work("images", 2, bulk=True)]
+    assert [turns.enter(one) for one in under_way] == [True, True]
+
+    # then only what somebody waits for leaves a line, and messages of the rest wait
+    assert [turns.may_leave_the_line(lane) for lane in ("advertised", "images")] == ["awaited", "awaited"]
+    messages = [work("advertised", number) for number in range(3, 40)]
+    assert all(turns.park(message, unless="awaited") for message in messages)
+    assert turns.enter(work("advertised", 40))
+
+    # and are sent as there is room, not all of them at once
+    turns.leave(under_way[0])
+    assert turns.next() == messages[:1]
+    assert turns.may_leave_the_line("advertised") == "any"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_where_threads_are_few_one_makes_what_nobody_waits_for(threads: int) -> None:
+    turns = Turns(threads=threads, large_bytes=0)
+
+    assert turns.may_leave_the_line("advertised") == "any"
+    assert turns.enter(work("advertised", bulk=True))
+    assert turns.may_leave_the_line("advertised") == "awaited"
 
 
 def test_a_message_does_not_wait_for_room_that_there_is_by_now() -> None:

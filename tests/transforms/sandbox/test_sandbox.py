@@ -181,6 +181,15 @@ def test_one_owner_keeps_a_warm_child_and_two_never_share_one(shared_box: Sandbo
     assert len(set.union(*served.values())) == 3
 
 
+def test_what_nobody_waits_for_computes_behind_everything_else_in_a_child_of_its_own(box: Sandbox) -> None:
+    box.render(PHOTO, JOB, owner="one", behind=True)
+    box.render(PHOTO, JOB, owner="one")
+    box.render(PHOTO, JOB, owner="one", behind=True)
+
+    priorities = sorted(os.getpriority(os.PRIO_PROCESS, pid) for pid, owner in box.processes() if owner)
+    assert priorities == [os.getpriority(os.PRIO_PROCESS, 0), 19]
+
+
 def test_an_idle_child_ends_by_itself() -> None:
     box = Sandbox(limits=Limits(child_idle_seconds=0.6))
     box.render(PHOTO, JOB, owner="a")

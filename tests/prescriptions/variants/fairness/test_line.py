@@ -34,9 +34,9 @@ class Lane:
         self.joined.append(ticket)
         return ticket
 
-    def next(self, *, only_advertised: bool = False) -> str | None:
+    def next(self, among: line.Among = "any") -> str | None:
         """The id of whoever is next."""
-        found = line.next_of(self.name, only_advertised=only_advertised)
+        found = line.next_of(self.name, among=among)
         return found and found.variant_id
 
     def units(self, count: int) -> str:
@@ -93,11 +93,12 @@ def test_who_waits_comes_before_who_does_not_and_nobody_starves(lane: Lane, rank
     assert Counter(lane.units(40)) == {"a": 35, "b": 5}
 
 
-def test_only_presets_and_tiles_may_be_asked_for(lane: Lane) -> None:
-    lane.join("a", OTHER)
-    preset = lane.join("a", ADVERTISED)
+def test_only_presets_and_tiles_may_be_asked_for_or_only_what_somebody_waits_for(lane: Lane) -> None:
+    bulk, other, preset = (lane.join("a", rank) for rank in (BULK, OTHER, ADVERTISED))
 
-    assert [lane.next(only_advertised=True) for _ in range(2)] == [preset.variant_id, None]
+    assert [lane.next("advertised") for _ in range(2)] == [preset.variant_id, None]
+    assert [lane.next("awaited") for _ in range(2)] == [other.variant_id, None]
+    assert [lane.next() for _ in range(2)] == [bulk.variant_id, None]
 
 
 def test_a_claim_that_is_taken_up_again_keeps_its_place_under_its_new_owner(lane: Lane) -> None:
