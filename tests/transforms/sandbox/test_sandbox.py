@@ -250,7 +250,7 @@ def test_closing_ends_every_process_and_descriptor() -> None:
 
     assert len(processes) >= 4
     until(lambda: not any(is_alive(pid) for pid in processes))
-    assert open_descriptors() == before
+    assert open_descriptors() <= before  # an idle child of the shared one may end meanwhile
 
 
 def test_a_renderer_that_cannot_start_is_an_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
