@@ -59,7 +59,7 @@ RUN apt-get update \
     && install -d -o 101 -g 10001 -m 2750 /var/log/rx \
     && install -d -o 10001 -g 10001 -m 0700 /tls/authority \
     && install -d -o 10001 -g 10001 -m 0755 /tls/trust \
-    && install -d -o 10001 -g 10001 -m 2750 /tls/web \
+    && install -d -o 10001 -g 10001 -m 2750 /tls/web /tls/beat \
     && install -d -o 10001 -g 70 -m 2750 /tls/postgres \
     && install -d -o 10001 -g 1000 -m 2750 /tls/valkey /tls/s3 \
     && install -d -o 10001 -g 101 -m 2750 /tls/gate

@@ -95,6 +95,10 @@ def report(**_: object) -> None:
     # Lazy: as above.
     from prescriptions.infra import redis_client
 
+    # Lazy: as above.
+    from prescriptions.ops import port
+
+    port.open_port()
     watch.start()
     if loop := get_event_loop():
         loop.on_tick.add(watch.turned)  # type: ignore[attr-defined] # a set, whatever the stubs say

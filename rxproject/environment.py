@@ -144,6 +144,17 @@ def hosts() -> Kind[list[str]]:
     return Kind("host names without scheme and port, with commas between them", parse)
 
 
+def listening() -> Kind[str]:
+    """Where a server listens: an IPv4 address and a port."""
+
+    def parse(value: str) -> str:
+        if value:
+            _within(1, int(_match(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}:([0-9]{1,5})", value).rpartition(":")[2]), 65_535)
+        return value
+
+    return Kind("an IPv4 address and a port, such as 127.0.0.1:9100", parse)
+
+
 def origin() -> Kind[str]:
     """Scheme and host, and a port where it is not the usual one; what follows from it must be addresses too."""
 

@@ -25,6 +25,8 @@ _DAY = 86_400
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(_read("RX_STATE_DIR", "", env.text("a directory")) or BASE_DIR / "var")
 RX_METRICS_DIR = _read("RX_METRICS_DIR", "", env.text("a directory"))  # empty: each process answers for itself
+RX_METRICS_LISTEN = _read("RX_METRICS_LISTEN", "", env.listening())  # worker and beat; empty: nowhere
+RX_METRICS_CERT = _read("RX_METRICS_CERT", "", env.text("a file"))
 RX_ROLE = _read("RX_ROLE", "manage", env.choice("web", "generate", "worker", "beat", "manage"))
 RX_PORT = _read("RX_PORT", "8000", env.whole(1, 65_535))  # the front door of runstack
 

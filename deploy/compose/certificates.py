@@ -31,6 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 # Folder -> the names that its server is called by. Each is also 127.0.0.1, for its own health check.
 SERVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "web": ("web", "generate"),
+    "beat": ("beat",),
     "postgres": ("postgres",),
     "valkey": ("valkey",),
     "s3": ("s3",),

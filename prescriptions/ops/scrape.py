@@ -1,4 +1,7 @@
-"""The text of /metrics: what all processes counted, and what the database knows at this moment."""
+"""The text of /metrics: what all processes of this machine counted, and what the database knows at this moment.
+
+The second is the same wherever it is asked, so one process alone tells it (see port.py): sums would count it twice.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,11 +31,11 @@ class _Collector:
         self.collect = collect
 
 
-def text() -> bytes:
-    """In Prometheus' text format. Raises DatabaseError."""
+def text(*parts: Callable[[], Iterable[Metric]]) -> bytes:
+    """In Prometheus' text format: what processes counted, and `parts`. Raises what those raise."""
     registry = CollectorRegistry()
-    registry.register(_Collector(counted))
-    registry.register(_Collector(database))
+    for part in (counted, build, *parts):
+        registry.register(_Collector(part))
     return generate_latest(registry)
 
 
@@ -52,14 +55,18 @@ def _breakers(until: Metric) -> Metric:
 
 
 def database() -> Iterator[Metric]:
+    """What is so at this moment. Raises DatabaseError."""
     now = timezone.now()
     yield _open_variants()
     yield _dead_variants()
     yield from _ages()
     yield from _reviews(now)
-    build = GaugeMetricFamily("rx_build_info", "Always 1; the label is what this release makes.", labels=("pipeline",))
-    build.add_metric([PIPELINE], 1)
-    yield build
+
+
+def build() -> Iterator[Metric]:
+    shown = GaugeMetricFamily("rx_build_info", "Always 1; the label is what this release makes.", labels=("pipeline",))
+    shown.add_metric([PIPELINE], 1)
+    yield shown
 
 
 def _open_variants() -> Metric:

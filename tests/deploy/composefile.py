@@ -33,7 +33,7 @@ SERVICE_OF = {
 # What one machine has without a process: SQLite, loopback, and a probe that makes the buckets.
 ONLY_IN_CONTAINERS = {"postgres", "s3", "buckets", "grants", "certificates"}
 DJANGO = (Role.WEB, Role.GENERATE, Role.WORKER, Role.BEAT)
-PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012, gateway=12013)
+PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012, gateway=12013, metrics=12014)
 
 # ${NAME}, ${NAME:-default}, ${NAME:?message}
 _VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>[A-Z0-9_]+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")

@@ -28,7 +28,7 @@ SERVING = ("web", "generate", "worker", "beat")
 # On AWS roles take the place of keys, and S3 is nobody's own server.
 KEYS_OF_COMPOSE = {"RX_S3_ENDPOINT", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY", "RX_STORE_COMPACT_URL"}
 # RDS has authorities of its own, which its address names; Valkey has the system's; and RX_CA_FILE is one for both.
-KEYS_OF_COMPOSE |= {"RX_CA_FILE"}
+KEYS_OF_COMPOSE |= {"RX_CA_FILE", "RX_METRICS_CERT"}  # the second: a task alone reaches its own port
 MADE = ("RX_LINK_KEYS", "RX_AUDIT_KEYS", "RX_SECRET_KEY", "WORKER_SECRET_KEY", "POSTGRES_APP_PASSWORD")
 
 
@@ -82,7 +82,7 @@ def test_a_new_version_of_the_secret_replaces_every_task(stacks: Stacks) -> None
 @pytest.mark.parametrize("name", SERVING)
 def test_a_role_is_told_the_names_that_compose_tells_it(name: str, stacks: Stacks) -> None:
     assert given(name) - KEYS_OF_COMPOSE <= names(name, stacks)
-    handed_on = set(SERVICES[name]["environment"]) | {"RX_LOG_AGES_EVERY"}
+    handed_on = set(SERVICES[name]["environment"]) | {"RX_LOG_AGES_EVERY", "RX_METRICS_LISTEN"}
     assert names(name, stacks) <= handed_on
 
 

@@ -36,6 +36,7 @@ def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
 GATEWAY_KEYS = {"RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY"}
 OWN_POLICY = {"RX_SECOND_FACTOR"}
 # Nothing of one machine is called over TLS.
+METRICS_NAMES = {"RX_METRICS_LISTEN", "RX_METRICS_CERT"}  # beat's, which tells of all
 TLS_NAMES, TLS_OPTIONS = {"RX_CA_FILE"}, {"--certfile", "-s3.cert.file", "-s3.key.file"}
 
 
@@ -92,13 +93,15 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
 
     theirs = {name for name in env.of(role) if name.startswith("RX_")}
     # A machine for looking around asks for no second factor; a deployment has the setting's own default.
-    assert given(role.value) == theirs - missing - OWN_POLICY | TLS_NAMES
+    assert given(role.value) == theirs - missing - OWN_POLICY | TLS_NAMES | (
+        METRICS_NAMES if role is Role.BEAT else set()
+    )
     optional = set(SERVICES[role.value]["environment"]) - given(role.value)
     # RX_DEBUG shows settings and source to whoever asks: not in a deployment. A worker hands nothing to a gateway.
     withheld = {"RX_DEBUG", *(GATEWAY_KEYS if role is Role.WORKER else ())}
     # Nobody signs in there, and what they sign themselves ends with them.
     withheld |= {"RX_OIDC_CLIENT_SECRET", "RX_SECRET_KEY_FALLBACKS"} if role in (Role.WORKER, Role.BEAT) else set()
-    told = {name for one in DJANGO for name in env.of(one)} - OWN_POLICY | TLS_NAMES
+    told = {name for one in DJANGO for name in env.of(one)} - OWN_POLICY | TLS_NAMES | METRICS_NAMES
     assert optional == settings_names() - told - withheld
     image = (ROOT / "Dockerfile").read_text()
     assert {"DJANGO_SETTINGS_MODULE=rxproject.settings", "PYTHONUNBUFFERED=1"} <= set(image.split())

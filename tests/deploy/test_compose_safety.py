@@ -77,6 +77,7 @@ def test_each_network_has_only_those_who_talk_in_it() -> None:
         "objects": {"s3", "seaweedfs"},
         "data": {"postgres", "web", "generate", "beat", "migrate", "grants"},
         "queue": {"valkey", "web", "generate", "beat"},
+        "metrics": {"beat"},
         "render": {"worker", "postgres", "valkey", "s3"},
     }
     way_out = {name for name, options in COMPOSE["networks"].items() if not (options or {}).get("internal")}

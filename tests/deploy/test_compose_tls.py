@@ -81,7 +81,7 @@ def test_a_key_can_be_read_by_its_servers_group_and_that_of_the_authority_by_nob
         **{f"{server}/server.pem": 0o640 for server in PROGRAM.SERVERS},
     }
     assert "PRIVATE KEY" not in (tls / "trust/ca.pem").read_text()
-    assert len({(tls / server / "server.pem").read_text().partition("PRIVATE")[2] for server in PROGRAM.SERVERS}) == 5
+    assert len({(tls / server / "server.pem").read_text().partition("PRIVATE")[2] for server in PROGRAM.SERVERS}) == 6
 
 
 def test_what_is_good_is_left_and_what_is_broken_missing_or_about_to_end_is_made_anew(
@@ -167,7 +167,8 @@ def test_each_server_has_the_file_with_its_own_key_and_nobody_has_another() -> N
         for volume in ("authority", "trust", *(f"tls-{server}" for server in PROGRAM.SERVERS))
     }
     assert {name: found for name, found in mounted.items() if found} == {
-        **{name: {trust} for name in ("nginx", "worker", "beat", "migrate", "grants", "buckets")},
+        **{name: {trust} for name in ("nginx", "worker", "migrate", "grants", "buckets")},
+        "beat": {trust, "tls-beat:/tls/beat:ro"},
         **{name: {trust, "tls-web:/tls/web:ro"} for name in ("web", "generate")},
         "postgres": {"tls-postgres:/tls/postgres:ro"},
         "valkey": {trust, "tls-valkey:/tls/valkey:ro"},
@@ -182,7 +183,14 @@ def test_a_folder_of_the_image_belongs_to_the_group_of_the_server_that_reads_it(
         (ROOT / "Dockerfile").read_text().replace("\\\n", ""),
     )
     groups = {Path(path).name: group for group, mode, paths in made for path in paths.split() if mode == "2750"}
-    readers = {"web": "web", "postgres": "postgres", "valkey": "valkey", "s3": "seaweedfs", "gate": "s3"}
+    readers = {
+        "web": "web",
+        "beat": "beat",
+        "postgres": "postgres",
+        "valkey": "valkey",
+        "s3": "seaweedfs",
+        "gate": "s3",
+    }
 
     assert groups == {
         folder: SERVICES[name].get("user", "10001:10001").split(":")[1] for folder, name in readers.items()

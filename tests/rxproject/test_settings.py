@@ -131,6 +131,8 @@ SHIPPED: dict[str, Any] = {
     "RX_OIDC_GROUPS": {},
     "RX_OIDC_SECOND_FACTOR": "here",
     "RX_METRICS_DIR": "",
+    "RX_METRICS_LISTEN": "",
+    "RX_METRICS_CERT": "",
     "RX_REDIS_URL": "redis://127.0.0.1:6379/0",
     "RX_UPLOAD_DIR": "",
     "RX_SECURITY_CONTACT": "",
@@ -145,6 +147,7 @@ def test_the_shipped_values() -> None:
 NONSENSE = {
     "RX_STATE_DIR": "var\x07",
     "RX_METRICS_DIR": "var\x07",
+    "RX_METRICS_CERT": "var\x07",
     "RX_UPLOAD_DIR": "var\x07",
     "RX_CA_FILE": "var\x07",
     "RX_SECRET_KEY": "\x1b[31m",

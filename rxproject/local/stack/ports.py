@@ -32,6 +32,7 @@ class Ports:
     web: int
     generate: int
     gateway: int
+    metrics: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def pick(*, front: int | None, s3_before: int | None = None) -> Ports:
         s3 = s3_before if s3_before is not None and _hold(held, *s3_ports(s3_before)) else None
         if s3 is None:
             s3 = _pick_s3(held)
-        redis, web, generate, gateway = (_pick_one(held) for _ in range(4))
+        redis, web, generate, gateway, metrics = (_pick_one(held) for _ in range(5))
         return Ports(
             front=_pick_one(held) if front is None else front,
             s3=s3,
@@ -99,6 +100,7 @@ def pick(*, front: int | None, s3_before: int | None = None) -> Ports:
             web=web,
             generate=generate,
             gateway=gateway,
+            metrics=metrics,
         )
 
 

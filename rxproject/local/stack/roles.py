@@ -46,7 +46,7 @@ _FROM_SHELL = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "
 _DECIDED_HERE = frozenset({
     "RX_SECRET_KEY", "RX_SECRET_KEY_FALLBACKS", "RX_LINK_KEYS", "RX_AUDIT_KEYS",
     "RX_REDIS_URL", "RX_ROLE", "RX_PORT", "RX_STATE_DIR", "RX_PIPELINE",
-    "RX_METRICS_DIR", "RX_ACCESS_LOGS", "RX_UPLOAD_DIR",
+    "RX_METRICS_DIR", "RX_METRICS_LISTEN", "RX_METRICS_CERT", "RX_ACCESS_LOGS", "RX_UPLOAD_DIR",
     "RX_S3_ENDPOINT", "RX_S3_REGION", "RX_S3_ACCESS_KEY", "RX_S3_SECRET_KEY",
     "RX_ORIGINALS_BUCKET", "RX_VARIANTS_BUCKET", "RX_AUDIT_BUCKET",
     "RX_GATEWAY_URL", "RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY", "RX_STORE_COMPACT_URL",
@@ -193,6 +193,7 @@ class Environments:
         if role in _RECORDERS:
             private["RX_AUDIT_KEYS"] = self.keys.audit_keys
         if role is Role.BEAT:
+            private["RX_METRICS_LISTEN"] = f"{LOOPBACK}:{self.ports.metrics}"  # of all: they share a directory
             private["RX_ACCESS_LOGS"] = f"edge={self.state.access_log}"
         if self.uses_lambda:
             private["RX_GATEWAY_URL"] = f"http://{LOOPBACK}:{self.ports.gateway}/render"

@@ -34,7 +34,7 @@ PAGE = Size(3000, 4000)
 
 def samples() -> dict[tuple[str, tuple[str, ...]], float]:
     """{(name, label values): value} of everything that is shown."""
-    families = text_string_to_metric_families(scrape.text().decode())
+    families = text_string_to_metric_families(scrape.text(scrape.database).decode())
     return {
         (sample.name, tuple(sample.labels.values())): sample.value for family in families for sample in family.samples
     }

@@ -30,7 +30,7 @@ def counted() -> dict[str, set[str]]:
 
 def read() -> dict[str, set[str]]:
     """Those of the database, whose rows are always shown."""
-    return {family.name: set(family.samples[0].labels) for family in scrape.database()}
+    return {family.name: set(family.samples[0].labels) for part in (scrape.database, scrape.build) for family in part()}
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from rxproject.local.stack.roles import Environments, Role
 from rxproject.local.stack.state import StateDir
 
 KEYS = Keys()
-PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012, gateway=12013)
+PORTS = Ports(front=8000, s3=12000, redis=12010, web=12011, generate=12012, gateway=12013, metrics=12014)
 DJANGO = (Role.WEB, Role.GENERATE, Role.WORKER, Role.BEAT)
 
 
