@@ -139,7 +139,8 @@ requirements: | $(PY) ## compile requirements*.txt from requirements*.in
 	$(PY) -m pip install --disable-pip-version-check --quiet --target build/uv uv
 	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes requirements.in -o requirements.txt
 	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes -c requirements.txt requirements-stack.in -o requirements-stack.txt
-	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes -c requirements-stack.txt requirements-dev.in -o requirements-dev.txt
+	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes -c requirements-stack.txt requirements-telemetry.in -o requirements-telemetry.txt
+	build/uv/bin/uv pip compile --quiet --universal -p 3.11 --generate-hashes -c requirements-stack.txt -c requirements-telemetry.txt requirements-dev.in -o requirements-dev.txt
 
 .PHONY: clean
 clean: ## remove what can be made again; the state in var/ stays
