@@ -88,9 +88,8 @@ def child(running: Service) -> Iterator["subprocess.Popen[str]"]:
 
 def ask(process: "subprocess.Popen[str]", running: Service, body: dict[str, Any], data: bytes, stored: str) -> float:
     page, rx = body["pages"][0], body["id"]
-    [original] = running.stack.s3_client("bootstrap").list_objects_v2(Bucket="rx-originals", Prefix=rx)["Contents"]
-    key = parse_original_key(original["Key"])
-    assert key is not None
+    listing = running.stack.s3_client("bootstrap").list_objects_v2(Bucket="rx-originals", Prefix=rx)["Contents"]
+    [key] = filter(None, (parse_original_key(item["Key"]) for item in listing))
     assert process.stdin is not None
     assert process.stdout is not None
     sha256, size = hashlib.sha256(data).hexdigest(), (page["width"], page["height"])

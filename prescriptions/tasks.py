@@ -5,10 +5,12 @@ from typing import Final
 from celery import Task, shared_task
 from django.conf import settings
 
+from prescriptions.accounts import sessions
 from prescriptions.audit import edge_logs, looks
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
 from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
+from prescriptions.upkeep.restoring import checking
 from prescriptions.variants import sweep as sweeper
 from prescriptions.variants import turns
 from prescriptions.variants.fairness.tickets import Ticket
@@ -27,6 +29,8 @@ def render_variant(self: "Task[[str, str, str], None]", variant_id: str, owner: 
     turns.serve(Ticket(variant_id, owner, lane, unit))
 
 
+# What ends or deletes by its age waits until a restored database was checked: it takes for abandoned what went on after
+# the back-up.
 # --- Short: one process leads, any other beat stands by (docs/explanation/workers.md) ---------------------------------
 @shared_task
 def sweep() -> None:
@@ -48,18 +52,19 @@ def erase() -> None:
 @shared_task
 def tidy() -> None:
     """What is hours or days old when its time has come: a minute more makes no difference."""
-    if not duties.lead("tidy", seconds=_HANG + 24 * settings.RX_SWEEP_EVERY):
+    if not duties.lead("tidy", seconds=_HANG + 24 * settings.RX_SWEEP_EVERY) or checking.is_due():
         return
     drafts.sweep()
     loose.sweep()
     order_links.sweep()
     replays.sweep()
+    sessions.forget_expired()
     four_eyes.expire()
 
 
 @shared_task
 def review_housekeeping() -> None:
-    if duties.lead("reviews", seconds=_HANG + 2 * settings.RX_HOUSEKEEPING_EVERY):
+    if duties.lead("reviews", seconds=_HANG + 2 * settings.RX_HOUSEKEEPING_EVERY) and not checking.is_due():
         reviews.housekeeping()
 
 
@@ -109,4 +114,5 @@ def retain_nightly() -> None:
         if turn is None:
             retain_nightly.apply_async(countdown=_LATER)
             return
-        nightly.run()
+        if not checking.is_due():
+            nightly.run()

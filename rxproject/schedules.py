@@ -6,6 +6,11 @@ from typing import Any
 from celery.schedules import schedstate, schedule
 
 
+def every(seconds: float, task: str, when: type[schedule] = schedule) -> dict[str, object]:
+    """A duty of beat; a message that nobody took until the next one is worthless."""
+    return {"task": task, "schedule": when(seconds), "options": {"expires": seconds}}
+
+
 class WhileBusy(schedule):
     """Every so many seconds while a variant is under way; at rest, when there is hardly anything to find, every third
     time. A stack that does nothing should cost next to nothing.

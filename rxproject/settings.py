@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from botocore.config import Config
-from celery.schedules import crontab, schedule
+from celery.schedules import crontab
 
 from rxproject import database, fixed, kinds, signing_in
 from rxproject import environment as env
-from rxproject.schedules import WhileBusy
+from rxproject.schedules import WhileBusy, every
 from transforms.limits import LIMITS
 from transforms.pdf.engines import ENGINES
 
@@ -92,7 +92,11 @@ RX_CA_FILE = _read("RX_CA_FILE", "", env.text("a file"))  # who may sign the cer
 RX_DATABASE_POOL = _read("RX_DATABASE_POOL", "8", env.whole(1, 1000))
 _DATABASE = _read("RX_DATABASE_URL", "", env.database_address()) or f"sqlite:///{STATE_DIR}/db.sqlite3"
 _POOL = RX_DATABASE_POOL if RX_ROLE in ("web", "generate") else 0
-DATABASES = {"default": database.connection(_DATABASE, pool=_POOL, ca_file=RX_CA_FILE)}
+RX_DATABASE_LIMITS = _read("RX_DATABASE_LIMITS", database.LIMITS, database.limits())
+RX_DATABASE_POOLER = _read("RX_DATABASE_POOLER", "off", env.flag())
+_LIMITED = database.limits_of(RX_ROLE, RX_DATABASE_LIMITS)
+_DEFAULT = database.connection(_DATABASE, pool=_POOL, ca_file=RX_CA_FILE, limited=_LIMITED, pooler=RX_DATABASE_POOLER)
+DATABASES = {"default": _DEFAULT}
 
 # --- Staff accounts; what the libraries behind them are told is in signing_in.py --------------------------------------
 RX_SECOND_FACTOR = _read("RX_SECOND_FACTOR", "pictures", signing_in.second_factor())
@@ -323,19 +327,15 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 
-def _every(seconds: float, task: str, when: type[schedule] = schedule) -> dict[str, object]:
-    return {"task": task, "schedule": when(seconds), "options": {"expires": seconds}}
-
-
 CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
-    "sweep": _every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep", WhileBusy),
-    "erase": _every(RX_SWEEP_EVERY, "prescriptions.tasks.erase", WhileBusy),
-    "tidy": _every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
-    "reviews": _every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
-    "audit": _every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
-    "edge-logs": _every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
-    **({"ages": _every(RX_LOG_AGES_EVERY, "prescriptions.tasks.tell_ages")} if RX_LOG_AGES_EVERY else {}),
+    "sweep": every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep", WhileBusy),
+    "erase": every(RX_SWEEP_EVERY, "prescriptions.tasks.erase", WhileBusy),
+    "tidy": every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
+    "reviews": every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
+    "audit": every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
+    "edge-logs": every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
+    **({"ages": every(RX_LOG_AGES_EVERY, "prescriptions.tasks.tell_ages")} if RX_LOG_AGES_EVERY else {}),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
     "retention": {"task": "prescriptions.tasks.retain_nightly", "schedule": crontab(hour=1, minute=47)},
 }

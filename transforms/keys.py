@@ -16,6 +16,7 @@ PAGE_NUMBER: Final = r"[1-9][0-9]{0,2}"  # counts from 1 over all documents of a
 
 _PREFIX: Final = re.compile(rf"({ID})/")
 _ORIGINAL: Final = re.compile(rf"({ID})/({ID})")
+_RECEIPT: Final = re.compile(rf"({ID})/({ID})\.receipt")
 _VARIANT: Final = re.compile(rf"({ID})/({PAGE_NUMBER})/(p[1-9][0-9]{{0,3}})/(.+)")
 _PAGE: Final = re.compile(rf"({ID})_({PAGE_NUMBER})")
 
@@ -61,6 +62,11 @@ def original_key(rx: str, document_id: str) -> str:
     return f"{prefix(rx)}{document_id}"
 
 
+def receipt_key(rx: str, receipt_id: str) -> str:
+    """Key of what an upload was, beside its originals and in the same bucket."""
+    return f"{original_key(rx, receipt_id)}.receipt"
+
+
 def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str) -> str:
     """Key of a derived file in the variants bucket; the edge builds the same from the URL by position."""
     return f"{prefix(rx)}{number}/{pipeline}/{stored}"
@@ -80,6 +86,12 @@ def prescription_of(key: str) -> str | None:
 def parse_original_key(key: str) -> OriginalKey | None:
     """The parts of what `original_key` builds."""
     found = _ORIGINAL.fullmatch(key)
+    return OriginalKey(found[1], found[2]) if found else None
+
+
+def parse_receipt_key(key: str) -> OriginalKey | None:
+    """The parts of what `receipt_key` builds; `document` is the receipt's own id."""
+    found = _RECEIPT.fullmatch(key)
     return OriginalKey(found[1], found[2]) if found else None
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What backup.sh has kept, into empty volumes: sh deploy/compose/restore.sh FOLDER
-# What was erased since is erased again before anything is served (docs/how-to/keep-and-erase.md).
+# What was received and erased since is made good before anything is served (docs/how-to/back-up-and-restore.md).
 set -eu
 : "${1:?the folder of the back-up}"
 source=$(cd "$1" && pwd)
@@ -23,4 +23,11 @@ docker compose exec -T postgres pg_restore --username=rx --dbname=rx --no-owner 
     --single-transaction <"$source/database.dump"
 docker compose run --rm -T --no-deps buckets
 docker compose run --rm -T --no-deps buckets python deploy/compose/objects.py load <"$source/objects.tar"
+# Before anything is served. It says 1 when somebody has to know what was lost.
+docker compose up --detach --wait valkey
+docker compose run --rm -T grants
+docker compose run --rm -T --no-deps beat python manage.py restore-check --stopped || checked=$?
 docker compose up --detach --wait
+if [ "${checked:-0}" != 0 ]; then
+    echo "Restored. Read what restore-check said above, and: docker compose exec beat python manage.py restore-check --acknowledge NAME" >&2
+fi

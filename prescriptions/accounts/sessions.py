@@ -1,19 +1,26 @@
 """How long a session lasts. Every look at `request.user` passes here: admin, API, and allauth's own pages."""
 
 import time
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
+from django.utils import timezone
 
 from prescriptions.accounts import policy, trail
 
 PAGES: Final = "/accounts/"  # where a session without its second factor may get one
 _BEGUN: Final = "rx_begun"
 _SEEN: Final = "rx_seen"
+_AT_ONCE: Final = 1000  # forgotten by one sweep
+_JUST_BEGUN: Final = timedelta(minutes=5)  # its session may not be written yet
 _STEP: Final = 30  # seconds: writing the session with every request would double its cost
 # Scripts send these by themselves; a page that stands open is not somebody at work. A heartbeat says so with a field.
 _BY_ITSELF: Final = ("/heartbeat/",)
@@ -56,6 +63,16 @@ def judge(request: HttpRequest, user: Any) -> tuple[Any, Refusal | None]:
     if now - seen >= _STEP and is_activity(request):
         session[_SEEN] = now
     return user, None
+
+
+def forget_expired() -> int:
+    """Delete sessions that nobody can use any more, and what lists them, so many at a time; returns how many."""
+    expired = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
+    forgotten: int = Session.objects.filter(pk__in=list(expired.values_list("pk", flat=True)[:_AT_ONCE])).delete()[0]
+    gone = UserSession.objects.filter(~Exists(Session.objects.filter(pk=OuterRef("session_key"))))
+    gone = gone.filter(created_at__lt=timezone.now() - _JUST_BEGUN).order_by("pk")
+    UserSession.objects.filter(pk__in=list(gone.values_list("pk", flat=True)[:_AT_ONCE])).delete()
+    return forgotten
 
 
 def is_activity(request: HttpRequest) -> bool:

@@ -199,6 +199,7 @@ class ReviewAdmin(ReadOnly):
             (review.priority >= HURRY, _("First"), "up", "info"),
             (0 < review.priority < HURRY, _("Priority +%(number)d") % {"number": review.priority}, "up", "info"),
             (review.priority < 0, _("Priority %(number)d") % {"number": review.priority}, "down", ""),
+            (review.decision_lost, _("Lost in a restore"), "alert", "warn"),
             (review.is_duplicate, _("Duplicate"), "files", "warn"),
             (review.is_small, _("Small"), "info", ""),
             (review.is_dark, _("Dark"), "info", ""),

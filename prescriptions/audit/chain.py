@@ -27,6 +27,10 @@ class Verb(StrEnum):
     """What is audited besides the review's transitions, which are `review.<action>`."""
 
     RECEIVED = "received"
+    REBUILT = "prescription.rebuilt"
+    DECISION_LOST = "decision.lost"
+    RESTORE_CHECKED = "restore.checked"
+    RESTORE_ACKNOWLEDGED = "restore.acknowledged"
     LINK_MINTED = "link.minted"
     MANIFEST_OPENED = "manifest.opened"
     PAGE_OPENED = "page.opened"

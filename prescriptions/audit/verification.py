@@ -1,7 +1,7 @@
 """Is the audit log whole? Chains, signatures and anchors against each other, and against two witnesses elsewhere."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -11,7 +11,7 @@ import redis
 from django.db.models import Case, Exists, IntegerField, OuterRef, Subquery, Value, When
 from django.utils import timezone
 
-from prescriptions.audit import anchors, chain, signing, witness
+from prescriptions.audit import anchors, chain, restores, signing, witness
 from prescriptions.models import AuditAnchor, AuditAnchorHead, AuditEvent
 
 # The bucket may have been away for a few rounds; after that somebody must be told.
@@ -29,11 +29,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`unasked` names witnesses that could not be asked: what only they know is not proved."""
+    """`unasked` names witnesses that could not be asked: what only they know is not proved. `restored`: restores that
+    were checked; what the log lacks since one that was acknowledged is no fault.
+    """
 
     faults: list[Fault]
     events: int
     unasked: list[str]
+    restored: list[restores.Check] = field(default_factory=list)
 
 
 def verify(rx: str | None = None, *, bucket: bool = True) -> Report:
@@ -58,7 +61,7 @@ def verify(rx: str | None = None, *, bucket: bool = True) -> Report:
             faults += _compare_with_bucket()
         else:
             unasked.append("the bucket of anchors")
-    return Report(faults, events, unasked)
+    return Report(faults, events, unasked, [] if rx else restores.checks())
 
 
 def _verify_chains(rx: str | None, noted: Collection[str]) -> tuple[list[Fault], int, dict[str, int]]:
@@ -150,9 +153,12 @@ def _compare_with_bucket() -> Iterator[Fault]:
         if at >= late:
             pending.add(number)
     kept: set[int] = set()
+    known = [(check.after, check.upto) for check in restores.checks() if check.by]
     for number, digest in anchors.published():
         kept.add(number)
         if number not in rows:
+            if any(after < number <= upto for after, upto in known):
+                continue
             yield Fault("", number, "the bucket has an anchor that the database has not")
         elif rows[number] != digest:
             yield Fault("", number, "the bucket has another anchor under this number")

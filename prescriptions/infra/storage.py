@@ -61,8 +61,7 @@ def breaker() -> Breaker:
 def _sorted_errors(operation: str, key: str) -> Iterator[None]:
     """Sort the errors of one S3 call: missing, condition refused (a ClientError), unavailable; and tell the breaker."""
     if breaker().refuses():
-        reason = f"{operation}: the breaker is open"
-        raise StorageUnavailable(reason)
+        raise StorageUnavailable(f"{operation}: the breaker is open")
     started, failed = time.perf_counter(), True
     try:
         with _told_to_breaker(operation, key):
@@ -204,8 +203,7 @@ def put_original(key: str, data: bytes, *, media_type: str, sha256: str) -> None
     except ClientError as error:
         # A retried put whose first answer was lost finds itself: the key is random, so it can be nobody else's.
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
-            reason = "put_object: conflict"
-            raise StorageUnavailable(reason) from None
+            raise StorageUnavailable("put_object: conflict") from None
 
 
 def get_original(key: str, *, sha256: str) -> bytes:
@@ -255,14 +253,9 @@ def _chunks(body: "StreamingBody") -> Iterator[bytes]:
 
 def put_anchor(key: str, data: bytes) -> None:
     """Store an anchor for good: the bucket's own rule keeps every version. Raises StorageUnavailable."""
-    _call(
-        "put_object",
-        Bucket=settings.RX_AUDIT_BUCKET,
-        Key=key,
-        Body=data,
-        ContentType="application/json",
-        ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
-    )
+    checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    named = {"Bucket": settings.RX_AUDIT_BUCKET, "Key": key, "ContentType": "application/json"}
+    _call("put_object", **named, Body=data, ChecksumSHA256=checksum)
 
 
 def anchor_exists(key: str) -> bool:
@@ -272,6 +265,15 @@ def anchor_exists(key: str) -> bool:
     except ObjectMissing:
         return False
     return True
+
+
+def anchor_versions(key: str) -> Iterator[bytes]:
+    """Every version of one object, the newest first. Raises StorageUnavailable."""
+    bucket = settings.RX_AUDIT_BUCKET
+    for version in _call("list_object_versions", Bucket=bucket, Prefix=key, MaxKeys=1000).get("Versions", []):
+        if version["Key"] == key:
+            answer = _call("get_object", Bucket=bucket, Key=key, VersionId=version["VersionId"])
+            yield b"".join(_in_time(_chunks(answer["Body"])))
 
 
 def anchor_keys(prefix: str, *, after: str = "") -> Iterator[str]:
@@ -345,5 +347,4 @@ def reachable() -> None:
         try:
             _call("head_bucket", Bucket=bucket)
         except ObjectMissing:
-            reason = f"bucket {bucket} does not exist"
-            raise StorageUnavailable(reason) from None
+            raise StorageUnavailable(f"bucket {bucket} does not exist") from None

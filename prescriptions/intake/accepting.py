@@ -1,5 +1,5 @@
-"""Intake: sniff, limit, hash and probe every file, then keep the originals, then write the rows. All of an upload
-or nothing of it.
+"""Intake: sniff, limit, hash and probe every file, then keep the originals and a receipt, then write the rows. All of
+an upload or nothing of it.
 
 Never trusts a name or a declared type, and never decodes: the sandbox does.
 """
@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import loose
+from prescriptions.intake import loose, receipts
+from prescriptions.intake.checked import Checked
+from prescriptions.intake.receipts import Receipt
 from prescriptions.models import (
     KEY,
     KEY_HELP,
     REFERENCE,
     REFERENCE_HELP,
+    Consent,
     Document,
     IdempotencyKey,
     Page,
@@ -37,10 +41,8 @@ from prescriptions.review import opening
 from transforms import sandbox
 from transforms.errors import RendererBusy, SourceTooLarge, TooManyPages, TransformError
 from transforms.formats import SNIFF_BYTES, SourceType, sniff
-from transforms.geometry import Size
 from transforms.keys import original_key
 from transforms.limits import LIMITS
-from transforms.measure.page import Measures
 
 if TYPE_CHECKING:
     Upload = UploadedFile[Any]  # generic for the type checker only
@@ -54,23 +56,6 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _BIDI_AND_CONTROL = re.compile(
     r"[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A file that may be kept: what its rows will say. `size` in bytes; of each page, upright pixels, notices, and what
-    was measured; `thumbnail` of the first, if it was asked for.
-    """
-
-    document_id: str
-    media_type: str
-    size: int
-    sha256: str
-    name: str
-    pages: tuple[Size, ...]
-    notices: tuple[tuple[str, ...], ...]
-    measures: tuple[Measures | None, ...]
-    thumbnail: bytes = b""
 
 
 def accept(files: Sequence[Upload], **fields: str) -> Prescription:
@@ -132,20 +117,23 @@ def _accept(
     checked = _check_files(files, rx, until)
     if key and (earlier := key.answer()) is not None:
         return earlier, True  # sent twice at once, and the other one has come through
-    documents = [item.document_id for item in checked]
-    loose.announce(rx, documents)
+    announced = [item.document_id for item in checked]
+    loose.announce(rx, announced)
     try:
         for file, item in zip(files, checked, strict=True):
             if time.monotonic() > until:
                 raise storage.StorageUnavailable("put_object: no time left for the rest of the upload")
             keep(rx, file, item)
+        sent_with = (key.key, key.fingerprint) if key else ()
+        receipt = Receipt(rx, client, order_ref, patient_ref, timezone.now(), tuple(checked), key=sent_with)
+        announced += receipts.put(receipt)
         with transaction.atomic():
             if key:
                 key.take(rx)
-            loose.settle(documents)
-            prescription = write_rows(rx, checked, client=client, order_ref=order_ref, patient_ref=patient_ref)
+            loose.settle(announced)
+            prescription = write_rows(receipt)
     except BaseException as error:
-        loose.discard(rx, documents)
+        loose.discard(rx, announced)
         if key and isinstance(error, IntegrityError) and (earlier := key.answer()) is not None:
             return earlier, True
         raise
@@ -222,13 +210,22 @@ def check(file: Upload, rx: str, *, thumbnail: bool = False) -> Checked:
     )
 
 
-def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: str, patient_ref: str) -> Prescription:
-    """The prescription with its documents and pages, numbered in the order given."""
+def write_rows(receipt: Receipt, *, rebuilt: bool = False) -> Prescription:
+    """The prescription with its documents, pages and review; pages numbered in the order of the files.
+
+    `rebuilt`: it was received before, and a restored database does not know of it.
+    """
     with transaction.atomic():
-        prescription = Prescription.objects.create(id=rx, client=client, order_ref=order_ref, patient_ref=patient_ref)
+        prescription = Prescription.objects.create(
+            id=receipt.rx,
+            client=receipt.client,
+            order_ref=receipt.order_ref,
+            patient_ref=receipt.patient_ref,
+            created_at=receipt.received,
+        )
         pages: list[Page] = []
         lights: list[PageLight] = []
-        for position, item in enumerate(checked, 1):
+        for position, item in enumerate(receipt.files, 1):
             document = Document.objects.create(
                 id=item.document_id,
                 prescription=prescription,
@@ -248,7 +245,11 @@ def write_rows(rx: str, checked: Sequence[Checked], *, client: str, order_ref: s
                     lights.append(page.take(measures))
         Page.objects.bulk_create(pages)
         PageLight.objects.bulk_create(lights)
-        opening.open_review(prescription, pages)
+        if receipt.consent:
+            version, language = receipt.consent
+            given = receipt.received
+            Consent.objects.create(prescription=prescription, version=version, language=language, given_at=given)
+        opening.open_review(prescription, pages, rebuilt=rebuilt)
     return prescription
 
 

@@ -6,23 +6,20 @@ anybody but the holder of the order's link, and what is not submitted within a d
 
 import hashlib
 import logging
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from prescriptions.infra import metrics, storage
-from prescriptions.intake import accepting, consent, loose, refusals
+from prescriptions.intake import accepting, loose, refusals
+from prescriptions.intake.checked import Checked
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.intake.refusals import refused
-from prescriptions.models import Consent, Draft, DraftFile, Prescription, new_identifier
-from prescriptions.review import replays
+from prescriptions.models import Draft, DraftFile, Prescription, new_identifier
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
@@ -40,7 +37,7 @@ ABANDONED_AFTER = timedelta(days=1)
 
 def files_of(link: OrderLink) -> list[DraftFile]:
     """What waits to be sent, in the chosen order."""
-    return list(DraftFile.objects.filter(draft__in=Draft.objects.filter(**_whose(link))))
+    return list(DraftFile.objects.filter(draft__in=Draft.objects.filter(**whose(link))))
 
 
 def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
@@ -49,7 +46,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
     Raises Problem (409, 413, 415, 422) in the customer's words; then neither row nor object is left.
     """
     name, size = accepting.display_name(file.name or ""), file.size or 0
-    draft, _created = Draft.objects.get_or_create(**_whose(link))
+    draft, _created = Draft.objects.get_or_create(**whose(link))
     known = draft.files.filter(key=key).first() if key else None
     if known is not None:
         file.seek(0)
@@ -57,7 +54,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
             raise refused("idempotency-key-reused", 422, file=name)
         return known
     with metrics.upload("order"):
-        _refuse_full(link)
+        refuse_full(link)
         if draft.files.count() >= LIMITS.files:
             raise refused("too-many-files", 422, file=name)
         try:
@@ -76,13 +73,13 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
 
     Raises Problem 409, 422, storage.ObjectMissing, storage.StorageUnavailable.
     """
-    draft, _created = Draft.objects.get_or_create(**_whose(link))
+    draft, _created = Draft.objects.get_or_create(**whose(link))
     for document in earlier.documents.prefetch_related("pages__lit"):
         key = f"again-{document.pk}"
         if draft.files.filter(key=key).exists():
             continue
         pages = tuple(document.pages.all())
-        copy = accepting.Checked(
+        copy = Checked(
             new_identifier(),
             document.media_type,
             document.size,
@@ -114,7 +111,7 @@ def remove(link: OrderLink, file_id: str) -> None:
 def arrange(link: OrderLink, order: Sequence[str]) -> None:
     """Put the files into this order of ids; those that are not named keep their places behind."""
     with transaction.atomic():
-        draft = _locked(link)
+        draft = locked(link)
         if draft is not None:
             _number(_sorted(list(draft.files.all()), order))
             _touch(draft.pk)
@@ -128,92 +125,6 @@ def move(link: OrderLink, file_id: str, step: int) -> None:
         there = min(max(here + step, 0), len(ids) - 1)
         ids[here], ids[there] = ids[there], ids[here]
         arrange(link, ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """One press of the button: the page's key, and a digest of everything that was chosen on it. Somebody who goes back
-    to the page may choose something else, which is another sending.
-    """
-
-    page: str = ""
-    digest: str = ""
-
-    @classmethod
-    def of(cls, page: str, order: Sequence[str], files: Sequence[accepting.Upload]) -> Self:
-        """A key that is none of ours counts as none."""
-        if not re.fullmatch(r"[0-9a-f]{32}", page):
-            return cls()
-        return cls(page, accepting.fingerprint_of(files, ",".join(order), ""))
-
-    @property
-    def key(self) -> str:
-        """Empty without a page's key."""
-        return self.page and f"{self.page}.{self.digest}"
-
-    def key_of(self, file: accepting.Upload) -> str:
-        """The same for the same file of the same page; empty without a page's key."""
-        return self.page and f"{self.page}.{accepting.fingerprint_of([file], '', '')[:32]}"
-
-
-def was_sent(link: OrderLink, sending: Sending) -> bool:
-    """Did exactly this come through already?"""
-    return replays.sent_before(_scope(link), sending.key)
-
-
-def submit(link: OrderLink, order: Sequence[str], sending: Sending | None = None) -> Prescription | None:
-    """As `_submit`, once for each `sending`: sent twice at the same moment, it is one prescription. None: nothing new.
-
-    What the later one has put into a draft of its own is taken out again.
-    """
-    if sending is None or not sending.key:
-        return _submit(link, order)
-    made: list[Prescription | None] = []
-
-    def act() -> replays.Answer:
-        made.append(_submit(link, order))
-        return {"rx": made[-1].pk if made[-1] else ""}
-
-    _answer, replayed = replays.once(_scope(link), sending.key, "", act)
-    if replayed:
-        for file_id in order:
-            remove(link, file_id)
-        return None
-    return made[-1]
-
-
-def _scope(link: OrderLink) -> str:
-    return f"send:{link.client}:{link.order_ref}"
-
-
-def _submit(link: OrderLink, order: Sequence[str]) -> Prescription | None:
-    """The draft becomes a prescription of exactly these files, its pages numbered in this order. None: nothing to send.
-
-    A file that is not named was not on the customer's screen (a cancelled upload, another device): it is discarded.
-    """
-    with transaction.atomic():
-        draft = _locked(link)
-        rows = {row.pk: row for row in draft.files.all()} if draft else {}
-        files = [rows.pop(file_id) for file_id in dict.fromkeys(order) if file_id in rows]
-        if draft is None or not files:
-            return None
-        _refuse_full(link)
-        draft_id = draft.pk
-        draft.delete()
-        loose.announce(draft_id, list(rows))
-        prescription = accepting.write_rows(
-            draft_id,
-            [_checked(row) for row in files],
-            client=link.client,
-            order_ref=link.order_ref,
-            patient_ref=link.patient_ref,
-        )
-        Consent.objects.create(
-            prescription=prescription, version=consent.CURRENT, language=get_language() or settings.LANGUAGE_CODE
-        )
-    loose.discard(draft_id, list(rows))
-    log.info("received", extra={"rx": draft_id, "documents": len(files), "pages": sum(len(f.pages) for f in files)})
-    return prescription
 
 
 def thumbnail(link: OrderLink, file_id: str) -> bytes | None:
@@ -252,7 +163,7 @@ def sweep(limit: int = 20) -> int:
     return done
 
 
-def _insert_or_discard(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
+def _insert_or_discard(draft_id: str, item: Checked, key: str) -> DraftFile:
     row = None
     try:
         row = _insert(draft_id, item, key)
@@ -262,7 +173,7 @@ def _insert_or_discard(draft_id: str, item: accepting.Checked, key: str) -> Draf
     return row
 
 
-def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
+def _insert(draft_id: str, item: Checked, key: str) -> DraftFile:
     """The new row, or the one that a parallel try with the same key has made. Raises Problem 409, 422."""
     with transaction.atomic():
         draft = Draft.objects.select_for_update().filter(pk=draft_id).first()
@@ -296,7 +207,7 @@ def _insert(draft_id: str, item: accepting.Checked, key: str) -> DraftFile:
         )
 
 
-def _refuse_full(link: OrderLink) -> None:
+def refuse_full(link: OrderLink) -> None:
     """Raises Problem 429 `order-full`. Counted in the database, not in Redis: the rows are there, whoever submits holds
     the draft's lock, and nobody can be told that nobody knows.
     """
@@ -308,14 +219,14 @@ def _refuse_full(link: OrderLink) -> None:
 
 
 def _find(link: OrderLink, file_id: str) -> DraftFile | None:
-    return DraftFile.objects.filter(pk=file_id, draft__in=Draft.objects.filter(**_whose(link))).first()
+    return DraftFile.objects.filter(pk=file_id, draft__in=Draft.objects.filter(**whose(link))).first()
 
 
-def _locked(link: OrderLink) -> Draft | None:
-    return Draft.objects.select_for_update().filter(**_whose(link)).first()
+def locked(link: OrderLink) -> Draft | None:
+    return Draft.objects.select_for_update().filter(**whose(link)).first()
 
 
-def _whose(link: OrderLink) -> dict[str, Any]:
+def whose(link: OrderLink) -> dict[str, Any]:
     """An order has one draft, which all links that show it share. One that only uploads has its own: what it neither
     sees nor sent it must not remove, reorder or send.
     """
@@ -337,9 +248,9 @@ def _number(rows: list[DraftFile]) -> None:
     DraftFile.objects.bulk_update(rows, ["position"])
 
 
-def _checked(row: DraftFile) -> accepting.Checked:
+def checked_of(row: DraftFile) -> Checked:
     pages = tuple(Size(*page) for page in row.pages)
     # A file that was added before there were notices (or measures) has none.
     notices = tuple(map(tuple, row.notices)) or ((),) * len(pages)
     measures = tuple(found and Measures.of_fields(found) for found in row.measures) or (None,) * len(pages)
-    return accepting.Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages, notices, measures)
+    return Checked(row.pk, row.media_type, row.size, row.sha256, row.name, pages, notices, measures)

@@ -118,6 +118,9 @@ class Review(models.Model):
     is_duplicate = models.BooleanField(_("duplicate"), default=False)
     is_small = models.BooleanField(_("small"), default=False)
     is_dark = models.BooleanField(_("dark"), default=False)
+    decision_lost = models.BooleanField(
+        _("lost with a restore"), default=False, db_default=False, help_text=_("What was done before is not known.")
+    )
     lookalikes = models.JSONField(
         _("looks like"),
         default=list,

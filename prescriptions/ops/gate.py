@@ -1,7 +1,8 @@
-"""Nothing is served from a database that may have again what was erased: after a restore, the ledger comes first.
+"""Nothing is served from a database that may have again what was erased, or that lacks what was sealed: after a restore
+the ledger and `restore-check` come first.
 
-Each process that serves looks when it begins, and every few seconds whether the database has gone back since. Until the
-two agree, and while that cannot be known, every address but those of health answers 503. It never erases anything.
+Each process that serves looks when it begins, and every few seconds whether the database has gone back since. Until all
+agree, and while that cannot be known, every address but those of health answers 503. It never erases anything.
 """
 
 import logging
@@ -20,6 +21,7 @@ from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.upkeep import ledger
+from prescriptions.upkeep.restoring import checking
 
 log = logging.getLogger("rx.erasure")
 
@@ -66,13 +68,15 @@ def _is_due(state: _State) -> bool:
 def _look(state: _State) -> None:
     try:
         head = ledger.head()
-        if state.head is not None and head >= state.head:
+        if state.head is not None and head >= state.head and checking.is_settled():
             state.head = head
             return
         state.head = None
         found = ledger.compare()
         if found.alive:
             log.warning("closed: the database has what was erased", extra={"count": len(found.alive)})
+        elif checking.is_due():
+            log.warning("closed: the database was restored, and restore-check has not run")
         else:
             state.head = ledger.head()
     except (StorageUnavailable, DatabaseError, InterfaceError) as error:
@@ -95,6 +99,6 @@ class ErasuresFirst:
             503,
             "erasures-first",
             "Not available right now",
-            "The database is being held against the ledger of erasures. Try again shortly.",
+            "The database is being held against the ledger of erasures and the audit log. Try again shortly.",
             retry_after=2,
         ).response()

@@ -117,7 +117,9 @@ def _worker() -> str:
 def _erasures() -> str:
     """Only where requests are held up for it, too."""
     closed = settings.RX_ROLE in ("web", "generate") and not gate.is_open()
-    return "the ledger has what the database lacks, or could not be read" if closed else ""
+    return (
+        "the database was restored: rxerasures verify, restore-check; or the ledger could not be read" if closed else ""
+    )
 
 
 _CHECKS: dict[str, Callable[[], str]] = {

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts, refusals
+from prescriptions.intake import drafts, refusals, submission
 from prescriptions.intake.notices import gathered
 from prescriptions.models import new_identifier
 from prescriptions.order_pages import progress
@@ -55,8 +55,8 @@ class OrderPage(OrderView):
         agreed = form.is_valid()
         complaints, order = [], request.POST.getlist("order")
         files = form.cleaned_data["files"]
-        sending = drafts.Sending.of(request.POST.get("key", ""), order, files)
-        if send and drafts.was_sent(self.link, sending):
+        sending = submission.Sending.of(request.POST.get("key", ""), order, files)
+        if send and submission.was_sent(self.link, sending):
             return HttpResponseRedirect(self.base, status=303)
         status, retry_after = 400, None
         for file in files:
@@ -73,7 +73,7 @@ class OrderPage(OrderView):
             complaints += [Complaint("consent", str(text)) for text in form.errors.get("consent", [])]
             if not complaints:
                 try:
-                    drafts.submit(self.link, order, sending)
+                    submission.submit(self.link, order, sending)
                     return HttpResponseRedirect(self.base, status=303)
                 except Problem as problem:
                     complaints.append(Complaint("files", problem.detail))

@@ -36,8 +36,10 @@ _TYPED: dict[str, Any] = {
 }
 
 
-def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Actor = CUSTOMER) -> Review:
-    """Queue a new upload.
+def open_review(
+    prescription: Prescription, pages: Sequence[Page], *, actor: Actor = CUSTOMER, rebuilt: bool = False
+) -> Review:
+    """Queue a new upload; or one that has been waiting, and that a restored database does not know of (`rebuilt`).
 
     Where it replaces one of the same order that was rejected, or that waits for the customer's answer, it takes over
     the order lines, and it is not sent to the end of the queue again.
@@ -47,17 +49,18 @@ def open_review(prescription: Prescription, pages: Sequence[Page], *, actor: Act
     seen_before = duplicates.seen_before(list(prescription.documents.all()), pages)
     review = Review.objects.create(
         prescription=prescription,
-        queued_at=now,
+        queued_at=prescription.created_at if rebuilt else now,
         status_at=now,
         due_at=due(now),
         supersedes=before.prescription if before else None,
-        priority=HURRY if before else 0,
+        priority=HURRY if before or rebuilt else 0,
         lookalikes=seen_before,
         is_duplicate=bool(seen_before),
         is_small=any(max(page.width, page.height) < LIMITS.small_side for page in pages),
         is_dark=any(page.luminance is not None and page.luminance < LIMITS.dark_luminance for page in pages),
     )
-    audit.record(prescription.pk, audit.Verb.RECEIVED, actor=actor, data={"pages": len(pages)})
+    verb, by = (audit.Verb.REBUILT, SYSTEM) if rebuilt else (audit.Verb.RECEIVED, actor)
+    audit.record(prescription.pk, verb, actor=by, data={"pages": len(pages)})
     if before:
         _copy_lines(before.prescription_id, prescription)
         if before.status == ReviewStatus.CLARIFICATION:

@@ -143,6 +143,7 @@ def _columns(review: Review, action: Action, target: ReviewStatus, actor: Actor,
         columns |= {"claimed_by": None, "claimed_until": None}
     if action in OUTCOMES:
         columns |= {"outcome": OUTCOMES[action], "reviewer": actor.user, "decided_at": now, "second_checker": None}
+        columns |= {"decision_lost": False}
     if action is Action.CONFIRM:
         columns |= {"second_checker": actor.user, "decided_at": now}
     if action in HURRIED:

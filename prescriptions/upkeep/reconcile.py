@@ -17,7 +17,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.models import Document, DraftFile, LooseOriginal, Prescription, Variant, VariantState
 from prescriptions.variants import asking, claims, sweep
 from prescriptions.variants.fairness.askers import Asker
-from transforms.keys import original_key, parse_original_key, parse_variant_key, prescription_of
+from transforms.keys import original_key, parse_original_key, parse_receipt_key, parse_variant_key, prescription_of
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
 GRACE = timedelta(hours=1)
@@ -142,15 +142,15 @@ def _originals(report: Report, after: str, *, dry_run: bool, older_than: timedel
     for stretch in _stretches(settings.RX_ORIGINALS_BUCKET, after):
         seen: set[str] = set()
         for batch in _batches(stretch.objects):
-            known = _known([_document_of(listed.key) for listed in batch])
+            known = _known([listed.key for listed in batch])
             seen |= known
             for listed in batch:
-                if _document_of(listed.key) not in known:
+                if listed.key not in known:
                     _loose_end(report, listed, dry_run=dry_run, older_than=older_than)
         report.rows_without_originals += [
-            original_key(document.prescription_id, document.pk)
+            key
             for document in settled.filter(stretch.of("prescription")).iterator(AT_ONCE)
-            if document.pk not in seen
+            if (key := original_key(document.prescription_id, document.pk)) not in seen
         ]
         if stretch.upto is not None:
             yield stretch.upto
@@ -165,23 +165,24 @@ def _loose_end(report: Report, listed: storage.Listed, *, dry_run: bool, older_t
         return
     report.originals_without_rows.append(listed.key)
     old = older_than is not None and timezone.now() - listed.modified > max(older_than, GRACE)
-    if old and not dry_run and not _known([_document_of(listed.key)]):
+    if old and not dry_run and not _known([listed.key]):
         report.originals_deleted += storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
 
 
-def _document_of(key: str) -> str:
-    """The id of the document whose original it is; empty, which nobody's is, for any other key."""
-    found = parse_original_key(key)
-    return found.document if found else ""
-
-
-def _known(documents: list[str]) -> set[str]:
-    """Those of these ids that have a row: sent documents, files of drafts that may still be sent, and loose ones, which
-    a sweep deletes.
+def _known(keys: list[str]) -> set[str]:
+    """Those of these that a row speaks for: originals of sent documents, of drafts that may still be sent, and loose
+    ones, which a sweep deletes; receipts of what was sent, or is being sent.
     """
-    kinds = (Document, DraftFile, LooseOriginal)
-    rows = (kind.objects.filter(pk__in=documents).values_list("pk", flat=True) for kind in kinds)
-    return set().union(*rows)
+    originals = {key: found.document for key in keys if (found := parse_original_key(key))}
+    receipts = {key: found for key in keys if (found := parse_receipt_key(key))}
+    ids = {*originals.values(), *(found.document for found in receipts.values())}
+    loose = set(LooseOriginal.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    rows = (kind.objects.filter(pk__in=ids).values_list("pk", flat=True) for kind in (Document, DraftFile))
+    named = loose.union(*rows)
+    sent = Prescription.objects.filter(pk__in={found.rx for found in receipts.values()}, erased_at=None)
+    rxs = set(sent.values_list("pk", flat=True)) if receipts else set()
+    known = {key for key, document in originals.items() if document in named}
+    return known | {key for key, found in receipts.items() if found.rx in rxs or found.document in loose}
 
 
 def _rows_of(keys: list[str]) -> dict[str, Variant]:

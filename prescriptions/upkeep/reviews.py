@@ -4,6 +4,7 @@ import logging
 
 from prescriptions import audit
 from prescriptions.review import clarifications, decisions, duplicates, queue
+from prescriptions.upkeep.restoring import checking
 from prescriptions.variants import redactions
 
 log = logging.getLogger("rx.review")
@@ -26,8 +27,12 @@ def housekeeping() -> dict[str, int]:
 def anchor() -> None:
     """Seal the heads of the audit log. Its digest goes into the server's log, and the whole of it into the bucket.
 
+    Not while the bucket knows more than this database: what was restored is checked first.
     Raises storage.StorageUnavailable; the next round copies what this one could not.
     """
+    if checking.is_due():
+        log.error("the database was restored: nothing is anchored until restore-check has run")
+        return
     made = audit.anchor()
     if made is not None:
         log.info("audit anchored", extra={"chains": made.chains, "digest": made.digest})

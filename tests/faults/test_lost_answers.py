@@ -15,6 +15,7 @@ import pytest
 from tests.browser.staff import hire
 from tests.conftest import CLIENT, Site
 from tests.waiting import generation, insist, kill_all, until
+from transforms.keys import parse_original_key
 
 KEY = {"Idempotency-Key": "lost-answer-1"}
 
@@ -67,7 +68,7 @@ def test_a_killed_upload_is_sent_again_with_its_key_and_is_there_once(site: Site
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, True]
     body = answers[0].json()
-    assert len(site.objects(body["id"], bucket="rx-originals")) == 2
+    assert len(list(filter(parse_original_key, site.objects(body["id"], bucket="rx-originals")))) == 2
     assert site.rows("SELECT count(*) FROM prescriptions_prescription WHERE id = ?", dead) == [(0,)]
 
     # and what the dead one had put is gone after an hour

@@ -9,11 +9,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from prescriptions.intake import drafts, order_links
+from prescriptions.intake import drafts, order_links, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import Prescription, Review
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.staff import seed
+from transforms.keys import parse_receipt_key
 
 PAGE = "/orders/A-1/prescription"
 
@@ -48,18 +49,19 @@ def customer(link: OrderLink) -> Client:
 
 @pytest.fixture
 def originals(servers: Stack) -> Callable[[str], list[str]]:
-    """Every version of every original under a prefix, asked of S3 itself."""
+    """Every version of every original under a prefix, asked of S3 itself; receipts left out."""
 
     def listing(prefix: str) -> list[str]:
         answer = servers.s3_client("bootstrap").list_object_versions(Bucket="rx-originals", Prefix=prefix)
-        return sorted(item["Key"] for item in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])])
+        found = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+        return sorted(item["Key"] for item in found if not parse_receipt_key(item["Key"]))
 
     return listing
 
 
 def sent(link: OrderLink, **review: object) -> Prescription:
     """A prescription that was sent, its review as a test needs it."""
-    prescription = drafts.submit(link, [drafts.add(link, file()).pk])
+    prescription = submission.submit(link, [drafts.add(link, file()).pk])
     assert prescription is not None
     Review.objects.filter(pk=prescription.pk).update(**review)
     return prescription

@@ -13,6 +13,7 @@ import pytest
 
 from prescriptions.models import Schedule
 from rxproject import kinds
+from rxproject.database import Limits
 from rxproject.environment import SettingError
 from rxproject.local.gateway import settings as gateway_settings
 from rxproject.settings import VARIABLES
@@ -35,6 +36,13 @@ SHIPPED: dict[str, Any] = {
     "RX_INSECURE_STORES": False,
     "RX_DATABASE_POOL": 8,
     "RX_DATABASE_URL": "",
+    "RX_DATABASE_LIMITS": {
+        "web": Limits(15, 5, 30),
+        "generate": Limits(15, 5, 30),
+        "worker": Limits(30, 10, 60),
+        "beat": Limits(300, 30, 300),
+    },
+    "RX_DATABASE_POOLER": False,
     "RX_TIME_ZONE": "UTC",
     "RX_S3_ENDPOINT": "",
     "RX_S3_REGION": "us-east-1",

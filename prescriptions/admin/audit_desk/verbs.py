@@ -34,6 +34,11 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "edge.malformed": (_("Access log damaged"), _("{count} lines of an access log of {rx} could not be read")),
     # --- What happens to a prescription ---
     "received": (_("Received"), _("{who} sent {rx}, pages: {count}")),
+    "prescription.rebuilt": (
+        _("Received before a restore"),
+        _("{rx} was received before a restore, and was written down again from its files, pages: {count}"),
+    ),
+    "decision.lost": (_("Lost with a restore"), _("What had been done with {rx} was lost with a restore: {what}")),
     "order.lines": (_("Order lines set"), _("{who} said what was ordered with {rx}, lines: {count}")),
     "page.rotated": (_("Page turned"), _("{who} turned page {page} of {rx}")),
     "page.redacted": (_("Page blacked out"), _("{who} blacked out parts of page {page} of {rx}")),
@@ -64,6 +69,9 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "hold.lifted": (_("Legal hold lifted"), _("{who} lifted the legal hold on {rx}")),
     "exported": (_("Exported"), _("{who} exported {rx}: files, data and audit log")),
     "retention.run": (_("Retention looked through"), _("{who} looked through what is no longer to be kept")),
+    # --- The database ---
+    "restore.checked": (_("Restore checked"), _("{who} checked what a restore of the database had lost")),
+    "restore.acknowledged": (_("Restore acknowledged"), _("{who} acknowledged what a restore had lost")),
     # --- Accounts, roles and tokens ---
     "account.login": (_("Signed in"), _("{who} signed in")),
     "account.logout": (_("Signed out"), _("{who} signed out")),

@@ -63,6 +63,12 @@ def of(review: Review, related: Mapping[str, Related]) -> list[Notice]:
     if review.is_dark:
         text = _("Brightness, contrast and “enhanced” in the viewer may help.")
         found.append(Notice("warn", "alert", _("A page is dark"), text))
+    if review.decision_lost:
+        text = _(
+            "The database was restored, and what was done here after the back-up is not known any more. The history "
+            "names it. The customer may have been told already: ask before you decide otherwise."
+        )
+        found.insert(0, Notice("warn", "alert", _("Something was lost with a restore"), text))
     if review.overridden and review.status == ReviewStatus.SECOND_CHECK:
         what = ", ".join(str(OVERRIDDEN.get(code, code)) for code in review.overridden)
         found.insert(

@@ -13,6 +13,8 @@ from prescriptions.models import AuditEvent
 
 _WORDS: Final[dict[str, Promise]] = {
     "received": gettext_lazy("Received"),
+    "prescription.rebuilt": gettext_lazy("Received before a restore, and written down again"),
+    "decision.lost": gettext_lazy("Something was lost with a restore"),
     "link.minted": gettext_lazy("Links to the pages issued"),
     "manifest.opened": gettext_lazy("Page list opened"),
     "page.opened": gettext_lazy("Page viewed"),

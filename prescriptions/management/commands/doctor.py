@@ -51,4 +51,5 @@ class Command(BaseCommand):
         lines = textwrap.wrap(finding.seen, room) or [""]
         lines += textwrap.wrap(f"-> {finding.do}", room, subsequent_indent="   ") if finding.do else []
         self.stdout.write(paint.get(finding.state, str)(head) + lines[0])
-        self.stdout.writelines(" " * _LEFT + line for line in lines[1:])
+        for line in lines[1:]:
+            self.stdout.write(" " * _LEFT + line)

@@ -32,6 +32,7 @@ class Command(BaseCommand):
             label = name.replace("_", " ")
             if isinstance(value, list):
                 self.stdout.write(f"{label:24} {len(value)}")
-                self.stdout.writelines(f"  {key}" for key in value)
+                for key in value:
+                    self.stdout.write(f"  {key}")
             else:
                 self.stdout.write(f"{label:24} {value}")

@@ -10,6 +10,7 @@ from prescriptions import audit
 from prescriptions.audit import exports
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import AuditAnchor
+from prescriptions.upkeep.restoring import checking
 
 
 class Command(BaseCommand):
@@ -38,9 +39,14 @@ class Command(BaseCommand):
         if anchor and not AuditAnchor.objects.filter(digest=anchor).exists():
             faults.append(audit.Fault("", 0, "missing"))
             self.stderr.write(f"anchor {anchor}: there is no such anchor")
+        for restore in report.restored:
+            who = f"acknowledged by {restore.by}" if restore.by else "not acknowledged: restore-check"
+            lacks = f"anchors {restore.after + 1} to {restore.upto}" if restore.upto > restore.after else "no anchors"
+            counts = ", ".join(f"{name} {count}" for name, count in sorted(restore.told["counts"].items()))
+            self.stdout.write(f"restored before {restore.at:%Y-%m-%d %H:%M}: lacks {lacks} ({counts}); {who}")
         if faults:
-            message = f"{len(faults)} faults: the audit log was tampered with, or the database was restored in part."
-            raise CommandError(message)
+            message = f"{len(faults)} faults: the audit log was tampered with, or the database was restored."
+            raise CommandError(f"{message} After a restore: manage.py restore-check.")
         self.stdout.write(f"whole: {report.events} events")
         for witness in report.unasked:
             self.stdout.write(f"not asked: {witness}. What was recorded since the last anchor may be missing.")
@@ -58,6 +64,12 @@ class Command(BaseCommand):
         self.stdout.write(f"genuine: {verdict.count} events, signed with {verdict.key}")
 
     def _anchor(self, **_: Any) -> None:
+        try:
+            due = checking.is_due()
+        except StorageUnavailable:
+            due = False  # it cannot be published either, which is told below
+        if due:
+            raise CommandError("The bucket has anchors that this database lacks. First: manage.py restore-check.")
         made = audit.anchor(everything=True)
         self.stdout.write("nothing new to anchor" if made is None else f"{made.digest} over {made.chains} chains")
         try:

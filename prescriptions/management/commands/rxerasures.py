@@ -30,7 +30,8 @@ class Command(BaseCommand):
 
     def _verify(self) -> None:
         found = ledger.compare()
-        self.stdout.writelines(found.alive)
+        for rx in found.alive:
+            self.stdout.write(rx)
         if found.forged:
             self.stderr.write(f"{found.forged} entries were not signed by our keys, and are left out")
         if found.alive:

@@ -29,7 +29,8 @@ class Command(BaseCommand):
         if run.more:
             self.stdout.write("more are due: run it again")
         if ids:
-            self.stdout.writelines(run.ids)
+            for rx in run.ids:
+                self.stdout.write(rx)
         if run.dry:
             self.stdout.write("a dry run: nothing was erased")
         if run.trouble:

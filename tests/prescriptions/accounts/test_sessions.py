@@ -1,14 +1,21 @@
 """How long a session lasts, what counts as somebody being there, and ending one's own."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
+from prescriptions.accounts import sessions
 from prescriptions.accounts.views import program
 from prescriptions.models import AuditEvent, Review
 from prescriptions.review import queue
 from tests.prescriptions.accounts.conftest import QUEUE, Clock, Person
+from tests.prescriptions.reviewing import signed_in
 from tests.prescriptions.staff import Make
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +177,19 @@ def test_a_look_costs_no_more_queries_than_its_session(
 )
 def test_a_browser_is_named_as_people_name_it(agent: str, said: str) -> None:
     assert program(agent) == said
+
+
+# --- What nobody can use any more -------------------------------------------------------------------------------------
+def test_sessions_that_are_over_are_forgotten_with_what_lists_them(staff: dict[str, Any]) -> None:
+    over, ended, good = (signed_in(staff["pharmacist"]).session.session_key for _ in range(3))
+    listed = {"user": staff["pharmacist"], "ip": "192.0.2.1", "created_at": timezone.now() - timedelta(hours=1)}
+    UserSession.objects.all().delete()
+    for key in (over, ended, good):
+        UserSession.objects.create(session_key=key, **listed)
+    Session.objects.filter(pk=over).update(expire_date=timezone.now() - timedelta(seconds=1))
+    Session.objects.filter(pk=ended).delete()
+
+    assert sessions.forget_expired() == 1
+
+    assert list(Session.objects.values_list("pk", flat=True)) == [good]
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == [good]

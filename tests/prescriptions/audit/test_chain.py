@@ -107,7 +107,7 @@ def test_many_chains_verify_in_a_constant_number_of_queries(django_assert_max_nu
         audit.record(new_identifier(), "received", actor=SYSTEM)
     audit.anchor()
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         assert audit.verify().faults == []
 
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from prescriptions import audit
-from prescriptions.audit import chain, witness
+from prescriptions.audit import chain, signing, witness
 from prescriptions.audit.actors import CUSTOMER, SYSTEM
 from prescriptions.audit.verification import Fault
 from prescriptions.infra import storage
@@ -176,6 +176,8 @@ def test_each_anchor_is_copied_once_and_what_was_missed_is_made_up_for(rx: str) 
         "prev": made.prev_digest,
         "digest": made.digest,
         "heads": [[rx, 8, AuditEvent.objects.get(rx=rx, seq=8).hash]],
+        "acts": [],  # looks alone
+        "acts_digest": signing.sign(["rx-acts-v1", made.digest, []], key="a1"),
     }
     assert audit.verify().faults == []
 

@@ -15,7 +15,7 @@ from prescriptions.models import Document, IdempotencyKey, Page, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, file, objects, picture
 from tests.transforms.fixtures import header_only_jpeg, locked_pdf, vector_pdf
-from transforms.keys import original_key
+from transforms.keys import original_key, parse_original_key, parse_receipt_key
 from transforms.limits import LIMITS
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -133,7 +133,9 @@ def test_the_keys_hold_ids_only(upload: Upload, servers: Stack) -> None:
     prescription = upload(file("ZZCANARY.jpg"), order_ref="ORDER-1", patient_ref="P-1")
 
     document = prescription.documents.get()
-    assert [key for key, _ in objects(servers, prefix=prescription.id)] == [f"{prescription.id}/{document.id}"]
+    keys = [key for key, _ in objects(servers, prefix=prescription.id)]
+    assert sorted(filter(parse_original_key, keys)) == [f"{prescription.id}/{document.id}"]
+    assert [key for key in keys if not parse_original_key(key)] == list(filter(parse_receipt_key, keys))
     assert (prescription.order_ref, prescription.patient_ref, prescription.client) == ("ORDER-1", "P-1", "shop")
 
 

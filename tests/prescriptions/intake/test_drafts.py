@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import accepting, drafts, order_links
+from prescriptions.intake import accepting, drafts, order_links, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import Consent, Document, Draft, DraftFile, Page, Prescription, Review
 from prescriptions.upkeep import erasure
@@ -37,7 +37,7 @@ def test_a_submitted_draft_is_a_prescription_in_the_chosen_order(link: OrderLink
     kept = originals(red.draft_id)
 
     # when they are sent the other way round
-    prescription = drafts.submit(link, [pdf.pk, red.pk])
+    prescription = submission.submit(link, [pdf.pk, red.pk])
 
     # then ids and originals are the draft's, and pages are numbered across the documents
     assert prescription is not None
@@ -57,7 +57,7 @@ def test_a_submitted_draft_is_a_prescription_in_the_chosen_order(link: OrderLink
 def test_only_what_was_on_the_screen_is_sent(link: OrderLink, originals: Originals) -> None:
     shown, unseen = add(link, "red", "blue")
 
-    prescription = drafts.submit(link, [shown.pk])
+    prescription = submission.submit(link, [shown.pk])
 
     assert prescription is not None
     assert originals(prescription.pk) == [original_key(prescription.pk, shown.pk)]
@@ -67,7 +67,7 @@ def test_only_what_was_on_the_screen_is_sent(link: OrderLink, originals: Origina
 def test_submitting_twice_makes_one_prescription(link: OrderLink) -> None:
     [row] = add(link, "red")
 
-    first, second = drafts.submit(link, [row.pk]), drafts.submit(link, [row.pk])
+    first, second = submission.submit(link, [row.pk]), submission.submit(link, [row.pk])
 
     assert first is not None
     assert second is None
@@ -175,7 +175,7 @@ def test_another_order_sees_and_touches_nothing(link: OrderLink) -> None:
         assert drafts.files_of(stranger) == []
         assert drafts.thumbnail(stranger, row.pk) is None
         drafts.remove(stranger, row.pk)
-        assert drafts.submit(stranger, [row.pk]) is None
+        assert submission.submit(stranger, [row.pk]) is None
 
     assert [kept.pk for kept in drafts.files_of(link)] == [row.pk]
     assert Prescription.objects.count() == 0
@@ -209,7 +209,7 @@ def test_a_file_that_comes_too_late_is_discarded(
 
     def slow(*arguments: object) -> None:
         keep(*arguments)  # type: ignore[arg-type]
-        drafts.submit(link, [first.pk])
+        submission.submit(link, [first.pk])
 
     monkeypatch.setattr(accepting, "keep", slow)
 
@@ -236,7 +236,7 @@ def test_an_earlier_prescription_is_copied_into_the_draft(link: OrderLink, origi
     # given a prescription of another order
     earlier_link = order_links.mint(order_ref="A-0", client="shop", expires_in=600, patient_ref="P-1")
     rows = add(earlier_link, "red", "blue")
-    earlier = drafts.submit(earlier_link, [row.pk for row in rows])
+    earlier = submission.submit(earlier_link, [row.pk for row in rows])
     assert earlier is not None
 
     # when it is used again, twice by mistake

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from prescriptions.intake import drafts
+from prescriptions.intake import drafts, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import Page, PageLight, Prescription, Review, ReviewStatus
 from prescriptions.tasks import sweep
@@ -50,7 +50,7 @@ def test_by_the_form_its_thumbnail_included(link: OrderLink, photo: bytes, caplo
 
     row = drafts.add(link, file("photo.jpg", photo))
     picture = drafts.thumbnail(link, row.pk)
-    sent = drafts.submit(link, [row.pk])
+    sent = submission.submit(link, [row.pk])
     reviews.housekeeping()
 
     assert picture is not None
@@ -67,7 +67,7 @@ def test_files_that_are_used_again_are_not_decoded_again(
     caplog.set_level(logging.DEBUG, "transforms.sandbox")
 
     drafts.reuse(link, earlier)
-    sent = drafts.submit(link, [row.pk for row in drafts.files_of(link)])
+    sent = submission.submit(link, [row.pk for row in drafts.files_of(link)])
 
     assert sent is not None
     assert jobs(caplog) == {}

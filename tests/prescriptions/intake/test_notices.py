@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prescriptions.intake import drafts, notices, order_links
+from prescriptions.intake import drafts, notices, order_links, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import DraftFile, Page
 from tests.conftest import PROJECT
@@ -46,7 +46,7 @@ def test_they_follow_a_file_from_the_draft_to_the_prescription_and_into_the_next
     good, bad = (drafts.add(link, file(name, data)) for name, data in (("a.pdf", vector_pdf(2)), ("b.pdf", HINDI)))
     assert (good.notices, bad.notices) == ([[], []], [["missing-glyphs"]])
 
-    sent = drafts.submit(link, [good.pk, bad.pk])
+    sent = submission.submit(link, [good.pk, bad.pk])
 
     assert sent is not None
     wanted = [(1, []), (2, []), (3, ["missing-glyphs"])]
@@ -60,7 +60,7 @@ def test_a_file_that_was_added_before_there_were_notices_is_sent(link: OrderLink
     row = drafts.add(link, file("a.pdf", vector_pdf(2)))
     DraftFile.objects.filter(pk=row.pk).update(notices=[])
 
-    sent = drafts.submit(link, [row.pk])
+    sent = submission.submit(link, [row.pk])
 
     assert sent is not None
     assert list(sent.pages.values_list("notices", flat=True)) == [[], []]

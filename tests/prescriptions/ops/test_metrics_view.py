@@ -83,7 +83,7 @@ def test_a_miss_and_hits_are_counted_by_several_processes(site: Site, scraper: S
         "waits": 1,
         "queued": 1,
         "uploads": 1,
-        "puts": 2,  # the original by web, the variant by the worker
+        "puts": 3,  # the original and its receipt by web, the variant by the worker
         "redirects of generate": 9,
     }
 

@@ -14,8 +14,9 @@ from prescriptions.audit.actors import CUSTOMER, LINK, Actor, ActorKind, staff
 from prescriptions.intake import order_links
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.order_pages import onlookers
+from rxproject.local.stack.stack import Stack
 from tests.prescriptions.customer import PAGE, sent, text
-from tests.prescriptions.staff import Clock, person
+from tests.prescriptions.staff import Clock, person, seed
 
 SHOP = Actor(ActorKind.CLIENT, "0123456789abcdef", "Till 1")
 TITLE = "Who has looked at this"
@@ -27,6 +28,13 @@ def noon(clock: Clock) -> Clock:
     return clock
 
 
+@pytest.fixture
+def link(noon: Clock, servers: Stack, db: None) -> OrderLink:
+    """Of that noon, and good until the evening."""
+    seed()
+    return order_links.mint(order_ref="A-1", client="shop", expires_in=21_600)
+
+
 def looks(rx: str) -> list[tuple[str, int]]:
     """Each role, and how many minutes passed from its first look of the day to its last."""
     return [
@@ -34,7 +42,7 @@ def looks(rx: str) -> list[tuple[str, int]]:
     ]
 
 
-def test_the_order_page_says_which_roles_looked_and_when(customer: Client, link: OrderLink, noon: Clock) -> None:
+def test_the_order_page_says_which_roles_looked_and_when(noon: Clock, customer: Client, link: OrderLink) -> None:
     rx = sent(link, status="in_review").pk
     rao = staff(person("Dr Rao", "pharmacist"))
     audit.looked(rx, audit.Verb.REVIEW_VIEWED, actor=rao)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from prescriptions.intake import drafts, order_links
+from prescriptions.intake import drafts, order_links, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import (
     Consent,
@@ -123,12 +123,12 @@ def test_a_form_sent_twice_is_one_prescription(customer: Client) -> None:
 def test_of_two_that_are_sent_at_once_the_later_one_leaves_nothing(link: OrderLink) -> None:
     # given a form whose twin comes through after its own files were taken
     files = [file()]
-    sending = drafts.Sending.of("0" * 32, [], files)
-    first = drafts.submit(link, [drafts.add(link, files[0], key=sending.key_of(files[0])).pk], sending)
+    sending = submission.Sending.of("0" * 32, [], files)
+    first = submission.submit(link, [drafts.add(link, files[0], key=sending.key_of(files[0])).pk], sending)
     late = drafts.add(link, file(), key=sending.key_of(files[0]))
 
-    assert drafts.was_sent(link, sending)
-    assert drafts.submit(link, [late.pk], sending) is None
+    assert submission.was_sent(link, sending)
+    assert submission.submit(link, [late.pk], sending) is None
 
     assert list(Prescription.objects.all()) == [first]
     assert drafts.files_of(link) == []
@@ -214,7 +214,7 @@ def test_what_a_file_does_not_show_is_said_at_once_and_until_it_is_decided(custo
     assert answer.status_code == 201
     assert "Some text of this PDF cannot be shown" in text(answer.content)
     assert told in text(page.content)
-    sent = drafts.submit(link, [row.pk])
+    sent = submission.submit(link, [row.pk])
     assert sent is not None
     assert told in text(customer.get(PAGE).content)
     assert told in text(customer.get(f"{PAGE}/status").content)

@@ -16,6 +16,7 @@ from prescriptions.infra import per_process, storage
 from prescriptions.models import AuditEvent, Draft, LedgerHead, Prescription
 from prescriptions.ops import gate
 from prescriptions.upkeep import erasure, ledger, replaying
+from prescriptions.upkeep.restoring import checking
 from rxproject.local.stack.stack import Stack
 from tests.databases import on_each_database
 from tests.prescriptions.conftest import Upload, objects
@@ -177,6 +178,7 @@ def test_the_first_requests_of_a_process_come_together_and_are_all_served(
 
     monkeypatch.setattr(ledger, "compare", compare)
     monkeypatch.setattr(ledger, "head", lambda: "")
+    monkeypatch.setattr(checking, "is_due", lambda: False)
     monkeypatch.setattr(gate, "WAIT", 60.0)
 
     with ThreadPoolExecutor(5) as pool:
