@@ -37,6 +37,15 @@ rotate() {
 }
 rotate "$1" "${2:-268435456}" "${3:-60}" &
 
+# For /metrics, how full the cache is: its tmpfs holds nothing else, so nobody has to look at each file.
+measure() {
+    while df -kP "$RX_EDGE_TMPFS_DIR" | awk 'NR == 2 { print $3 * 1024 }' >"$1/cache-bytes.new"; do
+        mv "$1/cache-bytes.new" "$1/cache-bytes"
+        sleep 15
+    done
+}
+measure "$1" &
+
 # On ECS the keys are those of the task's role, which change.
 if [ -n "${AWS_CONTAINER_CREDENTIALS_RELATIVE_URI:-}" ] && [ -n "${RX_EDGE_CREDENTIALS_FILE:-}" ]; then
     sh "$RX_EDGE_JS_DIR/credentials.sh" "$RX_EDGE_CREDENTIALS_FILE" once

@@ -41,15 +41,44 @@ class Malformed(ValueError):
     """Not a line as the edge writes them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered at the address of a variant (`variant`) or elsewhere. `size`: bytes of the body."""
+
+    variant: bool
+    status: int
+    size: int
+    cached: bool
+
+
 def parse(line: bytes) -> Picture | Refusal | datetime:
     """What the line tells; only its time where that is no look. Raises Malformed."""
+    said = _read(line)
     try:
-        said = json.loads(line.decode(errors="replace"))  # an address may have been sent with any bytes in it
         at = datetime.fromisoformat(said["time"]).astimezone(UTC)
         method, path, status = str(said["method"]), str(said["path"]), int(said["status"])
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed from error
     return _look(said, at, path, status) if method == "GET" else at
+
+
+def answer(line: bytes) -> Answer:
+    """The line, to be counted. Raises Malformed."""
+    said = _read(line)
+    try:
+        path, status, size = str(said["path"]), int(said["status"]), int(said["bytes"])
+        cached = said["cache"] == "HIT"
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise Malformed from error
+    page = None if path.startswith("/generate/") else _PAGE.fullmatch(path)
+    return Answer(bool(page and _PICTURE.fullmatch(page["tail"] or "")), status, size, cached)
+
+
+def _read(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode(errors="replace"))  # an address may have been sent with any bytes in it
+    except (ValueError, RecursionError) as error:
+        raise Malformed from error
 
 
 def _look(said: dict[str, Any], at: datetime, path: str, status: int) -> Picture | Refusal | datetime:

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from prometheus_client.core import Metric
 
 from prescriptions.infra import problems
-from prescriptions.ops import scrape
+from prescriptions.ops import edge_counts, scrape
 from prescriptions.ops.metrics_view import Metrics
 from prescriptions.upkeep import duties
 
@@ -88,11 +88,13 @@ class _Asked(BaseHTTPRequestHandler):
 
 
 class AtPort(Metrics):
-    """As at web's /metrics, and what is told once."""
+    """As at web's /metrics, and what is told once: of the database, and of each edge."""
 
     def parts(self) -> Iterable[Callable[[], Iterable[Metric]]]:
         if settings.RX_ROLE == "beat" and duties.lead("metrics", seconds=_LEAD_SECONDS):
             yield scrape.database
+        if settings.RX_ACCESS_LOGS:
+            yield edge_counts.told
 
 
 _view = AtPort.as_view()

@@ -1,13 +1,15 @@
 """docs/reference/metrics.md lists every metric with its labels and no other."""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
 
 from prescriptions.infra import metrics
 from prescriptions.infra.metrics import definitions
-from prescriptions.ops import scrape
+from prescriptions.ops import edge_counts, scrape
 from prescriptions.upkeep import duties
 from tests.conftest import PROJECT
 from transforms.sandbox.confine import Confinement
@@ -32,11 +34,17 @@ def read() -> dict[str, set[str]]:
     return {family.name: set(family.samples[0].labels) for part in (scrape.database, scrape.build) for family in part()}
 
 
+def of_edges() -> dict[str, set[str]]:
+    return {family.samples[0].name: set(family.samples[0].labels) for family in edge_counts.told()}
+
+
 @pytest.mark.django_db
-def test_every_metric_is_described_and_nothing_else_is() -> None:
+def test_every_metric_is_described_and_nothing_else_is(tmp_path: Path, settings: Settings) -> None:
+    settings.RX_ACCESS_LOGS = {"edge": tmp_path / "access.log"}
+    (tmp_path / "cache-bytes").write_text("0\n")
     duties.lead("sweep", seconds=1)  # a duty has an age once it was begun
     assert len(DOCUMENTED) == len(ROWS)
-    assert counted() | read() == DOCUMENTED
+    assert counted() | read() | of_edges() == DOCUMENTED
 
 
 def test_the_words_are_those_that_are_counted() -> None:
@@ -47,6 +55,7 @@ def test_the_words_are_those_that_are_counted() -> None:
         "rx_http_requests_total": metrics.ROLES,
         "rx_variant_queue_seconds": metrics.LANES,
         "rx_variant_generation_seconds": metrics.BACKENDS,
+        "rx_edge_requests_total": edge_counts.OUTCOMES,
         "rx_renderer_capability": Confinement.__dataclass_fields__,
     }.items():
         assert [word for word in allowed if word not in words(name)] == [], name
