@@ -185,13 +185,15 @@ def test_the_request_id_goes_from_the_edge_to_the_worker(site: Site, photo: byte
     body = site.prescription(("photo.jpg", photo))
     answers = site.follow(variant_url(body, "thumb"))
 
-    generated = answers[1].headers["x-request-id"]
+    (generated,) = {answer.headers["x-request-id"] for answer in answers}
+    assert [answer.status_code for answer in answers] == [307, 303, 200]
 
     asked = [line for line in site.log("generate") if line.get("request_id") == generated]
     assert [line["status"] for line in asked if line["message"] == "request"] == [303]
     made = [line for line in site.log("worker") if line.get("request_id") == generated and line["message"] == "variant"]
     assert [line["outcome"] for line in made] == ["ready"]
-    assert generated in site.stack.log_path("access").read_text()
+    assert site.stack.log_path("access").read_text().count(f'"request_id":"{generated}"') == 3
+    assert site.rows("SELECT request_id FROM prescriptions_variant WHERE request_id = ?", generated) == [(generated,)]
 
 
 def test_info_json_names_the_url_it_was_asked_at(site: Site, photo: bytes) -> None:

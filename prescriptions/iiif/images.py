@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from prescriptions import audit
 from prescriptions.audit.actors import LINK
-from prescriptions.infra import problems, storage
+from prescriptions.infra import logs, problems, storage
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.methods import methods
 from prescriptions.models import Page
@@ -120,8 +120,7 @@ def image(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpR
     try:
         answer = _stream(request, page, stored, link)
     except storage.ObjectMissing:
-        query = f"?{HOP}" if _hopped(request) else ""
-        return delivery.redirect(307, f"/generate{path}{query}")
+        return delivery.redirect(307, f"/generate{path}{_query(hop=_hopped(request))}")
     asking.count_hit(page, stored)
     return answer
 
@@ -150,7 +149,7 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
             raise problems.not_ready() from None
     waited = (time.perf_counter() - started) * 1000
     return delivery.redirect(
-        303, f"{path}?{HOP}", X_Variant=outcome.how, Server_Timing=f"{outcome.how};dur={waited:.1f}"
+        303, f"{path}{_query(hop=True)}", X_Variant=outcome.how, Server_Timing=f"{outcome.how};dur={waited:.1f}"
     )
 
 
@@ -164,6 +163,12 @@ def resolve(page: Page, tail: str, link: Link) -> Stored:
     if link.scope == "r" and spec.quality != "default" and not spec.quality.startswith("redacted"):
         raise problems.forbidden_link()
     return redactions.resolve(spec, page, only_redacted=link.scope == "r")
+
+
+def _query(*, hop: bool) -> str:
+    """What the redirects of a miss carry on: part of no key, and nothing that anybody is let in by."""
+    parts = [part for part in (HOP if hop else "", logs.onward()) if part]
+    return f"?{'&'.join(parts)}" if parts else ""
 
 
 def _hopped(request: HttpRequest) -> bool:

@@ -14,6 +14,7 @@ from django.conf import settings
 
 _REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 _SANE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_CARRIED = re.compile(r"[0-9a-f]{32}")
 # Letters of any one text. What others have written may be quoted in it: Django, say, quotes a Host that it refuses.
 _LONGEST = 500
 # `request` is what Django adds: its text quotes the address, tokens and all.
@@ -23,6 +24,11 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 def request_id() -> str:
     """The id of the request that this thread or task works for; empty outside of one."""
     return _REQUEST_ID.get()
+
+
+def onward() -> str:
+    """The id as a redirect's query carries it on; empty where it has another form than the edge takes."""
+    return f"rid={request_id()}" if _CARRIED.fullmatch(request_id()) else ""
 
 
 def set_request_id(value: str) -> None:

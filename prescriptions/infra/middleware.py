@@ -31,6 +31,8 @@ _TOKEN = re.compile(
     r"(?<=^/orders/)[^/]+|(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr]\.[\w-]{22}"
 )
 
+_RID = re.compile(r"(?:^|&)rid=([0-9a-f]{32})(?:&|\Z)")
+
 
 class RequestLog:
     """Adopts the edge's request id (or makes one), returns it, and writes one line per request."""
@@ -40,7 +42,7 @@ class RequestLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        logs.set_request_id(request.headers.get("X-Request-ID", ""))
+        logs.set_request_id(request.headers.get("X-Request-ID", "") or _carried(request))
         if not logs.request_id():
             logs.set_request_id(secrets.token_hex(16))
         response = self.get_response(request)
@@ -58,6 +60,12 @@ class RequestLog:
             },
         )
         return response
+
+
+def _carried(request: HttpRequest) -> str:
+    """Of a miss that was sent on, where no edge says it. A hint from outside, so in the edge's own form alone."""
+    found = _RID.search(request.META.get("QUERY_STRING", ""))  # not parsed: that may raise
+    return found[1] if found and request.path.startswith(("/iiif/3/", "/generate/")) else ""
 
 
 class ProblemAnswers:

@@ -26,9 +26,10 @@ _LEAD_SECONDS: Final = 90
 
 
 class Edge:
-    """Counts the lines that one edge has written since this was made."""
+    """Counts the lines that one edge has written since this was made; `most` bytes of them at each look."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *, most: int = _BYTES) -> None:
+        self._most = most
         self.answers: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self._log = log
@@ -38,14 +39,17 @@ class Edge:
 
     def read(self) -> None:
         """To the end of what there is; of a file that was rotated away, too, before the next one."""
-        left = _BYTES
+        left, self._file = self._most, self._file or self._open()
         while self._file and left > 0:
             left -= self._take(self._file, left)
             if left <= 0 or self._is_current(self._file):
                 return
             self._file.close()
             self._file = self._open()
-        self._file = self._file or self._open()
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
 
     def cached(self) -> int | None:
         """Bytes in the edge's cache, as its start script writes them down; None where nobody does."""
@@ -104,6 +108,13 @@ def _edges() -> dict[str, Edge]:
     return {}
 
 
+def forget() -> None:
+    """For tests: as if nothing had been read."""
+    for edge in _edges().values():
+        edge.close()
+    _edges().clear()
+
+
 def told() -> Iterator[Metric]:
     """Of every log in RX_ACCESS_LOGS for which this process leads. Raises DatabaseError."""
     answers = CounterMetricFamily("rx_edge_requests", "Requests that an edge answered.", labels=("edge", "outcome"))
@@ -111,7 +122,8 @@ def told() -> Iterator[Metric]:
     cache = GaugeMetricFamily("rx_edge_cache_bytes", "Bytes in an edge's cache.", labels=("edge",))
     for name, log in settings.RX_ACCESS_LOGS.items():
         if not duties.lead(f"edge {name}", seconds=_LEAD_SECONDS):
-            _edges().pop(name, None)  # somebody else counts: what is written meanwhile is not ours
+            if name in _edges():  # somebody else counts from now on: what is written meanwhile is not ours
+                _edges().pop(name).close()
             continue
         if name not in _edges():
             _edges()[name] = Edge(log)

@@ -88,7 +88,7 @@ def test_django_is_told_who_sends_and_where_to_and_nothing_else(edge: Edge, djan
     asked, sent = django.seen
     assert (asked.method, asked.target, asked.body) == ("GET", "/-may-send", 0)
     assert set(asked.headers) == {
-        "host", "x-request-id", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+        "host", "x-request-id", "traceparent", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
         "authorization", "cookie", "x-rx-address",
     }  # fmt: skip
     assert asked.headers["x-rx-address"] == ["/orders/A-1/prescription/files?x=1"]

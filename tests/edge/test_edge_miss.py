@@ -1,5 +1,6 @@
 """What is not in S3, and what S3 or Django do not answer: the redirect, the refusals and the 503s."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def test_a_miss_is_sent_to_generate_and_must_not_be_remembered(edge: Edge, djang
     answer = edge.http.request(method, path)
 
     assert answer.status_code == 307
-    assert answer.headers["location"] == f"/generate{path}"
+    assert answer.headers["location"] == f"/generate{path}?rid={answer.headers['x-request-id']}"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["access-control-allow-origin"] == "*"  # or a viewer on another site could not follow
     assert "x-variant" not in answer.headers
@@ -84,7 +85,7 @@ def test_the_address_of_a_miss_is_passed_on_as_it_came(edge: Edge, query: str) -
 
     location = edge.get_raw(path).split(b"Location: ")[1].split(b"\r\n")[0].decode()
 
-    assert location == f"/generate{path}"
+    assert re.fullmatch(rf"/generate{re.escape(path)}&?rid=[0-9a-f]{{32}}", location)
 
 
 def test_a_miss_is_not_cached(edge: Edge, store: Store) -> None:
@@ -100,7 +101,7 @@ def test_an_address_in_absolute_form_redirects_to_this_site(edge: Edge) -> None:
 
     answer = edge.get_raw(f"http://evil.example{path}")
 
-    assert f"\r\nLocation: /generate{path}\r\n".encode() in answer
+    assert f"\r\nLocation: /generate{path}?rid=".encode() in answer
     assert b"evil" not in answer
 
 

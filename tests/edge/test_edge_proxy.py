@@ -344,7 +344,10 @@ def test_parameters_that_a_link_collected_change_nothing(edge: Edge, store: Stor
         hit = edge.http.get(f"{there.path()}?{query}")
         miss = edge.http.get(f"{missing.path()}?{query}")
         assert (hit.status_code, hit.content) == (200, b"the variant"), query
-        assert (miss.status_code, miss.headers["location"]) == (307, f"/generate{missing.path()}?{query}")
+        assert (miss.status_code, miss.headers["location"]) == (
+            307,
+            f"/generate{missing.path()}?{query}&rid={miss.headers['x-request-id']}",
+        )
     assert django.seen == []
 
 

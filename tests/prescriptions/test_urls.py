@@ -174,7 +174,11 @@ def test_links_for_people_and_viewers_may_collect_parameters(row: Page) -> None:
     """Mail programs, browsers and social sites add theirs. Under /api/v1 they are refused: api/test_parameters.py."""
     link = order_links.page_path(order_links.mint(order_ref="A-1", client="shop", expires_in=600))
     claim(row, "full/150,200/0/default.webp", state="ready", ready_at=timezone.now())
-    rx, more, customer = row.prescription_id, "utm_source=mail&utm_source=x&fbclid=%00&status=approved&q", Client()
+    rx, more, customer = (
+        row.prescription_id,
+        "utm_source=mail&utm_source=x&fbclid=%00&status=approved&q&rid=" + "a" * 32,
+        Client(),
+    )
     image = f"/iiif/3/{mint(rx)}/{rx}_1"
 
     opened = customer.get(f"{link}&{more}")
@@ -185,7 +189,7 @@ def test_links_for_people_and_viewers_may_collect_parameters(row: Page) -> None:
     assert customer.get(f"{links.manifest_path(rx, mint(rx))}?{more}").status_code == 200
     for address, target in (
         (f"{image}/full/max/0/default.jpg", f"{image}/full/300,400/0/default.jpg"),
-        (f"/generate{image}/full/150,200/0/default.webp", f"{image}/full/150,200/0/default.webp?hop=1"),
+        (f"/generate{image}/full/150,200/0/default.webp", f"{image}/full/150,200/0/default.webp?hop=1&rid={'a' * 32}"),
         (image, f"{image}/info.json"),
     ):
         answer = customer.get(f"{address}?{more}")

@@ -1,6 +1,7 @@
 """IIIF image views where no edge is in front: the same contract that nginx keeps."""
 
 import io
+import re
 import time
 from typing import Any
 
@@ -52,8 +53,17 @@ def test_a_miss_goes_to_generate_and_comes_back_to_a_hit(page: Page, http: Clien
     made = http.get(miss["Location"])
     hit = http.get(made["Location"])
 
-    assert (miss.status_code, miss["Location"], miss["Cache-Control"]) == (307, f"/generate{url}", "no-store")
-    assert (made.status_code, made["Location"], made["Cache-Control"]) == (303, f"{url}?hop=1", "no-store")
+    assert (miss.status_code, miss["Location"], miss["Cache-Control"]) == (
+        307,
+        f"/generate{url}?rid={miss['X-Request-ID']}",
+        "no-store",
+    )
+    assert (made.status_code, made["Location"], made["Cache-Control"]) == (
+        303,
+        f"{url}?hop=1&rid={miss['X-Request-ID']}",
+        "no-store",
+    )
+    assert miss["X-Request-ID"] == made["X-Request-ID"] == hit["X-Request-ID"]
     assert (made["X-Variant"], made["Server-Timing"].split(";")[0]) == ("generated", "generated")
     assert (hit.status_code, hit["Content-Type"]) == (200, "image/webp")
     assert Image.open(io.BytesIO(content(hit))).size == (150, 200)
@@ -281,20 +291,39 @@ def test_where_the_edge_has_another_pipeline_the_bytes_are_sent_from_here(row: P
     same = http.get(url, headers={"X-Rx-Pipeline": PIPELINE})
 
     assert (other.status_code, content(other), other["Cache-Control"]) == (200, b"picture", "no-store")
-    assert (same.status_code, same["Location"]) == (303, f"{address(row)}?hop=1")
+    assert (same.status_code, same["Location"]) == (303, f"{address(row)}?hop=1&rid={same['X-Request-ID']}")
 
 
 def test_without_an_edge_a_hop_is_kept_so_that_no_loop_is_possible(row: Page, http: Client) -> None:
     response = http.get(f"{address(row)}?hop=1")
 
-    assert (response.status_code, response["Location"]) == (307, f"/generate{address(row)}?hop=1")
+    assert (response.status_code, response["Location"]) == (
+        307,
+        f"/generate{address(row)}?hop=1&rid={response['X-Request-ID']}",
+    )
 
 
-@pytest.mark.parametrize("query", ["hop=2", "hop=1&hop=0", "hop=", "next=//evil.example", "token=x", "&&=&"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "hop=2",
+        "hop=1&hop=0",
+        "hop=",
+        "next=//evil.example",
+        "token=x",
+        "&&=&",
+        "rid=../x",
+        "rid=ABCDEF0123456789ABCDEF0123456789",
+    ],
+)
 def test_a_query_is_no_way_in(query: str, row: Page, http: Client) -> None:
     response = http.get(f"{address(row)}?{query}")
 
-    assert (response.status_code, response["Location"]) == (307, f"/generate{address(row)}")
+    assert (response.status_code, response["Location"]) == (
+        307,
+        f"/generate{address(row)}?rid={response['X-Request-ID']}",
+    )
+    assert re.fullmatch(r"[0-9a-f]{32}", response["X-Request-ID"])
 
 
 @threads

@@ -1,6 +1,7 @@
 """What edges answered is counted from the lines that nginx writes anyway: each once, whatever happens to the file."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -30,68 +31,65 @@ def log(tmp_path: Path) -> Lines:
 
 def test_each_answer_is_counted_by_where_it_came_from(log: Lines) -> None:
     log.answer(PICTURE, 200, cache="HIT")
-    edge = Edge(log.path)  # what was there before is not counted
+    with closing(Edge(log.path)) as edge:  # what was there before is not counted
+        for status, cache in ((200, "HIT"), (304, "HIT"), (206, "HIT"), (200, "MISS"), (200, "EXPIRED")):
+            log.answer(PICTURE, status, cache=cache, size=100)
+        log.answer(PICTURE, 307)
+        log.answer(PICTURE, 403)
+        log.answer(PICTURE, 503)
+        log.answer(PICTURE, 405)
+        log.answer(f"/generate{PICTURE}", 303)
+        log.answer(f"/iiif/3/*/{'a' * 32}_1/info.json", 403)
+        log.answer("/admin/", 200)
+        log.answer("/admin/", 502)
+        log.write("not a line", "{}", "[]", "null", '{"path": 1, "status": "x", "bytes": null, "cache": []}')
+        edge.read()
 
-    for status, cache in ((200, "HIT"), (304, "HIT"), (206, "HIT"), (200, "MISS"), (200, "EXPIRED")):
-        log.answer(PICTURE, status, cache=cache, size=100)
-    log.answer(PICTURE, 307)
-    log.answer(PICTURE, 403)
-    log.answer(PICTURE, 503)
-    log.answer(PICTURE, 405)
-    log.answer(f"/generate{PICTURE}", 303)
-    log.answer(f"/iiif/3/*/{'a' * 32}_1/info.json", 403)
-    log.answer("/admin/", 200)
-    log.answer("/admin/", 502)
-    log.write("not a line", "{}", "[]", "null", '{"path": 1, "status": "x", "bytes": null, "cache": []}')
-    edge.read()
-
-    assert edge.answers == {"hit": 3, "fetched": 2, "miss": 1, "refused": 1, "failed": 2, "other": 4}
-    assert edge.bytes == {"hit": 300, "fetched": 200, "miss": 10, "refused": 10, "failed": 20, "other": 40}
+        assert edge.answers == {"hit": 3, "fetched": 2, "miss": 1, "refused": 1, "failed": 2, "other": 4}
+        assert edge.bytes == {"hit": 300, "fetched": 200, "miss": 10, "refused": 10, "failed": 20, "other": 40}
 
 
 def test_a_line_counts_once_when_it_is_whole_and_when_its_file_was_rotated_away(log: Lines) -> None:
-    edge = Edge(log.path)  # there is no file yet
-    log.answer(PICTURE, 307)
-    edge.read()
-    edge.read()
-    assert edge.answers == {"miss": 1}
-
-    # half a line is left for the next look
-    log.answer(PICTURE, 403)
-    whole = log.path.read_text()
-    log.path.write_text(whole[:-20])
-    edge.read()
-    assert edge.answers == {"miss": 1}
-    log.path.write_text(whole)
-    edge.read()
-    assert edge.answers == {"miss": 1, "refused": 1}
-
-    # the rest of a file that has another name by now, and then what came after it
-    log.answer(PICTURE, 307)
-    log.rotate()
-    edge.read()
-    log.answer(PICTURE, 403)
-    edge.read()
-    assert edge.answers == {"miss": 2, "refused": 2}
-
-    # one that was cut off begins anew
-    log.path.write_text("")
-    edge.read()
-    log.answer(PICTURE, 307)
-    edge.read()
-    assert edge.answers == {"miss": 3, "refused": 2}
-
-
-def test_a_look_takes_in_so_much_and_the_next_one_the_rest(log: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    edge = Edge(log.path)
-    for _ in range(3):
+    with closing(Edge(log.path)) as edge:  # there is no file yet
         log.answer(PICTURE, 307)
-    monkeypatch.setattr(edge_counts, "_BYTES", log.path.stat().st_size // 3 + 1)
+        edge.read()
+        assert edge.answers == {"miss": 1}
 
-    edge.read()
-    assert edge.answers == {"miss": 2}
-    edge.read()
-    assert edge.answers == {"miss": 3}
+        # half a line is left for the next look
+        log.answer(PICTURE, 403)
+        whole = log.path.read_text()
+        log.path.write_text(whole[:-20])
+        edge.read()
+        assert edge.answers == {"miss": 1}
+        log.path.write_text(whole)
+        edge.read()
+        assert edge.answers == {"miss": 1, "refused": 1}
+
+        # the rest of a file that has another name by now, and then what came after it
+        log.answer(PICTURE, 307)
+        log.rotate()
+        edge.read()
+        log.answer(PICTURE, 403)
+        edge.read()
+        assert edge.answers == {"miss": 2, "refused": 2}
+
+        # one that was cut off begins anew
+        log.path.write_text("")
+        edge.read()
+        log.answer(PICTURE, 307)
+        edge.read()
+        assert edge.answers == {"miss": 3, "refused": 2}
+
+
+def test_a_look_takes_in_so_much_and_the_next_one_the_rest(log: Lines) -> None:
+    with closing(Edge(log.path, most=300)) as edge:
+        for _ in range(3):
+            log.answer(PICTURE, 307)
+
+        edge.read()
+        assert edge.answers == {"miss": 2}
+        edge.read()
+        assert edge.answers == {"miss": 3}
 
 
 @pytest.mark.django_db
@@ -108,6 +106,7 @@ def test_of_two_who_can_read_a_log_one_counts(log: Lines, settings: Settings) ->
             assert told() == {}
         log.path.with_name(edge_counts.CACHE_FILE).unlink()
         assert told().keys() == {"rx_edge_requests_total", "rx_edge_bytes_total"}
+        edge_counts.forget()
 
 
 def test_beat_tells_of_the_running_edge(site: Site, photo: bytes) -> None:
