@@ -27,7 +27,7 @@ def test_the_edge_takes_as_much_as_one_upload_may_have_and_no_more() -> None:
 
 def test_the_edge_waits_longer_than_a_request_may() -> None:
     waits = [
-        int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s;\s+proxy_pass http://rx_generate", TEMPLATE)
+        int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s;\s+proxy_pass \S+://rx_generate", TEMPLATE)
     ]
 
     assert len(waits) == 2

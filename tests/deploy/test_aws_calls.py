@@ -19,6 +19,7 @@ SETTING = {"RX_ORIGINALS_BUCKET": O, "RX_VARIANTS_BUCKET": V, "RX_AUDIT_BUCKET":
 # What a call needs on objects, and on their bucket. Without ListBucket, AWS says 403 of an object that is not there.
 NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
     "get_object": ({"s3:GetObject"}, {"s3:ListBucket"}),
+    "get_object, by version": ({"s3:GetObjectVersion"}, set()),  # of versions that a listing has named
     "head_object": ({"s3:GetObject"}, {"s3:ListBucket"}),
     "head_bucket": (set(), {"s3:ListBucket"}),
     "list_objects_v2": (set(), {"s3:ListBucket"}),
@@ -42,6 +43,7 @@ OPERATIONS: Mapping[str, set[tuple[str, str | None]]] = {
     "put_anchor": {("put_object", A)},
     "anchor_exists": {("head_object", A)},
     "anchor_keys": {("list_object_versions", A)},
+    "anchor_versions": {("list_object_versions", A), ("get_object, by version", A)},
     "delete_everything": {("list_object_versions", None), ("delete_objects", None)},
     "list_objects": {("list_objects_v2", None)},
     "reachable": {("head_bucket", O), ("head_bucket", V)},
@@ -50,6 +52,7 @@ GIVEN = {
     ("upkeep/erasure.py", "delete_everything"): {O, V},
     ("upkeep/reconcile.py", "delete_everything"): {O},
     ("upkeep/reconcile.py", "list_objects"): {O, V},
+    ("upkeep/restoring/rebuilding.py", "list_objects"): {O},
     ("intake/loose.py", "delete_everything"): {O},
     ("ops/doctor/storage.py", "delete_everything"): {O},
 }
@@ -75,7 +78,9 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("review/duplicates.py", "get_original"): {"beat"},
     ("audit/anchors.py", "anchor_exists"): {"beat"},
     ("audit/anchors.py", "put_anchor"): {"beat"},
-    ("audit/anchors.py", "anchor_keys"): {"beat"},
+    # The gate asks what a restored database lacks (upkeep/restoring).
+    ("audit/anchors.py", "anchor_keys"): {"web", "generate", "beat"},
+    ("audit/anchors.py", "anchor_versions"): {"web", "generate", "beat"},
     ("variants/making.py", "get_original"): {"worker"},
     ("variants/making.py", "put_variant"): {"worker"},
     ("variants/making.py", "delete_variant"): {"worker", *DISPATCH},
@@ -98,6 +103,9 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("intake/drafts.py", "get_original"): {"web"},
     ("intake/drafts.py", "put_original"): {"web"},
     ("intake/accepting.py", "put_original"): {"web"},
+    ("intake/receipts.py", "put_original"): {"web"},
+    ("intake/receipts.py", "open_original"): {"beat"},
+    ("upkeep/restoring/rebuilding.py", "list_objects"): {"beat"},
 }
 POLICIES = {
     "web": ("WebPolicy",),
@@ -120,6 +128,8 @@ def called(function: ast.FunctionDef) -> Iterator[tuple[str, str | None]]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_call":
             (operation,) = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+            if any(keyword.arg == "VersionId" for keyword in node.keywords):
+                operation = f"{operation}, by version"
             for bucket in buckets or [None]:
                 yield str(operation), bucket
 
@@ -189,7 +199,11 @@ def wanted(role: str) -> set[tuple[str, str]]:
 def keys(found: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """What reading and writing encrypted objects needs of their key."""
     actions = {action for action, _ in found}
-    needed = {"s3:GetObject": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
+    needed = {
+        "s3:GetObject": "kms:Decrypt",
+        "s3:GetObjectVersion": "kms:Decrypt",
+        "s3:PutObject": "kms:GenerateDataKey",
+    }
     return {(key, "Key.Arn") for action, key in needed.items() if action in actions}
 
 

@@ -286,6 +286,7 @@ def test_the_edge_starts_from_the_template_with_nothing_left_to_fill_in(
         wait_for((logs / "access.log").exists, process, log)
         assert readiness.http_status(ports.front, "/later") == 503
         wait_for((logs / "access.log.2").exists, process, log)
+        wait_for((logs / "access.log.1").exists, process, log)  # moved after the one before it
         wait_for((logs / "cache-bytes").exists, process, log)
     assert '"path":"/anything"' in (logs / "access.log.2").read_text()
     assert int((logs / "cache-bytes").read_text()) >= 0

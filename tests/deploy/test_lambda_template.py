@@ -57,6 +57,7 @@ GRANTS = {
             for bucket in ("Originals", "Variants", "Anchors")
             for action in ("ListBucket", "ListBucketVersions")
         ),
+        ("s3:GetObjectVersion", "${Anchors.Arn}/anchors/*"),
         ("s3:PutObject", "${Anchors.Arn}/erasures/*"),
         ("kms:Decrypt", "Key.Arn"),
         ("kms:GenerateDataKey", "Key.Arn"),
@@ -66,6 +67,7 @@ GRANTS = {
         ("s3:DeleteObject", "${Variants.Arn}/*"),
         ("s3:ListBucket", "Originals.Arn"),
         ("s3:ListBucket", "Variants.Arn"),
+        ("s3:GetObjectVersion", "${Anchors.Arn}/anchors/*"),
         ("s3:ListBucketVersions", "Anchors.Arn"),
         ("kms:Decrypt", "Key.Arn"),
     },
@@ -78,6 +80,7 @@ GRANTS = {
             for action in ("ListBucket", "ListBucketVersions")
         ),
         ("s3:GetObject", "${Anchors.Arn}/anchors/*"),
+        ("s3:GetObjectVersion", "${Anchors.Arn}/anchors/*"),
         ("s3:PutObject", "${Anchors.Arn}/anchors/*"),
         ("s3:PutObject", "${Anchors.Arn}/erasures/*"),
         ("kms:Decrypt", "Key.Arn"),

@@ -82,7 +82,7 @@ def scraped() -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE prescriptions_review")
-    scrape.text()
+    scrape.text(scrape.database)
 
 
 def compared() -> None:

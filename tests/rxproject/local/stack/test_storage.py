@@ -1,5 +1,6 @@
 """Real S3 and Valkey as runstack starts them: rules, rights, what survives, who is refused."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -187,7 +188,8 @@ time.sleep(600)
 
     def let_it_end(line: str) -> None:
         said.append(line)
-        os.kill(server, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # it is told of more than once
+            os.kill(server, signal.SIGCONT)
 
     with Stack(state_dir=tmp_path, only={"s3"}, quick_stop=True, say=let_it_end) as second:
         assert not is_alive(server)
