@@ -9,12 +9,14 @@ from tests.deploy.engine.product import Product
 SYSTEM: Final = "/opt/venv/lib/python3.11/site-packages/botocore/cacert.pem"
 # What each service has below /tls, and where it listens, besides Docker's own name server.
 _FILES: Final = {
-    "nginx": {"trust/ca.pem"}, "worker": {"trust/ca.pem"}, "beat": {"trust/ca.pem"},
+    "nginx": {"trust/ca.pem"}, "worker": {"trust/ca.pem"}, "beat": {"trust/ca.pem", "beat/server.pem"},
     "web": {"trust/ca.pem", "web/server.pem"}, "generate": {"trust/ca.pem", "web/server.pem"},
     "postgres": {"postgres/server.pem"}, "valkey": {"trust/ca.pem", "valkey/server.pem"},
     "seaweedfs": {"s3/server.pem"}, "s3": {"trust/ca.pem", "gate/server.pem"},
 }  # fmt: skip
-_PORTS: Final = {"web": {8000}, "generate": {8000}, "postgres": {5432}, "valkey": {6379}, "s3": {8333, 9333}}
+_PORTS: Final = {
+    "web": {8000}, "generate": {8000}, "beat": {9100}, "postgres": {5432}, "valkey": {6379}, "s3": {8333, 9333},
+}  # fmt: skip
 
 # What somebody says who knows of no TLS, and what is answered.
 _IN_THE_CLEAR: Final = r"""
