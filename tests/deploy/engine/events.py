@@ -88,7 +88,7 @@ def rotation(product: Product, seen: Journey) -> Lines:
 def certificates(product: Product, seen: Journey) -> Lines:
     """New certificates, then a new authority, as the how-to says."""
     run = ("run", "--rm", "--no-deps", "-T", "certificates")
-    for word, told in (("renew", ("postgres", "valkey", "seaweedfs", "s3")), ("authority", ())):
+    for word, told in (("renew", ("postgres", "valkey", "seaweedfs", "s3", "beat")), ("authority", ())):
         made = product.compose(*run, word).strip().splitlines()
         began = time.monotonic()
         product.compose("restart", *told)
