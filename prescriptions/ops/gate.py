@@ -28,6 +28,8 @@ log = logging.getLogger("rx.erasure")
 LOOK_EVERY: Final = 5.0  # seconds, at the database alone
 _TRY_EVERY: Final = 1.0  # while it is closed
 WAIT: Final = 1.5  # seconds at most, for another thread's look; a storage that hangs must not hang every page
+# For the first look of a process: on a busy machine it takes two seconds, and an upgrade is not to fail anybody.
+FIRST_WAIT: Final = 6.0
 _ALWAYS: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/docs/", "/.well-known/")
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -37,7 +39,7 @@ class _State:
     """`head`: how far the database had caught up when it was last found to agree; None: not found so yet."""
 
     head: str | None = None
-    looked: float = -LOOK_EVERY
+    looked: float = -LOOK_EVERY  # time.monotonic() seconds; below zero before the first look
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -51,7 +53,8 @@ def is_open() -> bool:
     before, they wait for it: the first requests of a new process come together.
     """
     state = _state()
-    if _is_due(state) and state.lock.acquire(timeout=WAIT if state.head is None else 0):
+    wait = 0.0 if state.head is not None else WAIT if state.looked >= 0 else FIRST_WAIT
+    if _is_due(state) and state.lock.acquire(timeout=wait):
         try:
             if _is_due(state):
                 _look(state)

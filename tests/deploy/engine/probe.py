@@ -41,7 +41,7 @@ class Probe:
             began, fault = time.monotonic(), ""
             try:
                 answer = httpx.get(self.url, headers=self.headers, timeout=10)
-                fault = "" if answer.status_code == 200 else str(answer.status_code)
+                fault = "" if answer.status_code == 200 else f"{answer.status_code} {answer.text[:120]}"
             except httpx.HTTPError as error:
                 fault = type(error).__name__
             self.asked += 1

@@ -179,7 +179,7 @@ def test_the_first_requests_of_a_process_come_together_and_are_all_served(
     monkeypatch.setattr(ledger, "compare", compare)
     monkeypatch.setattr(ledger, "head", lambda: "")
     monkeypatch.setattr(checking, "is_due", lambda: False)
-    monkeypatch.setattr(gate, "WAIT", 60.0)
+    monkeypatch.setattr(gate, "FIRST_WAIT", 60.0)
 
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(gate.is_open)
