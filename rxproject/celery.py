@@ -6,16 +6,19 @@ threads of one process, because pixels are only made in renderers of their own: 
 
 import os
 import sys
+from functools import partial
 from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.beat import EmbeddedService
+from celery.beat import EmbeddedService, PersistentScheduler
 from celery.signals import (
     celeryd_after_setup,
     setup_logging,
     task_postrun,
     task_prerun,
+    task_received,
+    task_revoked,
     worker_init,
     worker_ready,
     worker_shutting_down,
@@ -41,6 +44,14 @@ watch = Watch()
 _NICENESS = 5
 
 
+class Ticking(PersistentScheduler):
+    """Beat's own schedule; each look at it, every second, is a sign of life."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> Any:
+        watch.turned("clock")
+        return super().tick(*args, **kwargs)
+
+
 class Clock(bootsteps.StartStopStep):
     """The clock of the sweeps as a thread: `--beat` would fork a process that has threads, for one that only sleeps."""
 
@@ -48,7 +59,9 @@ class Clock(bootsteps.StartStopStep):
         return bool(settings.RX_ROLE == "beat")
 
     def create(self, parent: Any) -> Any:
-        return EmbeddedService(parent.app, thread=True, schedule_filename=parent.schedule_filename)
+        return EmbeddedService(
+            parent.app, thread=True, schedule_filename=parent.schedule_filename, scheduler_cls=Ticking
+        )
 
 
 app.steps["worker"].add(Clock)
@@ -87,6 +100,7 @@ def warm_renderer(**_: object) -> None:
 @celeryd_after_setup.connect
 def prepare(instance: Any, **_: object) -> None:
     app.conf.worker_concurrency = instance.concurrency  # as the command line says; prescriptions/variants/turns.py asks
+    watch.start(threads=instance.concurrency, note=settings.STATE_DIR / f"{settings.RX_ROLE}.alive")
 
 
 @worker_ready.connect
@@ -99,11 +113,11 @@ def report(**_: object) -> None:
     from prescriptions.ops import port
 
     port.open_port()
-    watch.start()
+    watch.turned("loop")
     if loop := get_event_loop():
-        loop.on_tick.add(watch.turned)  # type: ignore[attr-defined] # a set, whatever the stubs say
+        loop.on_tick.add(partial(watch.turned, "loop"))  # type: ignore[attr-defined] # a set, whatever the stubs say
     if settings.RX_ROLE == "worker":
-        redis_client.keep_beating(watch.takes_messages)
+        redis_client.keep_beating(watch.takes_work)
 
 
 @worker_shutting_down.connect
@@ -112,7 +126,19 @@ def give_back(**_: object) -> None:
     # Lazy: as above.
     from prescriptions.variants import turns
 
+    watch.stop()
     turns.release(turns.here().give_up())
+
+
+@task_received.connect
+def receive(request: Any, **_: object) -> None:
+    if not request.eta:  # that one waits on purpose
+        watch.received(request.id)
+
+
+@task_revoked.connect
+def revoke(request: Any, **_: object) -> None:
+    watch.end(request.id)
 
 
 @task_prerun.connect

@@ -84,7 +84,7 @@ class StateDir:
 
     def forget_last_run(self) -> None:
         """Remove what describes a run that is over: its addresses, its demo, its numbers, its cache."""
-        for path in (self.stack_env, self.demo, *self.metrics.glob("*")):
+        for path in (self.stack_env, self.demo, *self.metrics.glob("*"), *self.root.glob("*.alive")):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.uploads, ignore_errors=True)
         if self._remembered_tmpfs.exists():
