@@ -11,7 +11,7 @@ from typing import Final
 import redis
 
 from prescriptions.infra import redis_client
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.infra.per_process import per_process
 
 # Each part of an hour has a key of its own and goes as a whole, so that nothing is ever taken out singly.

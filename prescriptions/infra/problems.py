@@ -195,4 +195,4 @@ def flattened(detail: Any, at: str = "") -> Iterator[tuple[str, str]]:
 
 def wants_problem(request: HttpRequest) -> bool:
     """Machines get problem+json; people with a browser get a page."""
-    return request.path.startswith(("/api/", "/iiif/", "/generate/", "/healthz", "/readyz", "/metrics"))
+    return request.path.startswith(("/api/", "/iiif/", "/generate/", "/livez", "/healthz", "/readyz", "/metrics"))

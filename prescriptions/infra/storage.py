@@ -1,7 +1,6 @@
 """S3: one client per process, for what django-storages cannot do: conditional puts, metadata, versions.
 
 The three calls of a miss (HEAD, fetch, put) go without the SDK where they can: see plain_s3.py.
-
 A 404 means "missing" and nothing else does: 403, 5xx, resets and time-outs are StorageUnavailable. Never decides who
 may see what.
 """
@@ -21,7 +20,8 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from prescriptions.infra import metrics, plain_s3
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.guards import bulkheads
+from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.infra.per_process import per_process
 from transforms.function.s3 import Refused
 from transforms.objects import NewObject, ObjectStore, PreconditionFailed, Put, PutConflict, StoredObject, put_once
@@ -64,7 +64,7 @@ def _sorted_errors(operation: str, key: str) -> Iterator[None]:
         raise StorageUnavailable(f"{operation}: the breaker is open")
     started, failed = time.perf_counter(), True
     try:
-        with _told_to_breaker(operation, key):
+        with bulkheads.place("s3", full=StorageUnavailable(f"{operation}: no place")), _told_to_breaker(operation, key):
             yield
         failed = False
     except (ObjectMissing, PutConflict, PreconditionFailed, ClientError):

@@ -11,6 +11,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
+from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import loose, receipts
 from prescriptions.intake.checked import Checked
@@ -73,7 +75,7 @@ def accept_once(
     died. Raises Problem (400, 413, 415, 422, 503) naming each file that was refused, storage.StorageUnavailable; then
     neither row nor object is left.
     """
-    with metrics.upload("api"):
+    with metrics.upload("api"), room():
         _check_request(files, order_ref, patient_ref, idempotency_key)
         key = None
         if idempotency_key:
@@ -81,6 +83,11 @@ def accept_once(
             if (earlier := key.answer()) is not None:
                 return earlier, True
         return _accept(files, client, order_ref, patient_ref, key)
+
+
+def room() -> AbstractContextManager[None]:
+    """Raises RendererBusy where so many uploads are under way that one more would leave too few threads for pages."""
+    return bulkheads.place("uploads", full=RendererBusy())
 
 
 def display_name(raw: str) -> str:
@@ -145,6 +152,7 @@ def keep(rx: str, file: Upload, item: Checked) -> None:
     """Store a checked file as an original, which was announced (`loose`). Raises storage.StorageUnavailable."""
     file.seek(0)
     key = original_key(rx, item.document_id)
+    bulkheads.give_back_connection()
     storage.put_original(key, file.read(), media_type=item.media_type, sha256=item.sha256)
 
 

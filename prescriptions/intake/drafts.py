@@ -58,11 +58,12 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
         if draft.files.count() >= LIMITS.files:
             raise refused("too-many-files", 422, file=name)
         try:
-            checked = accepting.check(file, draft.pk, thumbnail=True)
+            with accepting.room():
+                checked = accepting.check(file, draft.pk, thumbnail=True)
+                loose.announce(draft.pk, [checked.document_id])
+                accepting.keep(draft.pk, file, checked)
         except TransformError as error:
             raise refusals.of_transform(error, file=name, size=size) from None
-        loose.announce(draft.pk, [checked.document_id])
-        accepting.keep(draft.pk, file, checked)
         row = _insert_or_discard(draft.pk, checked, key or new_identifier())
     log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
     return row

@@ -30,7 +30,7 @@ _TRY_EVERY: Final = 1.0  # while it is closed
 WAIT: Final = 1.5  # seconds at most, for another thread's look; a storage that hangs must not hang every page
 # For the first look of a process: on a busy machine it takes two seconds, and an upgrade is not to fail anybody.
 FIRST_WAIT: Final = 6.0
-_ALWAYS: Final = ("/healthz", "/readyz", "/metrics", "/static/", "/docs/", "/.well-known/")
+_ALWAYS: Final = ("/livez", "/healthz", "/readyz", "/metrics", "/static/", "/docs/", "/.well-known/")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 

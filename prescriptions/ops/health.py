@@ -1,5 +1,6 @@
-"""Is this process alive (/healthz), and is everything there that requests need (/readyz)."""
+"""Is this process alive (/livez), and is everything there that requests need (/readyz)."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,11 +19,15 @@ from prescriptions.ops import gate
 from prescriptions.upkeep import ages
 from prescriptions.variants import backends
 
+# While S3 hangs, one look takes as long as all tries of a call; others do not take a thread each meanwhile.
+WAIT_FOR_A_LOOK = 2.0
+
 
 @dataclass(slots=True)
 class _Last:
     """What the last look found: when (seconds of the monotonic clock), what was missing, and what had waited."""
 
+    looking: threading.Lock = field(default_factory=threading.Lock)
     at: float = -inf
     missing: dict[str, str] = field(default_factory=dict)
     ages: dict[str, Any] = field(default_factory=dict)
@@ -34,8 +39,11 @@ def _last() -> _Last:
 
 
 @methods("GET", "HEAD")
-def healthz(request: HttpRequest) -> JsonResponse:
-    """This process answers. Says nothing about anything else, so that a restart never follows another part's outage."""
+def livez(request: HttpRequest) -> JsonResponse:
+    """This process answers. Says nothing about anything else, so that a restart never follows another part's outage.
+
+    It waits for no other thread (rxproject/serving.py).
+    """
     return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
@@ -70,9 +78,19 @@ def _ages() -> dict[str, Any]:
 
 
 def _look() -> _Last:
+    """One look at a time."""
     last = _last()
-    if time.monotonic() - last.at < settings.RX_READY_KEEP:
-        return last
+    if not last.looking.acquire(timeout=WAIT_FOR_A_LOOK):
+        return _Last(missing={"answer": "a look that began earlier has not ended"})
+    try:
+        if time.monotonic() - last.at >= settings.RX_READY_KEEP:
+            _look_at_all(last)
+    finally:
+        last.looking.release()
+    return last
+
+
+def _look_at_all(last: _Last) -> None:
     missing = {}
     for name, check in _CHECKS.items():
         try:
@@ -83,7 +101,6 @@ def _look() -> _Last:
             missing[name] = problem
     last.ages = {} if "database" in missing else _ages()
     last.at, last.missing = time.monotonic(), missing
-    return last
 
 
 def _database() -> str:

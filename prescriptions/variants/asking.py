@@ -13,10 +13,10 @@ from math import ceil
 from typing import Concatenate, Literal, ParamSpec
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
+from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState, new_identifier
@@ -203,8 +203,7 @@ def _watch(variant: Variant, deadline: float, registration: Registration, *, loo
         left = deadline - time.monotonic()
         if left <= 0:
             raise not_ready()
-        if connection.vendor != "sqlite":  # SQLite does not run out of connections
-            connection.close()  # a waiter must not hold one of the database's connections
+        bulkheads.give_back_connection()
         woken, look_now = registration.wait(min(left, settings.RX_POLL)), True
 
 

@@ -20,6 +20,7 @@ from django.utils.http import content_disposition_header, parse_etags
 from rest_framework.request import Request
 
 from prescriptions.infra import storage
+from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.problems import Problem
 from prescriptions.variants.links import Link
 from transforms.request import iiif
@@ -118,6 +119,7 @@ def document(file: BinaryIO, *, rx: str) -> HttpResponseBase:
 def original(request: HttpRequest | Request, key: str, *, name: str, media_type: str) -> HttpResponseBase:
     """An uploaded file, as an attachment only: its bytes are a stranger's."""
     check_condition(request)
+    bulkheads.give_back_connection()
     described, chunks = storage.open_original(key)
     return StreamingHttpResponse(
         chunks,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from prescriptions.infra import per_process, storage
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.models import Page, Variant, new_identifier
 from prescriptions.variants import claims, links, making
 from rxproject.local.stack.stack import Stack

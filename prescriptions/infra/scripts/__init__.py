@@ -9,7 +9,7 @@ import redis
 from redis.commands.core import Script
 
 from prescriptions.infra import redis_client
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.infra.per_process import per_process
 
 Values = list[str | int | float]

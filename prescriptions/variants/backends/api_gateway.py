@@ -23,7 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from prescriptions.infra import storage
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.infra.per_process import per_process
 from prescriptions.models import Variant
 from prescriptions.variants import claims, making

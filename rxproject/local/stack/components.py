@@ -31,7 +31,7 @@ class Sizes:
     """Processes and threads, for a small machine. A waiter on /generate costs a thread and little else."""
 
     web_processes: int = 2
-    web_threads: int = 4
+    web_threads: int = 16
     generate_processes: int = 2
     generate_threads: int = 112
     worker_threads: int = 0  # 0: one for each core, and the one that is kept for presets and tiles
@@ -186,7 +186,7 @@ class _Builder:
             "rxproject.wsgi:application",
             f"--bind={self.env.place.here}:{port}",
             f"--name={name}",
-            "--worker-class=gthread",
+            "--worker-class=rxproject.serving.Threads",
             f"--workers={processes}",
             f"--threads={threads}",
             "--preload",  # one import of Django instead of one for each process
@@ -201,7 +201,7 @@ class _Builder:
         return Component(
             name,
             lambda: self._python(name, "gunicorn", args, role),
-            lambda: readiness.http_answers(port, "/healthz", host=self.env.place.here),
+            lambda: readiness.http_answers(port, "/livez", host=self.env.place.here),
             after=_BEFORE_DJANGO,
         )
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from prescriptions.infra import metrics, per_process
-from prescriptions.infra.breaker import Breaker
+from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.infra.metrics import definitions
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable

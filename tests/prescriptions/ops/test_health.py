@@ -10,9 +10,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from prescriptions import tasks
-from prescriptions.infra import per_process, redis_client
+from prescriptions.infra import per_process, redis_client, storage
 from prescriptions.infra.logs import JsonLines
 from prescriptions.models import Page
+from prescriptions.ops import health
 from prescriptions.upkeep import duties
 from prescriptions.variants.backends.names import SHORT_NAMES
 from tests.prescriptions.conftest import claim
@@ -128,8 +129,9 @@ def test_all_that_is_missing_is_named_at_once(http: Client, settings: Settings, 
     assert missing(http) == {"storage", "broker", "worker"}
 
 
-def test_alive_says_nothing_about_anything_else(http: Client, no_redis: None, no_s3: None) -> None:
-    response = http.get("/healthz")
+@pytest.mark.parametrize("path", ["/livez", "/healthz"])
+def test_alive_says_nothing_about_anything_else(path: str, http: Client, no_redis: None, no_s3: None) -> None:
+    response = http.get(path)
 
     assert (response.status_code, response.json(), response["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
 
@@ -144,7 +146,19 @@ def test_probes_that_come_often_cost_once(http: Client) -> None:
         assert http.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_while_one_looks_the_others_wait_a_moment_and_take_no_look_of_their_own(
+    http: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "WAIT_FOR_A_LOOK", 0.01)
+    meanwhile: list[set[str]] = []
+    monkeypatch.setattr(storage, "reachable", lambda: meanwhile.append(missing(http)))
+
+    assert http.get("/readyz").status_code == 200
+
+    assert meanwhile == [{"answer"}]
+
+
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz"])
 def test_only_looking(path: str, http: Client) -> None:
     client = Client()
 

@@ -157,7 +157,7 @@ def test_a_process_serves_nothing_until_database_and_ledger_agree(web: Client, u
     answer = web.get("/admin/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.json()["type"] == "/docs/problems#erasures-first"
-    assert web.get("/healthz").status_code == 200
+    assert {web.get(path).status_code for path in ("/livez", "/healthz")} == {200}
     assert "erasures" in web.get("/readyz").json()["missing"]
 
     replaying.replay()

@@ -1,0 +1,1 @@
+"""What keeps the trouble of one part from becoming that of another."""
