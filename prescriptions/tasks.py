@@ -13,6 +13,7 @@ from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reco
 from prescriptions.upkeep.restoring import checking
 from prescriptions.variants import sweep as sweeper
 from prescriptions.variants import turns
+from prescriptions.variants.backends import celery_queue
 from prescriptions.variants.fairness.tickets import Ticket
 
 _UPKEEP: Final = "upkeep"
@@ -25,7 +26,7 @@ _HANG: Final = 60  # what calls to a storage that hangs may take together
 @shared_task(bind=True)
 def render_variant(self: "Task[[str, str, str], None]", variant_id: str, owner: str, unit: str = "") -> None:
     """The next claim of its lane; with a `unit`, this one."""
-    lane = str((self.request.delivery_info or {}).get("routing_key"))
+    lane = celery_queue.lane_of(str((self.request.delivery_info or {}).get("routing_key")))
     turns.serve(Ticket(variant_id, owner, lane, unit))
 
 

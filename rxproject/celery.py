@@ -100,6 +100,12 @@ def warm_renderer(**_: object) -> None:
 @celeryd_after_setup.connect
 def prepare(instance: Any, **_: object) -> None:
     app.conf.worker_concurrency = instance.concurrency  # as the command line says; prescriptions/variants/turns.py asks
+    if settings.RX_ROLE == "worker":
+        # Lazy: as above.
+        from prescriptions.variants.backends.celery_queue import queue_of
+
+        lanes = list(app.amqp.queues.consume_from)
+        app.amqp.queues.select([queue_of(lane) for lane in lanes])  # of this release alone
     watch.start(threads=instance.concurrency, note=settings.STATE_DIR / f"{settings.RX_ROLE}.alive")
 
 

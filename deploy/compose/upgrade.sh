@@ -11,6 +11,12 @@ docker compose build --quiet
 # Once more, as the new version. Migrations only add, so the one that still serves goes on working.
 docker compose rm --force certificates migrate grants buckets
 
+# A worker makes what its own release asks for. The new ones are there before anybody of theirs asks, and the old ones
+# until nobody of theirs does.
+workers=$(docker compose ps --quiet worker)
+how_many=$(echo "$workers" | wc -w)
+docker compose up --detach --wait --no-recreate --scale "worker=$((how_many * 2))" worker
+
 for service in web generate; do
     old=$(docker compose ps --quiet "$service")
     count=$(echo "$old" | wc -w)
@@ -23,7 +29,11 @@ for service in web generate; do
         docker rm "$container" >/dev/null
     done
 done
-# Renders under way are finished; a miss that comes meanwhile waits.
-docker compose up --detach --wait worker beat
+# Renders under way are finished.
+for container in $workers; do
+    docker stop "$container" >/dev/null
+    docker rm "$container" >/dev/null
+done
+docker compose up --detach --wait --scale "worker=$how_many" worker beat
 # The gate and nginx only if a file or a value of theirs has changed: half a second, and one or two.
 docker compose up --detach --wait nginx

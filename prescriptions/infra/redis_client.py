@@ -1,5 +1,5 @@
 """The workers' sign of life in Redis: renewed by each worker that takes messages, gone RX_WORKER_SILENCE seconds after
-the last one.
+the last one of its release.
 """
 
 import threading
@@ -10,6 +10,7 @@ import redis
 from django.conf import settings
 
 from prescriptions.infra.per_process import per_process
+from transforms.version import PIPELINE
 
 WORKER_KEY = "rx:worker"
 
@@ -20,10 +21,14 @@ def connection() -> redis.Redis:
     return redis.Redis.from_url(settings.RX_REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
 
 
+def _key(pipeline: str) -> str:
+    return f"{WORKER_KEY}:{pipeline}"
+
+
 def beat() -> None:
-    """Say that a worker is there. Never raises: a worker without Redis has other worries."""
+    """Say that a worker of this release is there. Never raises: a worker without Redis has other worries."""
     try:
-        connection().set(WORKER_KEY, "1", ex=settings.RX_WORKER_SILENCE)
+        connection().set(_key(PIPELINE), "1", ex=settings.RX_WORKER_SILENCE)
     except redis.RedisError:
         return
 
@@ -40,6 +45,6 @@ def keep_beating(alive: Callable[[], bool]) -> None:
     threading.Thread(target=forever, name="heartbeat", daemon=True).start()
 
 
-def seen() -> bool:
-    """Has a worker reported within the last RX_WORKER_SILENCE seconds? Raises redis.RedisError."""
-    return bool(connection().exists(WORKER_KEY))
+def seen(pipeline: str = PIPELINE) -> bool:
+    """Has a worker of a release reported within the last RX_WORKER_SILENCE seconds? Raises redis.RedisError."""
+    return bool(connection().exists(_key(pipeline)))

@@ -128,7 +128,7 @@ def _broker() -> str:
 def _worker() -> str:
     if not backends.needs_worker(settings.RX_BACKEND, settings.RX_FALLBACK_BACKEND):
         return ""
-    return "" if redis_client.seen() else "no worker has reported"
+    return "" if redis_client.seen() else "no worker of this release has reported"
 
 
 def _erasures() -> str:

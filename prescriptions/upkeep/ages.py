@@ -12,6 +12,7 @@ from django.utils import timezone
 from prescriptions.infra import redis_client
 from prescriptions.models import Duty, Variant
 from prescriptions.variants import claims
+from prescriptions.variants.backends import celery_queue
 
 log = logging.getLogger("rx.upkeep")
 
@@ -32,10 +33,10 @@ def claims_by_lane() -> dict[str, float]:
 
 
 def messages() -> dict[str, int]:
-    """How many messages wait in each lane; empty where the broker does not answer."""
+    """How many messages wait in each lane of this release; empty where the broker does not answer."""
     pipe = redis_client.connection().pipeline(transaction=False)
     for lane in claims.LANES:
-        pipe.llen(lane)
+        pipe.llen(celery_queue.queue_of(lane))
     try:
         return dict(zip(claims.LANES, pipe.execute(), strict=True))
     except redis.RedisError:

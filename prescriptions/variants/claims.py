@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Field, Q, QuerySet
 from django.utils import timezone
 
@@ -72,7 +72,8 @@ def ticket(variant: Variant, asker: Asker) -> Ticket:
     """A claim's place in line: what it costs, and whether somebody waits for it."""
     rank = tickets.BULK if asker.bulk else tickets.ADVERTISED if variant.advertised else tickets.OTHER
     megapixels = cost_of(variant.page, Stored.parse(variant.stored)).pixels / 1_000_000
-    return Ticket(variant.pk, variant.owner, variant.lane, asker.unit, rank, max(1.0, megapixels))
+    cost = max(1.0, megapixels)
+    return Ticket(variant.pk, variant.owner, variant.lane, asker.unit, rank, cost, variant.pipeline)
 
 
 def _claimable(now: datetime) -> Q:
@@ -177,6 +178,30 @@ def _bury(variant: Variant, now: datetime) -> None:
     _reload(variant)
 
 
+def adopt(variant: Variant) -> bool:
+    """A claim of a release that nobody works for any more: it becomes one of ours, under our key, and whoever waits for
+    it gets that.
+
+    False: we have this variant already, or somebody has the claim. In the first case it is given up, like any other
+    that nobody could be found for.
+    """
+    due = Variant.objects.filter(_claimable(timezone.now()), pk=variant.pk, pipeline=variant.pipeline)
+    try:
+        with transaction.atomic():
+            won = due.update(pipeline=PIPELINE, attempts=0)
+    except IntegrityError:
+        due.update(
+            state=VariantState.DEAD,
+            owner="",
+            error_code=TROUBLE,
+            error_detail=f"No worker of the release {variant.pipeline} has been seen lately.",
+            lease_until=timezone.now() + timedelta(seconds=settings.RX_VARIANT_PAUSE),
+        )
+        won = 0
+    _reload(variant)
+    return bool(won)
+
+
 def _reload(variant: Variant) -> None:
     """Keeps the page at hand. An erasure may have deleted both rows: then `variant` stays as it was, and the next look
     finds nothing.
@@ -188,9 +213,11 @@ def _reload(variant: Variant) -> None:
 
 
 def begin(variant_id: str, owner: str) -> Variant | None:
-    """A worker starts on a claim: attempts + 1, a fresh lease. None when the message is stale, or given twice."""
+    """A worker starts on a claim of its own release: attempts + 1, a fresh lease. None when the message is stale, given
+    twice, or meant for another release: what that one would make is another object.
+    """
     until = timezone.now() + lease()
-    if not statements.begin(variant_id, owner, settings.RX_VARIANT_ATTEMPTS, until):
+    if not statements.begin(variant_id, owner, PIPELINE, settings.RX_VARIANT_ATTEMPTS, until):
         return None
     found = statements.to_make(variant_id)
     return found[0] if found else None  # an erasure may have taken it along

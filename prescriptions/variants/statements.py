@@ -50,10 +50,15 @@ def earliest() -> QuerySet[Variant]:
 
 # --- Made -------------------------------------------------------------------------------------------------------------
 @prepared.update
-def begin(variant_id: str, owner: str, attempts: int, lease_until: datetime) -> Change[Variant]:
-    """A queued claim of this owner, begun less than `attempts` times, is under way."""
+def begin(variant_id: str, owner: str, pipeline: str, attempts: int, lease_until: datetime) -> Change[Variant]:
+    """A queued claim of this owner, begun less than `attempts` times, is under way in a process of this release."""
     queued = Variant.objects.filter(
-        not_erased(), pk=variant_id, owner=owner, state=VariantState.QUEUED, attempts__lt=attempts
+        not_erased(),
+        pk=variant_id,
+        owner=owner,
+        pipeline=pipeline,
+        state=VariantState.QUEUED,
+        attempts__lt=attempts,
     )
     values = {"state": VariantState.RENDERING, "attempts": F("attempts") + 1, "lease_until": lease_until}
     return Change(queued, values)

@@ -1,17 +1,21 @@
-"""The sweep: claims that nobody is working on any more are taken up again.
+"""The sweep: claims that nobody is working on any more are taken up again, by workers of their own release.
 
-It trusts the database alone, so a lost Redis loses nothing.
+It trusts the database alone, so a lost Redis loses nothing. Of Redis it only asks whether another release, whose claims
+it finds, still has workers; if not, they become claims of this one.
 """
 
 import logging
 
+import redis
+from django.conf import settings
 from django.utils import timezone
 
-from prescriptions.infra import logs
+from prescriptions.infra import logs, redis_client
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem
-from prescriptions.variants import asking, claims, statements
+from prescriptions.variants import asking, backends, claims, statements
 from prescriptions.variants.fairness.askers import Asker
+from transforms.version import PIPELINE
 
 log = logging.getLogger("rx.sweep")
 
@@ -28,9 +32,11 @@ def sweep() -> int:
     _seen().at_rest = not earliest
     if not earliest or earliest[0].lease_until > timezone.now():
         return 0
-    taken = 0
+    taken, releases = 0, _Releases()
     for variant in claims.due(BATCH):
         logs.set_request_id(variant.request_id)
+        if variant.pipeline != PIPELINE and not releases.works(variant.pipeline) and not claims.adopt(variant):
+            continue
         if not claims.take_over(variant):
             continue
         try:
@@ -41,6 +47,23 @@ def sweep() -> int:
     if taken:
         log.info("taken up again", extra={"count": taken})
     return taken
+
+
+class _Releases:
+    """Which other releases somebody works for. One sweep asks once for each."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, bool] = {}
+
+    def works(self, pipeline: str) -> bool:
+        """Has one of its workers been seen lately? A release without workers makes variants where they are asked for:
+        of what has become due it has not made anything."""
+        if pipeline not in self._seen:
+            try:
+                self._seen[pipeline] = backends.needs_worker(settings.RX_BACKEND) and redis_client.seen(pipeline)
+            except redis.RedisError:
+                self._seen[pipeline] = True  # nobody knows; nobody could be told either
+        return self._seen[pipeline]
 
 
 def at_rest() -> bool:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,8 @@ import httpx
 import pytest
 import redis
 
-from rxproject.local.stack import binaries, readiness
-from rxproject.local.stack.edge import prepare_home
-from rxproject.local.stack.ports import pick
 from tests.conftest import Site
+from tests.faults.edges import another_edge
 from tests.faults.misses import ask_later, caught_rendering, lapse, state_of
 from tests.waiting import until
 from transforms.version import PIPELINE
@@ -85,24 +82,8 @@ def test_an_object_that_is_gone_at_the_second_hop_is_sent_from_here(site: Site, 
 @pytest.fixture
 def edge_of_another_release(site: Site, tmp_path: Path) -> Iterator[httpx.Client]:
     """A second nginx in front of the same servers, whose pipeline is not Django's (a rolling upgrade)."""
-    port = pick(front=None).front
-    env = {**site.stack.env_for("edge"), "RX_PIPELINE": "p0", "RX_EDGE_LISTEN": f"127.0.0.1:{port}"}
-    for name in ("RX_EDGE_RUN_DIR", "RX_EDGE_TMPFS_DIR"):
-        env[name] = str(tmp_path)
-    env["RX_EDGE_JS_DIR"] = str(tmp_path / "js")
-    config = prepare_home(tmp_path, env, site.stack.state)
-    directives = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
-    process = subprocess.Popen(
-        [binaries.nginx(), f"-p{tmp_path}", f"-c{config}", "-estderr", f"-g{directives}"], env=env
-    )
-    try:
-        until(lambda: process.poll() is not None or readiness.http_answers(port, "/edge-healthz"), "nginx")
-        assert process.poll() is None
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.wait(10)
+    with another_edge(site, tmp_path, RX_PIPELINE="p0") as client:
+        yield client
 
 
 def test_an_edge_with_another_pipeline_never_loops(

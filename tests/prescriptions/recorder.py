@@ -7,6 +7,7 @@ import pytest
 from prescriptions.variants.fairness.tickets import Ticket
 
 _asked: list[str] = []
+_releases: list[str] = []
 
 
 class Recorder:
@@ -14,6 +15,7 @@ class Recorder:
 
     def dispatch(self, ticket: Ticket) -> None:
         _asked.append(ticket.variant_id)
+        _releases.append(ticket.pipeline)
 
     def hurry(self, ticket: Ticket) -> None:
         pass
@@ -25,3 +27,10 @@ def recorder(settings: Any) -> list[str]:
     settings.RX_BACKEND = "tests.prescriptions.recorder.Recorder"
     _asked.clear()
     return _asked
+
+
+@pytest.fixture
+def releases(recorder: list[str]) -> list[str]:
+    """Whom each of them was meant for: pipelines, in the same order."""
+    _releases.clear()
+    return _releases

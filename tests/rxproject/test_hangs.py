@@ -25,7 +25,7 @@ def worker(name: str, stack: View, folder: Path) -> subprocess.Popen[bytes]:
     (folder / name).mkdir()
     quiet = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     options = [
-        f"--queues=hang-{name}",
+        f"--queues={celery_queue.queue_of(f'hang-{name}')}",
         f"--hostname={name}@hangs",
         f"--schedule={folder / name / 'schedule'}",
     ]

@@ -8,26 +8,37 @@ from celery.utils import uuid
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.fairness import line
 from prescriptions.variants.fairness.tickets import Ticket
+from transforms.version import PIPELINE
 
 # By name: what makes a variant also chooses a backend, so this module must not lead back to it.
 TASK = "prescriptions.tasks.render_variant"
 
 
 class CeleryBackend:
-    """One queue for each lane, which workers take from in turn: a flood of PDFs does not hold up photos. Whose claim a
-    message means is decided by the lane's line.
+    """One queue for each lane of each release, which its workers take from in turn: a flood of PDFs does not hold up
+    photos. Whose claim a message means is decided by the lane's line.
     """
 
     def dispatch(self, ticket: Ticket) -> None:
         found_there = line.join(ticket, line=ticket.lane)
-        send(ticket.variant_id, ticket.owner, lane=ticket.lane, unit="" if found_there else ticket.unit)
+        unit = "" if found_there else ticket.unit
+        send(ticket.variant_id, ticket.owner, lane=ticket.lane, unit=unit, pipeline=ticket.pipeline)
 
     def hurry(self, ticket: Ticket) -> None:
         line.hurry(ticket, line=ticket.lane)
 
 
-def send(variant_id: str, owner: str, *, lane: str, unit: str) -> None:
-    """A message to the workers of a lane: make this claim of `unit`, or (without one) whoever is next in line.
+def queue_of(lane: str, pipeline: str = PIPELINE) -> str:
+    """The queue that the workers of a release take a lane's messages from."""
+    return f"{pipeline}.{lane}"
+
+
+def lane_of(queue: str) -> str:
+    return queue.rpartition(".")[2]
+
+
+def send(variant_id: str, owner: str, *, lane: str, unit: str, pipeline: str = PIPELINE) -> None:
+    """A message to the workers of a lane and release: make this claim of `unit`, or (without one) whoever is next.
 
     Raises BackendUnavailable.
     """
@@ -39,6 +50,6 @@ def send(variant_id: str, owner: str, *, lane: str, unit: str) -> None:
     try:
         with current_app.producer_or_acquire() as producer:
             # retry=False: publishing to a broker that is away would block for most of a second.
-            amqp.send_task_message(producer, TASK, message, queue=lane, retry=False)
+            amqp.send_task_message(producer, TASK, message, queue=queue_of(lane, pipeline), retry=False)
     except (kombu.exceptions.KombuError, redis.RedisError, OSError) as error:
         raise BackendUnavailable from error

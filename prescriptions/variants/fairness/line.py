@@ -15,6 +15,7 @@ from prescriptions.infra import scripts
 from prescriptions.infra.scripts import Values
 from prescriptions.variants.fairness import quota
 from prescriptions.variants.fairness.tickets import RANKS, Ticket
+from transforms.version import PIPELINE
 
 _KEEP_SECONDS: Final = 3600
 # Of which claims somebody is next: all; those that somebody waits for; of these, presets and tiles; or of none.
@@ -90,7 +91,7 @@ def hurry(ticket: Ticket, *, line: str) -> None:
 
 
 def _join(ticket: Ticket, line: str, how: str) -> bool:
-    owners, clock, waiting, tags = _keys(line)
+    owners, clock, waiting, tags = _keys(ticket.pipeline, line)
     what: Values = [ticket.variant_id, ticket.owner, ticket.unit, ticket.rank, ticket.cost]
     counted: Values = [quota.key(ticket.lane, ""), quota.counted_seconds()]
     try:
@@ -101,8 +102,8 @@ def _join(ticket: Ticket, line: str, how: str) -> bool:
 
 
 def next_of(line: str, *, among: Among = "any") -> Ticket | None:
-    """Whoever is next leaves the line. None: nobody is there, or nobody knows."""
-    owners, clock, waiting, tags = _keys(line)
+    """Whoever is next, of this release's, leaves the line. None: nobody is there, or nobody knows."""
+    owners, clock, waiting, tags = _keys(PIPELINE, line)
     try:
         found = scripts.run(_NEXT, keys=[owners, clock, *waiting, *tags], values=[among])
     except scripts.Away:
@@ -114,8 +115,8 @@ def next_of(line: str, *, among: Among = "any") -> Ticket | None:
     return Ticket(variant_id, owner, line, unit, int(rank))
 
 
-def _keys(line: str) -> tuple[str, str, list[str], list[str]]:
+def _keys(pipeline: str, line: str) -> tuple[str, str, list[str], list[str]]:
     """Owners by variant; virtual times by rank; for each rank start tags by variant, and next tags by unit."""
-    base = f"rx:line:{line}"
+    base = f"rx:line:{pipeline}:{line}"
     waiting = [f"{base}:{rank}" for rank in RANKS]
     return f"{base}:owners", f"{base}:clock", waiting, [f"{key}:tags" for key in waiting]

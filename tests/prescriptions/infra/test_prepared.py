@@ -15,6 +15,7 @@ from prescriptions.models import Page, Variant, VariantState, finding
 from prescriptions.variants import claims, statements
 from tests.databases import on_each_database
 from tests.prescriptions.conftest import claim
+from transforms.version import PIPELINE
 
 pytestmark = [on_each_database, pytest.mark.django_db]
 NOW = datetime.fromisoformat("2026-11-29T12:00:00.123456+00:00")
@@ -79,7 +80,7 @@ def test_counts_are_those_of_the_orm(variant: Variant) -> None:
 @pytest.mark.parametrize(
     ("statement", "state", "given"),
     [
-        (statements.begin, VariantState.QUEUED, {"attempts": 3, "lease_until": NOW}),
+        (statements.begin, VariantState.QUEUED, {"pipeline": PIPELINE, "attempts": 3, "lease_until": NOW}),
         (statements.finish, VariantState.RENDERING, READY),
     ],
 )
@@ -110,7 +111,7 @@ def test_changes_are_those_of_the_orm(
 
 def test_of_the_rows_of_an_update_the_database_looks_at_one(variant: Variant) -> None:
     """Conditions that moved into a subquery would let a claim have two winners on PostgreSQL."""
-    change = statements.begin.build(variant.pk, variant.owner, 3, timezone.now())
+    change = statements.begin.build(variant.pk, variant.owner, PIPELINE, 3, timezone.now())
     query = change.rows.query.chain(UpdateQuery)
     query.add_update_values(change.values)
 

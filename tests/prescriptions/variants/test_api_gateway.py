@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from prescriptions.infra import per_process
 from prescriptions.models import Page
+from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.backends.api_gateway import LambdaBackend
 from tests.edge.servers import StandIn, standing_in
@@ -59,6 +60,17 @@ def gateway(settings: Settings) -> Iterator[Gateway]:
         settings.RX_GATEWAY_ACCESS_KEY, settings.RX_GATEWAY_SECRET_KEY = "key", "secret"
         yield gateway
         server.shutdown()
+
+
+@pytest.mark.django_db
+def test_a_function_of_another_release_is_trouble_and_no_fault_of_the_file(gateway: Gateway, row: Page) -> None:
+    gateway.statuses, gateway.refusal = [409], {"code": "pipeline-differs", "detail": "target has p9"}
+    variant = claim(row)
+
+    making.make(variant.pk, variant.owner, maker=LambdaBackend().call)
+
+    variant.refresh_from_db()
+    assert (variant.state, variant.error_code, len(gateway.seen)) == ("retry", claims.TROUBLE, 1)
 
 
 @pytest.mark.django_db

@@ -104,6 +104,15 @@ def test_a_worker_begins_with_a_fresh_lease(row: Page) -> None:
     assert seconds_left(begun) > 25
 
 
+def test_a_claim_of_another_release_is_not_begun(row: Page) -> None:
+    variant = claim(row, pipeline="p0")
+    before = Variant.objects.values().get()
+
+    assert claims.begin(variant.id, variant.owner) is None
+
+    assert Variant.objects.values().get() == before
+
+
 def test_a_stale_message_begins_nothing(row: Page) -> None:
     # given a claim that somebody else took over
     variant = claim(row)
