@@ -251,6 +251,8 @@ def test_whoever_is_replaced_for_its_health_is_asked_of_nothing_but_itself(stack
     assert asked.keys() == {"web", "generate"}
     for path in asked.values():
         assert resolve(path).url_name in ("livez", "healthz")  # never readyz, which tells of the others
+    for name in ("worker", "beat"):  # which touch it while they take work: rxproject/watch.py
+        assert "'*.alive' -mmin -1" in stacks.containers()[name]["HealthCheck"]["Command"][1]
     assert "credentials.json -mmin" in stacks.containers()["edge-a"]["HealthCheck"]["Command"][1]
 
 

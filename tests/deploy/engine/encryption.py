@@ -24,7 +24,7 @@ import json, socket, struct
 get = b"GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n"
 start = b"user\0rx_app\0database\0rx\0\0"
 said = {
-    "web:8000": get % b"/healthz", "generate:8000": get % b"/healthz", "s3:8333": get % b"/healthz",
+    "web:8000": get % b"/livez", "generate:8000": get % b"/livez", "s3:8333": get % b"/healthz",
     "s3:9333": get % b"/vol/vacuum", "valkey:6379": b"PING\r\n",
     "postgres:5432": struct.pack("!ii", 8 + len(start), 196608) + start,
 }
