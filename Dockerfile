@@ -16,11 +16,14 @@ FROM python:3.11.15-slim-trixie AS base
 
 # --- Packages: only what requirements.txt names, byte for byte ----------------------------------------------
 FROM base AS packages
-COPY requirements.txt /tmp/
+COPY requirements.txt requirements-telemetry.txt /tmp/
+# yes: also what sends traces and errors to collectors of yours.
+ARG TELEMETRY=no
 # The environment gets no pip of its own: nothing installs anything later.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary=:all: \
-        --require-hashes -r /tmp/requirements.txt
+        --require-hashes -r /tmp/requirements.txt \
+        $([ "$TELEMETRY" != yes ] || echo -r /tmp/requirements-telemetry.txt)
 
 # --- The viewer of the review page, and the fonts of PDF pages that bring none ------------------------------
 FROM node:24.11.1-alpine AS front

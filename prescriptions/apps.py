@@ -21,8 +21,12 @@ class PrescriptionsConfig(AppConfig):
         from prescriptions.accounts import sessions, single_sign_on, trail
 
         # Lazy: as above.
+        from prescriptions.infra.telemetry import reports
+
+        # Lazy: as above.
         from prescriptions.ops import checks  # noqa: F401
 
+        reports.start()
         trail.listen()
         user_logged_in.connect(sessions.begin, dispatch_uid="rx.sessions.begin")
         came_through.connect(single_sign_on.believe, dispatch_uid="rx.single_sign_on.believe")

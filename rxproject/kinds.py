@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from prescriptions.infra import edges, keyrings
 from prescriptions.variants.backends import names
-from rxproject.environment import Kind
+from rxproject.environment import Kind, text
 
 # As in prescriptions.models.Schedule, which cannot be loaded before the settings are.
 SCHEDULES: Final = ("otc", "H", "H1", "X")
@@ -46,6 +46,12 @@ def keys() -> Kind[list[str]]:
         return found
 
     return Kind("keys of 8 to 200 visible characters, with commas between them", parse, secret=True)
+
+
+def dsn() -> Kind[str]:
+    """Where errors are reported, in Sentry's way of saying it."""
+    pattern = r"https?://[0-9A-Za-z]+@[0-9A-Za-z.:-]+(?:/[0-9A-Za-z_-]+)+"
+    return text("an address such as https://key@host/1", pattern, secret=True)
 
 
 def edge_logs() -> Kind[dict[str, Path]]:

@@ -341,8 +341,10 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- Logs: one JSON line per event, a request id from the edge to the worker, no patient data ---------------------
-RX_SECURITY_CONTACT = _read(
-    "RX_SECURITY_CONTACT", "", env.text("mailto: or https:", r"(?:mailto:|https://)[\x21-\x7e]+")
-)
+RX_TRACES_URL = _read("RX_TRACES_URL", "", env.web_address())  # OTLP over HTTP; empty: no traces
+RX_TRACES_SHARE = _read("RX_TRACES_SHARE", "1", env.number(0, 1))
+RX_SENTRY_DSN = _read("RX_SENTRY_DSN", "", kinds.dsn())
+_CONTACT = env.text("mailto: or https:", r"(?:mailto:|https://)[\x21-\x7e]+")
+RX_SECURITY_CONTACT = _read("RX_SECURITY_CONTACT", "", _CONTACT)
 RX_LOG_LEVEL = _read("RX_LOG_LEVEL", "INFO", env.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOGGING = fixed.logging(RX_LOG_LEVEL)

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -20,6 +21,7 @@ from django.shortcuts import render
 
 from prescriptions.infra import logs, metrics, problems
 from prescriptions.infra.storage import ObjectMissing, StorageUnavailable
+from prescriptions.infra.telemetry import traces
 from transforms.errors import TransformError
 
 log = logging.getLogger("rx.request")
@@ -32,6 +34,7 @@ _TOKEN = re.compile(
 )
 
 _RID = re.compile(r"(?:^|&)rid=([0-9a-f]{32})(?:&|\Z)")
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class RequestLog:
@@ -45,10 +48,13 @@ class RequestLog:
         logs.set_request_id(request.headers.get("X-Request-ID", "") or _carried(request))
         if not logs.request_id():
             logs.set_request_id(secrets.token_hex(16))
-        response = self.get_response(request)
+        with traces.request(request.headers.get("Traceparent", "")) as part:
+            response = self.get_response(request)
+            match = request.resolver_match
+            part.rename(" ".join((_word(request.method), match.route if match else "")).strip())
+            part.say(status=response.status_code, role=settings.RX_ROLE)
         response.headers["X-Request-ID"] = logs.request_id()
         metrics.http_answered(response.status_code)
-        match = request.resolver_match
         log.info(
             "request",
             extra={
@@ -60,6 +66,11 @@ class RequestLog:
             },
         )
         return response
+
+
+def _word(method: str | None) -> str:
+    """Of a method that somebody may have made up."""
+    return method if method in _METHODS else "other"
 
 
 def _carried(request: HttpRequest) -> str:

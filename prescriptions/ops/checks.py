@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -46,6 +47,18 @@ def backend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessa
             )
         )
     return found
+
+
+@register()
+def telemetry(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Not an error: the service does not need to be watched to work."""
+    asked = {"RX_TRACES_URL": "opentelemetry", "RX_SENTRY_DSN": "sentry_sdk"}
+    hint = "pip install --require-hashes -r requirements-telemetry.txt; for the image, --build-arg TELEMETRY=yes."
+    return [
+        Warning(f"{name} is set and {package} is not installed: nobody is told anything.", hint=hint, id="rx.W012")
+        for name, package in asked.items()
+        if getattr(settings, name) and find_spec(package) is None
+    ]
 
 
 @register()

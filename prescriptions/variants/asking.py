@@ -19,6 +19,7 @@ from prescriptions.infra import metrics, storage
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
+from prescriptions.infra.telemetry import traces
 from prescriptions.models import Page, Prescription, Variant, VariantState, new_identifier
 from prescriptions.variants import admission, backends, claims, links, statements
 from prescriptions.variants.fairness import quota
@@ -153,7 +154,9 @@ def _claim_again(variant: Variant) -> bool:
 def dispatch(variant: Variant, by: Asker) -> None:
     """Hand a claim to the backend. If it cannot be told, the claim is released and the sweep tries again."""
     try:
-        backends.current().dispatch(claims.ticket(variant, by))
+        with traces.claim(variant.owner) as part:
+            part.say(variant=variant.pk, stored=variant.stored, lane=variant.lane)
+            backends.current().dispatch(claims.ticket(variant, by))
     except backends.BackendUnavailable:
         claims.release(variant)
         raise not_ready(retry_after=5) from None
@@ -168,7 +171,9 @@ def _wait_for(variant: Variant, by: Asker, deadline: float, registration: Regist
             raise not_ready(retry_after=5)
         started, ending = time.monotonic(), "without"
         try:
-            variant = _watch(variant, deadline, registration, look_first=look_first)
+            with traces.step("wait") as part:
+                part.say(variant=variant.pk)
+                variant = _watch(variant, deadline, registration, look_first=look_first)
             ending = "ready"
         finally:
             metrics.variant_awaited(time.monotonic() - started, outcome=ending)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from prescriptions.infra import logs, metrics, storage
+from prescriptions.infra.telemetry import traces
 from prescriptions.models import Page, PageLight, Variant
 from prescriptions.variants import backends, claims, links, redactions, statements, waiting
 from prescriptions.variants.backends import BackendUnavailable
@@ -47,7 +48,9 @@ def make(variant_id: str, owner: str, *, maker: Maker | None = None) -> bool:
     if variant.attempts == 1:
         metrics.variant_begun(variant.lane, timings["queue"] / 1000)
     started = time.perf_counter()
-    outcome = _outcome(variant, maker or in_sandbox, timings, started)
+    with traces.work(owner, timings) as part:
+        outcome = _outcome(variant, maker or in_sandbox, timings, started)
+        part.say(variant=variant.id, stored=variant.stored, outcome=outcome, backend=variant.backend)
     waiting.publish(variant.id)
     log.info(
         "variant",

@@ -143,6 +143,9 @@ SHIPPED: dict[str, Any] = {
     "RX_METRICS_CERT": "",
     "RX_REDIS_URL": "redis://127.0.0.1:6379/0",
     "RX_UPLOAD_DIR": "",
+    "RX_TRACES_URL": "",
+    "RX_TRACES_SHARE": 1,
+    "RX_SENTRY_DSN": "",
     "RX_SECURITY_CONTACT": "",
     "RX_LOG_LEVEL": "INFO",
 }

@@ -25,6 +25,7 @@ from django.db import connection
 from prescriptions.infra import storage
 from prescriptions.infra.guards.breaker import Breaker
 from prescriptions.infra.per_process import per_process
+from prescriptions.infra.telemetry import traces
 from prescriptions.models import Variant
 from prescriptions.variants import claims, making
 from prescriptions.variants.backends import BackendUnavailable
@@ -168,7 +169,8 @@ class LambdaBackend:
 
 def _signed(body: bytes, request_id: str) -> dict[str, str]:
     """The call's headers. The request id is among those that are signed: the function's log can rely on it."""
-    headers = {"Content-Type": "application/json"} | ({"X-Request-ID": request_id} if request_id else {})
+    named = {"X-Request-ID": request_id} if request_id else {}
+    headers = {"Content-Type": "application/json", **named, **traces.header()}
     request = AWSRequest("POST", settings.RX_GATEWAY_URL, data=body, headers=headers)
     SigV4Auth(_credentials(), "execute-api", settings.RX_GATEWAY_REGION).add_auth(request)
     return dict(request.headers.items())
