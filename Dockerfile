@@ -21,9 +21,9 @@ COPY requirements.txt requirements-telemetry.txt /tmp/
 ARG TELEMETRY=no
 # The environment gets no pip of its own: nothing installs anything later.
 RUN python -m venv --without-pip /opt/venv \
+    && if [ "$TELEMETRY" != yes ]; then : >/tmp/requirements-telemetry.txt; fi \
     && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary=:all: \
-        --require-hashes -r /tmp/requirements.txt \
-        $([ "$TELEMETRY" != yes ] || echo -r /tmp/requirements-telemetry.txt)
+        --require-hashes -r /tmp/requirements.txt -r /tmp/requirements-telemetry.txt
 
 # --- The viewer of the review page, and the fonts of PDF pages that bring none ------------------------------
 FROM node:24.11.1-alpine AS front
