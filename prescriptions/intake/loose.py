@@ -13,8 +13,8 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from prescriptions.infra import storage
+from prescriptions.infra.database.rounds import Rounds
 from prescriptions.infra.per_process import per_process
-from prescriptions.infra.rounds import Rounds
 from prescriptions.models import LooseOriginal
 from transforms.keys import original_key
 

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from django.db.models import QuerySet
 
-from prescriptions.infra import prepared
+from prescriptions.infra.database import prepared
 from prescriptions.infra.problems import erased, not_found
 from prescriptions.models.review import Review
 from prescriptions.models.uploads import Page, Prescription

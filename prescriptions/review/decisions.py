@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions.audit.actors import SYSTEM, Actor
+from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
 from prescriptions.review import clarifications, payload, proof
@@ -55,7 +56,7 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int, type
     review = load(rx)
     # First of all, may this person decide on this version? The answer must not depend on what they typed.
     action = payload.OUTCOMES.get(str(sent.get("outcome", "")), Action.REJECT)
-    check(review, action, actor=actor, version=version, now=timezone.now())
+    check(review, action, actor=actor, version=version, now=agreed.now())
     case = _case(review, actor, typed=typed)
     decision = payload.parse(sent, case)
     second = _needs_second_check(decision, case)
@@ -101,7 +102,7 @@ def confirm(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int) -> 
     second person answers for it. Raises Problem 403, 404, 409, 410, 422; then nothing is written.
     """
     review = load(rx)
-    check(review, Action.CONFIRM, actor=actor, version=version, now=timezone.now())
+    check(review, Action.CONFIRM, actor=actor, version=version, now=agreed.now())
     case = _case(review, actor)
     until, today = review.valid_until, case.calendar.today
     over = until if until is not None and until < today else None
@@ -129,7 +130,7 @@ def expire_due() -> int:
     rows = Review.objects.filter(
         status__in=(ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED),
         valid_until__lt=timezone.localdate(),
-        decided_at__lte=undo_since(timezone.now()),
+        decided_at__lte=undo_since(agreed.now()),
         prescription__erased_at=None,
     ).select_related("prescription")
     return sum(_expire(review) for review in rows.order_by("valid_until")[:_BATCH])

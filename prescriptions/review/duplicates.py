@@ -20,8 +20,8 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from prescriptions.infra import storage
+from prescriptions.infra.database.rounds import Rounds
 from prescriptions.infra.per_process import per_process
-from prescriptions.infra.rounds import Rounds
 from prescriptions.models import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Review, ReviewStatus
 from transforms import sandbox
 from transforms.errors import TransformError

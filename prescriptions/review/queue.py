@@ -11,11 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor, staff
+from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.review.rules import Action
@@ -33,7 +33,7 @@ def waiting(user: Any = None) -> QuerySet[Review]:
     """What may be claimed, in the order in which it should be; without what `user` skipped a moment ago."""
     rows = Review.objects.filter(status=ReviewStatus.QUEUED, prescription__erased_at=None)
     if user is not None:
-        skipped = ReviewSkip.objects.filter(review=OuterRef("pk"), user=user, until__gt=timezone.now())
+        skipped = ReviewSkip.objects.filter(review=OuterRef("pk"), user=user, until__gt=agreed.now())
         rows = rows.exclude(Exists(skipped))
     return rows.order_by("-priority", "queued_at", "prescription_id")
 
@@ -77,7 +77,7 @@ def claim(rx: str, user: Any) -> Review:
 
 def heartbeat(rx: str, user: Any) -> Review:
     """A fresh lease for the person who holds the item, even if the old one ran out unnoticed. Raises Problem 409."""
-    until = timezone.now() + timedelta(seconds=settings.RX_REVIEW_LEASE)
+    until = agreed.now() + timedelta(seconds=settings.RX_REVIEW_LEASE)
     held = Review.objects.filter(alive(), pk=rx, status=ReviewStatus.IN_REVIEW, claimed_by=user).update(
         claimed_until=until
     )
@@ -98,7 +98,7 @@ def skip(rx: str, user: Any, *, version: int | None = None) -> Review:
     """Back into the queue; not offered to this person again for a while (RX_REVIEW_SKIP seconds)."""
     with transaction.atomic():
         review = transition(load(rx), Action.SKIP, actor=staff(user), version=version)
-        until = timezone.now() + timedelta(seconds=settings.RX_REVIEW_SKIP)
+        until = agreed.now() + timedelta(seconds=settings.RX_REVIEW_SKIP)
         ReviewSkip.objects.update_or_create(review=review, user=user, defaults={"until": until})
     return review
 
@@ -120,7 +120,7 @@ def set_priority(rx: str, priority: int, *, actor: Actor) -> Review:
 def lapse_expired() -> int:
     """Items whose lease ran out go back into the queue; returns how many. Safe to run anywhere, any number at once."""
     rows = Review.objects.filter(
-        status=ReviewStatus.IN_REVIEW, claimed_until__lte=timezone.now(), prescription__erased_at=None
+        status=ReviewStatus.IN_REVIEW, claimed_until__lte=agreed.now(), prescription__erased_at=None
     ).select_related("prescription")
     count = 0
     for review in islice(rows.order_by("claimed_until"), _BATCH):
@@ -135,7 +135,7 @@ def lapse_expired() -> int:
 def held_since(user: Any, since: datetime) -> Review | None:
     """The first item that this person has claimed from then on and still holds."""
     rows = Review.objects.filter(
-        alive(), status=ReviewStatus.IN_REVIEW, claimed_by=user, claimed_until__gt=timezone.now(), status_at__gte=since
+        alive(), status=ReviewStatus.IN_REVIEW, claimed_by=user, claimed_until__gt=agreed.now(), status_at__gte=since
     )
     return rows.order_by("status_at").first()
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
+from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem, erased
 from prescriptions.models import Prescription, Review, ReviewStatus, write_down
 from prescriptions.models.finding import find
@@ -56,7 +57,7 @@ def transition(
     to more than one status. `changes` are further columns, written with it; `data` goes into the audit event (codes and
     numbers only). Raises Problem: 403, 409 (`invalid-transition`, `stale-version`, `not-yours`), 410.
     """
-    rule, now = RULES[action], timezone.now()
+    rule, now = RULES[action], agreed.now()
     seen = review.version if version is None else version
     check(review, action, actor=actor, version=seen, now=now)
     leads_to = _target(review, action, rule, target)

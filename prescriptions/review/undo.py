@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.utils import timezone
 
 from prescriptions.audit.actors import Actor
+from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
 from prescriptions.review import proof, queue
@@ -45,7 +45,7 @@ def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Rev
 
 def undoable(user: Any, now: datetime | None = None) -> Review | None:
     """This person's latest decision, while it can be undone."""
-    moment = now or timezone.now()
+    moment = now or agreed.now()
     rows = Review.objects.filter(
         reviewer=user,
         second_checker=None,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 
+from prescriptions.infra.database import agreed
 from prescriptions.infra.per_process import per_process
 from prescriptions.models import Duty
 
@@ -40,7 +40,7 @@ class Turn:
 
     def keep(self, place: str) -> None:
         """So far it is done. Raises Lost when the lease ran out and another has it."""
-        until = timezone.now() + timedelta(seconds=self.seconds)
+        until = agreed.now() + timedelta(seconds=self.seconds)
         if not Duty.objects.filter(pk=self.name, owner=self.owner).update(place=place, until=until):
             raise Lost(self.name)
 
@@ -59,9 +59,9 @@ def turn(name: str, *, seconds: float) -> Iterator[Turn | None]:
     try:
         yield Turn(name, owner, seconds, mine.values_list("place", flat=True).first() or "")
     except BaseException:
-        mine.update(owner="", until=timezone.now())
+        mine.update(owner="", until=agreed.now())
         raise
-    mine.update(owner="", until=timezone.now(), ended_at=timezone.now(), place="")
+    mine.update(owner="", until=agreed.now(), ended_at=agreed.now(), place="")
 
 
 def last_begun(name: str) -> datetime | None:
@@ -70,7 +70,7 @@ def last_begun(name: str) -> datetime | None:
 
 
 def _take(name: str, owner: str, seconds: float, *, or_if_mine: bool) -> bool:
-    now = timezone.now()
+    now = agreed.now()
     free = Q(until__lte=now) | Q(owner="")
     if or_if_mine:
         free |= Q(owner=owner)

@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor
 from prescriptions.infra import storage
+from prescriptions.infra.database import agreed
+from prescriptions.infra.database.rounds import Rounds
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased
-from prescriptions.infra.rounds import Rounds
 from prescriptions.models import (
     Document,
     ErasureRequest,
@@ -66,7 +67,7 @@ def erase(
     Raises Problem 409 (kept by law or hold; links are cut), 410 (somebody was faster), StorageUnavailable (tombstone
     set, sweep goes on).
     """
-    now = timezone.now()
+    now = agreed.now()
     Prescription.objects.filter(pk=prescription.pk, links_cut_at=None).update(links_cut_at=now)
     write_down(prescription)
     if reason := kept_because(prescription, override):
@@ -89,7 +90,7 @@ def bury(rx: str, condition: Q, *, actor: Actor, data: Mapping[str, Any]) -> boo
     """
     with transaction.atomic():
         if not Prescription.objects.filter(condition, pk=rx, erased_at=None).update(
-            erased_at=timezone.now(), patient_ref="", order_ref="", legal_hold="", held_since=None
+            erased_at=agreed.now(), patient_ref="", order_ref="", legal_hold="", held_since=None
         ):
             return False
         opening.close_for_erasure(rx)
@@ -133,8 +134,8 @@ def purge(rx: str) -> bool:
     Page.objects.filter(prescription=rx).delete()
     Document.objects.filter(prescription=rx).delete()
     remains.forget_likeness(rx)
-    settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=timezone.now() - settled_after())
-    proved = bool(deleted == 0 and settled.update(purged_at=timezone.now()))
+    settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=agreed.now() - settled_after())
+    proved = bool(deleted == 0 and settled.update(purged_at=agreed.now()))
     log.info("purged", extra={"rx": rx, "deleted": deleted, "proved_empty": proved})
     return proved
 
@@ -144,7 +145,7 @@ def sweep(limit: int = 20) -> int:
 
     Raises storage.StorageUnavailable; the next one goes on behind that prescription.
     """
-    due = Prescription.objects.filter(purged_at=None, erased_at__lte=timezone.now() - settled_after()).only("erased_at")
+    due = Prescription.objects.filter(purged_at=None, erased_at__lte=agreed.now() - settled_after()).only("erased_at")
     proved = sum(purge(row.pk) or purge(row.pk) for row in _rounds().next(due, limit))
     remains.wipe()
     _note_older(limit)
@@ -158,7 +159,7 @@ def _rounds() -> Rounds:
 
 def _note_older(limit: int) -> None:
     """What was erased before there was a ledger, or while its bucket was away."""
-    due = Prescription.objects.filter(noted_at=None, erased_at__lte=timezone.now() - settled_after())
+    due = Prescription.objects.filter(noted_at=None, erased_at__lte=agreed.now() - settled_after())
     for rx in due.order_by("erased_at").values_list("pk", flat=True)[:limit]:
         ledger.note(rx)
 

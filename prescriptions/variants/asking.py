@@ -13,9 +13,9 @@ from math import ceil
 from typing import Concatenate, Literal, ParamSpec
 
 from django.conf import settings
-from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
+from prescriptions.infra.database import agreed
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
@@ -135,7 +135,7 @@ def _is_there(variant: Variant, trust_for: timedelta) -> bool:
     """Ready, and still in S3? Raises StorageUnavailable: an S3 that does not answer has lost nothing."""
     if variant.state != VariantState.READY:
         return False
-    if variant.ready_at is not None and timezone.now() - variant.ready_at < trust_for:
+    if variant.ready_at is not None and agreed.now() - variant.ready_at < trust_for:
         return True
     try:
         storage.head_variant(variant.key)
@@ -229,7 +229,7 @@ def failure(variant: Variant) -> Problem | None:
             claims.TROUBLE,
             "Not available right now",
             "It cannot be made just now. Try again later.",
-            retry_after=max(1, ceil((variant.lease_until - timezone.now()).total_seconds())),
+            retry_after=max(1, ceil((variant.lease_until - agreed.now()).total_seconds())),
         )
     error = from_code(variant.error_code, variant.error_detail)
     return Problem(error.status, error.code, error.title, error.detail)

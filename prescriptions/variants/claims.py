@@ -13,9 +13,9 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Field, Q, QuerySet
-from django.utils import timezone
 
 from prescriptions.infra import logs
+from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import erased
 from prescriptions.models import Page, Variant, VariantState, new_identifier
 from prescriptions.variants import backends, statements
@@ -89,7 +89,7 @@ def insert(page: Page, stored: Stored, *, advertised: bool, variant_id: str | No
         stored=str(stored),
         pipeline=PIPELINE,
         owner=new_identifier(),
-        lease_until=timezone.now() + lease(),
+        lease_until=agreed.now() + lease(),
         advertised=advertised,
         lane=lane_of(page, stored, advertised=advertised),
         backend=backends.name_of(settings.RX_BACKEND),
@@ -138,7 +138,7 @@ def take_over(variant: Variant, *, lost_object: bool = False) -> bool:
 
     True when this call won. A row that used up its attempts is buried instead (state dead).
     """
-    now = timezone.now()
+    now = agreed.now()
     if lost_object:
         condition = Q(state=VariantState.READY, etag=variant.etag, ready_at=variant.ready_at)
         attempts = 0
@@ -185,7 +185,7 @@ def adopt(variant: Variant) -> bool:
     False: we have this variant already, or somebody has the claim. In the first case it is given up, like any other
     that nobody could be found for.
     """
-    due = Variant.objects.filter(_claimable(timezone.now()), pk=variant.pk, pipeline=variant.pipeline)
+    due = Variant.objects.filter(_claimable(agreed.now()), pk=variant.pk, pipeline=variant.pipeline)
     try:
         with transaction.atomic():
             won = due.update(pipeline=PIPELINE, attempts=0)
@@ -195,7 +195,7 @@ def adopt(variant: Variant) -> bool:
             owner="",
             error_code=TROUBLE,
             error_detail=f"No worker of the release {variant.pipeline} has been seen lately.",
-            lease_until=timezone.now() + timedelta(seconds=settings.RX_VARIANT_PAUSE),
+            lease_until=agreed.now() + timedelta(seconds=settings.RX_VARIANT_PAUSE),
         )
         won = 0
     _reload(variant)
@@ -216,7 +216,7 @@ def begin(variant_id: str, owner: str) -> Variant | None:
     """A worker starts on a claim of its own release: attempts + 1, a fresh lease. None when the message is stale, given
     twice, or meant for another release: what that one would make is another object.
     """
-    until = timezone.now() + lease()
+    until = agreed.now() + lease()
     if not statements.begin(variant_id, owner, PIPELINE, settings.RX_VARIANT_ATTEMPTS, until):
         return None
     found = statements.to_make(variant_id)
@@ -236,14 +236,14 @@ def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[s
             cost_usd=made.cost_usd,
             milliseconds=milliseconds,
             timings=timings,
-            ready_at=timezone.now(),
+            ready_at=agreed.now(),
         )
     )
 
 
 def renew(variant: Variant) -> bool:
     """A fresh lease for work that goes on. False when the claim was lost meanwhile."""
-    return bool(_held(variant).update(lease_until=timezone.now() + lease()))
+    return bool(_held(variant).update(lease_until=agreed.now() + lease()))
 
 
 def hand_over(variant: Variant, *, backend: str) -> bool:
@@ -255,14 +255,14 @@ def hand_over(variant: Variant, *, backend: str) -> bool:
             state=VariantState.QUEUED,
             attempts=F("attempts") - 1,
             backend=backends.name_of(backend),
-            lease_until=timezone.now() + lease(),
+            lease_until=agreed.now() + lease(),
         )
     )
 
 
 def fail(variant: Variant, *, code: str, detail: str) -> None:
     """The source cannot be rendered, now or ever: shared with everybody who waits or asks later (422)."""
-    _close(variant, VariantState.FAILED, code, detail, timezone.now())
+    _close(variant, VariantState.FAILED, code, detail, agreed.now())
 
 
 def postpone(variant: Variant, *, code: str, detail: str) -> None:
@@ -274,13 +274,13 @@ def postpone(variant: Variant, *, code: str, detail: str) -> None:
         state, pause = VariantState.DEAD, settings.RX_VARIANT_PAUSE
     else:
         state, pause = VariantState.RETRY, pauses[min(variant.attempts, len(pauses)) - 1]
-    _close(variant, state, code, detail, timezone.now() + timedelta(seconds=pause))
+    _close(variant, state, code, detail, agreed.now() + timedelta(seconds=pause))
 
 
 def release(variant: Variant) -> None:
     """Nobody could be told of the claim: let the next request or sweep have it at once. No attempt was used up."""
     Variant.objects.filter(pk=variant.pk, owner=variant.owner, state=VariantState.QUEUED).update(
-        lease_until=timezone.now()
+        lease_until=agreed.now()
     )
 
 
@@ -304,7 +304,7 @@ def revive(variant: Variant) -> bool:
     """An operator asks for another try of a dead or failed variant (admin action): due at once, attempts from zero."""
     return bool(
         Variant.objects.filter(pk=variant.pk, state__in=[VariantState.DEAD, VariantState.FAILED]).update(
-            state=VariantState.RETRY, attempts=0, owner="", lease_until=timezone.now()
+            state=VariantState.RETRY, attempts=0, owner="", lease_until=agreed.now()
         )
     )
 
@@ -312,7 +312,7 @@ def revive(variant: Variant) -> bool:
 def due(limit: int) -> list[Variant]:
     """Rows that nobody works on although somebody asked: expired leases and due retries, oldest first."""
     return list(
-        Variant.objects.filter(statements.not_erased(), state__in=OPEN, lease_until__lte=timezone.now())
+        Variant.objects.filter(statements.not_erased(), state__in=OPEN, lease_until__lte=agreed.now())
         .select_related("page__document")
         .order_by("lease_until")[:limit]
     )

@@ -1,12 +1,12 @@
-"""What every miss asks of the database: statements that are written once (`infra.prepared`)."""
+"""What every miss asks of the database: statements that are written once (`infra.database.prepared`)."""
 
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from prescriptions.infra import prepared
-from prescriptions.infra.prepared import Change
+from prescriptions.infra.database import prepared
+from prescriptions.infra.database.prepared import Change
 from prescriptions.models import Page, Prescription, Variant, VariantState
 
 OPEN = (VariantState.QUEUED, VariantState.RENDERING, VariantState.RETRY)

@@ -8,9 +8,9 @@ import logging
 
 import redis
 from django.conf import settings
-from django.utils import timezone
 
 from prescriptions.infra import logs, redis_client
+from prescriptions.infra.database import agreed
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem
 from prescriptions.variants import asking, backends, claims, statements
@@ -30,7 +30,7 @@ def sweep() -> int:
     """
     earliest = statements.earliest()
     _seen().at_rest = not earliest
-    if not earliest or earliest[0].lease_until > timezone.now():
+    if not earliest or earliest[0].lease_until > agreed.now():
         return 0
     taken, releases = 0, _Releases()
     for variant in claims.due(BATCH):

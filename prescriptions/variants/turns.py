@@ -8,6 +8,7 @@ there is room: to whichever worker takes them.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +16,9 @@ from functools import partial
 
 from celery import current_app
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
+from prescriptions.infra import storage
 from prescriptions.infra.per_process import per_process
 from prescriptions.models import Variant
 from prescriptions.variants import claims, making
@@ -28,6 +31,8 @@ from transforms.request.spec import Stored
 
 # So many claims of a lane that wait for memory; then only presets and tiles leave its line, up to as many.
 _HELD = 2
+# Who hands work on takes no other for so long: time enough for somebody else to take it.
+_ELSEWHERE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +206,35 @@ def serve(message: Ticket) -> None:
 
 
 def _make(ticket: Ticket) -> bool:
-    """Make it, or let it wait here. False: it stands no more."""
-    turns, work = here(), _work(ticket)
-    # One that was sent again has had its turn, whoever waits for it.
-    if not turns.enter(work):
+    """Make it, let it wait here, or hand it on: a worker that is cut off from a store would otherwise take more than
+    all others, because it is done with everything at once. False: it stands no more.
+    """
+    if storage.breaker().doubts():
+        _hand_on(ticket)
         return True
     try:
-        maker = partial(making.in_sandbox, behind=work.bulk)
-        began = making.make(ticket.variant_id, ticket.owner, maker=maker)
-    finally:
-        turns.leave(work)
-        send(turns.next())
+        turns, work = here(), _work(ticket)
+        # One that was sent again has had its turn, whoever waits for it.
+        if not turns.enter(work):
+            return True
+        try:
+            maker = partial(making.in_sandbox, behind=work.bulk)
+            began = making.make(ticket.variant_id, ticket.owner, maker=maker)
+        finally:
+            turns.leave(work)
+            send(turns.next())
+    except (OperationalError, InterfaceError):
+        _hand_on(ticket)
+        raise
     if ticket.unit:
         quota.leave(ticket.unit, ticket.lane, ticket.variant_id)
     return began
+
+
+def _hand_on(ticket: Ticket) -> None:
+    """Whatever this worker does not reach, another may. What had begun here is stale there, and its lease runs out."""
+    time.sleep(_ELSEWHERE_SECONDS)
+    send([Work(ticket.variant_id, ticket.owner, ticket.lane, unit=ticket.unit)])
 
 
 def send(works: Iterable[Work]) -> None:

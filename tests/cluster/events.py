@@ -80,6 +80,7 @@ def clocks(seen: Clients) -> Lines:
         apart = skew.measured(seen)
         insist(abs(apart - _APART_SECONDS) <= 2, f"edge1 is {apart} s ahead")
         yield f"{' and '.join(ahead)} {_APART_SECONDS} s ahead: by their answers {apart:.0f} s"
+        rush(seen, CASES["1080 px, webp"], clients=32)  # each new process holds its database against the ledger first
         for name, spec in CASES.items():
             found = rush(seen, spec, clients=50)
             yield f"{name}: renders {found['renders']}, puts {found['puts']}, errors {found['errors']}"
@@ -143,10 +144,10 @@ def erasure(seen: Clients) -> Lines:
         returned = back(seen)
         time.sleep(5)
     shown = [at - erased for at, status in answers if status == 200]
-    later = sorted({status for at, status in answers if at > erased + _CACHED_SECONDS})
-    last = max(shown, default=0.0)
-    yield f"edge1 without its stores: shown from memory until {max(0.0, last):.1f} s after the erasure; then {later}"
-    insist(last <= _CACHED_SECONDS + 1, f"shown {last:.1f} s after its erasure")
+    last = max(0.0, *shown)
+    later = sorted({status for at, status in answers if at > erased + last})
+    yield f"edge1 without its stores: shown from memory until {last:.1f} s after the erasure; then {later}"
+    insist(last <= _CACHED_SECONDS + 2, f"shown {last:.1f} s after its erasure")
     yield returned
     for edge in EDGES:
         seen_there = [one.status_code for one in seen.look(edge, address)]
@@ -212,7 +213,7 @@ def everything(seen: Clients) -> Lines:
         for edge in EDGES:
             seen.picture(edge, address)
     for rx, status in seen.decisions.items():
-        answer = seen.call("GET", "edge1", f"prescriptions/{rx}/review")
+        answer = seen.call("GET", "edge1", f"prescriptions/{rx}/decision")
         insist(answer.json()["status"] == status, answer.text)
     kept = (len(seen.originals), len(seen.pictures), len(seen.decisions))
     yield "{} originals, {} pictures at both edges and {} decisions are as they were acknowledged".format(*kept)

@@ -3,10 +3,12 @@ installation of its own (rxproject/local/stack) with its own address, state, tem
 keys, as one product does.
 """
 
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +32,7 @@ _SERVERS: Final = {
     **dict.fromkeys(WORKERS, frozenset({"worker", "beat"})),
     **dict.fromkeys(EDGES, frozenset({"web", "generate", "edge"})),
 }
+_S3_PORTS: Final = (40_000, 48_000)
 # Enough for a server that starts on a busy machine; and what the product promises after trouble is over.
 READY_SECONDS: Final = 60.0
 
@@ -75,7 +78,8 @@ class Cluster:
 
     def __init__(self, net: Net, folder: Path) -> None:
         self.net, self.folder = net, folder
-        self.ports = ports.pick(front=None)
+        # SeaweedFS names sockets in /tmp by its ports, and there is one /tmp: no stack of this machine picks these.
+        self.ports = replace(ports.pick(front=None), s3=random.SystemRandom().randrange(*_S3_PORTS, ports.S3_SPAN))
         self.database_port = self.ports.gateway  # nobody else has it: there is no gateway
         self.database = f"postgresql://postgres:trusted@{DATABASE}:{self.database_port}/postgres"
         secrets = keys.load_or_create(_folder(folder / "keys") / "secrets.json")
@@ -98,26 +102,26 @@ class Cluster:
             "RX_ALLOWED_HOSTS": ",".join(["127.0.0.1", *(HOSTS[name][0] for name in EDGES)]),
             "RX_SECOND_FACTOR": "off",
             "RX_INSECURE_STORES": "on",  # the network is this machine's
+            "RX_WAIT": "30",  # a busy machine takes its time, and late is no error
             "RX_ACCESS_LOGS": ",".join(f"{name}={path}" for name, path in logs.items()),  # shipped to both beats
             "RX_ACCESS_LOGS_EVERY": "2",
             "RX_AUDIT_EVERY": "2",
         }
 
     def __enter__(self) -> "Cluster":
-        try:
+        with ExitStack() as started:  # whatever ends badly, all others are ended, too
+            started.callback(self._stop_postgres)
             self._start_postgres()
-            self.hosts["data"].start()
-            self.hosts["worker1"].start("migrate")
-            for name in ("worker2", *EDGES):
-                self.hosts[name].start()
-        except BaseException:
-            self.__exit__()
-            raise
+            for name in ("data", *WORKERS, *EDGES):
+                started.callback(self.hosts[name].stop)
+                self.hosts[name].start(*(["migrate"] if name == WORKERS[0] else []))
+            self._started = started.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in (*EDGES, *WORKERS, "data"):
-            self.hosts[name].stop()
+        self._started.close()
+
+    def _stop_postgres(self) -> None:
         if self._postgres:
             stop_all([self._postgres], grace=10)
 
@@ -135,7 +139,7 @@ class Cluster:
         owner = ("--reuid=embedded_postgres", "--regid=embedded_postgres", "--clear-groups", "--pdeathsig=INT")
         server = (str(program), "-D", str(data), "-h", DATABASE, "-p", str(self.database_port), "-k", "")
         argv = (*self.net.enter("data"), "setpriv", *owner, "--", *server)
-        log = _folder(self.folder / "data" / "log") / "postgres.log"
+        log = self.folder / "pg" / "postgres.log"
         self._postgres = Child(Command("postgres", argv, shell(), self.folder / "pg", log))
         until(lambda: _answers(self.database), lambda: f"PostgreSQL\n{log.read_text()[-2000:]}")
 

@@ -88,6 +88,8 @@ class Net:
         for address in addresses:
             self.inside(name, "ip", "address", "add", f"{address}/24", "dev", "eth0")
         self.inside(name, "ip", "link", "set", "eth0", "up")
+        # Ports of our servers are above these.
+        self.inside(name, "sh", "-c", "echo 23000 39000 >/proc/sys/net/ipv4/ip_local_port_range")
 
     def enter(self, host: str) -> tuple[str, ...]:
         """What a command begins with that runs on this host."""

@@ -1,9 +1,9 @@
 """Clocks of one host that go ahead of the others'.
 
 Of processes that take the time from the C library by Debian's libfaketime, which leaves the clock that only counts
-(monotonic) alone. nginx of the wheel is linked statically and does not see it; what it asks of the time of day is asked
-in JavaScript (how long a link is good, when a call to S3 is signed), so that host gets a copy of the scripts whose
-`Date` is ahead.
+(monotonic) alone, but not those who sleep by it: they sleep by `select` instead. nginx of the wheel is linked
+statically and does not see it; what it asks of the time of day is asked in JavaScript (how long a link is good, when a
+call to S3 is signed), so that host gets a copy of the scripts whose `Date` is ahead.
 """
 
 import shutil
@@ -16,6 +16,13 @@ from tests.cluster.clients import Clients
 from tests.cluster.hosts import EDGES, Cluster
 from tests.deploy.engine.product import checkout
 
+# libfaketime takes the end of such a sleep for a time of day, and the kernel refuses it.
+_SLEEP: Final = """
+import select
+import time
+
+time.sleep = lambda seconds: select.select((), (), (), seconds) and None
+"""
 _LIBRARIES: Final = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
 
 
@@ -33,7 +40,10 @@ def place(cluster: Cluster, name: str, seconds: int) -> Place:
     now = cluster[name].place
     env = shutil.which("env")
     assert env
-    fake = (f"LD_PRELOAD={_library()}", f"FAKETIME=+{seconds}s", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_RESET=1")
+    (cluster.folder / "sleep").mkdir(exist_ok=True)
+    (cluster.folder / "sleep" / "sitecustomize.py").write_text(_SLEEP)
+    python = f"PYTHONPATH={cluster.folder / 'sleep'}"
+    fake = (f"LD_PRELOAD={_library()}", f"FAKETIME=+{seconds}s", "DONT_FAKE_MONOTONIC=1", python)
     tree = checkout(cluster.folder / f"{name}-ahead")
     for script in (tree / "deploy" / "nginx").glob("*.js"):
         script.write_text(script.read_text().replace("Date.now()", f"(Date.now() + {seconds * 1000})"))

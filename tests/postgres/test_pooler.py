@@ -16,7 +16,7 @@ from django.db import connection as current
 
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM
-from prescriptions.infra import prepared
+from prescriptions.infra.database import prepared
 from prescriptions.models import AuditEvent
 from rxproject.database import connection
 from tests.databases import default_database

@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from prescriptions.infra.database import agreed
 from prescriptions.models import Document, OrderLine, Page, Prescription, Review, Schedule
 from prescriptions.review import opening
 
@@ -127,6 +128,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = timezone.now()
         monkeypatch.setattr(timezone, "now", lambda: self.now)
+        monkeypatch.setattr(agreed, "now", lambda: self.now)
         monkeypatch.setattr(time, "time", lambda: self.now.timestamp())
 
     def forward(self, **units: float) -> None:

@@ -44,6 +44,13 @@ class Breaker:
                 self._open(now)  # this caller probes
             return False
 
+    def doubts(self) -> bool:
+        """Has the last call failed, so short a time ago that an open breaker would be open still? Who can leave work
+        to others then should.
+        """
+        with self._lock:
+            return bool(self._failures) and time.monotonic() - self._failures[-1] < self._open_for
+
     def failed(self) -> None:
         with self._lock:
             now = time.monotonic()

@@ -123,7 +123,8 @@ class Stack(View):
             self._supervisor.stop(level, grace=_GRACE_SECONDS)
         if self._env is not None:
             self.state.forget_last_run()
-            _remove_sockets(self._env.ports)
+            if "s3" in self._components:
+                _remove_sockets(self._env.ports)
         self._lock.release()
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.sql import UpdateQuery
 from django.utils import timezone
 
-from prescriptions.infra import prepared
+from prescriptions.infra.database import prepared
 from prescriptions.models import Page, Variant, VariantState, finding
 from prescriptions.variants import claims, statements
 from tests.databases import on_each_database

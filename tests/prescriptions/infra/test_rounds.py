@@ -2,7 +2,7 @@
 
 import pytest
 
-from prescriptions.infra.rounds import Rounds
+from prescriptions.infra.database.rounds import Rounds
 from prescriptions.models import ReasonCode
 
 pytestmark = pytest.mark.django_db

@@ -1,8 +1,14 @@
 """Whose turn it is: presets and tiles always find a thread, large work finds memory, and whoever waits is sent on."""
 
 import pytest
+from django.db import OperationalError
 
-from prescriptions.variants.turns import Turns, Work
+from prescriptions.infra import per_process, storage
+from prescriptions.variants import making
+from prescriptions.variants.backends import celery_queue
+from prescriptions.variants.fairness import quota
+from prescriptions.variants.fairness.tickets import Ticket
+from prescriptions.variants.turns import Turns, Work, serve
 
 MIB = 1024 * 1024
 
@@ -155,3 +161,47 @@ def test_few_claims_leave_the_line_to_wait_for_memory_and_presets_still_do() -> 
         assert not turns.enter(work("large", number, 500, advertised=True))
 
     assert turns.may_leave_the_line("large") == "none"
+
+
+# --- A store that this worker does not reach ------------------------------------------------------------------------
+CLAIM = Ticket("variant", "owner", "images", "shop")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What is sent, and nobody waits for it."""
+    messages: list[tuple[object, ...]] = []
+    monkeypatch.setattr("prescriptions.variants.turns.time.sleep", lambda _: None)
+    monkeypatch.setattr("prescriptions.variants.turns.here", lambda: Turns(threads=3, large_bytes=0))
+    monkeypatch.setattr(quota, "leave", lambda *_: None)
+    monkeypatch.setattr(celery_queue, "send", lambda *what, lane, unit, **_: messages.append((*what, lane, unit)))
+    return messages
+
+
+def test_who_does_not_reach_the_database_hands_the_claim_on(
+    sent: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: str, **_more: object) -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr(making, "make", away)
+
+    with pytest.raises(OperationalError):
+        serve(CLAIM)
+
+    assert sent == [("variant", "owner", "images", "shop")]
+
+
+def test_whose_last_call_to_s3_failed_hands_the_next_claim_on_for_a_while(
+    sent: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(making, "make", lambda variant, _, **more: made.append(variant) or True)
+    with per_process.anew():
+        storage.breaker().failed()
+        serve(CLAIM)
+        assert (made, sent) == ([], [("variant", "owner", "images", "shop")])
+
+        storage.breaker().worked()
+        serve(CLAIM)
+        assert made == ["variant"]
