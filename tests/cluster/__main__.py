@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rxproject.local.stack.errors import StackError
-from tests.cluster import cuts, events, net, stampede
+from tests.cluster import cuts, events, net, stampede, upgrade
 from tests.cluster.clients import Clients
 from tests.cluster.hosts import Cluster
 from tests.deploy.engine.daemon import Failed
@@ -25,6 +25,7 @@ from tests.deploy.engine.journey import Lines
 STEPS: tuple[Callable[[Clients], Lines], ...] = (
     events.journey, events.two_beats, cuts.in_mid_render, cuts.in_mid_upload, cuts.in_mid_decision,
     cuts.without_a_store, events.clocks, events.erasure, events.slow_lines, events.everything,
+    upgrade.upgrade,
 )  # fmt: skip
 
 

@@ -60,6 +60,11 @@ class Host:
     def stop(self) -> None:
         self.stack.stop()
 
+    def move(self, tree: Path) -> None:
+        """What this host starts from now on is of another tree."""
+        (fresh := self.folder / "tree.new").symlink_to(tree)
+        fresh.replace(self.folder / "tree")
+
     @property
     def base(self) -> str:
         return f"http://{self.place.here}:{self._given.front}"
@@ -90,7 +95,8 @@ class Cluster:
     def _host(self, name: str, here: str) -> Host:
         folder = _folder(self.folder / name)
         shutil.copy(self.folder / "keys" / "secrets.json", folder / "secrets.json")
-        place = Place(here=here, s3=S3, redis=VALKEY, name=name, enter=self.net.enter(name))
+        (tree := folder / "tree").symlink_to(PROJECT)
+        place = Place(here=here, s3=S3, redis=VALKEY, name=name, enter=self.net.enter(name), checkout=tree)
         return Host(name, folder, place, self.ports, self._settings())
 
     def _settings(self) -> dict[str, str]:
@@ -173,10 +179,6 @@ class Cluster:
         if done.returncode:
             raise AssertionError(f"{' '.join(arguments)}: {done.returncode}\n{(done.stdout + done.stderr)[-3000:]}")
         return done.stdout.strip()
-
-    def elsewhere(self, name: str, **changes: Any) -> Place:
-        """The place of a host, with changes."""
-        return replace(self.hosts[name].place, **changes)
 
 
 def _folder(path: Path) -> Path:
