@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from rxproject.local import samples
-from tests.cluster.hosts import EDGES, READY_SECONDS, Cluster
+from tests.cluster.hosts import EDGES, Cluster
 from tests.deploy.engine.daemon import Failed
 from tests.deploy.engine.journey import insist
 from tests.deploy.engine.product import approval
@@ -128,7 +128,7 @@ class Clients:
         for edge in EDGES:
             cluster.until(lambda edge=edge: self.ready(edge), f"{edge} is ready again")
         for name in ("worker1", "worker2"):
-            cluster.until(cluster[name].listens, f"{name} takes messages again", seconds=READY_SECONDS)
+            cluster.until(cluster[name].listens, f"{name} takes messages again")
 
     def rows_of(self, rx: str) -> list[tuple[Any, ...]]:
         """State, attempts and id of each variant of a prescription."""
