@@ -110,7 +110,7 @@ def _same(seen: Clients, edge: str, key: str, data: bytes, rx: str) -> Lines:
     insist(again["id"] == rx, f"sent again to {edge} it became {again['id']}, not {rx}")
     (documents,) = seen.cluster.rows("SELECT count(*) FROM prescriptions_document WHERE prescription_id = %s", rx)[0]
     originals = seen.objects(rx, "rx-originals")
-    insist(documents == 1 and len(originals) == 1, f"{documents} documents, {originals}")
+    insist(documents == 1 and len(originals) == 2, f"{documents} documents, {originals}")  # the file and its receipt
     yield f"sent again to {edge}: the same answer, one document, one original"
 
 
