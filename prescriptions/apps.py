@@ -16,9 +16,13 @@ class PrescriptionsConfig(AppConfig):
     def ready(self) -> None:
         # Lazy: they load models, which the app registry allows from here on. Importing them registers them.
         from allauth.account.signals import user_logged_in as came_through
+        from corsheaders.signals import check_request_enabled
 
         # Lazy: as above.
         from prescriptions.accounts import sessions, single_sign_on, trail
+
+        # Lazy: as above.
+        from prescriptions.api.protocol import origins
 
         # Lazy: as above.
         from prescriptions.infra.telemetry import reports
@@ -29,6 +33,7 @@ class PrescriptionsConfig(AppConfig):
         reports.start()
         trail.listen()
         user_logged_in.connect(sessions.begin, dispatch_uid="rx.sessions.begin")
+        check_request_enabled.connect(origins.may_call, dispatch_uid="rx.origins.may_call")
         came_through.connect(single_sign_on.believe, dispatch_uid="rx.single_sign_on.believe")
         sandbox.use(sandbox.Sandbox(pdf_engines=settings.RX_PDF_ENGINES, unfiltered=settings.DEBUG))
 

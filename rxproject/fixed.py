@@ -43,6 +43,20 @@ PERMISSIONS_POLICY: Final[Any] = {
     },
 }
 
+# Which programs in browsers may call the API is asked of prescriptions/api/protocol/origins.py; never with cookies.
+CORS_URLS_REGEX: Final = r"^/api/v1/"
+CORS_ALLOW_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+CORS_ALLOW_HEADERS: Final = (
+    *("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range"),
+    *("Prefer", "Range", "X-Request-ID"),
+)
+CORS_EXPOSE_HEADERS: Final = (
+    *("Allow", "Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location"),
+    *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "WWW-Authenticate"),
+    *("X-Request-ID", "X-Variant"),
+)
+CORS_PREFLIGHT_MAX_AGE: Final = 600  # an origin that is taken off the list is soon off it everywhere
+
 REST_FRAMEWORK: Final[Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "prescriptions.api.authentication.BearerAuthentication",
@@ -73,7 +87,7 @@ SPECTACULAR_SETTINGS: Final[Any] = {
 }
 
 # Of Django's own checks: the edge redirects to https, and is the only one that can be reached.
-SILENCED_CHECKS: Final = ("security.W008",)
+SILENCED_SYSTEM_CHECKS: Final = ("security.W008",)
 
 
 def cookies(*, tls: bool) -> tuple[str, str, str, str]:

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "corsheaders",
     *signing_in.APPS,
     # The stack of one machine; the image does not have it.
     *(["rxproject.local"] if find_spec("rxproject.local") else []),
@@ -64,6 +65,7 @@ MIDDLEWARE = [
     "prescriptions.infra.middleware.RequestLog",
     "prescriptions.infra.middleware.ProblemAnswers",
     "prescriptions.ops.gate.ErasuresFirst",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -79,11 +81,7 @@ MIDDLEWARE = [
 ]
 
 # What is the same in every deployment.
-TEMPLATES = fixed.TEMPLATES
-CONTENT_SECURITY_POLICY = fixed.CONTENT_SECURITY_POLICY
-PERMISSIONS_POLICY = fixed.PERMISSIONS_POLICY
-REST_FRAMEWORK = fixed.REST_FRAMEWORK
-SPECTACULAR_SETTINGS = fixed.SPECTACULAR_SETTINGS
+globals().update({name: value for name, value in vars(fixed).items() if name.isupper()})
 
 # --- Database -----------------------------------------------------------------------------------------------------
 # gunicorn has hundreds of threads, most of which wait for a render and need no connection meanwhile: a process shares
@@ -124,7 +122,6 @@ _TLS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, RX_ORDER_COOKIE, RX_KNOWN_COOKIE = fixed.cookies(tls=_TLS)
 SECURE_SSL_REDIRECT = False
-SILENCED_SYSTEM_CHECKS = fixed.SILENCED_CHECKS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the edge always sets it, clients cannot
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor
-from prescriptions.models import ApiToken
+from prescriptions.models import ApiToken, Client
 
 SCOPES: Final = {
     "rx:read": "read prescriptions, pages and variants",
@@ -31,6 +31,8 @@ SCOPES: Final = {
     "ops:read": "read /metrics",
 }
 MOST_DAYS: Final = 3650
+# The chain of events about clients.
+CLIENTS: Final = "clients"
 
 
 class Verb(StrEnum):
@@ -39,6 +41,7 @@ class Verb(StrEnum):
     MADE = "token.made"
     REPLACED = "token.replaced"
     REVOKED = "token.revoked"
+    ORIGINS_SET = "client.origins"
 
 
 def make(
@@ -94,6 +97,13 @@ def revoke(token: ApiToken, *, by: Actor) -> bool:
         if revoked:
             _tell(token, Verb.REVOKED, by, {})
     return bool(revoked)
+
+
+def set_origins(client: str, origins: Sequence[str], *, by: Actor) -> None:
+    """Origins whose pages may call with this client's tokens from now on; checked by `models.access.check_origins`."""
+    with transaction.atomic():
+        Client.objects.update_or_create(pk=client, defaults={"origins": list(origins)})
+        audit.record(CLIENTS, Verb.ORIGINS_SET, actor=by, data={"client": client, "origins": list(origins)})
 
 
 def is_good(token: ApiToken) -> bool:

@@ -1,6 +1,6 @@
 """The rows. They are the truth; Redis messages and cached objects are hints. No model talks to S3 or makes anything."""
 
-from prescriptions.models.access import ApiToken, RevokedOrderLink
+from prescriptions.models.access import ApiToken, Client, RevokedOrderLink, origins_of
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
 from prescriptions.models.drafts import Consent, Draft, DraftFile
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
@@ -49,6 +49,7 @@ __all__ = [
     "AuditAnchorHead",
     "AuditEvent",
     "ClarificationMessage",
+    "Client",
     "Consent",
     "CustomerAction",
     "Document",
@@ -84,6 +85,7 @@ __all__ = [
     "Variant",
     "VariantState",
     "new_identifier",
+    "origins_of",
     "retention_of",
     "rules_of",
     "write_down",

@@ -1,9 +1,64 @@
-"""Who may call: tokens of REST clients."""
+"""Who may call: REST clients, their tokens, and the origins that are theirs."""
+
+import re
+from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+ORIGINS: Final = 20
+_LONGEST: Final = 255
+_HOST: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_PORT: Final = r"(?::[1-9][0-9]{0,4})?"
+# As browsers write it (RFC 6454 §6.2): lower case, names that are not ASCII as xn--, no port that goes without saying.
+_ORIGIN: Final = re.compile(
+    rf"https://(?:{_HOST}\.)*{_HOST}{_PORT}|http://(?:localhost|127\.0\.0\.1|\[::1\]){_PORT}", re.ASCII
+)
+
+
+def check_origins(value: Any) -> None:
+    """Raises ValidationError: a list of at most 20 origins, each once."""
+    if not isinstance(value, list) or len(value) > ORIGINS or len({*map(str, value)}) < len(value):
+        raise ValidationError(_("At most %(most)d origins, each of them once."), params={"most": ORIGINS})
+    for origin in value:
+        plain = isinstance(origin, str) and len(origin) <= _LONGEST and _ORIGIN.fullmatch(origin)
+        if not plain or re.fullmatch(r"https:.*:443|http:.*:80", origin):
+            raise ValidationError(
+                _(
+                    "%(origin)s is no origin as browsers write it: https://shop.example or https://shop.example:8443, "
+                    "in lower case and without a path; http:// for localhost, 127.0.0.1 and [::1] alone."
+                ),
+                params={"origin": str(origin)[:_LONGEST]},
+            )
+
+
+class Client(models.Model):
+    """A REST client, by the name that its tokens have. One without a row has no origins."""
+
+    name = models.CharField(_("client"), primary_key=True, max_length=64)
+    origins = models.JSONField(_("origins"), default=list, blank=True, validators=[check_origins])
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def origins_of(client: str) -> frozenset[str]:
+    """Origins whose pages may call in this client's name, and to which its customers may be sent back."""
+    return frozenset(Client.objects.filter(pk=client).values_list("origins", flat=True).first() or ())
+
+
+def somebody_lists(origin: str) -> bool:
+    """Is it any client's? There are as many rows as people have written down."""
+    return any(origin in origins for origins in Client.objects.values_list("origins", flat=True))
 
 
 class ApiToken(models.Model):

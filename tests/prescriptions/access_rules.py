@@ -77,6 +77,10 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/auditanchor/add/
         /admin/prescriptions/auditevent/%(object_id)s/delete/
         /admin/prescriptions/auditevent/add/
+        /admin/prescriptions/client/
+        /admin/prescriptions/client/%(object_id)s/change/
+        /admin/prescriptions/client/%(object_id)s/delete/
+        /admin/prescriptions/client/add/
         /admin/prescriptions/prescription/%(object_id)s/delete/
         /admin/prescriptions/prescription/%(rx)s/erase/
         /admin/prescriptions/prescription/add/
@@ -144,6 +148,8 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/auditanchor/%(object_id)s/history/
         /admin/prescriptions/auditevent/%(object_id)s/
         /admin/prescriptions/auditevent/%(object_id)s/history/
+        /admin/prescriptions/client/%(object_id)s/
+        /admin/prescriptions/client/%(object_id)s/history/
         /admin/prescriptions/prescription/%(object_id)s/
         /admin/prescriptions/reasoncode/%(object_id)s/
         /admin/prescriptions/reasoncode/%(object_id)s/history/

@@ -25,7 +25,7 @@ _CHUNK: Final = 1000
 # An order has a handful of prescriptions; more would be a beginning that many orders share.
 _OF_ORDER: Final = 100
 _ACTOR: Final = re.compile(r"(?:staff|client):[0-9a-z]{1,32}|customer|link|system|nobody")
-_CHAIN: Final = re.compile(r"user-[0-9a-z]{1,20}|token-[0-9a-z]{1,20}|edge-[a-z0-9-]{1,27}|roles")
+_CHAIN: Final = re.compile(r"user-[0-9a-z]{1,20}|token-[0-9a-z]{1,20}|edge-[a-z0-9-]{1,27}|clients|roles")
 _CURSOR: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,18})")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.get_fixed_timezone(0))
 # Days are asked for within these: nothing is older or younger, and UTC may not have what is.

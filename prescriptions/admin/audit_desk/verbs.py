@@ -1,6 +1,7 @@
 """The words of the audit log: for each verb a label to choose it by, and a sentence.
 
-In braces: `who`; `rx`, the prescription, account or edge; and `page`, `document`, `count`, `what`, `role`, `since`.
+In braces: `who`; `rx`, the prescription, account or edge; and `page`, `document`, `count`, `what`, `role`, `client`,
+`since`.
 """
 
 from typing import Final
@@ -92,6 +93,7 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "token.made": (_("API token made"), _("{who} made {rx}")),
     "token.replaced": (_("API token replaced"), _("{who} replaced {rx}")),
     "token.revoked": (_("API token revoked"), _("{who} revoked {rx}")),
+    "client.origins": (_("Origins of a client set"), _("{who} set the origins of the client {client}")),
 }
 # The same where no prescription is concerned.
 ALONE: Final[dict[str, Promise]] = {

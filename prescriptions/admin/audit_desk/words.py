@@ -108,6 +108,7 @@ def _places(event: AuditEvent, names: Names) -> dict[str, Any]:
         "what": _what(data),
         "why": data.get("why", ""),
         "role": data.get("role", ""),
+        "client": data.get("client", ""),
         "since": _clock(data.get("since"), "j M Y, H:i") or _("its beginning"),
     }
 
