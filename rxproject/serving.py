@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
+from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from prescriptions.infra.guards import bulkheads
@@ -20,6 +21,9 @@ from prescriptions.infra.guards import bulkheads
 _ALIVE: Final = ("/livez", "/healthz")
 _AT_THE_DESK: Final = 2
 _FIRST_BYTES_WITHIN: Final = 5.0  # seconds, as in gunicorn's own
+# nginx sends a head at once. Two hosts that went away in the middle of one would keep both threads of the desk, and so
+# everybody.
+_NEXT_BYTES_WITHIN: Final = 2.0  # seconds
 
 
 class Threads(ThreadWorker):  # type: ignore[misc]
@@ -47,6 +51,14 @@ class Threads(ThreadWorker):  # type: ignore[misc]
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
 
+class _Patient(socket.socket):
+    """A socket that gunicorn makes block in order to shake hands, and that does not block for ever."""
+
+    def setblocking(self, flag: bool) -> None:
+        if flag != self.getblocking():
+            super().setblocking(flag)
+
+
 class _Begun:
     """A connection's parser that has read a request ahead, or has seen why there is none.
 
@@ -55,13 +67,22 @@ class _Begun:
 
     def __init__(self, conn: TConn) -> None:
         self.is_quick = True
+        self._ahead: list[Callable[[], Any]] = []
+        self.parser: Any
         try:
-            conn.sock.setblocking(True)
+            if not conn.initialized:
+                conn.sock = _Patient(conn.sock.family, conn.sock.type, conn.sock.proto, conn.sock.detach())
+            conn.sock.settimeout(_NEXT_BYTES_WITHIN)
             conn.init()  # over TLS, the handshake
             self.parser = conn.parser.parser if isinstance(conn.parser, _Begun) else conn.parser
-            request = None if conn.is_http2 else next(self.parser)
+            request: Any = None if conn.is_http2 else next(self.parser)
+            conn.sock.settimeout(None)
+        except TimeoutError:
+            conn.sock.close()  # without the farewell, which waits for an answer
+            self._ahead = [partial(_throw, NoMoreData())]
+            return
         except Exception as error:  # noqa: BLE001 - gunicorn knows what to do about each
-            self._ahead: list[Callable[[], Any]] = [partial(_throw, error)]
+            self._ahead = [partial(_throw, error)]
             return
         self._ahead = [] if conn.is_http2 else [lambda: request]
         self.is_quick = bool(request) and request.path in _ALIVE

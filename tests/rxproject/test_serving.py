@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -103,3 +104,22 @@ def test_connections_that_say_nothing_take_no_thread(server: Server) -> None:
         with server.client() as client:
             asked = ("/page", "/livez", "/page")
             assert [client.post(path, content=b"x" * 100_000).text for path in asked] == list(asked)
+
+
+def test_whoever_goes_away_in_the_middle_of_a_head_keeps_nobody_waiting(server: Server) -> None:
+    with ExitStack() as halves:
+        for begun in ("GET /page HTTP/1.1\r\nHo", "GET /pa"):
+            halves.enter_context(server.say(server.connect(), begun))
+        # Over TLS, a handshake that does not go on.
+        halves.enter_context(server.connect()).sendall(b"\x16\x03\x01")
+
+        with server.client() as client:
+            assert client.get("/livez").status_code == 200
+            assert client.get("/page").text == "/page"
+
+
+def test_a_body_may_take_its_time(server: Server) -> None:
+    with server.say(server.connect(), "POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab") as slow:
+        time.sleep(2.5)  # longer than a head may pause
+        slow.sendall(b"cd")
+        assert slow.recv(12) == b"HTTP/1.1 200"

@@ -116,7 +116,7 @@ def _duties() -> Iterator[Finding]:
 def _claims() -> Iterator[Finding]:
     for lane, seconds in ages.claims_by_lane().items():
         if seconds > _OLD_LEASES * settings.RX_VARIANT_LEASE:
-            do = "See whether workers take this lane, and docs/how-to/runbook.md, 'variants wait'."
+            do = "See whether workers take this lane, and RxLaneStuck in docs/how-to/runbook.md."
             yield _WORK.warn(f"oldest in {lane}", f"{seconds:.0f} s", do)
         elif seconds:
             yield _WORK.good(f"oldest in {lane}", f"{seconds:.0f} s")

@@ -1,6 +1,8 @@
 """All looks, one after the other; one that fails in a way nobody thought of is a finding, too."""
 
+import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 from prescriptions.ops.doctor import broker, database, machine, outside, storage
@@ -24,4 +26,10 @@ def examine() -> Iterator[Finding]:
             yield from look()
         except Exception as error:  # noqa: BLE001 - the screen must go on
             do = "Report this: doctor has not learnt of it yet."
-            yield Findings(area).unknown("look", f"{type(error).__name__}: {error}"[:200], do)
+            yield Findings(area).unknown("look", _what(error), do)
+
+
+def _what(error: Exception) -> str:
+    """Its kind and its place. Its words may hold a password."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}"

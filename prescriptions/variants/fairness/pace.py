@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from django.db import connection
-
 from prescriptions.infra import metrics
+from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import not_ready
 from prescriptions.variants.fairness.room import Room
@@ -48,8 +47,7 @@ def unhurried(unit: str) -> Iterator[None]:
         if not found:
             metrics.quota_refused("bulk")
             raise not_ready(retry_after=_RETRY_SECONDS)
-        if connection.vendor != "sqlite":
-            connection.close()  # whoever waits must not hold one of the database's connections
+        bulkheads.give_back_connection()
         turn = _turn()
         with turn.lock:
             time.sleep(max(0.0, turn.next - time.monotonic()))

@@ -61,6 +61,9 @@ def upgrade(product: Product, seen: Journey) -> Lines:
     tags = {one["Image"].split(":")[1] for one in product.containers().values() if one["Service"] == "web"}
     insist(tags == {"0.1.1-next"}, tags)
     yield f"{took:.0f} s; {hits}; {api}"
+    if hits.failed or api.away > _API_AWAY_SECONDS:
+        refused = """grep -h '"status":50' /var/log/rx/access.log* | tail -n 10"""
+        yield from product.inside("nginx", "sh", "-c", refused).splitlines()
     insist(api.away <= _API_AWAY_SECONDS, f"the API was away for {api.away:.1f} s")
     insist(hits.failed == 0, f"hits failed for {hits.away:.1f} s")
     yield from seen.prescription()

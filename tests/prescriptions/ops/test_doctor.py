@@ -147,3 +147,15 @@ def test_clocks_that_are_apart_are_told(seconds: float, state: str) -> None:
     found = clocks.compare(Findings("database"), ours + timedelta(seconds=seconds), ours, 0.1)
 
     assert found.state == state
+
+
+def test_what_nobody_thought_of_is_told_without_its_words(settings: Settings) -> None:
+    """A slash in a password: the library's complaint quotes a part of it."""
+    settings.RX_REDIS_URL = "redis://:geheim/7@127.0.0.1:6379/0"
+
+    with per_process.anew():
+        found = told()
+
+    state, seen, _do = found["broker", "look"]
+    assert (state, "geheim" in str(found)) == (State.UNKNOWN, False)
+    assert seen.startswith("ValueError in ")
