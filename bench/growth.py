@@ -115,7 +115,7 @@ def build(address: str, count: int) -> Size:
     from django.db import connections
 
     from bench.growth_data import Filling
-    from rxproject.database import connection
+    from rxproject.configuration.database import connection
 
     name = _DATABASE.format(count)
     with psycopg.connect(address, autocommit=True) as admin:

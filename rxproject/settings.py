@@ -10,9 +10,9 @@ from pathlib import Path
 from botocore.config import Config
 from celery.schedules import crontab
 
-from rxproject import database, fixed, kinds, signing_in
-from rxproject import environment as env
-from rxproject.schedules import WhileBusy, every
+from rxproject.configuration import database, fixed, kinds, signing_in
+from rxproject.configuration import environment as env
+from rxproject.configuration.schedules import WhileBusy, every
 from transforms.limits import LIMITS
 from transforms.pdf.engines import ENGINES
 

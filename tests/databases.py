@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from prescriptions.infra import per_process
-from rxproject.database import connection
+from rxproject.configuration.database import connection
 
 on_each_database = pytest.mark.usefixtures("database")
 ON_THE_SERVER = pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))

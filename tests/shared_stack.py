@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rxproject.local.stack.launch import START_SECONDS
+from rxproject.local.stack.processes.launch import START_SECONDS
 from rxproject.local.stack.stack import Stack
 from rxproject.local.stack.view import View
 from tests.waiting import until

@@ -20,8 +20,8 @@ from transforms.limits import LIMITS
 
 VIEWER = "openseadragon/openseadragon.min.js"
 
-# What one variable can say wrong ends every process when it reads its settings (rxproject/environment.py). Here is what
-# they say wrong together, or what only a loaded app can tell.
+# What one variable can say wrong ends every process when it reads its settings
+# (rxproject/configuration/environment.py). Here is what they say wrong together, or what only a loaded app can tell.
 
 
 @register()

@@ -19,7 +19,7 @@ import psycopg
 
 from rxproject.local.stack import keys, ports
 from rxproject.local.stack.ports import PROJECT, Place
-from rxproject.local.stack.process import Child, Command, stop_all
+from rxproject.local.stack.processes.process import Child, Command, stop_all
 from rxproject.local.stack.readiness import worker_answers
 from rxproject.local.stack.roles import shell
 from rxproject.local.stack.stack import Stack

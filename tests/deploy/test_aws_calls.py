@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.test_lambda_template import ROOT, granted
-from tests.deploy.test_lambda_template import resources as resources
-from tests.deploy.test_lambda_template import template as template
+from tests.deploy.lambda_template import ROOT, granted
+from tests.deploy.lambda_template import resources as resources
+from tests.deploy.lambda_template import template as template
 
 O, V, A = "Originals", "Variants", "Anchors"  # noqa: E741 - as short as the tables are wide
 SETTING = {"RX_ORIGINALS_BUCKET": O, "RX_VARIANTS_BUCKET": V, "RX_AUDIT_BUCKET": A}
@@ -178,7 +178,7 @@ def test_nobody_else_asks_the_client_itself() -> None:
 
 
 def wanted(role: str) -> set[tuple[str, str]]:
-    """(action, resource as test_lambda_template.py writes it) of everything that a role asks for."""
+    """(action, resource as lambda_template.py writes it) of everything that a role asks for."""
     found: set[tuple[str, str]] = set()
     for (module, function), roles in USES.items():
         if role not in roles:

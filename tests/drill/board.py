@@ -19,8 +19,8 @@ import httpx
 
 from rxproject.local import samples
 from rxproject.local.stack.ports import pick
+from rxproject.local.stack.processes.supervisor import Patience
 from rxproject.local.stack.stack import Stack
-from rxproject.local.stack.supervisor import Patience
 from tests.browser.staff import hire
 from tests.conftest import CLIENT, Site, site_of
 from tests.drill.faults import FAULTS, Scene, tending

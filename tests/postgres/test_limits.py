@@ -12,7 +12,7 @@ from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db import connection as current
 
 from prescriptions.infra.middleware import problem_for
-from rxproject.database import Limits, connection
+from rxproject.configuration.database import Limits, connection
 from tests.conftest import PROJECT
 from tests.databases import default_database
 from tests.waiting import until

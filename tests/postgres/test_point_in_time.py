@@ -20,7 +20,7 @@ from prescriptions.intake import accepting
 from prescriptions.models import Prescription, Review
 from prescriptions.review import decisions, queue
 from prescriptions.upkeep import erasure
-from rxproject.database import connection
+from rxproject.configuration.database import connection
 from tests.databases import default_database, started
 from tests.prescriptions.audit.conftest import witnesses  # noqa: F401
 from tests.prescriptions.conftest import file

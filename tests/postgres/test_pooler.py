@@ -18,7 +18,7 @@ from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM
 from prescriptions.infra.database import prepared
 from prescriptions.models import AuditEvent
-from rxproject.database import connection
+from rxproject.configuration.database import connection
 from tests.databases import default_database
 from tests.waiting import until
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from prescriptions.models import Schedule
-from rxproject import kinds
-from rxproject.database import Limits
-from rxproject.environment import SettingError
+from rxproject.configuration import kinds
+from rxproject.configuration.database import Limits
+from rxproject.configuration.environment import SettingError
 from rxproject.local.gateway import settings as gateway_settings
 from rxproject.settings import VARIABLES
 from tests.conftest import PROJECT

@@ -11,7 +11,7 @@ from rxproject.buckets import Identity, identities_file
 from rxproject.local.stack import binaries, migrated, readiness
 from rxproject.local.stack.edge import prepare_home
 from rxproject.local.stack.ports import Place
-from rxproject.local.stack.process import Command
+from rxproject.local.stack.processes.process import Command
 from rxproject.local.stack.roles import Environments, Role, shell
 from rxproject.local.stack.state import write_private
 

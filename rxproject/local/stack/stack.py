@@ -13,12 +13,12 @@ from typing import Self
 from rxproject.local.stack import keys, readiness
 from rxproject.local.stack.components import Component, Sizes, components, demo_task, require_binaries
 from rxproject.local.stack.errors import StackError
-from rxproject.local.stack.launch import launch
 from rxproject.local.stack.ports import Place, Ports, pick, require_free, s3_ports
-from rxproject.local.stack.process import Child
+from rxproject.local.stack.processes.launch import launch
+from rxproject.local.stack.processes.process import Child
+from rxproject.local.stack.processes.supervisor import Patience, Supervisor
 from rxproject.local.stack.roles import Environments
 from rxproject.local.stack.state import Lock, write_env, write_private
-from rxproject.local.stack.supervisor import Patience, Supervisor
 from rxproject.local.stack.view import View
 
 # One level of servers ends together, and those that serve before those that store: at most three levels.

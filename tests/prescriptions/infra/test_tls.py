@@ -17,7 +17,7 @@ import redis
 from pytest_django import Settings
 
 from prescriptions.infra import per_process, plain_s3, redis_client, storage
-from rxproject.environment import redis_address
+from rxproject.configuration.environment import redis_address
 from tests.deploy.certificates import certificates
 
 Reach = Callable[[], object]

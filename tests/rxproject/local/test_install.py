@@ -6,8 +6,8 @@ import pytest
 
 from rxproject.local import install
 from rxproject.local.stack.components import Component
-from rxproject.local.stack.launch import launch
-from rxproject.local.stack.supervisor import Supervisor
+from rxproject.local.stack.processes.launch import launch
+from rxproject.local.stack.processes.supervisor import Supervisor
 from tests.rxproject.local.stack.processes import program
 
 

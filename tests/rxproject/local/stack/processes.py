@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from rxproject.local.stack.process import Command
+from rxproject.local.stack.processes.process import Command
 
 
 def program(name: str, source: str, folder: Path) -> Command:

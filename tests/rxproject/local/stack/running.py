@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rxproject.local.stack import ports
-from rxproject.local.stack.launch import START_SECONDS
+from rxproject.local.stack.processes.launch import START_SECONDS
 from tests.rxproject.local.stack.processes import environment_of
 from tests.waiting import children_of, descendants_of, is_alive, until
 

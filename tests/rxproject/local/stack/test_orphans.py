@@ -27,7 +27,7 @@ while True: time.sleep(1)
 RUNNER = """
 import signal, sys, time
 from pathlib import Path
-from rxproject.local.stack.supervisor import Supervisor
+from rxproject.local.stack.processes.supervisor import Supervisor
 from tests.rxproject.local.stack.processes import program
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
@@ -62,7 +62,7 @@ def test_no_server_and_no_worker_outlives_runstack(tmp_path: Path, how: signal.S
 
 
 def test_a_server_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -> None:
-    child = ROOT / "rxproject/local/stack/child.py"
+    child = ROOT / "rxproject/local/stack/processes/child.py"
     somebody_else = "1"
 
     done = subprocess.run(

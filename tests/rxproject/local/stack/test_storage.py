@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from rxproject.buckets import ORIGINALS, VARIANTS
 from rxproject.local.stack import Stack, StackError
 from rxproject.local.stack.ports import is_free
+from rxproject.local.stack.processes.supervisor import Patience
 from rxproject.local.stack.readiness import redis_answers
-from rxproject.local.stack.supervisor import Patience
 from tests.rxproject.local.stack.processes import environment_of
 from tests.waiting import is_alive
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rxproject.local.stack.errors import StackError
-from rxproject.local.stack.process import Child, group_members
-from rxproject.local.stack.supervisor import Patience, Supervisor
+from rxproject.local.stack.processes.process import Child, group_members
+from rxproject.local.stack.processes.supervisor import Patience, Supervisor
 from tests.rxproject.local.stack.processes import program
 from tests.waiting import is_alive, until
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from prescriptions.infra import per_process
 from prescriptions.models import Page, Variant
 from prescriptions.variants import sweep
-from rxproject.schedules import WhileBusy
+from rxproject.configuration.schedules import WhileBusy
 from tests.prescriptions.conftest import claim, row  # noqa: F401
 
 EVERY = 5.0

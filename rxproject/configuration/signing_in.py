@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from rxproject.environment import Kind
+from rxproject.configuration.environment import Kind
 
 _SECRET_FACTORS: Final = ("totp", "recovery_codes")
 _GROUP: Final = r"[\w.@+ -]{1,150}"

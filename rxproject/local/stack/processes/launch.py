@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from rxproject.local.stack.components import Component
 from rxproject.local.stack.errors import StackError
-from rxproject.local.stack.process import Child, Command, stop_all
-from rxproject.local.stack.supervisor import Supervisor, tail
+from rxproject.local.stack.processes.process import Child, Command, stop_all
+from rxproject.local.stack.processes.supervisor import Supervisor, tail
 
 START_SECONDS = 120.0  # without anything new that is ready; a busy machine takes its time
 _TICK = 0.02

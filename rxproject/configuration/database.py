@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import dj_database_url
 
-from rxproject.environment import Kind
+from rxproject.configuration.environment import Kind
 
 # A host that vanishes closes nothing. Without these its own requests would wait for a quarter of an hour, and what its
 # open transactions have locked would stay so for two: each side gives the other up after 25 seconds.

@@ -1,6 +1,6 @@
 """What connections are told besides their address."""
 
-from rxproject.database import connection
+from rxproject.configuration.database import connection
 
 
 def test_each_side_gives_a_host_up_that_vanished() -> None:

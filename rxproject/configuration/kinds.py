@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from prescriptions.infra import edges, keyrings
 from prescriptions.variants.backends import names
-from rxproject.environment import Kind, text
+from rxproject.configuration.environment import Kind, text
 
 # As in prescriptions.models.Schedule, which cannot be loaded before the settings are.
 SCHEDULES: Final = ("otc", "H", "H1", "X")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rxproject.local.stack.errors import StackError
-from rxproject.local.stack.process import Child, Command, stop_all
+from rxproject.local.stack.processes.process import Child, Command, stop_all
 
 
 @dataclass(frozen=True, slots=True)

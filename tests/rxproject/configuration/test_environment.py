@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from rxproject import environment as env
-from rxproject import kinds
-from rxproject.environment import Environment, Kind, SettingError
+from rxproject.configuration import environment as env
+from rxproject.configuration import kinds
+from rxproject.configuration.environment import Environment, Kind, SettingError
 
 ORIGIN = env.origin()
 WEB = env.web_address()
