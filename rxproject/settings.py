@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "prescriptions.infra.middleware.RequestLog",
+    "prescriptions.infra.viewers.OpenToViewers",
     "prescriptions.infra.middleware.ProblemAnswers",
     "prescriptions.ops.gate.ErasuresFirst",
     "corsheaders.middleware.CorsMiddleware",

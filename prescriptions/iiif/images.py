@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from prescriptions import audit
 from prescriptions.audit.actors import LINK
-from prescriptions.infra import logs, problems, storage
+from prescriptions.infra import logs, problems, storage, viewers
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.methods import methods
 from prescriptions.models import Page
@@ -31,29 +31,20 @@ from transforms.version import PIPELINE
 View = Callable[..., HttpResponseBase]
 HOP = "hop=1"
 INFO_MEDIA_TYPE = f'application/ld+json;profile="{iiif.IMAGE_CONTEXT}"'
-_METHODS = "GET, HEAD, OPTIONS"
 # When many miss at once, some arrive just after the variant was made, and S3 need not be asked for each of them. Should
 # the object be gone already, they come back with a hop, and then S3 is asked.
 _JUST_MADE = timedelta(seconds=2)
 
 
 def public_resource(view: View) -> View:
-    """GET and HEAD with CORS for everyone, as IIIF viewers need. Cookies play no part: the token is the right."""
+    """GET and HEAD for everyone, and the preflight of viewers on other origins (infra/viewers.py). The token decides."""
 
     @methods("GET", "HEAD", "OPTIONS")
     @csrf_exempt
     @wraps(view)
     def wrapped(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
         if request.method == "OPTIONS":
-            return HttpResponse(
-                status=204,
-                headers={
-                    **delivery.CORS,
-                    "Allow": _METHODS,
-                    "Access-Control-Allow-Methods": _METHODS,
-                    "Access-Control-Max-Age": "86400",
-                },
-            )
+            return HttpResponse(status=204, headers=viewers.PREFLIGHT)
         return view(request, *args, **kwargs)
 
     return wrapped
@@ -100,7 +91,6 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
         json.dumps(body),
         content_type="application/json" if plain else INFO_MEDIA_TYPE,
         headers={
-            **delivery.CORS,
             "Cache-Control": f"private, max-age={left}",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",

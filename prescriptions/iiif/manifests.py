@@ -69,7 +69,7 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     return HttpResponse(
         json.dumps(body),
         content_type=MEDIA_TYPE,
-        headers={**delivery.CORS, "Cache-Control": "private, no-cache", "Referrer-Policy": "no-referrer"},
+        headers={"Cache-Control": "private, no-cache", "Referrer-Policy": "no-referrer"},
     )
 
 

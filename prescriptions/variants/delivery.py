@@ -29,14 +29,13 @@ from transforms.request import iiif
 _INERT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 
 MAX_AGE = 86_400
-CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Link, ETag, X-Variant, Retry-After"}
 NO_STORE = {"Cache-Control": "no-store"}
 
 
 def redirect(status: int, location: str, **headers: str) -> HttpResponse:
     """A redirect that nobody may keep: a stored 301 would pin a browser to the detour for ever."""
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
-    return HttpResponse(status=status, headers={"Location": location, **NO_STORE, **CORS, **extra})
+    return HttpResponse(status=status, headers={"Location": location, **NO_STORE, **extra})
 
 
 def unchanged(request: HttpRequest | Request, etag: str) -> bool:
@@ -85,7 +84,6 @@ def variant(
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Link": iiif.link_headers(service_id=service, canonical=described.metadata.get("canonical", "")),
         "X-Variant": how,
-        **CORS,
     }
     check_condition(request, described.etag)
     if conditional:

@@ -232,3 +232,31 @@ def test_s3_that_is_silent_is_503(silence: Silence) -> None:
     assert_down(silence.edge, answer)
     assert silence.edge.log(answer)["upstream_status"] == "504"
     assert len(silence.s3.seen) == 1
+
+
+def test_pages_of_any_origin_may_read_every_answer_of_our_own(edge: Edge, start_edge: StartEdge) -> None:
+    """As they may read Django's: tests/prescriptions/iiif/test_viewers.py."""
+    address = Address()
+    nobody = f"127.0.0.1:{free_port()}"
+    good, broken = address.path(), start_edge(s3=nobody, web=nobody, generate=nobody)
+    image = address.path(mint(address.rx, scope="r"))
+    walk = [
+        (307, edge.http.get(good)),
+        (403, edge.http.get(address.path("x"))),
+        (404, edge.http.get(f"/iiif/3/x/nobody/{address.tail}")),
+        (204, edge.http.options(good)),
+        (405, edge.http.post(good)),
+        (400, edge.http.get(good.replace(",", "%2f"))),
+        (414, edge.http.get(f"{good}?{'x' * 9000}")),
+        (431, edge.http.get(good, headers={"X-Long": "x" * 9000})),
+        (501, edge.http.request("TRACE", good)),
+        (503, broken.http.get(good)),
+        (503, broken.http.get(f"/generate{good}")),
+        (503, broken.http.get(image)),
+    ]
+
+    for status, answer in walk:
+        assert answer.status_code == status
+        assert answer.headers.get_list("access-control-allow-origin") == ["*"], status
+        if status >= 400 and status != 403:
+            assert {"type", "title", "status", "detail", "request_id"} == set(answer.json()), status
