@@ -37,7 +37,7 @@ _JUST_MADE = timedelta(seconds=2)
 
 
 def public_resource(view: View) -> View:
-    """GET and HEAD for everyone, and the preflight of viewers on other origins (infra/viewers.py). The token decides."""
+    """GET and HEAD for everyone, and the preflight of viewers on other origins (infra/viewers.py)."""
 
     @methods("GET", "HEAD", "OPTIONS")
     @csrf_exempt

@@ -1,7 +1,7 @@
-"""Viewers on other origins: whatever is answered under /iiif/ and /generate/ they may read, errors and redirects included.
+"""Viewers on other origins may read whatever is answered under /iiif/ and /generate/, errors and redirects included.
 
-A link in the address is the right to it and cookies play no part, so nothing is opened that was closed. An error without
-these headers is "blocked by CORS" to a viewer, which then never asks for that tile again.
+A link in the address is the right to it and cookies play no part, so nothing is opened that was closed. An error
+without these headers is "blocked by CORS" to a viewer, which then never asks for that tile again.
 """
 
 from collections.abc import Callable
