@@ -20,3 +20,12 @@ class AnyMedia(DefaultContentNegotiation):
             first = next(iter(renderers))
             return first, first.media_type or ""
         return chosen
+
+
+def wants_json(request: Request) -> bool:
+    """Does the caller read JSON and no image? Whoever says `*/*`, as programs do that do not say anything, may be a
+    browser.
+    """
+    accepted = request._request.accepted_types
+    images = any(entry.main_type in ("*", "image") for entry in accepted)
+    return not images and any((entry.main_type, entry.sub_type) == ("application", "json") for entry in accepted)

@@ -109,6 +109,9 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     pages = PageSerializer(many=True, read_only=True)
     documents = DocumentSerializer(many=True, read_only=True)
     manifest = serializers.SerializerMethodField(help_text="IIIF Presentation 3.0 manifest of all pages.")
+    links_expire_at = serializers.SerializerMethodField(
+        help_text="When the addresses in here end: `info`, `variants`, `manifest`. Ask again for others."
+    )
 
     class Meta:
         model = Prescription
@@ -123,6 +126,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             "pages",
             "documents",
             "manifest",
+            "links_expire_at",
         )
 
     @extend_schema_field(serializers.ChoiceField(choices=ReviewStatus.values))
@@ -158,6 +162,11 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     def get_manifest(self, prescription: Prescription) -> str:
         tokens: Mapping[str, str] = self.context["tokens"]
         return absolute(links.manifest_path(prescription.id, tokens[prescription.id]))
+
+    @extend_schema_field(OpenApiTypes.DATETIME)
+    def get_links_expire_at(self, prescription: Prescription) -> str:
+        tokens: Mapping[str, str] = self.context["tokens"]
+        return links.ends(tokens[prescription.id]).isoformat().replace("+00:00", "Z")
 
 
 class UploadSerializer(serializers.Serializer[Any]):

@@ -1,30 +1,34 @@
 """The variant of a page by preset name or IIIF request: looked up in the row and in S3, made on a miss, answered
-by a redirect.
+by a redirect, or as JSON to whoever accepts nothing else.
 """
 
-import re
 import time
 from contextlib import nullcontext
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prescriptions import audit
 from prescriptions.api.base import ApiView
-from prescriptions.api.negotiation import AnyMedia
+from prescriptions.api.negotiation import AnyMedia, wants_json
 from prescriptions.api.permissions import asker_of, visible
 from prescriptions.api.prescriptions import find_visible
+from prescriptions.api.protocol import prefer
+from prescriptions.api.protocol.prefer import Preferences
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import JobSerializer
 from prescriptions.audit import actors
 from prescriptions.infra import problems, storage
 from prescriptions.infra.addresses import absolute
+from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Variant, VariantState
 from prescriptions.models.finding import find
-from prescriptions.variants import asking, delivery, links, redactions
+from prescriptions.variants import asking, delivery, links, redactions, statements
 from prescriptions.variants.asking import Outcome
 from prescriptions.variants.fairness import pace, quota
 from prescriptions.variants.pictures import preset_of
@@ -32,7 +36,23 @@ from transforms.request.presets import PRESETS
 from transforms.request.spec import Spec, Stored
 from transforms.version import PIPELINE
 
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
+_VARY = {"Vary": "Accept"}
+
+
+class VariantSerializer(serializers.Serializer[Any]):
+    """Where a variant is, and what it is."""
+
+    url = serializers.URLField(help_text="Where it is, for whoever has the address.")
+    expires_at = serializers.DateTimeField(help_text="When the address ends. Ask again for another one.")
+    width = serializers.IntegerField(help_text="Pixels.")
+    height = serializers.IntegerField(help_text="Pixels.")
+    bytes = serializers.IntegerField()
+    media_type = serializers.CharField()
+    etag = serializers.CharField(help_text="As the address itself answers it, with its quotes.")
+    how = serializers.ChoiceField(
+        choices=["hit", "generated", "coalesced"],
+        help_text="It was there; it was made for this request; it was being made for another one.",
+    )
 
 
 class PageVariant(ApiView):
@@ -43,42 +63,40 @@ class PageVariant(ApiView):
 
     @extend_schema(
         operation_id="variants_retrieve",
-        parameters=[
-            OpenApiParameter(
-                "Prefer",
-                str,
-                OpenApiParameter.HEADER,
-                description="`respond-async` for 202 and a job; `wait=N` seconds.",
-            )
-        ],
+        parameters=[prefer.PARAMETER],
         responses={
+            200: OpenApiResponse(
+                VariantSerializer, description="For `Accept: application/json` without `*/*` and `image/*`."
+            ),
             202: JobSerializer,
             303: OpenApiResponse(description="The variant exists: follow Location."),
-            **problems_of(400, 404, 410, 422, 429, 501),
+            **problems_of(400, 404, 410, 413, 422, 429, 501),
         },
     )
     def get(self, request: Request, rx: str, number: str, spec: str) -> HttpResponse:
         """The address of a variant that exists when this answers. Made now if nobody asked for it before."""
         page = _page(request, rx, int(number))
         stored = _resolve(page, spec)
-        row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
-        if row is not None and storage.variant_exists(row.key):
+        wish = Preferences.of(request)
+        found = _at_hand(page, stored)
+        if found is not None:
             asking.count_hit(page, stored)
-            return _to_variant(request, page, stored, how="hit")
-        by = asker_of(request)
-        prefer = request.headers.get("Prefer", "")
-        if "respond-async" in prefer:
+            return _to_variant(request, found)
+        by, started = asker_of(request), time.perf_counter()
+        if wish.respond_async and not wish.wait:
             with pace.unhurried(by.unit):
                 outcome = asking.find_or_claim(page, stored, by=by)
-            if outcome.how == "hit":
-                return _to_variant(request, page, stored, how="hit")
-            return _accepted(outcome)
-        asked = _WAIT.search(prefer)
-        started = time.perf_counter()
-        wait = min(settings.RX_WAIT, float(asked[1])) if asked else settings.RX_WAIT
-        with nullcontext() if wait else pace.unhurried(by.unit):
-            outcome = asking.get_variant(page, stored, by=by if wait else by.in_bulk(), wait=wait)
-        return _to_variant(request, page, stored, how=outcome.how, started=started, left=outcome.left)
+            return _to_variant(request, outcome) if outcome.how == "hit" else _accepted(outcome, wish)
+        wait = settings.RX_WAIT if wish.wait is None else min(settings.RX_WAIT, float(wish.wait))
+        try:
+            with nullcontext() if wait else pace.unhurried(by.unit):
+                outcome = asking.get_variant(page, stored, by=by if wait else by.in_bulk(), wait=wait)
+        except Problem as problem:
+            begun = _begun(page, stored) if wish.respond_async and problem.code == "not-ready" else None
+            if begun is None:
+                raise
+            return _accepted(begun, wish, waited=f"wait={wait:g}")
+        return _to_variant(request, outcome, started=started, waited="" if wish.wait is None else f"wait={wait:g}")
 
 
 class Job(ApiView):
@@ -90,7 +108,11 @@ class Job(ApiView):
     @extend_schema(
         operation_id="jobs_retrieve",
         responses={
-            200: JobSerializer,
+            200: OpenApiResponse(
+                JobSerializer,
+                description="Not done yet. Or done, for whoever accepts JSON and no images: then it has `url`, as the "
+                "variant itself is answered.",
+            ),
             303: OpenApiResponse(description="Done: follow Location."),
             **problems_of(404, 410, 422),
         },
@@ -99,11 +121,12 @@ class Job(ApiView):
         rows = Variant.objects.select_related("page__prescription").filter(page__prescription__in=visible(request))
         variant = find(rows, pk=job)
         if variant.state == VariantState.READY:
-            return _to_variant(request, variant.page, Stored.parse(variant.stored), how="hit")
+            return _to_variant(request, Outcome(variant, "hit"))
         problem = asking.failure(variant)
         if problem is not None:
             raise problem
-        return Response(JobSerializer(variant).data, headers={"Retry-After": "1", "Cache-Control": "no-store"})
+        headers = {"Retry-After": "1", "Cache-Control": "no-store", **_VARY}
+        return Response(JobSerializer(variant).data, headers=headers)
 
 
 def _page(request: Request, rx: str, number: int) -> Page:
@@ -121,30 +144,64 @@ def _resolve(page: Page, spec: str) -> Stored:
     return redactions.resolve(Spec.parse(spec), page)
 
 
-def _to_variant(
-    request: Request, page: Page, stored: Stored, *, how: str, started: float | None = None, left: int | None = None
-) -> HttpResponse:
-    """`left`: of the caller's quota. A hit asks for none of it, and is not told."""
-    rx, actor = page.prescription_id, actors.of(request)
-    audit.looked(rx, audit.Verb.VARIANT_ASKED, actor=actor, data={"page": page.number})
-    path = links.variant_path(rx, page.number, stored, links.hand_out([rx], actor)[rx])
+def _at_hand(page: Page, stored: Stored) -> Outcome | None:
+    row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
+    if row is None or not storage.variant_exists(row.key):
+        return None
+    row.page = page
+    return Outcome(row, "hit")
+
+
+def _begun(page: Page, stored: Stored) -> Outcome | None:
+    """What this request, or another one, has begun and did not see the end of."""
+    rows = statements.of_page(page.pk, str(stored), PIPELINE)
+    return Outcome(rows[0], "coalesced") if rows else None
+
+
+def _to_variant(request: Request, outcome: Outcome, *, started: float | None = None, waited: str = "") -> HttpResponse:
+    """As JSON, or a redirect. A hit asks for none of the caller's quota, and is not told of it."""
+    variant, how = outcome.variant, outcome.how
+    rx, actor = variant.page.prescription_id, actors.of(request)
+    audit.looked(rx, audit.Verb.VARIANT_ASKED, actor=actor, data={"page": variant.page.number})
+    token = links.hand_out([rx], actor)[rx]
+    path = links.variant_path(rx, variant.page.number, variant.stored, token)
     duration = "" if started is None else f";dur={(time.perf_counter() - started) * 1000:.1f}"
-    answer = delivery.redirect(303, path, X_Variant=how, Server_Timing=f"{how}{duration}")
-    for name, value in quota.fields(left).items():
-        answer.headers[name] = value
-    return answer
+    headers = {
+        "X-Variant": how,
+        "Server-Timing": f"{how}{duration}",
+        **_VARY,
+        **prefer.applied(waited),
+        **quota.fields(outcome.left),
+    }
+    if not wants_json(request):
+        answer: HttpResponse = delivery.redirect(303, path)
+        for name, value in headers.items():
+            answer.headers[name] = value
+        return answer
+    body = {
+        "url": absolute(path),
+        "expires_at": links.ends(token),
+        "width": variant.width,
+        "height": variant.height,
+        "bytes": variant.size,
+        "media_type": Stored.parse(variant.stored).format.media_type,
+        "etag": variant.etag,
+        "how": how,
+    }
+    return Response(VariantSerializer(body).data, headers={**headers, **delivery.NO_STORE})
 
 
-def _accepted(outcome: Outcome) -> Response:
-    location = absolute(f"/api/v1/jobs/{outcome.variant.id}")
+def _accepted(outcome: Outcome, wish: Preferences, *, waited: str = "") -> Response:
+    """A job. Nothing of it where the caller wants no body: Location says where it is."""
     return Response(
-        JobSerializer(outcome.variant).data,
+        None if wish.minimal else JobSerializer(outcome.variant).data,
         status=202,
         headers={
-            "Location": location,
+            "Location": absolute(f"/api/v1/jobs/{outcome.variant.id}"),
             "Retry-After": "1",
-            "Cache-Control": "no-store",
-            "Preference-Applied": "respond-async",
+            **_VARY,
+            **delivery.NO_STORE,
+            **prefer.applied("respond-async", waited, "return=minimal" if wish.minimal else ""),
             **quota.fields(outcome.left),
         },
     )

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from django.conf import settings
@@ -73,6 +73,11 @@ def hand_out(rxs: Iterable[str], actor: Actor, *, scope: Scope = "f", lifetime: 
 def expiry(lifetime: int, *, now: float) -> int:
     """When a link that is made `now` ends (Unix seconds): after `lifetime` seconds, rounded up to a quarter hour."""
     return -(-int(now + lifetime) // ROUNDING) * ROUNDING
+
+
+def ends(token: str) -> datetime:
+    """When a token that was handed out ends."""
+    return datetime.fromtimestamp(int(token.split(".")[1], 36), tz=UTC)
 
 
 def verify(token: str, rx: str, *, now: float | None = None) -> Link | None:

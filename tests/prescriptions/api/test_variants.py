@@ -1,7 +1,7 @@
 """The variant of a page by preset or IIIF request, and the job of who does not want to wait."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -44,11 +44,45 @@ def test_a_miss_is_made_and_a_hit_is_found(page: Page, get: Callable[..., Any]) 
 
 
 @threads
-@pytest.mark.parametrize("accept", ["image/webp", "image/*", "text/html", "*/*", "application/json", "nonsense"])
+@pytest.mark.parametrize(
+    "accept", ["image/webp", "image/*", "text/html", "*/*", "application/json, */*", "application/json, image/png", "-"]
+)
 def test_whatever_the_client_accepts_it_is_told_where_the_variant_is(
     accept: str, page: Page, get: Callable[..., Any]
 ) -> None:
-    assert get(page, "thumb", Accept=accept).status_code == 303
+    answer = get(page, "thumb", Accept=accept)
+
+    assert (answer.status_code, answer["Vary"].split(", ")[0]) == (303, "Accept")
+
+
+@threads
+def test_whoever_reads_json_alone_is_told_the_address_and_what_is_there(
+    page: Page, get: Callable[..., Any], http: Client, bearer: Bearer
+) -> None:
+    made, there = (get(page, "thumb", Accept="application/json, application/problem+json;q=0.5") for _ in range(2))
+    variant = Variant.objects.get()
+
+    for answer, how in ((made, "generated"), (there, "hit")):
+        body = answer.json()
+        assert (answer.status_code, answer["X-Variant"], answer["Cache-Control"]) == (200, how, "no-store")
+        assert "Accept" in answer["Vary"]
+        assert body == {
+            "url": body["url"],
+            "expires_at": body["expires_at"],
+            "width": 150,
+            "height": 200,
+            "bytes": variant.size,
+            "media_type": "image/webp",
+            "etag": variant.etag,
+            "how": how,
+        }
+        picture = http.get(body["url"].removeprefix("http://testserver"))
+        assert (picture.status_code, picture["ETag"]) == (200, body["etag"])
+        assert len(b"".join(picture.streaming_content)) == body["bytes"]
+        ends = datetime.fromisoformat(body["expires_at"])
+        assert int(body["url"].split("/")[5].split(".")[1], 36) == ends.timestamp()
+    job = http.get(f"/api/v1/jobs/{variant.pk}", headers={**bearer(), "Accept": "application/json"})
+    assert (job.status_code, job.json()["how"]) == (200, "hit")
 
 
 @threads
@@ -118,6 +152,23 @@ def test_who_does_not_want_to_wait_gets_a_job(
     done = http.get(response["Location"], headers=bearer())
     assert (done.status_code, done["X-Variant"]) == (303, "hit")
     assert get(page, "card", Prefer="respond-async").status_code == 303
+
+
+@threads
+def test_who_waits_a_while_gets_a_job_after_it(row: Page, get: Callable[..., Any], settings: Settings) -> None:
+    variant = claim(row, "full/150,200/0/default.webp")
+    settings.RX_WAIT = 0.05
+
+    answer = get(row, "thumb", Prefer='Respond-Async, wait="1", return=minimal')
+
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert answer["Location"] == f"http://testserver/api/v1/jobs/{variant.pk}"
+    assert answer["Preference-Applied"] == "respond-async, wait=0.05, return=minimal"
+
+
+@threads
+def test_a_wait_that_was_heeded_is_said(page: Page, get: Callable[..., Any]) -> None:
+    assert get(page, "thumb", Prefer="wait=9")["Preference-Applied"] == "wait=9"
 
 
 def test_a_job_tells_how_far_it_is(row: Page, http: Client, bearer: Bearer) -> None:
