@@ -7,6 +7,7 @@ from django.conf import settings
 
 from prescriptions.accounts import sessions
 from prescriptions.audit import edge_logs, looks
+from prescriptions.events import feed, placing
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
 from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
@@ -61,12 +62,14 @@ def tidy() -> None:
     replays.sweep()
     sessions.forget_expired()
     four_eyes.expire()
+    feed.forget_old()
 
 
 @shared_task
 def review_housekeeping() -> None:
     if duties.lead("reviews", seconds=_HANG + 2 * settings.RX_HOUSEKEEPING_EVERY) and not checking.is_due():
         reviews.housekeeping()
+        placing.place()
 
 
 @shared_task

@@ -182,33 +182,7 @@ RX_S3_CLIENT_CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-
-
-def _bucket(name: str) -> dict[str, object]:
-    """django-storages' options of one private bucket."""
-    return {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": name,
-            "endpoint_url": RX_S3_ENDPOINT or None,
-            "region_name": RX_S3_REGION,
-            "access_key": RX_S3_ACCESS_KEY or None,
-            "secret_key": RX_S3_SECRET_KEY or None,
-            "client_config": RX_S3_CLIENT_CONFIG,
-            "verify": RX_S3_CA_FILE or None,
-            "default_acl": None,
-            "querystring_auth": True,
-            "file_overwrite": False,
-        },
-    }
-
-
-STORAGES = {
-    "default": _bucket(RX_ORIGINALS_BUCKET),
-    "originals": _bucket(RX_ORIGINALS_BUCKET),
-    "variants": _bucket(RX_VARIANTS_BUCKET),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
-}
+STORAGES = fixed.storages(globals(), config=RX_S3_CLIENT_CONFIG, ca_file=RX_S3_CA_FILE)
 
 # --- The audit log: what signs it, and where its anchors lie for good -----------------------------------------------
 RX_AUDIT_KEYS = _read("RX_AUDIT_KEYS", "", kinds.keyring())
@@ -286,6 +260,9 @@ RX_ERASURE_FOUR_EYES = _read("RX_ERASURE_FOUR_EYES", "off", env.flag())
 RX_ERASURE_CONFIRM_WITHIN = _read("RX_ERASURE_CONFIRM_WITHIN", "259200", env.whole(60, 90 * _DAY, "seconds"))
 RX_BACKUP_DAYS = _read("RX_BACKUP_DAYS", "35", env.whole(0, 3650, "days"))  # how long a back-up is kept
 RX_STORE_COMPACT_URL = _read("RX_STORE_COMPACT_URL", "", env.origin())  # SeaweedFS's master; empty: none
+
+# --- Events: what clients are told ---------------------------------------------------------------------------------
+RX_EVENTS_DAYS = _read("RX_EVENTS_DAYS", "30", env.whole(1, 365, "days"))
 
 # --- Celery: a message is acknowledged when its task begins; the lease in the row decides --------------------------
 RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address(RX_CA_FILE))

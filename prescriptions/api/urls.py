@@ -4,6 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path, re_path
 
 from prescriptions.api import orders, prescriptions, reviews, schema, variants
+from prescriptions.api.events import feed
 from prescriptions.api.keeping import views as keeping
 from transforms.keys import ID, PAGE_NUMBER
 
@@ -20,6 +21,7 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/hold$", keeping.Hold.as_view(), name="hold"),
     re_path(rf"^prescriptions/{_RX}/erasure$", keeping.Erasure.as_view(), name="erasure"),
     path("erasures", keeping.Erasures.as_view(), name="erasures"),
+    path("events", feed.Events.as_view(), name="events"),
     path("exports", keeping.Exports.as_view(), name="exports"),
     path("reasons", reviews.Reasons.as_view(), name="reasons"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),

@@ -3,6 +3,7 @@
 from prescriptions.models.access import ApiToken, Client, RevokedOrderLink, origins_of
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
 from prescriptions.models.drafts import Consent, Draft, DraftFile
+from prescriptions.models.events import Event, EventHead, EventType
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
 from prescriptions.models.lines import LineDecision, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
@@ -58,6 +59,9 @@ __all__ = [
     "Duty",
     "EdgeLog",
     "ErasureRequest",
+    "Event",
+    "EventHead",
+    "EventType",
     "HoldReason",
     "IdempotencyKey",
     "LedgerHead",

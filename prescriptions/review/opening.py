@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import CUSTOMER, SYSTEM, Actor
+from prescriptions.events import outbox
 from prescriptions.models import (
     ClarificationMessage,
+    EventType,
     OrderLine,
     Page,
     PageSeen,
@@ -61,6 +63,8 @@ def open_review(
     )
     verb, by = (audit.Verb.REBUILT, SYSTEM) if rebuilt else (audit.Verb.RECEIVED, actor)
     audit.record(prescription.pk, verb, actor=by, data={"pages": len(pages)})
+    told = {"status": review.status, "version": review.version, "pages": len(pages)}
+    outbox.write_of(prescription, EventType.RECEIVED, told | ({"replaces": before.pk} if before else {}))
     if before:
         _copy_lines(before.prescription_id, prescription)
         if before.status == ReviewStatus.CLARIFICATION:

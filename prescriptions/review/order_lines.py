@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
+from prescriptions.events import outbox
 from prescriptions.infra.problems import Problem
-from prescriptions.models import OrderLine, Review, ReviewStatus
+from prescriptions.models import EventType, OrderLine, Review, ReviewStatus
 from prescriptions.review.transitions import alive
 from transforms.limits import LIMITS
 
@@ -43,4 +44,5 @@ def replace(rx: str, lines: Sequence[Mapping[str, Any]], *, actor: Actor) -> lis
         ]
         OrderLine.objects.bulk_create(rows)
         audit.record(rx, audit.Verb.LINES_SET, actor=actor, data={"lines": len(rows)})
+        outbox.write_of(review.prescription, EventType.LINES_CHANGED, {"lines": len(rows)})
     return rows

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
+from prescriptions.events import of_reviews
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem, erased
 from prescriptions.models import Prescription, Review, ReviewStatus, write_down
@@ -76,11 +77,31 @@ def transition(
             **columns
         ):
             raise _lost(review.pk)
+        _tell(review, action, leads_to, now, version=seen + 1, changes=changes or {}, data=data or {})
         detail = {"from": review.status, "to": leads_to.value, "version": seen + 1, **(data or {})}
         audit.record(review.pk, f"review.{action}", actor=actor, data=detail)
     return Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason").get(
         pk=review.pk
     )
+
+
+def _tell(
+    review: Review,
+    action: Action,
+    status: ReviewStatus,
+    now: datetime,
+    *,
+    version: int,
+    changes: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> None:
+    """Clients are told with it. Raises Problem where somebody may have been told already what would be undone."""
+    until = now + timedelta(seconds=settings.RX_REVIEW_UNDO) if action in OUTCOMES else None
+    codes = {"reason": changes.get("reason_id"), "replaced_by": data.get("replaced_by")}
+    try:
+        of_reviews.step(review, action, status=status.value, version=version, undone_until=until, **codes)
+    except of_reviews.Told:
+        raise _too_late() from None
 
 
 def alive(*, not_erased: bool = True) -> Exists:
@@ -120,8 +141,12 @@ def _check_undo(review: Review, actor: Actor, now: datetime) -> None:
     if review.reviewer_id != actor.user_id:
         raise Problem(403, "forbidden", _("Not allowed"), _("Only the person who decided can undo it."))
     if review.second_checker_id is not None or review.decided_at is None or review.decided_at <= undo_since(now):
-        detail = _("It is too late to undo this decision. A senior can reopen it.")
-        raise Problem(409, "invalid-transition", _("This cannot be done now"), detail)
+        raise _too_late()
+
+
+def _too_late() -> Problem:
+    detail = _("It is too late to undo this decision. A senior can reopen it.")
+    return Problem(409, "invalid-transition", _("This cannot be done now"), detail)
 
 
 def _target(review: Review, action: Action, rule: Rule, target: ReviewStatus | None) -> ReviewStatus:

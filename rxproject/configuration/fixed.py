@@ -100,6 +100,31 @@ def cookies(*, tls: bool) -> tuple[str, str, str, str]:
     return f"{host}sessionid", f"{host}csrftoken", f"{secure}rx_order", f"{secure}rx_known"
 
 
+def storages(own: dict[str, Any], *, config: Any, ca_file: str) -> dict[str, Any]:
+    """django-storages' description of the private buckets. `own`: the names of settings.py so far."""
+    private = {
+        "endpoint_url": own["RX_S3_ENDPOINT"] or None,
+        "region_name": own["RX_S3_REGION"],
+        "access_key": own["RX_S3_ACCESS_KEY"] or None,
+        "secret_key": own["RX_S3_SECRET_KEY"] or None,
+        "client_config": config,
+        "verify": ca_file or None,
+        "default_acl": None,
+        "querystring_auth": True,
+        "file_overwrite": False,
+    }
+
+    def bucket(name: str) -> dict[str, Any]:
+        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"bucket_name": name, **private}}
+
+    return {
+        "default": bucket(own["RX_ORIGINALS_BUCKET"]),
+        "originals": bucket(own["RX_ORIGINALS_BUCKET"]),
+        "variants": bucket(own["RX_VARIANTS_BUCKET"]),
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    }
+
+
 def logging(level: str) -> dict[str, Any]:
     """One JSON line per event on standard error."""
     return {

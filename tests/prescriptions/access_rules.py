@@ -298,6 +298,13 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
     """,
     ),
     (
+        REVIEWERS | {"token rx:read", "rival"},
+        NOBODY,
+        """
+        /api/v1/events
+    """,
+    ),
+    (
         READERS | {"token rx:review", "rival"},
         NOBODY,
         """

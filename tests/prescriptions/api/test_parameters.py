@@ -28,6 +28,9 @@ GOOD = {
     "fit": "a4",
     "override": "ordered",
     "reference": "F-1",
+    "after": "0",
+    "limit": "2",
+    "types": "prescription.approved",
 }
 Operation = tuple[str, str, list[str]]
 
@@ -82,6 +85,7 @@ def test_the_document_lists_what_is_known(operations: list[Operation]) -> None:
 
     assert listed == {
         ("get", "prescriptions"): ["cursor", "order_ref", "page_size"],
+        ("get", "events"): ["after", "limit", "types"],
         ("get", "original"): ["document"],
         ("get", "document.pdf"): ["fit"],
         ("delete", next(path for method, path in listed if method == "delete")): ["override", "reference"],

@@ -1,0 +1,1 @@
+"""What clients are told of: written down where it happens, placed in a feed, and sent to those who asked for it."""
