@@ -222,7 +222,7 @@ RX_LARGE_MEGAPIXELS = _read("RX_LARGE_MEGAPIXELS", "1300", env.whole(1, 1_000_00
 
 # --- Times that nest: Lambda < call to the gateway < lease, and sandbox < lease. ops/budgets.py looks.
 RX_UPLOAD_WAIT = _read("RX_UPLOAD_WAIT", "30", env.number(1, 300, "seconds"))
-RX_REPLAY_KEEP = _read("RX_REPLAY_KEEP", "604800", env.whole(3600, 90 * _DAY, "seconds"))
+RX_REPLAY_KEEP = _read("RX_REPLAY_KEEP", "86400", env.whole(3600, 90 * _DAY, "seconds"))
 RX_VARIANT_LEASE = _read("RX_VARIANT_LEASE", "40", env.whole(1, 3600, "seconds"))
 RX_VARIANT_ATTEMPTS = _read("RX_VARIANT_ATTEMPTS", "3", env.whole(1, 10))
 RX_VARIANT_BACKOFF = _read("RX_VARIANT_BACKOFF", "1,4,16", env.numbers(0, 3600, "seconds"))

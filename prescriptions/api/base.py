@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from prescriptions.api.protocol import idempotency
 from prescriptions.infra.problems import Problem
 
 # So much of a made-up name is said back.
@@ -23,6 +24,11 @@ class ApiView(APIView):
     browsers send ahead of any method with the same address, takes what any of them does.
     """
 
+    # A POST with an Idempotency-Key (protocol/idempotency.py): is what it does written in one transaction with the
+    # answer that is kept; what of that answer is shown once; does the view see to it all by itself?
+    in_one_transaction: ClassVar[bool] = True
+    shown_once: ClassVar[frozenset[str]] = frozenset()
+    settles_itself: ClassVar[bool] = False
     queries: ClassVar[dict[str, type[Serializer[Any]]]] = {}
     query: dict[str, Any]
 
@@ -31,6 +37,9 @@ class ApiView(APIView):
         method = str(request.method)
         if method in self.allowed_methods:
             self.query = _checked(request, self._taken(method))
+        if method == "POST" and request.headers.get(idempotency.NAME) and not self.settles_itself:
+            handler = self.post  # type: ignore[attr-defined]
+            self.__dict__["post"] = idempotency.keeping(self, handler)  # DRF looks for it after this
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """What has no ETag of its own to ask with is kept by nobody: nearly all of it is about people."""
@@ -54,7 +63,16 @@ class Operation(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         serializer = getattr(self.view, "queries", {}).get(self.method)
-        return [serializer] if serializer else []
+        keys = [idempotency.PARAMETER] if self.method == "POST" else []
+        return [*keys, serializer] if serializer else keys
+
+    def get_operation(self, *args: Any) -> dict[str, Any] | None:
+        """With what an Idempotency-Key may be answered with, wherever one can be sent."""
+        operation: dict[str, Any] | None = super().get_operation(*args)
+        if operation and self.method == "POST":
+            answers = operation["responses"]
+            operation["responses"] = dict(sorted({"409": answers["403"], "422": answers["403"], **answers}.items()))
+        return operation
 
 
 def _checked(request: Request, taken: list[Serializer[Any]]) -> dict[str, Any]:

@@ -69,13 +69,23 @@ def visible(request: Request) -> QuerySet[Prescription]:
     """The prescriptions that the caller may see."""
     rows = Prescription.objects.all()
     if isinstance(request.auth, ApiToken):
-        return rows if "rx:all" in request.auth.scopes else rows.filter(client=request.auth.client)
+        return rows if sees_all(request) else rows.filter(client=request.auth.client)
     return rows if request.user.is_staff else rows.none()
+
+
+def sees_all(request: Request) -> bool:
+    """Does the token see the prescriptions of every client?"""
+    return isinstance(request.auth, ApiToken) and "rx:all" in request.auth.scopes
 
 
 def client_of(request: Request) -> str:
     """Under whose name an upload is kept."""
     return request.auth.client if isinstance(request.auth, ApiToken) else "staff"
+
+
+def owner_of(request: Request) -> str:
+    """Whose it is what is kept between requests: all tokens of a client are one."""
+    return f"client:{request.auth.client}" if isinstance(request.auth, ApiToken) else f"staff:{request.user.pk}"
 
 
 def asker_of(request: Request) -> Asker:

@@ -21,6 +21,7 @@ from prescriptions.api.keeping.views import override_in, waiting
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.pagination import PageQuery, WholeNumber
 from prescriptions.api.permissions import asker_of, client_of, visible
+from prescriptions.api.protocol import idempotency
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
 from prescriptions.audit import actors
@@ -29,7 +30,6 @@ from prescriptions.infra.addresses import absolute
 from prescriptions.intake import accepting
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription
 from prescriptions.models.finding import find
-from prescriptions.review import replays
 from prescriptions.upkeep import four_eyes
 from prescriptions.variants import claims, delivery, links, whole_pdf
 from prescriptions.variants.fairness import quota
@@ -77,6 +77,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
 
     serializer_class = PrescriptionSerializer
     parser_classes = (MultiPartParser,)
+    settles_itself = True
     scopes = {"GET": "rx:read", "POST": "rx:write"}  # noqa: RUF012
     queries = {"GET": ListQuery}  # noqa: RUF012
 
@@ -96,15 +97,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     @extend_schema(
         operation_id="prescriptions_create",
         request={"multipart/form-data": UploadSerializer},
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="A repeated upload gives the same answer, with `Idempotent-Replayed: true`.",
-            )
-        ],
-        responses={201: PrescriptionSerializer, **problems_of(400, 413, 415, 422)},
+        responses={201: PrescriptionSerializer, **problems_of(400, 409, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Upload one or more files as one prescription. All of them are kept, or none."""
@@ -115,11 +108,11 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
             client=client_of(request),
             order_ref=str(request.POST.get("order_ref", "")),
             patient_ref=str(request.POST.get("patient_ref", "")),
-            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            idempotency_key=request.headers.get(idempotency.NAME, ""),
         )
         [body] = _bodies(request, [find_visible(request, prescription.id)])
         location = absolute(f"/api/v1/prescriptions/{prescription.id}")
-        headers = {"Location": location, "Cache-Control": "no-store", **(replays.HEADER if replayed else {})}
+        headers = {"Location": location, "Cache-Control": "no-store", **(idempotency.REPLAYED if replayed else {})}
         headers |= quota.fields(quota.left(asker_of(request).unit, claims.ADVERTISED))  # what they will ask for next
         return Response(body, status=201, headers=headers)
 

@@ -30,21 +30,13 @@ from prescriptions.models import (
     Schedule,
 )
 from prescriptions.models.finding import find
-from prescriptions.review import decisions, order_lines, queue, replays
+from prescriptions.review import decisions, order_lines, queue
 from prescriptions.review.payload import DecisionSerializer, LineVerdictSerializer
 from prescriptions.review.publication import published
 
 _IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
 _IF_MATCH_PARAMETER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The version that the decision is about, if not in the body."
-)
-
-_KEY_PARAMETER = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Send it again with the same key if the answer was lost: the same answer comes back, with "
-    "`Idempotent-Replayed: true`, and nothing is done twice.",
 )
 
 _MOST_ORDERED = 1_000_000
@@ -150,7 +142,7 @@ class Decision(ApiView):
     @extend_schema(
         operation_id="decision_create",
         request=DecisionSerializer,
-        parameters=[_IF_MATCH_PARAMETER, _KEY_PARAMETER],
+        parameters=[_IF_MATCH_PARAMETER],
         responses={200: ReviewSerializer, **problems_of(400, 404, 409, 410, 412, 422, 428)},
     )
     def post(self, request: Request, rx: str) -> Response:
@@ -163,18 +155,13 @@ class Decision(ApiView):
         version, by_header = _version(request, sent)
         actor = actors.of(request)
 
-        def decide() -> replays.Answer:
-            try:
-                decisions.act(rx, sent, actor=actor, version=version)
-            except Problem as problem:
-                if by_header and problem.code == "stale-version":
-                    problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
-                raise
-            return dict(ReviewSerializer(_find(request, rx)).data)
-
-        key = request.headers.get("Idempotency-Key", "")
-        body, replayed = replays.once(f"api-decide:{actor}", key, [rx, version, sent], decide, rx=rx)
-        return Response(body, headers={**_headers(body["version"]), **(replays.HEADER if replayed else {})})
+        try:
+            decisions.act(rx, sent, actor=actor, version=version)
+        except Problem as problem:
+            if by_header and problem.code == "stale-version":
+                problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
+            raise
+        return _answer(_find(request, rx))
 
 
 class Claim(ApiView):
@@ -205,23 +192,15 @@ class NextReview(ApiView):
     @extend_schema(
         operation_id="reviews_next",
         request=None,
-        parameters=[_KEY_PARAMETER],
         responses={200: ReviewSerializer, 204: None, **problems_of(422)},
     )
     def post(self, request: Request) -> Response:
         actor = _person(request)
 
-        def take() -> replays.Answer:
-            claimed = queue.claim_next(actor.user, among=visible(request))
-            return {"rx": claimed.pk if claimed else None}
-
-        key = request.headers.get("Idempotency-Key", "")
-        taken, replayed = replays.once(f"api-next:{actor}", key, "", take)
-        more = replays.HEADER if replayed else {}
-        if taken["rx"] is None:
-            return Response(status=204, headers={"Cache-Control": "no-store", **more})
-        review = _find(request, taken["rx"])
-        return Response(ReviewSerializer(review).data, headers={**_headers(review.version), **more})
+        claimed = queue.claim_next(actor.user, among=visible(request))
+        if claimed is None:
+            return Response(status=204, headers={"Cache-Control": "no-store"})
+        return _answer(_find(request, claimed.pk))
 
 
 class Reasons(ApiView):

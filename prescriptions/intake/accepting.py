@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
+from prescriptions.infra.addresses import absolute
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import loose, receipts
+from prescriptions.intake import loose, once, receipts
 from prescriptions.intake.checked import Checked
+from prescriptions.intake.once import Reservation
 from prescriptions.intake.receipts import Receipt
 from prescriptions.models import (
     KEY,
@@ -70,19 +72,22 @@ def accept_once(
 ) -> tuple[Prescription, bool]:
     """One upload becomes one prescription with its documents and pages; and whether it was one already.
 
-    With the key of an earlier upload of the same files and references it is that upload's prescription. Nothing is
-    reserved: of several that are sent at once each does the work, and one commit wins, so nobody waits for one that
-    died. Raises Problem (400, 413, 415, 422, 503) naming each file that was refused, storage.StorageUnavailable; then
-    neither row nor object is left.
+    With the key of an earlier upload of the same files and references it is that upload's prescription. The key is
+    reserved while it is worked on, and settled in the transaction of the rows. Raises Problem (400, 409 under way, 413,
+    415, 422, 503) naming each file that was refused, storage.StorageUnavailable; then neither row nor object is left.
     """
     with metrics.upload("api"), room():
         _check_request(files, order_ref, patient_ref, idempotency_key)
-        key = None
-        if idempotency_key:
-            key = _Key(client, idempotency_key, fingerprint_of(files, order_ref, patient_ref))
-            if (earlier := key.answer()) is not None:
-                return earlier, True
-        return _accept(files, client, order_ref, patient_ref, key)
+        if not idempotency_key:
+            return _accept(files, client, order_ref, patient_ref, None), False
+        key = _Key.begin(client, idempotency_key, fingerprint_of(files, order_ref, patient_ref))
+        if isinstance(key, Prescription):
+            return key, True
+        try:
+            return _accept(files, client, order_ref, patient_ref, key), False
+        except BaseException:
+            key.reservation.release()
+            raise
 
 
 def room() -> AbstractContextManager[None]:
@@ -117,35 +122,33 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
         raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
 
 
-def _accept(
-    files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, key: "_Key | None"
-) -> tuple[Prescription, bool]:
+def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, key: "_Key | None") -> Prescription:
     rx, until = new_identifier(), time.monotonic() + settings.RX_UPLOAD_WAIT
-    checked = _check_files(files, rx, until)
-    if key and (earlier := key.answer()) is not None:
-        return earlier, True  # sent twice at once, and the other one has come through
+    if key:
+        key.reservation.tell(absolute(f"/api/v1/prescriptions/{rx}"))
+    checked = _check_files(files, rx, until, key)
     announced = [item.document_id for item in checked]
     loose.announce(rx, announced)
     try:
         for file, item in zip(files, checked, strict=True):
             if time.monotonic() > until:
                 raise storage.StorageUnavailable("put_object: no time left for the rest of the upload")
+            if key:
+                key.reservation.renew()
             keep(rx, file, item)
         sent_with = (key.key, key.fingerprint) if key else ()
         receipt = Receipt(rx, client, order_ref, patient_ref, timezone.now(), tuple(checked), key=sent_with)
         announced += receipts.put(receipt)
         with transaction.atomic():
             if key:
-                key.take(rx)
+                key.settle(rx)
             loose.settle(announced)
             prescription = write_rows(receipt)
-    except BaseException as error:
+    except BaseException:
         loose.discard(rx, announced)
-        if key and isinstance(error, IntegrityError) and (earlier := key.answer()) is not None:
-            return earlier, True
         raise
     log.info("received", extra={"rx": rx, "documents": len(checked), "pages": sum(len(c.pages) for c in checked)})
-    return prescription, False
+    return prescription
 
 
 def keep(rx: str, file: Upload, item: Checked) -> None:
@@ -156,7 +159,7 @@ def keep(rx: str, file: Upload, item: Checked) -> None:
     storage.put_original(key, file.read(), media_type=item.media_type, sha256=item.sha256)
 
 
-def _check_files(files: Sequence[Upload], rx: str, until: float) -> list[Checked]:
+def _check_files(files: Sequence[Upload], rx: str, until: float, key: "_Key | None") -> list[Checked]:
     """Every file is looked at, so that one answer names everything that is wrong. `until`: time.monotonic() seconds."""
     checked: list[Checked] = []
     refused: list[tuple[int, TransformError]] = []
@@ -164,6 +167,8 @@ def _check_files(files: Sequence[Upload], rx: str, until: float) -> list[Checked
         try:
             if time.monotonic() > until:
                 raise RendererBusy
+            if key:
+                key.reservation.renew()
             checked.append(check(file, rx))
         except TransformError as error:
             refused.append((index, error))
@@ -270,30 +275,42 @@ def fingerprint_of(files: Sequence[Upload], order_ref: str, patient_ref: str) ->
     return digest.hexdigest()
 
 
+def kept_under(client: str) -> str:
+    """The scope of a client's keys of uploads."""
+    return f"upload:{client}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """An Idempotency-Key and what it was sent with."""
+    """An Idempotency-Key that is reserved, and what it was sent with."""
 
     client: str
     key: str
     fingerprint: str
+    reservation: Reservation
 
-    def answer(self) -> Prescription | None:
-        """The prescription of an earlier upload, None where there is none. Raises Problem 422 for another upload's."""
-        row = IdempotencyKey.objects.select_related("prescription").filter(client=self.client, key=self.key).first()
+    @classmethod
+    def begin(cls, client: str, key: str, fingerprint: str) -> "_Key | Prescription":
+        """The prescription of an earlier upload, if there is one. Raises Problem: 409, 422."""
+        if (earlier := cls._of_the_release_before(client, key, fingerprint)) is not None:
+            return earlier
+        begun = once.begin(kept_under(client), key, fingerprint)
+        if isinstance(begun, dict):
+            return Prescription.objects.get(pk=begun["rx"])
+        return cls(client, key, fingerprint, begun)
+
+    @staticmethod
+    def _of_the_release_before(client: str, key: str, fingerprint: str) -> Prescription | None:
+        row = IdempotencyKey.objects.select_related("prescription").filter(client=client, key=key).first()
         if row is None or row.prescription is None:
             return None
-        if row.fingerprint != self.fingerprint:
-            raise Problem(
-                422,
-                "idempotency-key-reused",
-                "This Idempotency-Key belongs to another upload",
-                "Use a new key for other files or fields.",
-            )
+        if row.fingerprint != fingerprint:
+            raise once.reused()
         return row.prescription
 
-    def take(self, rx: str) -> None:
-        """In the transaction that writes the prescription. Raises IntegrityError where another upload has the key."""
+    def settle(self, rx: str) -> None:
+        """In the transaction that writes the prescription. Raises Problem 409 where another one has the key by now."""
+        self.reservation.settle({"rx": rx}, rx=rx)
         IdempotencyKey.objects.filter(client=self.client, key=self.key, prescription=None).delete()
         IdempotencyKey.objects.create(
             client=self.client, key=self.key, fingerprint=self.fingerprint, prescription_id=rx

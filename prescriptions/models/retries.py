@@ -9,10 +9,8 @@ from prescriptions.models.uploads import Prescription
 
 
 class IdempotencyKey(models.Model):
-    """The answer to an upload that a client may repeat: same key and same files give the same prescription.
-
-    Written in the transaction that writes the prescription. (Without one it is a reservation of an older release, and
-    void.)
+    """Which upload a key was sent with, for the release before, which looks here. `Replay` has it now, and this goes
+    with the next release. (Without a prescription it is a reservation of an older one still, and void.)
     """
 
     client = models.CharField(max_length=64)
@@ -32,7 +30,7 @@ class Replay(models.Model):
     """The answer to an action that somebody may repeat, written in the transaction of the action itself.
 
     `scope`: who may repeat what; `fingerprint`: SHA-256 over what was sent. `answer` may hold what a review says, so it
-    goes with an erasure.
+    goes with an erasure. While `until` is set it is under way, `owner`'s until then, and will become `location`.
     """
 
     scope = models.CharField(max_length=160)
@@ -40,6 +38,9 @@ class Replay(models.Model):
     fingerprint = models.CharField(max_length=64)
     rx = models.CharField(max_length=32, blank=True, db_index=True)
     answer = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    owner = models.CharField(max_length=32, blank=True, default="", db_default="")
+    until = models.DateTimeField(null=True)
+    location = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

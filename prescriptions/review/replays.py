@@ -31,7 +31,6 @@ from prescriptions.review import clarifications, decisions, undo
 from prescriptions.review.payload import LineVerdict, clean
 from prescriptions.review.transitions import load, stale
 
-HEADER: Final = {"Idempotent-Replayed": "true"}
 _REUSED: Final = "idempotency-key-reused"
 _AT_ONCE: Final = 5000  # forgotten by one sweep
 

@@ -61,12 +61,15 @@ def test_a_killed_upload_is_sent_again_with_its_key_and_is_there_once(site: Site
         lost = first.result()
     assert (lost.status_code, int(lost.headers["retry-after"]) > 0) == (503, True)
 
-    # then the same request is answered by whoever is there, without waiting for the dead
+    # then the same request is told what it would have become, and is done when the dead one has had time enough
+    told = insist(site.upload, *files, headers=KEY)
+    assert (told.status_code, told.headers["location"].rpartition("/")[2]) == (409, dead)
+    site.change("UPDATE prescriptions_replay SET until = '2000-01-01 00:00:00' WHERE key = 'lost-answer-1'")
     answers = [insist(site.upload, *files, headers=KEY) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [201, 201]
     assert len({answer.json()["id"] for answer in answers}) == 1
-    assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, True]
+    assert ["Idempotency-Replayed" in answer.headers for answer in answers] == [False, True]
     body = answers[0].json()
     assert len(list(filter(parse_original_key, site.objects(body["id"], bucket="rx-originals")))) == 2
     assert site.rows("SELECT count(*) FROM prescriptions_prescription WHERE id = ?", dead) == [(0,)]
@@ -108,7 +111,7 @@ def test_a_decision_whose_server_died_before_it_was_heard_is_told_again(
     # then the same request is answered as the first one was, and it is decided once
     answer = insist(site.http.post, f"{path}/decision", json=sent, headers=headers)
 
-    assert (answer.status_code, answer.headers.get("idempotent-replayed")) == (200, "true")
+    assert (answer.status_code, answer.headers.get("idempotency-replayed")) == (200, "true")
     assert (answer.json()["status"], answer.json()["version"]) == ("rejected", version + 1)
     events = "SELECT count(*) FROM prescriptions_auditevent WHERE rx = ? AND verb = 'review.reject'"
     assert site.rows(events, rx) == [(1,)]

@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 
 from prescriptions.audit import actors
-from prescriptions.intake import accepting
-from prescriptions.models import AuditEvent, IdempotencyKey, LooseOriginal, Prescription
+from prescriptions.infra.problems import Problem
+from prescriptions.models import AuditEvent, IdempotencyKey, LooseOriginal, Prescription, Replay
 from prescriptions.review import replays
 from rxproject.local.stack.stack import Stack
 from tests.databases import on_each_database
-from tests.prescriptions.conftest import Upload, file, objects
+from tests.prescriptions.conftest import Upload, objects
 from tests.prescriptions.reviewing import Staff, approval, claimed
 from tests.prescriptions.staff import Make
 
@@ -49,28 +49,34 @@ def test_a_decision_sent_four_times_is_made_once_and_all_are_told(make: Make, st
 def test_an_upload_sent_eight_times_is_one_prescription_and_all_are_told(upload: Upload, servers: Stack) -> None:
     before = len(objects(servers))
 
-    answers = at_once(8, lambda: upload(idempotency_key="k").id)
+    def send() -> str:
+        try:
+            return upload(idempotency_key="k").id
+        except Problem as problem:
+            if (problem.status, problem.code, problem.retry_after) != (409, "in-flight", 2):
+                raise
+            return problem.headers.get("Location", "").rpartition("/")[2]
 
-    assert answers == [Prescription.objects.get().id] * 8
-    # what the others had put is gone again
+    answers = at_once(8, send)
+
+    made = Prescription.objects.get().id
+    assert {*answers} - {""} == {made}  # "": before it was known what it will become
+    assert upload(idempotency_key="k").id == made
     assert len(objects(servers)) == before + 2  # the original and its receipt
     assert LooseOriginal.objects.count() == 0
 
 
-def test_whoever_finds_at_the_end_that_another_was_faster_gets_that_ones_answer(upload: Upload, servers: Stack) -> None:
-    # given an upload whose twin comes through while it puts its originals
-    twins: list[Prescription] = []
-
+def test_whoever_was_so_slow_that_another_took_over_writes_nothing(upload: Upload, servers: Stack) -> None:
+    # given an upload whose reservation was over before it had put its originals
     def overtake(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
-        if sql.startswith('INSERT INTO "prescriptions_looseoriginal"') and not twins:
-            twins.append(Prescription.objects.create(client="shop"))
-            fingerprint = accepting.fingerprint_of([file()], "", "")
-            IdempotencyKey.objects.create(client="shop", key="k", fingerprint=fingerprint, prescription=twins[0])
+        if sql.startswith('INSERT INTO "prescriptions_looseoriginal"'):
+            assert Replay.objects.update(owner="0" * 32) == 1
         return execute(sql, params, many, context)
 
     before = objects(servers)
-    with connection.execute_wrapper(overtake):
-        assert upload(idempotency_key="k") == twins[0]
+    with connection.execute_wrapper(overtake), pytest.raises(Problem) as refused:
+        upload(idempotency_key="k")
 
-    assert list(Prescription.objects.all()) == twins
+    assert (refused.value.status, refused.value.code) == (409, "in-flight")
+    assert (Prescription.objects.count(), IdempotencyKey.objects.count()) == (0, 0)
     assert objects(servers) == before

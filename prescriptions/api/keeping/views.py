@@ -114,6 +114,7 @@ class Erasures(ApiView):
     """Erases all prescriptions of one patient or one order."""
 
     scopes = {"POST": "rx:erase"}  # noqa: RUF012
+    in_one_transaction = False  # objects go as well; what is gone is gone when it is sent again
 
     @extend_schema(
         operation_id="erasures_create",
@@ -134,6 +135,7 @@ class Exports(ApiView):
 
     content_negotiation_class = AnyMedia
     scopes = {"POST": "rx:export"}  # noqa: RUF012
+    in_one_transaction = False  # it changes nothing, and is made again
 
     @extend_schema(
         operation_id="exports_create",

@@ -18,7 +18,7 @@ from django.utils import timezone
 from prescriptions.infra import storage
 from prescriptions.intake import accepting, loose, receipts, sealing
 from prescriptions.intake.receipts import Receipt
-from prescriptions.models import Draft, IdempotencyKey, LooseOriginal, Prescription
+from prescriptions.models import Draft, LooseOriginal, Prescription, Replay
 from prescriptions.upkeep import ledger
 from transforms.keys import original_key, parse_original_key, parse_receipt_key, prefix
 
@@ -124,13 +124,10 @@ def _write(receipt: Receipt, found: _Found) -> None:
         accepting.write_rows(receipt, rebuilt=True)
         if receipt.key:
             key, fingerprint = receipt.key
-            IdempotencyKey.objects.get_or_create(
-                client=receipt.client,
+            kept = {"fingerprint": fingerprint, "rx": receipt.rx, "answer": {"rx": receipt.rx}}
+            Replay.objects.update_or_create(
+                scope=accepting.kept_under(receipt.client),
                 key=key,
-                defaults={
-                    "fingerprint": fingerprint,
-                    "prescription_id": receipt.rx,
-                    "created_at": receipt.received,
-                },
+                defaults={**kept, "until": None, "created_at": receipt.received},
             )
     log.info("rebuilt", extra={"rx": receipt.rx, "documents": len(named)})

@@ -246,4 +246,4 @@ def test_an_upload_sent_twice_with_its_key_is_told_so(http: Client, bearer: Bear
 
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json()["id"] == again.json()["id"]
-    assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
+    assert ("Idempotency-Replayed" in first, again["Idempotency-Replayed"]) == (False, "true")

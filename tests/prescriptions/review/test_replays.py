@@ -18,7 +18,7 @@ from tests.prescriptions.reviewing import Staff, address, approval, claimed, eve
 from tests.prescriptions.staff import Make
 
 S = ReviewStatus
-REPLAYED = "Idempotent-Replayed"
+REPLAYED = "Idempotency-Replayed"
 
 
 @pytest.fixture
