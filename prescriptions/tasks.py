@@ -16,6 +16,7 @@ from prescriptions.variants import sweep as sweeper
 from prescriptions.variants import turns
 from prescriptions.variants.backends import celery_queue
 from prescriptions.variants.fairness.tickets import Ticket
+from prescriptions.variants.links import lent
 
 _UPKEEP: Final = "upkeep"
 _TURN: Final = 600  # seconds from one place of a long duty to the next
@@ -59,6 +60,7 @@ def tidy() -> None:
     drafts.sweep()
     loose.sweep()
     order_links.sweep()
+    lent.sweep()
     replays.sweep()
     sessions.forget_expired()
     four_eyes.expire()

@@ -36,5 +36,6 @@ urlpatterns = [
     path("healthz", health.livez, name="healthz"),  # by its older name
     path("readyz", health.readyz, name="readyz"),
     path("-may-send", senders.may_send, name="may-send"),  # the edge's own question; nobody outside can ask it
+    path("-link", senders.is_good, name="link-is-good"),  # as above
     path("metrics", metrics_view.Metrics.as_view(), name="metrics"),
 ]

@@ -7,12 +7,13 @@ import sigv4 from 'sigv4.js';
 // Browsers may keep an image for as long as its link is good, but never for more than a day.
 const LONGEST = 86400;
 
-// --- Link tokens, verified exactly as prescriptions/variants/links.py does (tests/vectors/links.json proves it) ----------
+// --- Link tokens, verified exactly as prescriptions/variants/links/tokens.py does (tests/vectors/links.json proves it) ---
 // Pure: no request, no clock, no environment. Must never say why a token was refused.
 
 // {kid}.{exp}.{scope}.{mac}: expiry in base-36 unix seconds, mac = 16 bytes in base64url without padding. Its last
 // character carries two bits: only these four leave the rest zero, so that the same bytes have no second spelling.
-const TOKEN = /^([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{21}[AQgw])$/;
+// Behind the scope 12 hex digits: the id of a link that can be taken back.
+const TOKEN = /^([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])([0-9a-f]{12})?\.([A-Za-z0-9_-]{21}[AQgw])$/;
 // An empty or short key would make every mac easy to compute.
 const SECRET = /^(?:[0-9a-f]{2}){16,}$/;
 
@@ -41,8 +42,9 @@ function left(token, now) {
     return parseInt(token.split('.')[1], 36) - Math.floor(now);
 }
 
-// {scope, left} of a valid token (left: whole seconds until it expires, at least 1), else null. now: unix seconds.
-function verify(ring, token, rx, now) {
+// {scope, left} of a valid token (left: whole seconds until it expires, at least 1), else null. now: unix seconds;
+// page: number of the page that is asked for. A link with an id may be for one page: then the mac is over that.
+function verify(ring, token, rx, now, page) {
     const match = TOKEN.exec(token);
     // njs lets `$` match before a final line break, too: what matched must be all there is.
     if (match === null || match[0] !== token) {
@@ -52,9 +54,11 @@ function verify(ring, token, rx, now) {
     if (key === null) {
         return null;
     }
-    const message = `rx-link-v1\n${match[1]}\n${match[2]}\n${match[3]}\n${rx}`;
-    const digest = crypto.createHmac('sha256', key).update(message).digest();
-    if (!same(digest, Buffer.from(match[4], 'base64url'))) {
+    const id = match[4] || '';
+    const head = `rx-link-v1\n${match[1]}\n${match[2]}\n${match[3]}${id}\n`;
+    const mac = Buffer.from(match[5], 'base64url');
+    const opens = (subject) => same(crypto.createHmac('sha256', key).update(head + subject).digest(), mac);
+    if (!opens(rx) && !(id && page && opens(`${rx}_${page}`))) {
         return null;
     }
     const seconds = left(token, now);
@@ -71,7 +75,7 @@ const SLACK = 5;
 // it. An error here leaves the variable empty, which the template takes for "down" and never for "yes".
 function gate(r) {
     const v = r.variables;
-    const link = verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, Date.now() / 1000);
+    const link = verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, Date.now() / 1000, v.rx_page);
     if (link === null) {
         return 'refuse';
     }
@@ -89,6 +93,50 @@ function gate(r) {
 function lasting(r) {
     const v = r.variables;
     return left(v.rx_token, Date.now() / 1000) - KEPT > Number(v.rx_gate) ? 'yes' : 'no';
+}
+
+// --- Links that can be taken back ---------------------------------------------------------------------------------------
+// Which of them were: Django says so with every answer about one. What it said is looked at before any remembered verdict,
+// so a link that was taken back opens nothing here as soon as it is known, whatever the cache has.
+// After FRESH seconds it is asked for again beside a request; what is older than OLD is nobody's word any more, and then
+// Django is asked before the request is answered. Links without an id never come here.
+const FRESH = 10;
+const OLD = 30;
+// Instead of ids: too many to say.
+const TOO_MANY = '*';
+
+// Seconds since it was said, or Infinity.
+function age() {
+    const at = ngx.shared.rx_cut.get('at');
+    return at === undefined ? Infinity : Date.now() / 1000 - Number(at);
+}
+
+// 'good', 'cut', or 'ask' of the link in the address. Nobody is asked about a token that we did not sign.
+function standing(r) {
+    const v = r.variables;
+    const said = ngx.shared.rx_cut.get('ids');
+    if (age() > OLD || said === TOO_MANY) {
+        const link = verify(process.env.RX_LINK_KEYS, v.rx_token, v.rx_rx, Date.now() / 1000, v.rx_page);
+        return link === null ? 'cut' : 'ask';
+    }
+    return said.includes(v.rx_link_id) ? 'cut' : 'good';
+}
+
+// 'yes' once in two seconds, for all workers together, if it is time to ask again.
+function due(r) {
+    if (age() <= FRESH) {
+        return 'no';
+    }
+    return ngx.shared.rx_kept.incr(`links ${Math.floor(Date.now() / 2000)}`, 1, 0) === 1 ? 'yes' : 'no';
+}
+
+// Remembers what Django said about links, whichever one it was asked about.
+function learn(r) {
+    const said = r.headersOut['X-Rx-Cut'];
+    if (said !== undefined) {
+        ngx.shared.rx_cut.set('ids', said);
+        ngx.shared.rx_cut.set('at', String(Date.now() / 1000));
+    }
 }
 
 // nginx looks at how full the cache is every ten seconds at most, and an answer that meets a full tmpfs is cut off. So no
@@ -152,4 +200,4 @@ function startOver(r) {
     }
 }
 
-export default { credentialsFile, gate, lasting, room, startOver, s3Authorization, s3Date, s3Session, verify };
+export default { credentialsFile, due, gate, lasting, learn, room, standing, startOver, s3Authorization, s3Date, s3Session, verify };

@@ -3,9 +3,10 @@
 from csp.decorators import csp_update
 from django.urls import path, re_path
 
-from prescriptions.api import orders, prescriptions, reviews, schema, variants
+from prescriptions.api import orders, prescriptions, reviews, schema
 from prescriptions.api.events import feed
 from prescriptions.api.keeping import views as keeping
+from prescriptions.api.pictures import links, variants
 from transforms.keys import ID, PAGE_NUMBER
 
 _RX = rf"(?P<rx>{ID})"
@@ -31,6 +32,8 @@ urlpatterns = [
         name="variant",
     ),
     re_path(rf"^jobs/(?P<job>{ID})$", variants.Job.as_view(), name="job"),
+    re_path(rf"^prescriptions/{_RX}/links$", links.Links.as_view(), name="links"),
+    re_path(rf"^prescriptions/{_RX}/links/(?P<lent>[0-9a-f]{{12}})$", links.Link.as_view(), name="link"),
     path("order-links", orders.OrderLinks.as_view(), name="order-links"),
     re_path(r"^order-links/(?P<link>[0-9a-f]{16})$", orders.OrderLink.as_view(), name="order-link"),
     path("schema", schema.Schema.as_view(), name="schema"),

@@ -32,6 +32,7 @@ class Verb(StrEnum):
     RESTORE_CHECKED = "restore.checked"
     RESTORE_ACKNOWLEDGED = "restore.acknowledged"
     LINK_MINTED = "link.minted"
+    LINK_TAKEN_BACK = "link.taken_back"
     MANIFEST_OPENED = "manifest.opened"
     PAGE_OPENED = "page.opened"
     PAGE_SEEN = "page.seen"

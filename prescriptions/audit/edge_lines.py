@@ -10,7 +10,7 @@ from typing import Any, Final
 _PAGE: Final = re.compile(r"/(?:generate/)?iiif/3/\*/(?P<rx>[0-9a-f]{32})_(?P<page>[1-9][0-9]{0,2})(?P<tail>/.*)?")
 _PICTURE: Final = re.compile(r"(?:/[^/]+){3}/[^/]+\.[a-z]+")
 _WHOLE: Final = re.compile(r"/iiif/presentation/3/\*/(?P<rx>[0-9a-f]{32})/.*")
-_LINK: Final = re.compile(r"(?P<kid>[a-z0-9]{1,8})\.(?P<until>[0-9a-z]{1,9})\.(?P<scope>[fr])")
+_LINK: Final = re.compile(r"(?P<kid>[a-z0-9]{1,8})\.(?P<until>[0-9a-z]{1,9})\.(?P<scope>[fr])(?:[0-9a-f]{12})?")
 _SHOWN: Final = (200, 206, 304)  # 304: it lies in the browser, and was looked at again
 _ADDRESS: Final = 45  # the longest that IPv6 can be written
 

@@ -55,11 +55,11 @@ def open_page(token: str, identifier: str) -> tuple[Page, Link]:
     named = parse_page_identifier(identifier)
     if named is None:
         raise problems.not_found()
-    link = links.verify(token, named.rx)
+    link = links.verify(token, named.rx, page=named.number)
     if link is None:
         raise problems.forbidden_link()
     page = find_page(named.rx, named.number)
-    if links.are_cut(page.prescription):
+    if links.are_cut(page.prescription) or (link.id and links.taken_back(link.id)):
         raise problems.forbidden_link()
     return page, link
 
@@ -83,7 +83,7 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     body = iiif.info_json(
         service_id=absolute(path),
         page=page.size,
-        part_of=absolute(links.manifest_path(page.prescription_id, token)),
+        part_of=None if link.page else absolute(links.manifest_path(page.prescription_id, token)),
     )
     plain = request.get_preferred_type(["application/ld+json", "application/json"]) == "application/json"
     left = max(0, min(link.expires - int(time.time()), delivery.MAX_AGE))

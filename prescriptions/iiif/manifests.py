@@ -29,7 +29,7 @@ def open_prescription(token: str, rx: str) -> tuple[Prescription, Link]:
     if link is None or link.scope == "r":
         raise problems.forbidden_link()
     prescription = find(Prescription.objects.prefetch_related("pages", "documents"), pk=rx)
-    if links.are_cut(prescription):
+    if links.are_cut(prescription) or (link.id and links.taken_back(link.id)):
         raise problems.forbidden_link()
     return prescription, link
 

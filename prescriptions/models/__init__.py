@@ -1,6 +1,6 @@
 """The rows. They are the truth; Redis messages and cached objects are hints. No model talks to S3 or makes anything."""
 
-from prescriptions.models.access import ApiToken, Client, RevokedOrderLink, origins_of
+from prescriptions.models.access import ApiToken, Client, LentLink, RevokedOrderLink, origins_of
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
 from prescriptions.models.drafts import Consent, Draft, DraftFile
 from prescriptions.models.events import Event, EventHead, EventType
@@ -65,6 +65,7 @@ __all__ = [
     "HoldReason",
     "IdempotencyKey",
     "LedgerHead",
+    "LentLink",
     "LineDecision",
     "Look",
     "LooseOriginal",

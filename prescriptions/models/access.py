@@ -9,6 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from prescriptions.models.uploads import Prescription
+
 ORIGINS: Final = 20
 _LONGEST: Final = 255
 _HOST: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -105,3 +107,29 @@ class RevokedOrderLink(models.Model):
 
     def __str__(self) -> str:
         return self.link
+
+
+class LentLink(models.Model):
+    """A link to a prescription's pages that can be taken back. Its token carries the id; the row decides."""
+
+    id = models.CharField(primary_key=True, max_length=12)
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="+")
+    scope = models.CharField(max_length=1)
+    pages = models.JSONField(default=list, help_text="Numbers of the pages that it opens; empty: all.")
+    made_by = models.CharField(max_length=64)
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-made_at",)
+        default_permissions = ()
+        # What edges are told of: few rows, however many links there are.
+        indexes = (
+            models.Index(
+                fields=("expires_at",), name="lent_link_revoked", condition=models.Q(revoked_at__isnull=False)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.id

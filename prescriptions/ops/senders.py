@@ -1,7 +1,8 @@
-"""What the edge asks before it reads a large body: does whoever sends it hold something that is good here?
+"""What the edge alone can ask: does whoever sends a large body hold something that is good here, and was a link taken
+back?
 
-Only the edge can ask, and it hands on the address, Authorization and cookies. What they may do with the body is decided
-by the view that gets it. The edge is told who they are, for it has room for so many bodies of one sender.
+Before it reads a body it hands on the address, Authorization and cookies. What they may do with the body is decided by
+the view that gets it. The edge is told who they are, for it has room for so many bodies of one sender.
 """
 
 import re
@@ -17,8 +18,11 @@ from prescriptions.audit import actors
 from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
 from prescriptions.order_pages.access import open_link
+from prescriptions.variants import links
+from prescriptions.variants.links import lent
 
 _ORDER: Final = re.compile(r"/orders/([^/?]+)/")
+_LINK: Final = re.compile(r"[0-9a-f]{12}")
 
 
 @methods("GET")
@@ -33,6 +37,18 @@ def may_send(request: HttpRequest) -> HttpResponse:
     if not sender:
         return HttpResponse(status=401 if api else 403)
     return HttpResponse(status=204, headers={"X-Rx-Sender": sender})
+
+
+@methods("GET")
+def is_good(request: HttpRequest) -> HttpResponse:
+    """Was the link with this id taken back? 204 or 403 without a body; and X-Rx-Cut, the ids of all that were, from
+    which the edge judges for a while by itself: `*` where they are too many for a header.
+    """
+    cut = lent.all_taken_back()
+    name = request.headers.get("X-Rx-Link", "")
+    good = bool(_LINK.fullmatch(name)) and not links.taken_back(name)
+    told = "*" if cut is None else " ".join(cut) or "-"
+    return HttpResponse(status=204 if good else 403, headers={"X-Rx-Cut": told, "Cache-Control": "no-store"})
 
 
 def _customer(request: HttpRequest, address: str) -> str:

@@ -37,6 +37,7 @@ from prescriptions.models import (
 from prescriptions.review import opening, replays
 from prescriptions.upkeep import holds, ledger, remains
 from prescriptions.variants import claims
+from prescriptions.variants.links import lent
 from transforms.keys import prefix
 
 log = logging.getLogger("rx.erasure")
@@ -69,6 +70,7 @@ def erase(
     """
     now = agreed.now()
     Prescription.objects.filter(pk=prescription.pk, links_cut_at=None).update(links_cut_at=now)
+    lent.cut(prescription.pk, now)
     write_down(prescription)
     if reason := kept_because(prescription, override):
         _forget_variants(prescription.pk)

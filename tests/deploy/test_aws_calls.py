@@ -74,7 +74,7 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("ops/health.py", "reachable"): {"web", "generate"},
     ("ops/doctor/storage.py", "delete_variant"): {"worker"},
     ("ops/doctor/storage.py", "delete_everything"): {"web"},
-    ("api/variants.py", "variant_exists"): {"web", "generate"},
+    ("api/pictures/variants.py", "variant_exists"): {"web", "generate"},
     ("review/duplicates.py", "get_original"): {"beat"},
     ("audit/anchors.py", "anchor_exists"): {"beat"},
     ("audit/anchors.py", "put_anchor"): {"beat"},

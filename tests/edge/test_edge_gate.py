@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.edge.servers import (
 )
 from tests.waiting import free_port, listens, until
 
+LENT = "0123456789ab"
 REFUSED = (
     b'{"type":"/docs/problems#link-refused","title":"This link is not valid","status":403,'
     b'"detail":"It is wrong or has expired. Ask for a fresh one."}'
@@ -51,21 +53,23 @@ def njs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         shutil.copy(NGINX / module, folder)
     (folder / "call.js").write_text(
         "import sigv4 from 'sigv4.js'; import rx from 'rx.js';\n"
-        "const modules = {rx, sigv4};\n"
+        "const said = {set: (name, value) => String(ngx.shared.rx_cut.set(name, value) !== undefined)};\n"
+        "const modules = {rx, sigv4, said};\n"
         "function call(r) { const q = JSON.parse(r.requestText);\n"
         "  r.return(200, JSON.stringify(modules[q.module][q.name].apply(null, q.arguments))); }\n"
         "export default {call};\n"
     )
     port = free_port()
     (folder / "nginx.conf").write_text(
-        f"pid {folder}/pid; error_log stderr; events {{}}\n"
+        f"pid {folder}/pid; error_log stderr; events {{}} env RX_LINK_KEYS;\n"
         f"http {{ js_path {folder}; js_import call from call.js; access_log off;\n"
+        "js_shared_dict_zone zone=rx_kept:32k type=number timeout=60s; js_shared_dict_zone zone=rx_cut:32k;\n"
         + "".join(
             f"  {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         + f"  server {{ listen 127.0.0.1:{port}; location / {{ js_content call.call; }} }} }}\n"
     )
-    with running(nginx_command(folder), env={}, log=folder / "log"):
+    with running(nginx_command(folder), env={"RX_LINK_KEYS": VECTORS["keys"]}, log=folder / "log"):
         until(lambda: listens(port), "nginx")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             yield client
@@ -79,7 +83,9 @@ def call(njs: httpx.Client, module: str, name: str, *arguments: object) -> Any:
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=ids(VECTORS["vectors"]))
 def test_njs_agrees_with_every_vector(njs: httpx.Client, vector: dict[str, Any]) -> None:
-    link = call(njs, "rx", "verify", vector["keys"], vector["token"], vector["rx"], vector["now"])
+    arguments = (vector["keys"], vector["token"], vector["rx"], vector["now"], vector.get("page", 0))
+
+    link = call(njs, "rx", "verify", *arguments)
 
     if vector["expected"] == "bad":
         assert link is None
@@ -99,6 +105,36 @@ def test_an_answer_is_kept_if_what_it_says_stays_true_for_thirty_seconds(
     variables = {"rx_token": mint("0" * 32, ttl=left), "rx_gate": str(told)}
 
     assert call(njs, "rx", "lasting", {"variables": variables}) == lasting
+
+
+@pytest.mark.parametrize(
+    ("ago", "ids", "token", "judged", "due"),
+    [
+        (5, "-", "good", "good", "no"),
+        (11, "-", "good", "good", "yes"),
+        (29, "aaaaaaaaaaaa", "good", "good", "yes"),
+        (29, f"aaaaaaaaaaaa {LENT}", "good", "cut", "yes"),
+        (31, "-", "good", "ask", "yes"),
+        (31, LENT, "good", "ask", "yes"),
+        (31, "-", "forged", "cut", "yes"),
+        (5, "*", "good", "ask", "no"),
+        (5, "*", "forged", "cut", "no"),
+    ],
+)
+def test_what_was_said_of_links_is_believed_for_thirty_seconds_and_asked_for_again_after_ten(
+    njs: httpx.Client, ago: int, ids: str, token: str, judged: str, due: str
+) -> None:
+    call(njs, "said", "set", "ids", ids)
+    call(njs, "said", "set", "at", str(time.time() - ago))
+    rx = "0" * 32
+    given = mint(rx, scope=f"f{LENT}") if token == "good" else f"k1.zzzzzz.f{LENT}." + "A" * 22
+    variables = {"rx_token": given, "rx_rx": rx, "rx_page": "1", "rx_link_id": LENT}
+
+    assert call(njs, "rx", "standing", {"variables": variables}) == judged
+    # of many that ask in the same two seconds one does
+    asked = [call(njs, "rx", "due", {}) for _ in range(3)]
+    assert asked.count("yes") <= 2
+    assert due == "yes" or "yes" not in asked
 
 
 @pytest.mark.parametrize("secret", ["", "00", "0" * 30, "0" * 33, "XY" * 16, "AB" * 16])
@@ -154,6 +190,7 @@ def test_the_edge_agrees_with_every_steady_vector(
     identifier, _, tail = vector["path"].split("/", 4)[4].partition("/")
     rx, _, page = identifier.partition("_")
     store.put(f"{rx}/{page}/{PIPELINE}/{tail}", b"the variant")
+    django.headers = {"X-Rx-Cut": "-"}  # no link was taken back
 
     answer = edge.get_raw(vector["path"])
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -164,7 +201,7 @@ def test_the_edge_agrees_with_every_steady_vector(
             assert (status, body) == (200, b"the variant")
         case "app":
             assert (status, body) == (200, b"from upstream")
-            assert [seen.target for seen in django.seen] == [vector["path"]]
+            assert [seen.target for seen in django.seen if seen.target != "/-link"] == [vector["path"]]
         case "disguised":  # genuine, but spelt so that a reader of the log would take it for something else
             assert status == 400
         case "refuse":
@@ -173,7 +210,7 @@ def test_the_edge_agrees_with_every_steady_vector(
             assert b"Cache-Control: no-store\r\n" in head
             assert b"max-age" not in head
     if vector["edge"] != "app":
-        assert django.seen == []
+        assert [seen.target for seen in django.seen if seen.target != "/-link"] == []
 
 
 def test_a_refusal_asks_neither_s3_nor_django(start_edge: StartEdge, django: StandIn) -> None:

@@ -39,6 +39,11 @@ def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
     [
         ("/iiif/3/TOKEN/x/info.json", "/iiif/3/*/x/info.json"),
         ("/iiif/3/TOKEN", "/iiif/3/*"),
+        ("/iiif/3/LENT/x/info.json", "/iiif/3/*/x/info.json"),
+        ("/iiif/3/t/LENT/y", "(other)"),
+        ("/iiif/3//LENT/x", "(other)"),
+        ("/generate/iiif/3/LENT/x/y?hop=1", "/generate/iiif/3/*/x/y"),
+        ("/page/LENT/y", "(other)"),
         ("/iiif/3//TOKEN/x", "(other)"),
         ("/iiif/3/t/TOKEN/y", "(other)"),
         ("/iiif/3/TOKEN/x/full/%5Emax/0/default.jpg", "/iiif/3/*/x/full/%5Emax/0/default.jpg"),
@@ -57,9 +62,10 @@ def test_a_line_of_the_log(edge: Edge, store: Store) -> None:
     ],
 )
 def test_no_token_order_or_query_is_logged(edge: Edge, django: StandIn, target: str, logged: str) -> None:
-    secret = mint(RX)
+    secret = mint(RX, scope="f0123456789ab" if "LENT" in target else "f")
+    sent = target.replace("TOKEN", secret).replace("LENT", secret)
     answer = edge.raw(
-        f"GET {target.replace('TOKEN', secret)} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n"
+        f"GET {sent} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n"
         f"User-Agent: {secret}\r\nReferer: http://x/{secret}\r\n\r\n".encode()
     )
 

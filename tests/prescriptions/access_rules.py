@@ -252,6 +252,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /api/v1/prescriptions/%(rx)s/document.pdf
         /api/v1/prescriptions/%(rx)s/original
         /api/v1/prescriptions/%(rx)s/pages/%(number)s/variants/%(spec)s
+        /api/v1/prescriptions/%(rx)s/links
     """,
     ),
     (
@@ -434,6 +435,14 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /api/v1/prescriptions/%(rx)s/hold
+    """,
+    ),
+    (
+        NOBODY,
+        NOBODY,
+        """
+        /-link
+        /api/v1/prescriptions/%(rx)s/links/%(lent)s
     """,
     ),
 ]

@@ -20,7 +20,7 @@ from tests.links import mint
 from tests.prescriptions.conftest import claim, file
 from tests.prescriptions.staff import make_review, seed
 
-_LINK = re.compile(r"/([a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr]\.[A-Za-z0-9_-]{22})/([0-9a-f]{32})")
+_LINK = re.compile(r"/([a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr](?:[0-9a-f]{12})?\.[A-Za-z0-9_-]{22})/([0-9a-f]{32})")
 THUMB = "full/150,200/90/default.webp"
 FETCH = {"X-Requested-With": "fetch"}
 

@@ -66,9 +66,9 @@ def objects(make: Make) -> dict[str, str]:
     variant: Variant = claim(page, state="ready", ready_at=timezone.now())
     return {
         "rx": rx, "object_id": rx, "identifier": f"{rx}_1", "number": "1", "spec": "thumb",
-        "tail": "full/150,200/0/default.webp", "job": variant.pk, "link": "0" * 16, "order_ref": "A-1",
-        "file_id": "0" * 32, "app_label": "prescriptions", "url": "nothing", "content_type_id": "1", "id": "1",
-        "uidb64": "x", "pk": "1", "provider_id": "sso", "by": "patient",
+        "tail": "full/150,200/0/default.webp", "job": variant.pk, "link": "0" * 16, "lent": "0" * 12,
+        "order_ref": "A-1", "file_id": "0" * 32, "app_label": "prescriptions", "url": "nothing", "content_type_id": "1",
+        "id": "1", "uidb64": "x", "pk": "1", "provider_id": "sso", "by": "patient",
     }  # fmt: skip
 
 

@@ -84,6 +84,7 @@ def addresses(make: Make) -> list[str]:
         "tail": "full/150,200/0/default.webp",
         "job": "0" * 32,
         "link": "0" * 16,
+        "lent": "0" * 12,
         "order_ref": "A-1",
         "file_id": "0" * 32,
         "app_label": "prescriptions",

@@ -27,7 +27,7 @@ NEW, OLD = "k2:" + "22" * 32, "k1:" + "11" * 32
 def test_a_token_is_judged_as_the_edge_judges_it(vector: dict[str, Any], settings: Settings) -> None:
     settings.RX_LINK_KEYS = vector["keys"]
 
-    link = links.verify(vector["token"], vector["rx"], now=vector["now"])
+    link = links.verify(vector["token"], vector["rx"], page=vector.get("page", 0), now=vector["now"])
 
     if vector["expected"] == "ok":
         assert link is not None
@@ -59,6 +59,21 @@ def test_what_is_handed_out_is_exactly_the_vectors_token(
     given = links.hand_out([asked["rx"]], SYSTEM, scope=asked["scope"], lifetime=asked["ttl"])
 
     assert given == {asked["rx"]: vector["token"]}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("vector", [v for v in VECTORS if v.get("lend")], ids=lambda vector: vector["name"])
+def test_what_is_lent_is_exactly_the_vectors_token(vector: dict[str, Any], settings: Settings) -> None:
+    settings.RX_LINK_KEYS = vector["keys"]
+    asked, pages = vector["lend"], vector["lend"].get("pages", [])
+
+    given = links.lend(
+        vector["rx"], asked["id"], scope=asked["scope"], expires=asked["expires"], actor=SYSTEM, pages=pages
+    )
+
+    assert given == {pages[0] if pages else 0: vector["token"]}
+    event = AuditEvent.objects.get(rx=vector["rx"])
+    assert (event.verb, event.data["link"]) == ("link.minted", asked["id"])
 
 
 @given(now=st.integers(1, 10**11), lifetime=st.integers(1, 10**7))

@@ -1,7 +1,9 @@
 """Links: capability tokens in the path, handed out and verified here, verified by the edge's njs too.
 
 `token = {kid}.{exp}.{scope}.{mac}`, where mac is the first 16 bytes of HMAC-SHA256 over
-"rx-link-v1\\n{kid}\\n{exp}\\n{scope}\\n{rx}". The shared test vectors are in tests/vectors/links.json.
+"rx-link-v1\\n{kid}\\n{exp}\\n{scope}\\n{rx}". One that can be taken back (lent.py) has its id behind the scope, under
+the mac with it: `{kid}.{exp}.{scope}{12 hex}.{mac}`; where it is for one page alone, the mac is over `{rx}_{n}` in
+place of `{rx}`. The shared test vectors are in tests/vectors/links.json.
 """
 
 import base64
@@ -9,7 +11,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -26,7 +28,7 @@ from transforms.keys import page_identifier
 from transforms.request.spec import Stored
 
 Scope = Literal["f", "r"]
-_TOKEN = re.compile(r"([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.([fr])\.([A-Za-z0-9_-]{22})\Z")
+_TOKEN = re.compile(r"([a-z0-9]{1,8})\.([0-9a-z]{1,9})\.(([fr])([0-9a-f]{12})?)\.([A-Za-z0-9_-]{22})\Z")
 # Expiry is rounded up to this many seconds, so that a page rendered twice carries the same URLs and browsers re-use
 # them.
 ROUNDING = 15 * 60
@@ -35,11 +37,15 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A verified token: what it allows, and until when (Unix seconds)."""
+    """A verified token: what it allows, and until when (Unix seconds); by what id it can be taken back, if it can be,
+    and the one page that it is for (0: all).
+    """
 
     token: str
     scope: Scope
     expires: int
+    id: str = ""
+    page: int = 0
 
 
 def keyring(text: str | None = None) -> dict[str, bytes]:
@@ -70,6 +76,16 @@ def hand_out(rxs: Iterable[str], actor: Actor, *, scope: Scope = "f", lifetime: 
     return {rx: _mint(rx, scope, expires) for rx in wanted}
 
 
+def lend(rx: str, name: str, *, scope: Scope, expires: int, actor: Actor, pages: Sequence[int] = ()) -> dict[int, str]:
+    """Tokens of a link that can be taken back: one for all pages, under 0, or one for each of `pages`. Leaves the same
+    trace, with the link's id.
+    """
+    data = {"until": expires, "scope": scope, "link": name}
+    audit.record_all_once([rx], audit.Verb.LINK_MINTED, actor=actor, data=data)
+    subjects = {page: page_identifier(rx, page) for page in pages} or {0: rx}
+    return {page: _mint(subject, f"{scope}{name}", expires) for page, subject in subjects.items()}
+
+
 def expiry(lifetime: int, *, now: float) -> int:
     """When a link that is made `now` ends (Unix seconds): after `lifetime` seconds, rounded up to a quarter hour."""
     return -(-int(now + lifetime) // ROUNDING) * ROUNDING
@@ -80,19 +96,27 @@ def ends(token: str) -> datetime:
     return datetime.fromtimestamp(int(token.split(".")[1], 36), tz=UTC)
 
 
-def verify(token: str, rx: str, *, now: float | None = None) -> Link | None:
-    """The link that a token stands for; None if it is malformed, forged, expired or for another prescription."""
+def verify(token: str, rx: str, *, page: int = 0, now: float | None = None) -> Link | None:
+    """The link that a token stands for; None if it is malformed, forged, expired or for another prescription or page.
+
+    `page`: what it is to open; 0: more than a page. Whether it was taken back, or cut, is another question.
+    """
     match = _TOKEN.match(token)
     if match is None:
         return None
-    kid, exp, scope, mac = match.groups()
+    kid, exp, marks, scope, name, mac = match.groups()
     key = keyring().get(kid)
-    if key is None or not hmac.compare_digest(mac, _mac(key, kid, exp, scope, rx)):
+    if key is None:
         return None
+    only = 0
+    if not hmac.compare_digest(mac, _mac(key, kid, exp, marks, rx)):
+        only = page if name else 0
+        if not only or not hmac.compare_digest(mac, _mac(key, kid, exp, marks, page_identifier(rx, only))):
+            return None
     expires = int(exp, 36)
     if expires <= (time.time() if now is None else now):
         return None
-    return Link(token, "f" if scope == "f" else "r", expires)
+    return Link(token, "f" if scope == "f" else "r", expires, name or "", only)
 
 
 def are_cut(prescription: Prescription) -> bool:
@@ -123,14 +147,14 @@ def document_path(rx: str, token: str) -> str:
     return f"/iiif/presentation/3/{token}/{rx}/document.pdf"
 
 
-def _mint(rx: str, scope: Scope, expires: int) -> str:
+def _mint(subject: str, marks: str, expires: int) -> str:
     kid, key = next(iter(keyring().items()))
     exp = _base36(expires)
-    return f"{kid}.{exp}.{scope}.{_mac(key, kid, exp, scope, rx)}"
+    return f"{kid}.{exp}.{marks}.{_mac(key, kid, exp, marks, subject)}"
 
 
-def _mac(key: bytes, kid: str, exp: str, scope: str, rx: str) -> str:
-    message = f"rx-link-v1\n{kid}\n{exp}\n{scope}\n{rx}".encode()
+def _mac(key: bytes, kid: str, exp: str, marks: str, subject: str) -> str:
+    message = f"rx-link-v1\n{kid}\n{exp}\n{marks}\n{subject}".encode()
     return base64.urlsafe_b64encode(hmac.digest(key, message, hashlib.sha256)[:16]).rstrip(b"=").decode()
 
 

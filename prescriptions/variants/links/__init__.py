@@ -1,0 +1,37 @@
+"""Links to pages: what their tokens say, how they are handed out, and those that can be taken back."""
+
+from prescriptions.variants.links.lent import taken_back
+from prescriptions.variants.links.tokens import (
+    ROUNDING,
+    Link,
+    Scope,
+    are_cut,
+    document_path,
+    ends,
+    expiry,
+    hand_out,
+    keyring,
+    lend,
+    manifest_path,
+    service_path,
+    variant_path,
+    verify,
+)
+
+__all__ = [
+    "ROUNDING",
+    "Link",
+    "Scope",
+    "are_cut",
+    "document_path",
+    "ends",
+    "expiry",
+    "hand_out",
+    "keyring",
+    "lend",
+    "manifest_path",
+    "service_path",
+    "taken_back",
+    "variant_path",
+    "verify",
+]

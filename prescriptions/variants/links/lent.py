@@ -1,0 +1,85 @@
+"""Links that can be taken back: each is a row, and its token carries the row's id.
+
+The row decides. An edge remembers which ids were taken back, asks again every ten seconds while such links are used,
+and lets in by nobody's word that is older than thirty (deploy/nginx/rx.js).
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from prescriptions import audit
+from prescriptions.audit.actors import Actor
+from prescriptions.infra.problems import Problem
+from prescriptions.models import LentLink, Prescription
+from prescriptions.variants.links.tokens import Scope
+
+MOST: Final = 100
+LONGEST: Final = 30 * 86_400  # seconds
+# As many as fit into the header by which an edge is told. With more of them it asks each time.
+TOLD: Final = 2000
+_AT_ONCE: Final = 5000  # forgotten by one sweep
+
+
+def make(prescription: Prescription, *, scope: Scope, expires_in: int, pages: Sequence[int], actor: Actor) -> LentLink:
+    """A link that ends after `expires_in` seconds, or when it is taken back. `pages`: only these; none: all.
+
+    Raises Problem 409 where the prescription has as many that are good as it may have.
+    """
+    now = timezone.now()
+    if live(prescription.pk).count() >= MOST:
+        raise Problem(
+            409,
+            "too-many-links",
+            "Too many links",
+            f"A prescription has at most {MOST} links that can be taken back. Take some back, or use those.",
+        )
+    return LentLink.objects.create(
+        id=secrets.token_hex(6),
+        prescription=prescription,
+        scope=scope,
+        pages=list(pages),
+        made_by=str(actor),
+        made_at=now,
+        expires_at=(now + timedelta(seconds=expires_in)).replace(microsecond=0),
+    )
+
+
+def live(rx: str) -> QuerySet[LentLink]:
+    """Those of a prescription that open something."""
+    return LentLink.objects.filter(prescription=rx, revoked_at=None, expires_at__gt=timezone.now())
+
+
+def take_back(link: LentLink, *, actor: Actor) -> None:
+    """It opens nothing from now on; at an edge within thirty seconds. Once more changes nothing."""
+    if LentLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        audit.record(link.prescription_id, audit.Verb.LINK_TAKEN_BACK, actor=actor, data={"link": link.pk})
+
+
+def taken_back(name: str) -> bool:
+    """Was the link with this id taken back? One that no row tells of, was: a database that was restored knows less."""
+    return not LentLink.objects.filter(pk=name, revoked_at=None).exists()
+
+
+def all_taken_back() -> list[str] | None:
+    """Ids of those that would still be good; None where they are too many to be told."""
+    rows = LentLink.objects.filter(revoked_at__isnull=False, expires_at__gt=timezone.now())
+    ids = list(rows.order_by().values_list("pk", flat=True)[: TOLD + 1])
+    return ids if len(ids) <= TOLD else None
+
+
+def cut(rx: str, now: datetime) -> None:
+    """With all other links of a prescription (`are_cut`). Those wait until the last of them has ended; these may be
+    longer.
+    """
+    LentLink.objects.filter(prescription=rx, revoked_at=None).update(revoked_at=now)
+
+
+def sweep() -> int:
+    """Forget what has ended by itself; returns how many."""
+    ended = LentLink.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at").values_list("pk", flat=True)
+    return LentLink.objects.filter(pk__in=list(ended[:_AT_ONCE])).delete()[0]
