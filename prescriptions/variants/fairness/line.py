@@ -18,6 +18,9 @@ from prescriptions.variants.fairness.tickets import RANKS, Ticket
 from transforms.version import PIPELINE
 
 _KEEP_SECONDS: Final = 3600
+# Whoever opens a picture opens another a moment later.
+_AWAITED: Final = "rx:awaited"
+_AWAITED_SECONDS: Final = 3
 # Of which claims somebody is next: all; those that somebody waits for; of these, presets and tiles; or of none.
 Among: TypeAlias = Literal["any", "awaited", "advertised", "none"]
 
@@ -49,7 +52,8 @@ if not hurry then
   redis.call('ZADD', open .. of, redis.call('TIME')[1] + counted, id)
   redis.call('EXPIRE', open .. of, counted)
 end
-for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, keep) end
+for at = 1, 8 do redis.call('EXPIRE', KEYS[at], keep) end
+if rank < 3 then redis.call('SET', KEYS[9], '', 'EX', ARGV[10]) end
 return 1
 """
 
@@ -94,11 +98,20 @@ def _join(ticket: Ticket, line: str, how: str) -> bool:
     owners, clock, waiting, tags = _keys(ticket.pipeline, line)
     what: Values = [ticket.variant_id, ticket.owner, ticket.unit, ticket.rank, ticket.cost]
     counted: Values = [quota.key(ticket.lane, ""), quota.counted_seconds()]
+    times: Values = [_KEEP_SECONDS, _AWAITED_SECONDS]
     try:
-        scripts.run(_JOIN, keys=[owners, clock, *waiting, *tags], values=[*what, how, *counted, _KEEP_SECONDS])
+        scripts.run(_JOIN, keys=[owners, clock, *waiting, *tags, _AWAITED], values=[*what, how, *counted, *times])
     except scripts.Away:
         return False
     return True
+
+
+def somebody_waits() -> bool:
+    """Has anybody, in any lane, asked for what they wait for within the last seconds? False where nobody knows."""
+    try:
+        return bool(scripts.run("return redis.call('EXISTS', KEYS[1])", keys=[_AWAITED], values=[]))
+    except scripts.Away:
+        return False
 
 
 def next_of(line: str, *, among: Among = "any") -> Ticket | None:

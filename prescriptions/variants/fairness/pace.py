@@ -8,17 +8,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from prescriptions.infra import metrics
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import not_ready
+from prescriptions.variants.fairness import line
 from prescriptions.variants.fairness.room import Room
 
-# Of the time that one took. With one process for each core, two leave others two thirds of each.
-_REST: Final = 4.0
-_LONGEST_REST: Final = 0.5  # seconds
+# Times what that one took. With two processes, they take two fifths of a core from others, and a seventh where somebody
+# waits for a picture.
+_REST, _LONGEST_REST = 4.0, 0.5  # and seconds
+_REST_BESIDE, _LONGEST_REST_BESIDE = 12.0, 1.5
 # Each of them has a thread here while it waits for its turn.
 _MOST, _OF_ONE, _RETRY_SECONDS = 32, 16, 1
 
@@ -56,4 +57,10 @@ def unhurried(unit: str) -> Iterator[None]:
                 yield
             finally:
                 ended = time.monotonic()
-                turn.next = ended + min(_REST * (ended - began), _LONGEST_REST)
+                turn.next = ended + _rest_after(ended - began)
+
+
+def _rest_after(seconds: float) -> float:
+    if line.somebody_waits():
+        return min(_REST_BESIDE * seconds, _LONGEST_REST_BESIDE)
+    return min(_REST * seconds, _LONGEST_REST)

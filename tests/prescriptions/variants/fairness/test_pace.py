@@ -7,9 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from prescriptions.infra import per_process
+from prescriptions.infra import per_process, redis_client
 from prescriptions.infra.problems import Problem
-from prescriptions.variants.fairness import pace
+from prescriptions.models import new_identifier
+from prescriptions.variants.fairness import line, pace
+from prescriptions.variants.fairness.tickets import BULK, OTHER, Ticket
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +40,25 @@ def test_one_at_a_time_and_then_a_rest() -> None:
     assert most == 1
     # Its own time and four times that; the clock of a busy machine only makes it longer.
     assert min(later - earlier for earlier, later in pairwise(began)) >= 0.1
+
+
+def test_the_rest_is_longer_while_somebody_waits_for_a_picture(servers: object) -> None:
+    def between() -> float:
+        with pace.unhurried("unit"):
+            began = time.monotonic()
+            time.sleep(0.02)
+        with pace.unhurried("unit"):
+            return time.monotonic() - began
+
+    line.join(Ticket(new_identifier(), "owner", "test", "somebody", OTHER, 1), line="test-awaited")
+
+    assert line.somebody_waits()
+    with per_process.anew():
+        assert between() >= 0.02 * 13
+    # What nobody waits for tells nobody to hurry.
+    redis_client.connection().delete("rx:awaited")
+    line.join(Ticket(new_identifier(), "owner", "test", "somebody", BULK, 1), line="test-awaited")
+    assert not line.somebody_waits()
 
 
 def test_who_fails_makes_room_for_the_next() -> None:
