@@ -18,6 +18,7 @@ _PREFIX: Final = re.compile(rf"({ID})/")
 _ORIGINAL: Final = re.compile(rf"({ID})/({ID})")
 _RECEIPT: Final = re.compile(rf"({ID})/({ID})\.receipt")
 _VARIANT: Final = re.compile(rf"({ID})/({PAGE_NUMBER})/(p[1-9][0-9]{{0,3}})/(.+)")
+_DOCUMENT: Final = re.compile(rf"({ID})/document/[0-9a-f]{{32}}\.pdf")
 _PAGE: Final = re.compile(rf"({ID})_({PAGE_NUMBER})")
 
 
@@ -72,6 +73,11 @@ def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str) -> st
     return f"{prefix(rx)}{number}/{pipeline}/{stored}"
 
 
+def document_key(rx: str, digest: str) -> str:
+    """Key of all pages in one PDF in the variants bucket; `digest` says how the pages are in it."""
+    return f"{prefix(rx)}document/{digest}.pdf"
+
+
 def page_identifier(rx: str, number: int) -> str:
     """The `identifier` of a page in addresses (IIIF Image API 3.0 §2.1)."""
     return f"{rx}_{number}"
@@ -99,6 +105,12 @@ def parse_variant_key(key: str) -> VariantKey | None:
     """The parts of what `variant_key` builds."""
     found = _VARIANT.fullmatch(key)
     return VariantKey(found[1], int(found[2]), found[3], found[4]) if found else None
+
+
+def parse_document_key(key: str) -> str | None:
+    """The prescription of what `document_key` builds."""
+    found = _DOCUMENT.fullmatch(key)
+    return found[1] if found else None
 
 
 def parse_page_identifier(text: str) -> PageIdentifier | None:

@@ -31,9 +31,8 @@ from prescriptions.intake import accepting
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription
 from prescriptions.models.finding import find
 from prescriptions.upkeep import four_eyes
-from prescriptions.variants import claims, delivery, links, whole_pdf
+from prescriptions.variants import claims, delivery, links, stored_pdf
 from prescriptions.variants.fairness import quota
-from transforms.keys import original_key
 from transforms.limits import LIMITS
 
 
@@ -57,6 +56,12 @@ class ListQuery(PageQuery):
         error_messages=dict.fromkeys(("invalid", "blank"), REFERENCE_HELP),
         help_text="Only those of one order: the reference as it was sent, whole and in its case.",
     )
+
+
+# What a download is asked with: for a part of it, or only if it is another one (RFC 9110).
+_PARTS = [
+    OpenApiParameter(name, str, OpenApiParameter.HEADER) for name in ("Range", "If-Range", "If-None-Match", "If-Match")
+]
 
 
 class OriginalQuery(serializers.Serializer[Any]):
@@ -164,7 +169,13 @@ class Original(ApiView):
 
     @extend_schema(
         operation_id="prescriptions_original",
-        responses={(200, "application/octet-stream"): bytes, **problems_of(400, 404, 410)},
+        parameters=_PARTS,
+        responses={
+            (200, "application/octet-stream"): bytes,
+            (206, "application/octet-stream"): bytes,
+            304: OpenApiResponse(description="You have it."),
+            **problems_of(400, 404, 410, 412, 416),
+        },
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         prescription = find_visible(request, rx)
@@ -173,8 +184,7 @@ class Original(ApiView):
             raise problems.not_found()
         data = {"document": original.position}
         audit.looked(rx, audit.Verb.DOWNLOADED, actor=actors.of(request), data=data)
-        name = original.name or f"prescription-{original.position}"
-        return delivery.original(request, original_key(rx, original.id), name=name, media_type=original.media_type)
+        return delivery.original(request, original)
 
 
 class WholeDocument(ApiView):
@@ -186,12 +196,17 @@ class WholeDocument(ApiView):
 
     @extend_schema(
         operation_id="prescriptions_document",
-        responses={(200, "application/pdf"): bytes, **problems_of(400, 404, 410, 422, 429)},
+        parameters=_PARTS,
+        responses={
+            (200, "application/pdf"): bytes,
+            (206, "application/pdf"): bytes,
+            304: OpenApiResponse(description="You have it."),
+            **problems_of(400, 404, 409, 410, 412, 416, 422, 429),
+        },
     )
     def get(self, request: Request, rx: str) -> HttpResponseBase:
         a4 = self.query.get("fit") == "a4"
         prescription = find_visible(request, rx)
-        delivery.check_condition(request)
-        file = whole_pdf.whole(prescription, by=asker_of(request), a4=a4, wait=settings.RX_WAIT)
+        pdf = stored_pdf.find(prescription, by=asker_of(request), a4=a4, wait=settings.RX_WAIT)
         audit.looked(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=actors.of(request), data={"a4": a4})
-        return delivery.document(file, rx=rx)
+        return delivery.document(request, pdf, rx=rx)

@@ -12,7 +12,7 @@ from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
 from prescriptions.models import Prescription
 from prescriptions.models.finding import find
-from prescriptions.variants import delivery, links, whole_pdf
+from prescriptions.variants import delivery, links, stored_pdf, whole_pdf
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.links import Link
 from transforms.keys import is_id
@@ -39,10 +39,9 @@ def document(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
     """All pages as one PDF, for a full link; `?fit=a4` puts them on sheets of A4."""
     a4 = whole_pdf.fit(request.GET.get("fit"))
     prescription, link = open_prescription(token, rx)
-    delivery.check_condition(request)
-    file = whole_pdf.whole(prescription, by=Asker.holders(rx), a4=a4, wait=settings.RX_WAIT)
+    pdf = stored_pdf.find(prescription, by=Asker.holders(rx), a4=a4, wait=settings.RX_WAIT)
     audit.looked(rx, audit.Verb.DOCUMENT_DOWNLOADED, actor=LINK, data={"a4": a4, "until": link.expires})
-    return delivery.document(file, rx=rx)
+    return delivery.document(request, pdf, rx=rx)
 
 
 @public_resource

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _CHUNK = 256 * 1024
+Part: TypeAlias = tuple[int, int]  # first and last byte
 
 
 @per_process
@@ -155,8 +156,6 @@ _CONDITIONAL: Final[ObjectStore] = _Conditional()
 
 
 # --- variants ---------------------------------------------------------------------------------------------------
-
-
 def variant_exists(key: str) -> bool:
     """Is the variant in S3? Asked through django-storages: of its calls, this one costs a single HEAD."""
     with _sorted_errors("exists", key):
@@ -168,9 +167,9 @@ def head_variant(key: str) -> StoredObject:
     return _CONDITIONAL.head(settings.RX_VARIANTS_BUCKET, key)
 
 
-def open_variant(key: str) -> tuple[StoredObject, Iterator[bytes]]:
-    """The object's description and its bytes in chunks, in one GET. Raises ObjectMissing, StorageUnavailable."""
-    answer = _call("get_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
+def open_variant(key: str, part: Part | None = None) -> tuple[StoredObject, Iterator[bytes]]:
+    """The description and bytes in chunks, of a part or all, in one GET. Raises ObjectMissing, StorageUnavailable."""
+    answer = _call("get_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key, **_only(part))
     return _describe(answer), _chunks(answer["Body"])
 
 
@@ -185,8 +184,6 @@ def delete_variant(key: str) -> None:
 
 
 # --- originals --------------------------------------------------------------------------------------------------
-
-
 def put_original(key: str, data: bytes, *, media_type: str, sha256: str) -> None:
     """Store an uploaded file under a fresh key. Raises StorageUnavailable."""
     try:
@@ -232,10 +229,14 @@ def _in_time(chunks: Iterator[bytes]) -> Iterator[bytes]:
             raise StorageUnavailable(reason)
 
 
-def open_original(key: str) -> tuple[StoredObject, Iterator[bytes]]:
-    """For downloads: description and chunks, in one GET. Raises ObjectMissing, StorageUnavailable."""
-    answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
+def open_original(key: str, part: Part | None = None) -> tuple[StoredObject, Iterator[bytes]]:
+    """As `open_variant`, for downloads."""
+    answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key, **_only(part))
     return _describe(answer), _chunks(answer["Body"])
+
+
+def _only(part: Part | None) -> dict[str, str]:
+    return {"Range": f"bytes={part[0]}-{part[1]}"} if part else {}
 
 
 def _chunks(body: "StreamingBody") -> Iterator[bytes]:
@@ -249,8 +250,6 @@ def _chunks(body: "StreamingBody") -> Iterator[bytes]:
 
 
 # --- the anchors of the audit log -----------------------------------------------------------------------------
-
-
 def put_anchor(key: str, data: bytes) -> None:
     """Store an anchor for good: the bucket's own rule keeps every version. Raises StorageUnavailable."""
     checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
@@ -295,8 +294,6 @@ def anchor_keys(prefix: str, *, after: str = "") -> Iterator[str]:
 
 
 # --- both -------------------------------------------------------------------------------------------------------
-
-
 def delete_everything(bucket: str, prefix: str) -> int:
     """Delete all objects, versions and markers under a prefix; returns how many. Raises StorageUnavailable.
 

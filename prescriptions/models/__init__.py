@@ -32,7 +32,7 @@ from prescriptions.models.review import (
     ReviewStatus,
 )
 from prescriptions.models.uploads import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Prescription
-from prescriptions.models.variants import Variant, VariantState
+from prescriptions.models.variants import Variant, VariantState, WholePdf
 
 __all__ = [
     "APPROVED",
@@ -89,6 +89,7 @@ __all__ = [
     "Schedule",
     "Variant",
     "VariantState",
+    "WholePdf",
     "new_identifier",
     "origins_of",
     "retention_of",

@@ -5,8 +5,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.models.identifiers import new_identifier
-from prescriptions.models.uploads import Page
-from transforms.keys import variant_key
+from prescriptions.models.uploads import Page, Prescription
+from transforms.keys import document_key, variant_key
 
 
 class VariantState(models.TextChoices):
@@ -77,3 +77,31 @@ class Variant(models.Model):
     def key(self) -> str:
         """The object's key in the variants bucket."""
         return variant_key(self.page.prescription_id, self.page.number, self.pipeline, self.stored)
+
+
+class WholePdf(models.Model):
+    """All pages of a prescription in one stored file: one row for each form, which is also the claim on making it.
+
+    While `until` is set it is being made, by `owner` until then; else it is made. `digest`: of its pages as they are in
+    it.
+    """
+
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="+")
+    form = models.CharField(max_length=8, blank=True, help_text="a4, or empty: pages of their own size.")
+    digest = models.CharField(max_length=32)
+    owner = models.CharField(max_length=32)
+    until = models.DateTimeField(null=True)
+    size = models.PositiveIntegerField(null=True)
+    etag = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("prescription", "form"), name="whole_pdf"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """The object's key in the variants bucket."""
+        return document_key(self.prescription_id, self.digest)

@@ -36,7 +36,7 @@ from prescriptions.models import (
 )
 from prescriptions.review import opening, replays
 from prescriptions.upkeep import holds, ledger, remains
-from prescriptions.variants import claims
+from prescriptions.variants import claims, stored_pdf
 from prescriptions.variants.links import lent
 from transforms.keys import prefix
 
@@ -135,6 +135,7 @@ def purge(rx: str) -> bool:
     Variant.objects.filter(page__prescription=rx).delete()
     Page.objects.filter(prescription=rx).delete()
     Document.objects.filter(prescription=rx).delete()
+    stored_pdf.forget(rx)
     remains.forget_likeness(rx)
     settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=agreed.now() - settled_after())
     proved = bool(deleted == 0 and settled.update(purged_at=agreed.now()))
@@ -173,5 +174,6 @@ def _not_kept(today: date, override: Override | None) -> Q:
 
 def _forget_variants(rx: str) -> None:
     """What the edge could still serve to an old link; it will be made again for those who may see it."""
+    stored_pdf.forget(rx)
     storage.delete_everything(settings.RX_VARIANTS_BUCKET, prefix(rx))
     Variant.objects.filter(page__prescription=rx).delete()

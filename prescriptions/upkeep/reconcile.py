@@ -14,10 +14,17 @@ from django.utils import timezone
 
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Document, DraftFile, LooseOriginal, Prescription, Variant, VariantState
+from prescriptions.models import Document, DraftFile, LooseOriginal, Prescription, Variant, VariantState, WholePdf
 from prescriptions.variants import asking, claims, sweep
 from prescriptions.variants.fairness.askers import Asker
-from transforms.keys import original_key, parse_original_key, parse_receipt_key, parse_variant_key, prescription_of
+from transforms.keys import (
+    original_key,
+    parse_document_key,
+    parse_original_key,
+    parse_receipt_key,
+    parse_variant_key,
+    prescription_of,
+)
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
 GRACE = timedelta(hours=1)
@@ -82,8 +89,12 @@ def _variants(report: Report, after: str, *, dry_run: bool) -> Iterator[str]:
 
 def _compare(report: Report, batch: list[storage.Listed], *, dry_run: bool) -> set[str]:
     """Objects with their rows, whose ids are returned."""
-    rows, seen = _rows_of([listed.key for listed in batch]), set[str]()
+    keys = [listed.key for listed in batch]
+    rows, documents, seen = _rows_of(keys), _documents_of(keys), set[str]()
     for listed in batch:
+        if (document := documents.get(listed.key)) is not None:
+            _compare_document(report, listed, document, dry_run=dry_run)
+            continue
         row = rows.get(listed.key)
         if row is None:
             _stray(report, listed, dry_run=dry_run)
@@ -96,6 +107,15 @@ def _compare(report: Report, batch: list[storage.Listed], *, dry_run: bool) -> s
             if not dry_run:
                 _remake(row)
     return seen
+
+
+def _compare_document(report: Report, listed: storage.Listed, row: WholePdf, *, dry_run: bool) -> None:
+    """One that is damaged goes, row first, and is made again when somebody asks."""
+    if row.until is not None or (row.etag, row.size) == (listed.etag, listed.size):
+        return
+    report.damaged_objects += 1
+    if not dry_run and WholePdf.objects.filter(pk=row.pk, owner=row.owner, until=None).delete()[0]:
+        storage.delete_variant(listed.key)
 
 
 def _stray(report: Report, listed: storage.Listed, *, dry_run: bool) -> None:
@@ -190,6 +210,13 @@ def _rows_of(keys: list[str]) -> dict[str, Variant]:
     found = [parsed for parsed in map(parse_variant_key, keys) if parsed]
     stored, prescriptions = {key.stored for key in found}, {key.rx for key in found}
     rows = Variant.objects.filter(page__prescription__in=prescriptions, stored__in=stored).select_related("page")
+    return {row.key: row for row in rows}
+
+
+def _documents_of(keys: list[str]) -> dict[str, WholePdf]:
+    """As `_rows_of`, of whole PDFs."""
+    named = {found for found in map(parse_document_key, keys) if found}
+    rows = WholePdf.objects.filter(prescription__in=named, prescription__erased_at=None) if named else ()
     return {row.key: row for row in rows}
 
 

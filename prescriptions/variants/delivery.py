@@ -4,12 +4,12 @@ Used where there is no edge in front, where edge and Django disagree about the p
 nothing about rights.
 """
 
+import re
 import time
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from django.http import (
-    FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
@@ -22,13 +22,19 @@ from rest_framework.request import Request
 from prescriptions.infra import storage
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.problems import Problem
+from prescriptions.models import Document
 from prescriptions.variants.links import Link
+from prescriptions.variants.stored_pdf import Pdf
+from transforms.keys import original_key
+from transforms.objects import StoredObject
 from transforms.request import iiif
 
 # As the edge says it, too.
 _INERT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 
 MAX_AGE = 86_400
+# One part, from, up to, or at the end (RFC 9110 §14.1.2). A file has no more digits.
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,15})-([0-9]{0,15})[ \t]*", re.ASCII | re.IGNORECASE)
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -98,36 +104,85 @@ def variant(
     return StreamingHttpResponse(chunks, content_type=described.media_type, headers=headers)
 
 
-def document(file: BinaryIO, *, rx: str) -> HttpResponseBase:
-    """All pages of a prescription in one PDF, from an open file that is closed once it has been sent."""
-    return FileResponse(
-        file,
-        as_attachment=True,
-        filename=f"prescription-{rx[:8]}.pdf",
-        content_type="application/pdf",
-        headers={
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "private, no-store",
-        },
-    )
+def document(request: HttpRequest | Request, pdf: Pdf, *, rx: str) -> HttpResponseBase:
+    """All pages of a prescription in one PDF, as it is stored. Raises Problem as `_download`."""
+    headers = {"Content-Security-Policy": "default-src 'none'", **_attached(f"prescription-{rx[:8]}.pdf")}
+    opened = partial(storage.open_variant, pdf.key)
+    return _download(request, opened, etag=pdf.etag, size=pdf.size, media_type="application/pdf", headers=headers)
 
 
-def original(request: HttpRequest | Request, key: str, *, name: str, media_type: str) -> HttpResponseBase:
-    """An uploaded file, as an attachment only: its bytes are a stranger's."""
-    check_condition(request)
-    bulkheads.give_back_connection()
-    described, chunks = storage.open_original(key)
-    return StreamingHttpResponse(
-        chunks,
-        content_type=media_type,
-        headers={
-            "Content-Length": str(described.size),
-            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": f"{_INERT}; sandbox",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "private, no-store",
-        },
-    )
+def original(request: HttpRequest | Request, file: Document) -> HttpResponseBase:
+    """An uploaded file, as an attachment only: its bytes are a stranger's. Raises Problem as `_download`."""
+    name = file.name or f"prescription-{file.position}"
+    headers = {"Content-Security-Policy": f"{_INERT}; sandbox", **_attached(name)}
+    opened = partial(storage.open_original, original_key(file.prescription_id, file.pk))
+    etag = f'"{file.sha256}"'
+    return _download(request, opened, etag=etag, size=file.size, media_type=file.media_type, headers=headers)
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {"Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment"}
+
+
+def _download(
+    request: HttpRequest | Request,
+    opened: Callable[[storage.Part | None], tuple[StoredObject, Iterator[bytes]]],
+    *,
+    etag: str,
+    size: int,
+    media_type: str,
+    headers: dict[str, str],
+) -> HttpResponseBase:
+    """A file that is sent whole, in part, or not at all (RFC 9110 §13.2.2, §14). S3 is asked for what is sent alone.
+
+    Raises Problem 412, 416; storage.ObjectMissing, storage.StorageUnavailable.
+    """
+    headers |= {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, no-store",
+    }
+    check_condition(request, etag)
+    if unchanged(request, etag):
+        return HttpResponseNotModified(headers={name: headers[name] for name in ("ETag", "Cache-Control")})
+    part = _wanted(request, etag, size)
+    first, last = part or (0, size - 1)
+    headers["Content-Length"] = str(last - first + 1)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    chunks: Iterator[bytes] = iter(())
+    if request.method != "HEAD":
+        bulkheads.give_back_connection()
+        chunks = opened(part)[1]
+    status = 200 if part is None else 206
+    return StreamingHttpResponse(chunks, status=status, content_type=media_type, headers=headers)
+
+
+def _wanted(request: HttpRequest | Request, etag: str, size: int) -> storage.Part | None:
+    """The one part that is asked for; None for all of it: also of what asks for several, or makes no sense (§14.2).
+
+    Raises Problem 416 where there is no such part.
+    """
+    asked = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if request.method != "GET" or asked is None or request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last = asked.groups()
+    if not first and not last:
+        return None
+    if not first:
+        begin, end = max(0, size - int(last)), size - 1
+    else:
+        begin, end = int(first), min(int(last), size - 1) if last else size - 1
+        if last and int(last) < begin:
+            return None
+    if begin >= size or begin > end:
+        raise Problem(
+            416,
+            "no-such-range",
+            "There is no such range",
+            f"The file has {size} bytes.",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return begin, end

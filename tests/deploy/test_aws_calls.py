@@ -57,6 +57,8 @@ GIVEN = {
     ("ops/doctor/storage.py", "delete_everything"): {O},
 }
 FOLDER = {"audit/anchors.py": "anchors", "upkeep/ledger.py": "erasures"}
+# Of variants, what it alone writes.
+WRITES = {"variants/stored_pdf.py": "*/document"}
 
 # What `manage.py doctor` asks of the client itself, in the environment of a role.
 DOCTOR: Mapping[str, set[tuple[str, str]]] = {
@@ -86,6 +88,10 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("variants/making.py", "delete_variant"): {"worker", *DISPATCH},
     ("variants/asking.py", "head_variant"): {"web", "generate"},
     ("variants/whole_pdf.py", "open_variant"): {"web", "generate"},
+    **{
+        ("variants/stored_pdf.py", name): {"web", "generate"}
+        for name in ("head_variant", "put_variant", "delete_variant")
+    },
     ("variants/redactions.py", "delete_variant"): {"web", "beat"},
     ("variants/backends/api_gateway.py", "head_variant"): DISPATCH,
     ("variants/delivery.py", "head_variant"): {"web", "generate"},
@@ -187,6 +193,8 @@ def wanted(role: str) -> set[tuple[str, str]]:
             objects, whole = NEEDS[operation]
             for one in GIVEN[module, function] if bucket is None else {bucket}:
                 folder = f"{FOLDER[module]}/*" if one == A else "*"
+                if operation == "put_object" and module in WRITES:
+                    folder = f"{WRITES[module]}/*"
                 found |= {(action, f"${{{one}.Arn}}/{folder}") for action in objects}
                 found |= {(action, f"{one}.Arn") for action in whole}
     for operation, bucket in DOCTOR[role]:

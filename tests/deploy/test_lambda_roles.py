@@ -38,6 +38,7 @@ GRANTS = {
     "WebPolicy": {
         *((f"s3:{action}", "${Originals.Arn}/*") for action in ("GetObject", "PutObject", "DeleteObjectVersion")),
         *((f"s3:{action}", "${Variants.Arn}/*") for action in ("GetObject", "DeleteObject", "DeleteObjectVersion")),
+        ("s3:PutObject", "${Variants.Arn}/*/document/*"),
         *(
             (f"s3:{action}", f"{bucket}.Arn")
             for bucket in ("Originals", "Variants", "Anchors")
@@ -51,6 +52,8 @@ GRANTS = {
     "GeneratePolicy": {
         ("s3:GetObject", "${Variants.Arn}/*"),
         ("s3:DeleteObject", "${Variants.Arn}/*"),
+        ("s3:PutObject", "${Variants.Arn}/*/document/*"),
+        ("kms:GenerateDataKey", "Key.Arn"),
         ("s3:ListBucket", "Originals.Arn"),
         ("s3:ListBucket", "Variants.Arn"),
         ("s3:GetObjectVersion", "${Anchors.Arn}/anchors/*"),

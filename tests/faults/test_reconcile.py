@@ -15,7 +15,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from prescriptions.infra import per_process, storage
-from prescriptions.models import Document, Page, Prescription, Variant, new_identifier
+from prescriptions.models import Document, Page, Prescription, Variant, WholePdf, new_identifier
 from prescriptions.upkeep import reconcile as module
 from prescriptions.upkeep.reconcile import Report, reconcile
 from prescriptions.variants import claims, making
@@ -23,7 +23,8 @@ from rxproject.local.stack.stack import Stack
 from tests.conftest import CLIENT
 from tests.prescriptions.conftest import Upload, claim, objects, page, upload  # noqa: F401
 from tests.waiting import until
-from transforms.keys import parse_receipt_key
+from transforms.keys import document_key, parse_receipt_key
+from transforms.objects import NewObject
 from transforms.version import PIPELINE
 
 pytestmark = [pytest.mark.usefixtures("own_buckets"), pytest.mark.django_db(transaction=True)]
@@ -341,3 +342,28 @@ def test_two_at_once_do_it_once(
     assert all(is_whole(row) for row in rows)
     assert {key for key, _ in objects(servers, VARIANTS)} == {row.key for row in rows}
     assert reconcile() == Report()
+
+
+# --- All pages in one PDF ---------------------------------------------------------------------------------------------
+def test_a_whole_pdf_is_known_by_its_row_and_goes_when_it_is_damaged(page: Page, later: Any) -> None:  # noqa: F811
+    def put(digest: str, data: bytes = b"%PDF-1.7") -> str:
+        key = document_key(page.prescription_id, digest)
+        return storage.put_variant(
+            key, NewObject(data=data, media_type="application/pdf", metadata={"source": ""})
+        ).etag
+
+    row = WholePdf.objects.create(
+        prescription=page.prescription, digest="1" * 32, owner="x", etag=put("1" * 32), size=len(b"%PDF-1.7")
+    )
+    put("2" * 32)
+    later(timedelta(hours=2))
+
+    assert reconcile().objects_without_rows == 1
+    assert [listed.key for listed in storage.list_objects(VARIANTS)] == [row.key]
+
+    storage.delete_variant(row.key)
+    put("1" * 32, b"%PDF-")
+    assert reconcile(dry_run=True).damaged_objects == 1
+    assert WholePdf.objects.exists()
+    assert reconcile().damaged_objects == 1
+    assert (list(storage.list_objects(VARIANTS)), WholePdf.objects.exists()) == ([], False)

@@ -233,11 +233,60 @@ def test_an_original_that_is_lost_is_trouble_and_no_500(
     assert_problem(http.get(f"{LIST}/{prescription.id}/original", headers=bearer()), 503, "storage-unavailable")
 
 
-@pytest.mark.parametrize("tail", ["original", "document.pdf"])
-def test_what_has_no_etag_matches_none(tail: str, http: Client, bearer: Bearer, upload: Upload) -> None:
-    headers = {**bearer(), "If-Match": '"0123"'}
+def body_of(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
 
-    assert_problem(http.get(f"{LIST}/{upload().id}/{tail}", headers=headers), 412, "precondition-failed")
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("tail", ["original", "document.pdf"])
+def test_a_download_goes_on_where_it_broke_off(tail: str, http: Client, bearer: Bearer, upload: Upload) -> None:
+    path, caller = f"{LIST}/{upload().id}/{tail}", bearer()
+
+    def ask(method: str = "get", **more: str) -> Any:
+        return getattr(http, method)(path, headers={**caller, **{k.replace("_", "-"): v for k, v in more.items()}})
+
+    whole = ask()
+    data, etag = body_of(whole), whole["ETag"]
+    size = len(data)
+    assert (whole.status_code, whole["Accept-Ranges"], whole["Content-Length"]) == (200, "bytes", str(size))
+    assert etag[0] == etag[-1] == '"'
+    head = ask("head", Range="bytes=0-1")
+    assert (head.status_code, body_of(head), head["Content-Length"], head["ETag"]) == (200, b"", str(size), etag)
+
+    for asked, first, last in (
+        ("bytes=0-0", 0, 0),
+        ("bytes=10-", 10, size - 1),
+        ("bytes=10-999999999", 10, size - 1),
+        ("bytes=-7", size - 7, size - 1),
+        ("bytes=-99999999", 0, size - 1),
+    ):
+        part = ask(Range=asked)
+        assert (part.status_code, body_of(part)) == (206, data[first : last + 1]), asked
+        assert part["Content-Range"] == f"bytes {first}-{last}/{size}"
+        assert part["Content-Length"] == str(last - first + 1)
+    assert body_of(ask(Range="bytes=1-2", If_Range=etag)) == data[1:3]
+    # what asks for several, for a part of another file, or makes no sense, gets all of it
+    for more in (
+        {"Range": "bytes=0-1,3-4"},
+        {"Range": "bytes=5-2"},
+        {"Range": "bytes=-"},
+        {"Range": "lines=1-2"},
+        {"Range": "bytes=a-b"},
+        {"Range": "bytes=0-1", "If_Range": '"another"'},
+        {"Range": "bytes=0-1", "If_Range": f"W/{etag}"},
+        {"Range": "bytes=0-1", "If_Range": "Thu, 01 Jan 1998 00:00:00 GMT"},
+    ):
+        answer = ask(**more)
+        assert (answer.status_code, body_of(answer)) == (200, data), more
+    for beyond in (f"bytes={size}-", "bytes=-0"):
+        refused = ask(Range=beyond)
+        assert_problem(refused, 416, "no-such-range")
+        assert refused["Content-Range"] == f"bytes */{size}"
+    # who has it gets nothing; who wants another one is told so
+    same = ask(If_None_Match=f'"x", W/{etag}', Range="bytes=0-1")
+    assert (same.status_code, body_of(same), same["ETag"]) == (304, b"", etag)
+    assert_problem(ask(If_Match='"0123"'), 412, "precondition-failed")
+    assert body_of(ask(If_Match=etag)) == data
 
 
 def test_an_upload_sent_twice_with_its_key_is_told_so(http: Client, bearer: Bearer) -> None:

@@ -1,17 +1,22 @@
-"""All pages as one PDF: made once, put together on each request; who may have it, and what it costs to be refused."""
+"""All pages as one PDF: made once, and kept; who may have it, and what it costs to be refused."""
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pypdfium2
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from prescriptions.models import AuditEvent, Page, Prescription, Variant, VariantState
+from prescriptions.infra import storage
+from prescriptions.models import AuditEvent, OverrideReason, Page, Prescription, Variant, VariantState, WholePdf
+from prescriptions.upkeep import erasure
 from prescriptions.variants import links, whole_pdf
 from tests.links import mint
 from tests.prescriptions.conftest import Upload, assert_problem, claim, file, picture
@@ -146,15 +151,75 @@ def test_more_than_one_pdf_should_hold_is_refused(
     monkeypatch.setattr(whole_pdf, "LIMITS", replace(LIMITS, document_bytes=1000))
 
     assert_problem(http.get(api(page.prescription), headers=bearer()), 422, "document-too-large")
+    assert not WholePdf.objects.exists()  # nobody waits for it
+
+
+def kept(prescription: Prescription) -> list[str]:
+    prefix = f"{prescription.pk}/document/"
+    return [listed.key for listed in storage.list_objects("rx-variants", prefix)]
+
+
+def test_it_is_put_together_once_for_all_who_ask(
+    mixed: Prescription, http: Client, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, whole = [], whole_pdf.whole
+    monkeypatch.setattr(whole_pdf, "whole", lambda *args, **more: (counted.append(1), whole(*args, **more))[1])
+    headers = bearer()
+
+    def ask(_: int) -> tuple[int, str]:
+        try:
+            answer = Client().get(api(mixed), headers=headers)
+            return answer.status_code, answer["ETag"] if answer.streaming and list(answer.streaming_content) else ""
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(ask, range(5)))
+    head = http.head(api(mixed), headers=headers)
+
+    assert {*answers} == {(200, head["ETag"])}
+    assert len(counted) == 1
+    (row,) = WholePdf.objects.all()
+    assert kept(mixed) == [row.key]
+    # on sheets it is another one; and so it is when a page was turned, and then the old one goes
+    opened(http.get(api(mixed, "?fit=a4"), headers=headers))
+    Page.objects.filter(prescription=mixed, number=1).update(rotation=180)
+    opened(http.get(api(mixed), headers=headers))
+    assert len(counted) == 3
+    assert sorted(kept(mixed)) == sorted(row.key for row in WholePdf.objects.all())
+    assert row.key not in kept(mixed)
+
+
+def test_whoever_died_over_it_keeps_nobody_waiting_for_long(
+    page: Page, http: Client, bearer: Bearer, settings: Settings
+) -> None:
+    usual, settings.RX_WAIT = settings.RX_WAIT, 0
+    later = timezone.now() + timedelta(minutes=1)
+    row = WholePdf.objects.create(prescription=page.prescription, digest="0" * 32, owner="dead", until=later)
+
+    assert_problem(http.get(api(page.prescription), headers=bearer()), 503, "not-ready")
+    settings.RX_WAIT = usual
+    WholePdf.objects.filter(pk=row.pk).update(until=timezone.now())
+    opened(http.get(api(page.prescription), headers=bearer()))
+
+
+def test_it_goes_with_its_prescription(page: Page, http: Client, bearer: Bearer) -> None:
+    rx, headers = page.prescription, bearer()
+    opened(http.get(api(rx), headers=headers))
+    assert len(kept(rx)) == 1
+
+    erasure.erase(rx, override=erasure.Override(OverrideReason.ORDERED))
+
+    assert (kept(rx), WholePdf.objects.count()) == ([], 0)
+    assert_problem(http.get(api(rx), headers=headers), 410, "erased")
 
 
 def test_a_lost_page_is_made_again(page: Page, http: Client, bearer: Bearer) -> None:
-    from prescriptions.infra import storage
-
-    # given a ready row whose object is gone
+    # given a ready row whose object is gone, and so is the document that it was in
     opened(http.get(api(page.prescription), headers=bearer()))
     (variant,) = Variant.objects.filter(page=page)
     storage.delete_variant(variant.key)
+    storage.delete_variant(WholePdf.objects.get().key)
 
     assert len(opened(http.get(api(page.prescription), headers=bearer()))) == 1
     assert io.BytesIO(b"".join(storage.open_variant(variant.key)[1])).read(5) == b"%PDF-"
