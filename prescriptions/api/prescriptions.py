@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -38,14 +39,28 @@ from transforms.limits import LIMITS
 
 def find_visible(request: Request, rx: str) -> Prescription:
     """The prescription, if this caller may see it. Raises Problem: 404, 410."""
-    return find(visible(request).select_related("review__reason").prefetch_related("pages", "documents"), pk=rx)
+    return find(with_everything(visible(request)), pk=rx)
 
 
-def _bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:
+def with_everything(rows: QuerySet[Prescription]) -> QuerySet[Prescription]:
+    """With all rows that `bodies` reads; as many queries for one as for many."""
+    return rows.select_related("review__reason").prefetch_related("pages", "documents", "order_lines")
+
+
+def bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:
     """What the caller is told of each, with links to its pages."""
     tokens = links.hand_out([prescription.id for prescription in prescriptions], actors.of(request))
     context = {"tokens": tokens}
     return [dict(PrescriptionSerializer(prescription, context=context).data) for prescription in prescriptions]
+
+
+def conditional(request: Request, body: dict[str, Any]) -> Response:
+    """The answer, or 304 where the caller has it."""
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    headers = {"ETag": f'"{digest}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    if delivery.unchanged(request, headers["ETag"]):
+        return Response(status=304, headers=headers)
+    return Response(body, headers=headers)
 
 
 class ListQuery(PageQuery):
@@ -87,8 +102,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     queries = {"GET": ListQuery}  # noqa: RUF012
 
     def get_queryset(self) -> Any:
-        rows = visible(self.request).filter(erased_at=None)
-        rows = rows.select_related("review__reason").prefetch_related("pages", "documents")
+        rows = with_everything(visible(self.request).filter(erased_at=None))
         return rows.filter(order_ref=self.query["order_ref"]) if "order_ref" in self.query else rows
 
     @extend_schema(
@@ -97,7 +111,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        return self.get_paginated_response(_bodies(request, rows))
+        return self.get_paginated_response(bodies(request, rows))
 
     @extend_schema(
         operation_id="prescriptions_create",
@@ -115,7 +129,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
             patient_ref=str(request.POST.get("patient_ref", "")),
             idempotency_key=request.headers.get(idempotency.NAME, ""),
         )
-        [body] = _bodies(request, [find_visible(request, prescription.id)])
+        [body] = bodies(request, [find_visible(request, prescription.id)])
         location = absolute(f"/api/v1/prescriptions/{prescription.id}")
         headers = {"Location": location, "Cache-Control": "no-store", **(idempotency.REPLAYED if replayed else {})}
         headers |= quota.fields(quota.left(asker_of(request).unit, claims.ADVERTISED))  # what they will ask for next
@@ -138,13 +152,9 @@ class PrescriptionDetail(ApiView):
         },
     )
     def get(self, request: Request, rx: str) -> Response:
-        [body] = _bodies(request, [find_visible(request, rx)])
+        [body] = bodies(request, [find_visible(request, rx)])
         audit.looked(rx, audit.Verb.PRESCRIPTION_VIEWED, actor=actors.of(request))
-        digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]
-        headers = {"ETag": f'"{digest}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-        if delivery.unchanged(request, headers["ETag"]):
-            return Response(status=304, headers=headers)
-        return Response(body, headers=headers)
+        return conditional(request, body)
 
     @extend_schema(
         operation_id="prescriptions_erase",

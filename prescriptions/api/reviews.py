@@ -14,59 +14,23 @@ from rest_framework.response import Response
 
 from prescriptions import audit
 from prescriptions.api.base import ApiView
+from prescriptions.api.ordering.lines import OrderLineSerializer
 from prescriptions.api.permissions import visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import ReasonSerializer
 from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem
-from prescriptions.models import (
-    ClarificationMessage,
-    LineDecision,
-    OrderLine,
-    ReasonCode,
-    Review,
-    ReviewStatus,
-    Schedule,
-)
+from prescriptions.models import ClarificationMessage, LineDecision, ReasonCode, Review
 from prescriptions.models.finding import find
-from prescriptions.review import decisions, order_lines, queue
+from prescriptions.review import decisions, queue
 from prescriptions.review.payload import DecisionSerializer, LineVerdictSerializer
-from prescriptions.review.publication import published
 
 _IF_MATCH = re.compile(r'(?:W/)?"?(\d{1,9})"?\Z')
+_STALE = ("stale-version", "order-lines-changed")
 _IF_MATCH_PARAMETER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The version that the decision is about, if not in the body."
 )
-
-_MOST_ORDERED = 1_000_000
-_ORDERED_HELP = f"A whole number from 1 to {_MOST_ORDERED:,}."
-_SCHEDULES_HELP = f"One of {', '.join(Schedule.values)}."
-
-
-class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
-    line = serializers.IntegerField(source="position", read_only=True)
-    schedule = serializers.ChoiceField(
-        choices=Schedule.choices, required=False, error_messages={"invalid_choice": _SCHEDULES_HELP}
-    )
-    quantity_ordered = serializers.IntegerField(
-        min_value=1, max_value=_MOST_ORDERED, error_messages=dict.fromkeys(("min_value", "max_value"), _ORDERED_HELP)
-    )
-
-    class Meta:
-        model = OrderLine
-        fields = (
-            "line",
-            "line_ref",
-            "name",
-            "strength",
-            "schedule",
-            "quantity_ordered",
-            "quantity_allowed",
-            "decision",
-            "reason",
-        )
-        read_only_fields = ("quantity_allowed", "decision", "reason")
 
 
 class MessageSerializer(serializers.ModelSerializer[ClarificationMessage]):
@@ -158,7 +122,7 @@ class Decision(ApiView):
         try:
             decisions.act(rx, sent, actor=actor, version=version)
         except Problem as problem:
-            if by_header and problem.code == "stale-version":
+            if by_header and problem.code in _STALE:
                 problem.status = 412  # the answer that RFC 9110 §13.1.1 asks for
             raise
         return _answer(_find(request, rx))
@@ -215,36 +179,6 @@ class Reasons(ApiView):
         offered = [reason for reason in ReasonCode.objects.all() if reason.offered]
         headers = {"Cache-Control": "private, no-cache"}
         return Response(OfferedReasonSerializer(offered, many=True).data, headers=headers)
-
-
-class OrderLines(ApiView):
-    """What was ordered against a prescription: `PUT` replaces all lines as long as nobody has started on it."""
-
-    scopes = {"GET": "rx:read", "PUT": "rx:write"}  # noqa: RUF012
-
-    @extend_schema(
-        operation_id="order_lines_list", responses={200: OrderLineSerializer(many=True), **problems_of(404, 410)}
-    )
-    def get(self, request: Request, rx: str) -> Response:
-        review = _find(request, rx)
-        audit.looked(rx, audit.Verb.PRESCRIPTION_VIEWED, actor=actors.of(request), data={"part": "lines"})
-        lines = list(review.prescription.order_lines.all())
-        if not (published(review) and review.decided_at) or review.status == ReviewStatus.SECOND_CHECK:
-            for line in lines:  # decided perhaps, but not for good
-                line.decision, line.quantity_allowed, line.reason = LineDecision.PENDING, None, None
-        return Response(OrderLineSerializer(lines, many=True).data, headers={"Cache-Control": "private, no-cache"})
-
-    @extend_schema(
-        operation_id="order_lines_update",
-        request=OrderLineSerializer(many=True),
-        responses={200: OrderLineSerializer(many=True), **problems_of(400, 404, 409, 410)},
-    )
-    def put(self, request: Request, rx: str) -> Response:
-        review = _find(request, rx)
-        asked = OrderLineSerializer(data=request.data, many=True)
-        asked.is_valid(raise_exception=True)
-        rows = order_lines.replace(review.pk, asked.validated_data, actor=actors.of(request))
-        return Response(OrderLineSerializer(rows, many=True).data)
 
 
 def _find(request: Request, rx: str) -> Review:

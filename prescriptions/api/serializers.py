@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from prescriptions.api.ordering.lines import OrderLineSerializer, told
 from prescriptions.infra.addresses import absolute
 from prescriptions.intake import notices
 from prescriptions.intake.order_links import LinkScope
@@ -106,6 +107,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     status = serializers.SerializerMethodField(help_text="Where its review stands.")
     reason = serializers.SerializerMethodField(help_text="Why it was not accepted; null otherwise.")
     customer_action = serializers.SerializerMethodField(help_text="The one thing that the customer can do now.")
+    lines = serializers.SerializerMethodField(help_text="What was ordered, and what was decided on it.")
     pages = PageSerializer(many=True, read_only=True)
     documents = DocumentSerializer(many=True, read_only=True)
     manifest = serializers.SerializerMethodField(help_text="IIIF Presentation 3.0 manifest of all pages.")
@@ -123,6 +125,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             "order_ref",
             "patient_ref",
             "created_at",
+            "lines",
             "pages",
             "documents",
             "manifest",
@@ -157,6 +160,10 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
         if review is not None and review.reason is not None and _is_explained(review):
             return review.reason.action
         return CustomerAction.NONE.value
+
+    @extend_schema_field(OrderLineSerializer(many=True))
+    def get_lines(self, prescription: Prescription) -> Any:
+        return OrderLineSerializer(told(prescription), many=True).data
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_manifest(self, prescription: Prescription) -> str:

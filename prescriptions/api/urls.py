@@ -3,9 +3,11 @@
 from csp.decorators import csp_update
 from django.urls import path, re_path
 
-from prescriptions.api import orders, prescriptions, reviews, schema
+from prescriptions.api import prescriptions, reviews, schema
 from prescriptions.api.events import feed
 from prescriptions.api.keeping import views as keeping
+from prescriptions.api.ordering import links as order_links
+from prescriptions.api.ordering import orders
 from prescriptions.api.pictures import links, variants
 from transforms.keys import ID, PAGE_NUMBER
 
@@ -18,7 +20,7 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/document\.pdf$", prescriptions.WholeDocument.as_view(), name="document"),
     re_path(rf"^prescriptions/{_RX}/decision$", reviews.Decision.as_view(), name="decision"),
     re_path(rf"^prescriptions/{_RX}/claim$", reviews.Claim.as_view(), name="claim"),
-    re_path(rf"^prescriptions/{_RX}/order-lines$", reviews.OrderLines.as_view(), name="order-lines"),
+    re_path(rf"^prescriptions/{_RX}/order-lines$", orders.OrderLines.as_view(), name="order-lines"),
     re_path(rf"^prescriptions/{_RX}/hold$", keeping.Hold.as_view(), name="hold"),
     re_path(rf"^prescriptions/{_RX}/erasure$", keeping.Erasure.as_view(), name="erasure"),
     path("erasures", keeping.Erasures.as_view(), name="erasures"),
@@ -34,8 +36,9 @@ urlpatterns = [
     re_path(rf"^jobs/(?P<job>{ID})$", variants.Job.as_view(), name="job"),
     re_path(rf"^prescriptions/{_RX}/links$", links.Links.as_view(), name="links"),
     re_path(rf"^prescriptions/{_RX}/links/(?P<lent>[0-9a-f]{{12}})$", links.Link.as_view(), name="link"),
-    path("order-links", orders.OrderLinks.as_view(), name="order-links"),
-    re_path(r"^order-links/(?P<link>[0-9a-f]{16})$", orders.OrderLink.as_view(), name="order-link"),
+    path("orders/<str:order_ref>", orders.Orders.as_view(), name="order"),
+    path("order-links", order_links.OrderLinks.as_view(), name="order-links"),
+    re_path(r"^order-links/(?P<link>[0-9a-f]{16})$", order_links.OrderLink.as_view(), name="order-link"),
     path("schema", schema.Schema.as_view(), name="schema"),
     # Swagger UI styles its icons inline; nothing that a stranger wrote is shown on this page.
     path(

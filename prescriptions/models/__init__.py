@@ -1,11 +1,11 @@
 """The rows. They are the truth; Redis messages and cached objects are hints. No model talks to S3 or makes anything."""
 
-from prescriptions.models.access import ApiToken, Client, LentLink, RevokedOrderLink, origins_of
+from prescriptions.models.access import ApiToken, Client, LentLink, RevokedOrderLink, origin_of, origins_of
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
 from prescriptions.models.drafts import Consent, Draft, DraftFile
 from prescriptions.models.events import Event, EventHead, EventType
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
-from prescriptions.models.lines import LineDecision, OrderLine, Schedule
+from prescriptions.models.lines import LineDecision, Order, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
 from prescriptions.models.redactions import Redaction
 from prescriptions.models.retention import (
@@ -23,6 +23,7 @@ from prescriptions.models.retention import (
 from prescriptions.models.retries import Duty, IdempotencyKey, LooseOriginal, Replay
 from prescriptions.models.review import (
     ENDED,
+    UNDECIDED,
     WAITS_FOR_US,
     ClarificationMessage,
     MessageAuthor,
@@ -43,6 +44,7 @@ __all__ = [
     "NO_LIKENESS",
     "REFERENCE",
     "REFERENCE_HELP",
+    "UNDECIDED",
     "WAITS_FOR_US",
     "ApiToken",
     "AppendOnly",
@@ -70,6 +72,7 @@ __all__ = [
     "Look",
     "LooseOriginal",
     "MessageAuthor",
+    "Order",
     "OrderLine",
     "OverrideReason",
     "Page",
@@ -91,6 +94,7 @@ __all__ = [
     "VariantState",
     "WholePdf",
     "new_identifier",
+    "origin_of",
     "origins_of",
     "retention_of",
     "rules_of",

@@ -1,6 +1,7 @@
-"""What was ordered against a prescription, line by line, and what the reviewer decided about each line."""
+"""What was ordered, before and after anything was uploaded, and what reviewers decided about each line of it."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions.models.reasons import ReasonCode
@@ -26,8 +27,42 @@ class LineDecision(models.TextChoices):
     OWING = "owing", _("owing")
 
 
+class Order(models.Model):
+    """What a customer of a client ordered. Its prescriptions are those of the same client with its reference.
+
+    `lines`, as they were sent last: a list of {line, line_ref, name, strength, schedule, quantity_ordered}, by `line`.
+    Each review decides a copy of its own (`OrderLine`). `lines_version` grows with every change of them.
+    """
+
+    client = models.CharField(_("client"), max_length=64)
+    ref = models.CharField(_("order"), max_length=64)
+    lines = models.JSONField(_("lines"), default=list)
+    lines_version = models.PositiveIntegerField(default=0)
+    patient_ref = models.CharField(_("patient reference"), max_length=64, blank=True)
+    return_url = models.CharField(
+        _("return address"), max_length=500, blank=True, help_text=_("Of the shop; of one of its client's origins.")
+    )
+    language = models.CharField(_("language"), max_length=16, blank=True, help_text=_("The customer's."))
+    promised_by = models.DateTimeField(_("promised by"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "ref"), name="order_of_client"),)
+        indexes = (
+            models.Index(fields=("client", "patient_ref"), name="order_of_patient"),
+            models.Index(fields=("updated_at",), name="order_oldest"),
+        )
+        default_permissions = ()
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+
+    def __str__(self) -> str:
+        return f"Order {self.pk}"
+
+
 class OrderLine(models.Model):
-    """One medicine of the order."""
+    """One medicine of the order, as one review decides it: a copy, which the order may change until it is decided."""
 
     prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="order_lines")
     position = models.PositiveSmallIntegerField(_("line"), help_text=_("From 1."))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +33,8 @@ class ReviewStatus(models.TextChoices):
 
 # A customer waits for us.
 WAITS_FOR_US = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.SECOND_CHECK)
+# Nobody has decided: what was ordered may still change.
+UNDECIDED = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.CLARIFICATION)
 # Nobody waits any more. In the order of an index, whose list PostgreSQL compares with that of a question.
 ENDED = (
     ReviewStatus.APPROVED,
@@ -104,6 +106,13 @@ class Review(models.Model):
         _("what was overridden"), default=list, blank=True, help_text=_("Codes: checklist, expired.")
     )
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
+
+    # Which version of its order's lines it has a copy of, and what later ones have changed in it: of the newest changes
+    # {version: the review's from then on, at, lines: [{line, was, now}]}, in words; empty: there was, or is, none.
+    order_version = models.PositiveIntegerField(_("version of the order's lines"), default=0, db_default=0)
+    lines_changes = models.JSONField(
+        _("changes of the lines"), default=list, db_default=Value([], models.JSONField()), blank=True
+    )
 
     supersedes = models.ForeignKey(
         Prescription,
@@ -177,6 +186,15 @@ class Review(models.Model):
             and self.claimed_until is not None
             and self.claimed_until > moment
         )
+
+    def lines_since(self, version: int) -> dict[int, tuple[str, str]]:
+        """What changed in its lines since it had this version: line to what was ordered then, and is now."""
+        found: dict[int, tuple[str, str]] = {}
+        for change in self.lines_changes:
+            for line in change["lines"] if change["version"] > version else ():
+                was, _now = found.get(line["line"], (line["was"], ""))
+                found[line["line"]] = (was, line["now"])
+        return {line: words for line, words in sorted(found.items()) if words[0] != words[1]}
 
 
 class ReviewSkip(models.Model):

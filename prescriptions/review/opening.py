@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from prescriptions import audit
@@ -19,7 +20,7 @@ from prescriptions.models import (
     ReviewSkip,
     ReviewStatus,
 )
-from prescriptions.review import duplicates
+from prescriptions.review import duplicates, orders
 from prescriptions.review.publication import published
 from prescriptions.review.rules import TERMINAL, Action
 from prescriptions.review.transitions import HURRY, due, transition
@@ -35,25 +36,28 @@ _TYPED: dict[str, Any] = {
     "prescribed_on": None,
     "checklist": {},
     "lookalikes": [],
+    "lines_changes": [],
 }
 
 
+@transaction.atomic
 def open_review(
     prescription: Prescription, pages: Sequence[Page], *, actor: Actor = CUSTOMER, rebuilt: bool = False
 ) -> Review:
     """Queue a new upload; or one that has been waiting, and that a restored database does not know of (`rebuilt`).
 
-    Where it replaces one of the same order that was rejected, or that waits for the customer's answer, it takes over
-    the order lines, and it is not sent to the end of the queue again.
+    It takes its copy of what was ordered. Where it replaces one of the same order that was rejected, or that waits for
+    the customer's answer, it is not sent to the end of the queue again.
     """
     now = timezone.now()
+    order = orders.locked(prescription.client, prescription.order_ref)[0] if prescription.order_ref else None
     before = _replaced(prescription)
     seen_before = duplicates.seen_before(list(prescription.documents.all()), pages)
     review = Review.objects.create(
         prescription=prescription,
         queued_at=prescription.created_at if rebuilt else now,
         status_at=now,
-        due_at=due(now),
+        due_at=(order and order.promised_by) or due(now),
         supersedes=before.prescription if before else None,
         priority=HURRY if before or rebuilt else 0,
         lookalikes=seen_before,
@@ -65,8 +69,13 @@ def open_review(
     audit.record(prescription.pk, verb, actor=by, data={"pages": len(pages)})
     told = {"status": review.status, "version": review.version, "pages": len(pages)}
     outbox.write_of(prescription, EventType.RECEIVED, told | ({"replaces": before.pk} if before else {}))
+    if order is not None and order.patient_ref and not prescription.patient_ref:
+        prescription.patient_ref = order.patient_ref
+        prescription.save(update_fields=["patient_ref", "updated_at"])
+    taken = order is not None and orders.take(review, order)
     if before:
-        _copy_lines(before.prescription_id, prescription)
+        if not taken:  # written down with it by a release before, and not with the order
+            _copy_lines(before.prescription_id, prescription)
         if before.status == ReviewStatus.CLARIFICATION:
             reason = {"reason_id": "withdrawn_by_customer"}
             before.messages.filter(answered_at=None, expires_at__isnull=False).update(answered_at=now)

@@ -175,7 +175,7 @@ def look(rx: str, numbers: Iterable[int], *, actor: Actor, version: int, declare
         raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
     review = load(rx)
     if version != review.version:
-        raise stale(review)
+        raise stale(review, version)
     if review.status == ReviewStatus.SECOND_CHECK:
         decides = actor.may("second_check_review") and review.reviewer_id != actor.user_id
     else:
@@ -190,7 +190,11 @@ def look(rx: str, numbers: Iterable[int], *, actor: Actor, version: int, declare
 
 
 def declare(review: Review, numbers: Iterable[int], *, actor: Actor) -> None:
-    """Pages that somebody's program says they have seen. The audit log tells them from those that our page painted."""
+    """Pages that somebody's program says they have seen. The audit log tells them from those that our page painted.
+
+    In the caller's transaction, which holds the review from here on: whoever has it first writes to its chain first.
+    """
+    list(Review.objects.select_for_update().filter(pk=review.pk).values_list("version"))
     _write(review, _pages(review, numbers), actor, declared=True)
 
 

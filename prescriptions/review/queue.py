@@ -18,6 +18,7 @@ from prescriptions.audit.actors import SYSTEM, Actor, staff
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
+from prescriptions.review import orders
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
 from prescriptions.variants import warm
@@ -57,7 +58,7 @@ def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Rev
                     raise
                 continue  # somebody else was faster
             _warm_after(claimed, user)
-            return claimed
+            return _up_to_date(claimed)
 
 
 def claim(rx: str, user: Any) -> Review:
@@ -72,7 +73,7 @@ def claim(rx: str, user: Any) -> Review:
         review = transition(review, Action.LAPSE, actor=SYSTEM)
     claimed = transition(review, Action.CLAIM, actor=actor)
     _warm_after(claimed, user)
-    return claimed
+    return _up_to_date(claimed)
 
 
 def heartbeat(rx: str, user: Any) -> Review:
@@ -143,6 +144,10 @@ def held_since(user: Any, since: datetime) -> Review | None:
 def next_waiting(user: Any) -> Review | None:
     """What `claim_next` would most likely give; nothing is claimed."""
     return waiting(user).first()
+
+
+def _up_to_date(claimed: Review) -> Review:
+    return load(claimed.pk) if orders.refresh(claimed) else claimed
 
 
 def _warm_after(review: Review, user: Any) -> None:

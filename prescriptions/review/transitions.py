@@ -76,7 +76,7 @@ def transition(
         if not Review.objects.filter(alive(not_erased=action not in ERASING), pk=review.pk, **conditions).update(
             **columns
         ):
-            raise _lost(review.pk)
+            raise _lost(review.pk, seen)
         _tell(review, action, leads_to, now, version=seen + 1, changes=changes or {}, data=data or {})
         detail = {"from": review.status, "to": leads_to.value, "version": seen + 1, **(data or {})}
         audit.record(review.pk, f"review.{action}", actor=actor, data=detail)
@@ -123,7 +123,7 @@ def check(review: Review, action: Action, *, actor: Actor, version: int, now: da
     if action in FOUR_EYES and review.status == ReviewStatus.SECOND_CHECK and review.reviewer_id == actor.user_id:
         raise Problem(403, "same-person", _("Not allowed"), _("The second check needs another person."))
     if version != review.version:
-        raise stale(review)
+        raise stale(review, version)
     if review.status not in rule.sources:
         raise _impossible(review, action)
     if rule.holder and not review.held_by(actor.user_id, now):
@@ -189,8 +189,16 @@ def due(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.RX_REVIEW_DUE)
 
 
-def stale(review: Review) -> Problem:
-    """Somebody else was faster; say who did what, and when."""
+def stale(review: Review, seen: int | None = None) -> Problem:
+    """Somebody else was faster; say who did what, and when. `seen`: the version that was looked at, where it is known:
+    where nothing but what was ordered has changed since, say what.
+    """
+    lines = review.lines_since(seen) if seen is not None else {}
+    if lines and seen is not None and review.version - seen == sum(c["version"] > seen for c in review.lines_changes):
+        told = [{"pointer": "/lines", "detail": text} for text in in_words(lines)]
+        detail = _("Nothing you entered was saved. Look at the lines again, and then decide.")
+        title = _("What was ordered has changed in the meantime")
+        return Problem(409, "order-lines-changed", title, " ".join([*(t["detail"] for t in told), detail]), errors=told)
     who = review.second_checker or review.reviewer or review.claimed_by
     name = who.get_full_name() or who.get_username() if who else _("Somebody")
     detail = _("%(name)s changed it at %(time)s. Its status is now: %(status)s. Nothing you entered was saved.") % {
@@ -199,6 +207,16 @@ def stale(review: Review) -> Problem:
         "status": ReviewStatus(review.status).label,
     }
     return Problem(409, "stale-version", _("This review has changed in the meantime"), detail)
+
+
+def in_words(lines: Mapping[int, tuple[str, str]]) -> list[str]:
+    """What `Review.lines_since` found, a sentence for each line."""
+    sentences = {
+        (False, True): _("Line %(line)s is new: %(now)s."),
+        (True, False): _("Line %(line)s is gone: %(was)s."),
+        (True, True): _("Line %(line)s is now %(now)s; it was %(was)s."),
+    }
+    return [sentences[bool(was), bool(now)] % {"line": n, "was": was, "now": now} for n, (was, now) in lines.items()]
 
 
 def not_yours(review: Review) -> Problem:
@@ -220,9 +238,9 @@ def _impossible(review: Review, action: Action) -> Problem:
     return Problem(409, "invalid-transition", _("This cannot be done now"), detail)
 
 
-def _lost(rx: str) -> Problem:
+def _lost(rx: str, seen: int) -> Problem:
     """The conditional UPDATE found the row changed since it was read."""
     try:
-        return stale(load(rx))
+        return stale(load(rx), seen)
     except Problem as gone:
         return gone

@@ -34,7 +34,7 @@ from prescriptions.models import (
     retention_of,
     write_down,
 )
-from prescriptions.review import opening, replays
+from prescriptions.review import opening, orders, replays
 from prescriptions.upkeep import holds, ledger, remains
 from prescriptions.variants import claims, stored_pdf
 from prescriptions.variants.links import lent
@@ -91,11 +91,14 @@ def bury(rx: str, condition: Q, *, actor: Actor, data: Mapping[str, Any]) -> boo
     more), and nothing is done.
     """
     with transaction.atomic():
+        order = Prescription.objects.filter(pk=rx).exclude(order_ref="").values_list("client", "order_ref").first()
         if not Prescription.objects.filter(condition, pk=rx, erased_at=None).update(
             erased_at=agreed.now(), patient_ref="", order_ref="", legal_hold="", held_since=None
         ):
             return False
         opening.close_for_erasure(rx)
+        if order:
+            orders.forget(*order)
         replays.forget(rx)
         ErasureRequest.objects.filter(pk=rx).delete()
         audit.record(rx, audit.Verb.ERASED, actor=actor, data=data)

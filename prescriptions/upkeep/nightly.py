@@ -17,6 +17,7 @@ from prescriptions.audit.actors import SYSTEM
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
 from prescriptions.models import APPROVED, Prescription, RetentionRun, ReviewStatus, retention_of, rules_of
+from prescriptions.review import orders
 from prescriptions.upkeep import erasure
 
 log = logging.getLogger("rx.erasure")
@@ -41,6 +42,8 @@ def run(*, dry: bool | None = None, limit: int | None = None) -> RetentionRun | 
         made.save()
         if made.more or made.trouble:
             break
+    if not dry:
+        orders.sweep()
     made.ended_at = timezone.now()
     made.save()
     _tell(made)

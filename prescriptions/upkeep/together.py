@@ -10,6 +10,7 @@ from django.utils import timezone
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Draft, Prescription
+from prescriptions.review import orders
 from prescriptions.upkeep import erasure, four_eyes
 from prescriptions.upkeep.erasure import Override
 
@@ -58,13 +59,17 @@ def erase(
 ) -> tuple[list[Outcome], int]:
     """Erase them as `four_eyes.erase` does, the first `AT_ONCE`; and how many are left for the next time.
 
-    An order's unsent files go too. Raises as `find`; StorageUnavailable: what was begun is finished by the sweep.
+    An order's unsent files go too; so does what was ordered for a patient, and has no prescription. Raises as `find`;
+    StorageUnavailable: what was begun is finished by the sweep.
     """
     found = list(find(rows, whose)[: AT_ONCE + 1])
     client = found[0].client
     outcomes = [_erase(prescription, actor, override) for prescription in found[:AT_ONCE]]
-    if whose.by == "order_ref" and not any(outcome.status == "waiting" for outcome in outcomes):
-        _drop_draft(client, whose.reference)
+    if not any(outcome.status == "waiting" for outcome in outcomes):
+        if whose.by == "order_ref":
+            _drop_draft(client, whose.reference)
+        else:
+            orders.forget_patient(client, whose.reference)
     return outcomes, max(0, len(found) - AT_ONCE)
 
 

@@ -53,6 +53,27 @@ def test_who_lost_the_claim_keeps_what_was_typed(site: Site, uploaded: Uploaded,
     assert review_of(site, address) == {"status": "in_review", "version": 4, "prescriber": ""}
 
 
+def test_lines_that_change_meanwhile_are_shown_and_nothing_typed_is_lost(
+    site: Site, uploaded: Uploaded, open_as: OpenAs
+) -> None:
+    address = uploaded()
+    page = open_as(address, clock=True)
+    page.fill("#prescriber", "Dr B. Sen")
+    site.manage("shell", "-v", "0", "-c", _ORDER.format(rx=rx_of(address)))
+
+    page.clock.fast_forward(61_000)  # the next heartbeat
+
+    expect(page.locator("#summary")).to_contain_text("Line 9 is new: Novamol × 5.")
+    expect(page.locator("[data-line='9']")).to_be_visible()
+    expect(page.locator("#prescriber")).to_have_value("Dr B. Sen")
+    check_layout(page)
+
+
+_ORDER = """
+from prescriptions.audit.actors import SYSTEM
+from prescriptions.review import orders
+orders.replace("{rx}", [dict(line=9, name="Novamol", quantity_ordered=5)], actor=SYSTEM)
+"""
 _LAPSE = """
 from prescriptions.models import Review
 from prescriptions.review import queue

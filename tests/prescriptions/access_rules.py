@@ -93,12 +93,13 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/r/%(content_type_id)s/%(object_id)s/
         /orders/%(order_ref)s/prescription/files/%(file_id)s
         /upload/files/%(file_id)s
-    """,
-    ),
-    (
-        NOBODY,
-        READERS,
-        """
+        /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
+        /admin/prescriptions/prescription/%(rx)s/export/
+        /admin/prescriptions/prescription/%(rx)s/hold/
+        /admin/prescriptions/retentionrun/add/
+        /admin/prescriptions/retentionrun/%(object_id)s/delete/
+        /-link
+        /api/v1/prescriptions/%(rx)s/links/%(lent)s
     """,
     ),
     (
@@ -157,6 +158,8 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/variant/%(object_id)s/
         /admin/prescriptions/variant/%(object_id)s/history/
         /admin/roles/
+        /admin/prescriptions/retentionrun/%(object_id)s/
+        /admin/prescriptions/retentionrun/%(object_id)s/history/
     """,
     ),
     (
@@ -261,6 +264,13 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         """
         /api/v1/order-links
         /api/v1/order-links/%(link)s
+    """,
+    ),
+    (
+        {"token rx:read", "token orders:write", "rival"},
+        {"token rx:read"},
+        """
+        /api/v1/orders/%(order_ref)s
     """,
     ),
     (
@@ -383,30 +393,11 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
     """,
     ),
     (
-        NOBODY,
-        NOBODY,
-        """
-        /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
-        /admin/prescriptions/prescription/%(rx)s/export/
-        /admin/prescriptions/prescription/%(rx)s/hold/
-        /admin/prescriptions/retentionrun/add/
-        /admin/prescriptions/retentionrun/%(object_id)s/delete/
-    """,
-    ),
-    (
         {"auditor", "ops"},
         NOBODY,
         """
         /admin/prescriptions/retentionrun/
         /admin/prescriptions/retentionrun/%(object_id)s/change/
-    """,
-    ),
-    (
-        SIGNED_IN_STAFF,
-        NOBODY,
-        """
-        /admin/prescriptions/retentionrun/%(object_id)s/
-        /admin/prescriptions/retentionrun/%(object_id)s/history/
     """,
     ),
     (
@@ -435,14 +426,6 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /api/v1/prescriptions/%(rx)s/hold
-    """,
-    ),
-    (
-        NOBODY,
-        NOBODY,
-        """
-        /-link
-        /api/v1/prescriptions/%(rx)s/links/%(lent)s
     """,
     ),
 ]

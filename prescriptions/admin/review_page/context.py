@@ -113,8 +113,8 @@ def gather(
     decided: str = "",
 ) -> Facts:
     """Raises Problem: 404, 410."""
-    actor, now, form = actors.staff(request.user), timezone.now(), state or FormState()
-    review = load(rx)
+    actor, now, review = actors.staff(request.user), timezone.now(), load(rx)
+    form = (state or FormState()).about(review)
     may = permissions_of(actor, review, now)
     pages = list(Page.objects.filter(prescription=rx))
     events = list(AuditEvent.objects.filter(rx=rx).exclude(verb__in=audit.LOOKS).order_by("-seq")[:_EVENTS])

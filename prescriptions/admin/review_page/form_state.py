@@ -5,7 +5,7 @@ Also what the session keeps of it: order lines of an undone decision (codes and 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, Self
 
@@ -51,13 +51,16 @@ class LineState:
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """The form as somebody left it. `lines`: by position; `confirmed`: positions that a second person has ticked."""
+    """The form as somebody left it. `lines`: by position; `confirmed`: positions that a second person has ticked;
+    `version`: of the review that it was about, 0 where it is about the one as it is now.
+    """
 
     outcome: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     checklist: frozenset[str] = frozenset()
     lines: Mapping[int, LineState] = field(default_factory=dict)
     confirmed: frozenset[int] = frozenset()
+    version: int = 0
 
     @classmethod
     def of(cls, post: QueryDict, outcome: str = "") -> Self:
@@ -71,7 +74,13 @@ class FormState:
             checklist=frozenset(post.getlist("checklist")) & frozenset(CHECKLIST),
             lines={position: LineState(**parts) for position, parts in lines.items()},
             confirmed=numbers(",".join(post.getlist("confirmed_lines"))),
+            version=next(iter(numbers(post.get("version", ""))), 0),
         )
+
+    def about(self, review: Review) -> Self:
+        """Without what was said of lines that are others now: nobody has said it of these."""
+        changed = review.lines_since(self.version) if self.version else {}
+        return replace(self, lines={at: line for at, line in self.lines.items() if at not in changed})
 
     @classmethod
     def undone(cls, review: Review, verdicts: Sequence[LineVerdict]) -> Self:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from prescriptions.admin.review_page.timeline import OVERRIDDEN
 from prescriptions.models import Page, Review, ReviewStatus
+from prescriptions.review.transitions import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def of(review: Review, related: Mapping[str, Related]) -> list[Notice]:
     found = list(_lookalikes(review, related))
     if review.supersedes_id and review.supersedes_id in related:
         found.append(_sent_again(related[review.supersedes_id]))
+    if changed := _changed(review):
+        found.insert(0, changed)
     if review.is_small:
         text = _("Less than 800 pixels on its long side. Zoom in; ask for a better picture if it cannot be read.")
         found.append(Notice("warn", "alert", _("A page is small"), text))
@@ -77,6 +81,17 @@ def of(review: Review, related: Mapping[str, Related]) -> list[Notice]:
     if review.internal_note and review.status in (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW) and review.version > 2:
         found.append(Notice("info", "info", _("Note from a colleague"), review.internal_note))
     return found
+
+
+def _changed(review: Review) -> Notice | None:
+    """What the shop has changed in the order since somebody took it."""
+    if review.status != ReviewStatus.IN_REVIEW:
+        return None
+    since = [change for change in review.lines_changes if datetime.fromisoformat(change["at"]) >= review.status_at]
+    words = in_words(review.lines_since(since[0]["version"] - 1)) if since else []
+    at = date_format(localtime(datetime.fromisoformat(since[-1]["at"])), "H:i") if since else ""
+    title = _("The order was changed at %(time)s, after it was taken") % {"time": at}
+    return Notice("warn", "alert", title, " ".join(words)) if words else None
 
 
 def _lookalikes(review: Review, related: Mapping[str, Related]) -> Iterable[Notice]:

@@ -247,6 +247,20 @@ export class DecisionForm {
     this.check()
   }
 
+  /** The order was changed: what is on the screen cannot be decided any more, and comes anew with what was typed. */
+  async refresh() {
+    if (this.#sending || !state.editable) return
+    this.draft.save()
+    for (const field of this.form.elements) field.disabled = false // what belongs to another outcome is kept as well
+    try {
+      const answer = await post(this.form.getAttribute('action'), new FormData(this.form)) // refused: an older version
+      calm()
+      if (!answer.ok && !answer.data) this.#swap(answer.text)
+    } catch (error) { trouble(error) }
+    this.#chosen(false)
+    this.check()
+  }
+
   /** The server's page with what was typed and what is wrong; the viewer stays as it is. */
   #swap(html) {
     const fresh = new DOMParser().parseFromString(html, 'text/html')

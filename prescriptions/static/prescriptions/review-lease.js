@@ -8,8 +8,8 @@ export class Lease {
   #warned = false
   #active = false // keys or pointer were used since the last beat: somebody is at work, and their session goes on
 
-  constructor({ draft, renew }) {
-    Object.assign(this, { draft, renew })
+  constructor({ draft, renew, changed }) {
+    Object.assign(this, { draft, renew, changed })
     every(() => this.#tick(), 1000)
     every(() => this.#look(), BEAT)
     listen(document, 'visibilitychange', () => this.#look())
@@ -48,6 +48,7 @@ export class Lease {
     notice('lease')
     this.#tick()
     this.renew(fresh)
+    if (fresh.version != state.version) await this.changed()
     return true
   }
 

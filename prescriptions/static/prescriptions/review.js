@@ -20,7 +20,7 @@ function start() {
   const draft = new Draft()
   const goTo = id => bring(root, id)
   const form = new DecisionForm({ draft, pages, swapped: () => { lease.start(); goTo('summary'); reveal() }, sending, next })
-  const lease = new Lease({ draft, renew: answer => pages?.renew(answer) })
+  const lease = new Lease({ draft, renew: answer => pages?.renew(answer), changed: () => form.refresh() })
   const keys = new Keys({ viewer: pages?.viewer, form, skip: () => $('[data-leave]')?.click() })
 
   reveal()

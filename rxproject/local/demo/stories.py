@@ -18,7 +18,7 @@ from prescriptions.audit import actors
 from prescriptions.audit.actors import CUSTOMER
 from prescriptions.intake import accepting
 from prescriptions.models import Prescription, Review
-from prescriptions.review import clarifications, decisions, order_lines, proof, queue
+from prescriptions.review import clarifications, decisions, orders, proof, queue
 from prescriptions.review.payload import CHECKLIST
 from rxproject.local import samples
 from rxproject.local.samples.camera import Fault
@@ -65,7 +65,7 @@ def load_story(story: Story, *, client: str, people: People) -> Prescription:
     file = SimpleUploadedFile(story.file, story.make(story.seed, issued_on(sent)))
     with _clock(sent):
         rx = accepting.accept([file], client=client, order_ref=story.order_ref, patient_ref=story.patient_ref).pk
-        order_lines.replace(rx, story.lines, actor=CUSTOMER)
+        orders.replace(rx, story.lines, actor=CUSTOMER)
     # No function sets this: a prescription is received when it is received.
     Prescription.objects.filter(pk=rx).update(created_at=sent)
     if story.then:

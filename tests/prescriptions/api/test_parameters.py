@@ -50,6 +50,7 @@ def operations(make: Make, http: Client) -> list[Operation]:
     schema = http.get("/api/v1/schema", headers={"Accept": "application/vnd.oai.openapi+json"}).json()
     rx = make().pk
     words = {"rx": rx, "number": "1", "spec": "thumb", "job": "0" * 32, "link": "0" * 16, "lent": "0" * 12}
+    words["order_ref"] = "A-1"
 
     def each() -> Iterator[Operation]:
         for path, item in schema["paths"].items():

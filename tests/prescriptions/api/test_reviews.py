@@ -208,16 +208,21 @@ def test_reasons_are_listed_in_both_wordings_for_reviewers_and_in_one_for_client
     assert "suspected forgery" not in caller.get(f"prescriptions/{review.pk}").content.decode()
 
 
-def test_order_lines_stand_once_somebody_has_started(make: Make, caller: Caller) -> None:
-    review = make()
+def test_order_lines_stand_once_somebody_has_decided(make: Make, caller: Caller, staff: dict[str, Any]) -> None:
+    review = claimed(make, staff["pharmacist"])
     path = f"/api/v1/prescriptions/{review.pk}/order-lines"
     lines = [{"name": "Metformin", "strength": "500 mg", "schedule": "H", "quantity_ordered": 60}]
 
     written = caller.http.put(path, lines, content_type=JSON)
-    caller.post(f"prescriptions/{review.pk}/claim")
+    stale = caller.post(f"prescriptions/{review.pk}/decision", approval(version=review.version))
+    decided = caller.post(f"prescriptions/{review.pk}/decision", approval(version=review.version + 1))
     late = caller.http.put(path, [], content_type=JSON)
 
-    assert (written.status_code, late.status_code) == (200, 409)
+    assert (written.status_code, stale.status_code, decided.status_code, late.status_code) == (200, 409, 200, 409)
+    assert written["Deprecation"].startswith("@")
+    problem = stale.json()
+    assert problem["type"].endswith("#order-lines-changed")
+    assert problem["errors"] == [{"pointer": "/lines", "detail": "Line 1 is new: Metformin 500 mg × 60 (H)."}]
     assert [row["name"] for row in caller.http.get(path).json()] == ["Metformin"]
 
 

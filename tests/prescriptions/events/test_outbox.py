@@ -14,7 +14,7 @@ from prescriptions.audit.actors import staff as actor_of
 from prescriptions.events import feed, outbox, placing
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Event, EventHead, EventType, Prescription, Review
-from prescriptions.review import clarifications, decisions, order_lines, queue, undo
+from prescriptions.review import clarifications, decisions, orders, queue, undo
 from prescriptions.upkeep import erasure
 from tests.databases import on_each_database
 from tests.prescriptions.reviewing import Staff, agreement, approval, looked
@@ -35,7 +35,7 @@ def approved(review: Review, user: Any) -> Review:
 def test_the_story_of_a_review_is_told_in_order_by_ids_and_codes_alone(make: Make, staff: Staff) -> None:
     review = make(order_ref="A-1")
     lines = [{"name": CANARY, "quantity_ordered": 3}]
-    order_lines.replace(review.pk, lines, actor=CUSTOMER)
+    orders.replace(review.pk, lines, actor=CUSTOMER)
     review = queue.claim(review.pk, staff["pharmacist"])
     actor = actor_of(staff["pharmacist"])
     review = clarifications.ask(review.pk, f"Is it {CANARY}?", actor=actor, version=review.version)
@@ -62,7 +62,7 @@ def test_the_story_of_a_review_is_told_in_order_by_ids_and_codes_alone(make: Mak
         "url": f"http://testserver/api/v1/prescriptions/{review.pk}",
         "order_ref": "A-1",
         "status": "rejected",
-        "version": 6,
+        "version": 7,
         "reason": "image_blurry",
     }
     positions = [body["position"] for body in bodies]

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from prescriptions.audit.actors import SYSTEM
 from prescriptions.audit.actors import staff as actor_of
 from prescriptions.models import ClarificationMessage, OrderLine, Review, ReviewStatus
-from prescriptions.review import clarifications, decisions, queue
+from prescriptions.review import clarifications, decisions, orders, queue
 from tests.prescriptions.reviewing import (
     FETCH,
     TODAY,
@@ -303,3 +304,25 @@ def test_seniors_reopen_with_a_reason(held: Review, staff: Staff) -> None:
     assert (empty.status_code, answer.status_code) == (422, 303)
     held.refresh_from_db()
     assert (held.status, held.internal_note) == (S.QUEUED, "Doctor called back.")
+
+
+def test_lines_that_changed_are_shown_and_what_was_said_of_others_is_kept(held: Review, staff: Staff) -> None:
+    sent = form(held, **{"line-1-decision": "accepted", "line-2-decision": "owing", "prescriber": "Dr B. Sen"})
+    lines = list(held.prescription.order_lines.values("line_ref", "name", "strength", "schedule", "quantity_ordered"))
+    client = signed_in(staff["pharmacist"])
+
+    orders.put("shop", "ORD-1", {"lines": orders.numbered([lines[0], {**lines[1], "name": "Metformin"}])}, actor=SYSTEM)
+    answer = client.post(address(held, "decide"), sent, **FETCH)
+
+    page = text_of(answer)
+    assert answer.status_code == 409
+    said = "Line 2 is now Metformin × 30 (H); it was Telmisartan × 30 (H)."
+    assert page.count(said) == 3, "in the alert, in the advice, and at the lines"
+    states = {row.line.position: row.state.decision for row in answer.context["rows"]}
+    assert states == {1: "accepted", 2: ""}
+    assert answer.context["form"].texts["prescriber"] == "Dr B. Sen"
+    assert answer.context["data"]["seen"] == [1, 2]
+    held.refresh_from_db()
+    assert held.status == S.IN_REVIEW
+    again = {**sent, "version": held.version, "line-2-decision": "accepted"}
+    assert client.post(address(held, "decide"), again).status_code == 303
