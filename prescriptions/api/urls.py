@@ -8,7 +8,7 @@ from prescriptions.api.events import feed
 from prescriptions.api.keeping import views as keeping
 from prescriptions.api.ordering import links as order_links
 from prescriptions.api.ordering import orders
-from prescriptions.api.pictures import links, variants
+from prescriptions.api.pictures import links, variants, warm
 from transforms.keys import ID, PAGE_NUMBER
 
 _RX = rf"(?P<rx>{ID})"
@@ -34,6 +34,7 @@ urlpatterns = [
         name="variant",
     ),
     re_path(rf"^jobs/(?P<job>{ID})$", variants.Job.as_view(), name="job"),
+    re_path(rf"^prescriptions/{_RX}/warm$", warm.Warm.as_view(), name="warm"),
     re_path(rf"^prescriptions/{_RX}/links$", links.Links.as_view(), name="links"),
     re_path(rf"^prescriptions/{_RX}/links/(?P<lent>[0-9a-f]{{12}})$", links.Link.as_view(), name="link"),
     path("orders/<str:order_ref>", orders.Orders.as_view(), name="order"),

@@ -87,8 +87,9 @@ class ProblemAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code in (400, 404, 405, 500) and problems.wants_problem(request) and not _is_json(response):
-            problem = _plain_problem(response)
+        machine = problems.wants_problem(request) or request.method not in ("GET", "HEAD", "POST")
+        if response.status_code in (400, 404, 405, 500) and machine and not _is_json(response):
+            problem = _plain_problem(request, response)
             for name, value in response.headers.items():
                 if name != "Content-Length":  # of the page that it stands for; what browsers must not do holds for both
                     problem.headers.setdefault(name, value)
@@ -155,7 +156,7 @@ def _is_json(response: HttpResponse) -> bool:
     return "json" in response.headers.get("Content-Type", "")
 
 
-def _plain_problem(response: HttpResponse) -> HttpResponse:
+def _plain_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if response.status_code == 404:
         return problems.not_found().response()
     if response.status_code == 405:
@@ -165,4 +166,9 @@ def _plain_problem(response: HttpResponse) -> HttpResponse:
         ).response()
     if response.status_code == 500:
         return problems.Problem(500, "internal", "Something went wrong", "It was noted. Try again later.").response()
+    try:
+        request.get_host()
+    except SuspiciousOperation:
+        detail = "Its Host is not one that this service answers to."
+        return problems.Problem(400, "invalid", "The request is not valid", detail).response()
     return problems.Problem(400, "invalid", "The request is not valid").response()

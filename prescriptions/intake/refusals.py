@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from prescriptions.infra import ratelimit
 from prescriptions.infra.problems import Problem
 from transforms.errors import TransformError
 from transforms.limits import LIMITS, MIB
@@ -84,7 +85,9 @@ def order_full() -> Problem:
         "Send the next one tomorrow, or ask us.",
         most,
     ) % {"most": most}
-    return Problem(429, "order-full", gettext("Nothing more can be sent today"), detail, retry_after=3600)
+    left = ratelimit.fields("order", most, left=0, reset=3600, window=86_400, unit="prescriptions")
+    title = gettext("Nothing more can be sent today")
+    return Problem(429, "order-full", title, detail, retry_after=3600, headers=left)
 
 
 def of_transform(error: TransformError, *, file: str, size: int) -> Problem:

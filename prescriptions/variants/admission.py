@@ -9,7 +9,7 @@ from math import ceil
 from django.conf import settings
 from django.db.models import F, Sum
 
-from prescriptions.infra import metrics
+from prescriptions.infra import metrics, ratelimit
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Page, Variant
 from prescriptions.variants import claims, statements
@@ -47,6 +47,7 @@ def _refuse_another_size(page: Page) -> None:
             "Too many variants of this page",
             f"A page can have at most {LIMITS.stored_variants} stored variants. Use one of the sizes in info.json.",
             retry_after=3600,
+            headers=ratelimit.fields("page", LIMITS.stored_variants, left=0, reset=3600, unit="variants"),
         )
 
 
@@ -67,7 +68,8 @@ def _refuse_large(page: Page, stored: Stored) -> None:
     pixels = open_ones.aggregate(sum=Sum(F("page__width") * F("page__height")))["sum"] or 0
     # Whoever is alone is taken on, however large.
     if pixels and pixels + page.size.area > settings.RX_LARGE_MEGAPIXELS * _MEGAPIXEL:
-        seconds = pixels // (_PER_SECOND * _MEGAPIXEL)
+        seconds = min(max(pixels // (_PER_SECOND * _MEGAPIXEL), _SOONEST), _LATEST)
+        most = settings.RX_LARGE_MEGAPIXELS
         _refuse(
             "too-much-large-work",
             Problem(
@@ -75,7 +77,8 @@ def _refuse_large(page: Page, stored: Stored) -> None:
                 "too-much-large-work",
                 "Too much large work",
                 "Many large variants are being made now. Try again later, or use one of the sizes in info.json.",
-                retry_after=min(max(seconds, _SOONEST), _LATEST),
+                retry_after=seconds,
+                headers=ratelimit.fields("large", most, left=0, reset=seconds, unit="megapixels"),
             ),
         )
 

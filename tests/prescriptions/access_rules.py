@@ -256,6 +256,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /api/v1/prescriptions/%(rx)s/original
         /api/v1/prescriptions/%(rx)s/pages/%(number)s/variants/%(spec)s
         /api/v1/prescriptions/%(rx)s/links
+        /api/v1/prescriptions/%(rx)s/warm
     """,
     ),
     (

@@ -27,7 +27,7 @@ from prescriptions.variants import claims
 from prescriptions.variants.fairness.askers import Asker
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.customer import customer, link, originals  # noqa: F401
-from tests.prescriptions.recorder import recorder, releases  # noqa: F401
+from tests.prescriptions.recorder import ranks, recorder, releases  # noqa: F401
 from tests.prescriptions.staff import clock, make, seeded, seeds, staff  # noqa: F401
 from transforms.function.s3 import S3Client
 from transforms.request.spec import Stored

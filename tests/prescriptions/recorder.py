@@ -8,6 +8,7 @@ from prescriptions.variants.fairness.tickets import Ticket
 
 _asked: list[str] = []
 _releases: list[str] = []
+_ranks: list[int] = []
 
 
 class Recorder:
@@ -16,6 +17,7 @@ class Recorder:
     def dispatch(self, ticket: Ticket) -> None:
         _asked.append(ticket.variant_id)
         _releases.append(ticket.pipeline)
+        _ranks.append(ticket.rank)
 
     def hurry(self, ticket: Ticket) -> None:
         pass
@@ -34,3 +36,10 @@ def releases(recorder: list[str]) -> list[str]:
     """Whom each of them was meant for: pipelines, in the same order."""
     _releases.clear()
     return _releases
+
+
+@pytest.fixture
+def ranks(recorder: list[str]) -> list[int]:
+    """How each of them stands in line, in the same order."""
+    _ranks.clear()
+    return _ranks

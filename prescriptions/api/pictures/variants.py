@@ -76,7 +76,7 @@ class PageVariant(ApiView):
     def get(self, request: Request, rx: str, number: str, spec: str) -> HttpResponse:
         """The address of a variant that exists when this answers. Made now if nobody asked for it before."""
         page = _page(request, rx, int(number))
-        stored = _resolve(page, spec)
+        stored = resolve(page, spec)
         wish = Preferences.of(request)
         found = _at_hand(page, stored)
         if found is not None:
@@ -138,7 +138,8 @@ def _page(request: Request, rx: str, number: int) -> Page:
     return page
 
 
-def _resolve(page: Page, spec: str) -> Stored:
+def resolve(page: Page, spec: str) -> Stored:
+    """The stored form of a preset or an IIIF request. Raises TransformError (400, 404, 501), Problem (410)."""
     if spec in PRESETS:
         return preset_of(page, spec)
     return redactions.resolve(Spec.parse(spec), page)

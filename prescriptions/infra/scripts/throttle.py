@@ -11,7 +11,7 @@ from typing import Final
 
 from django.conf import settings
 
-from prescriptions.infra import metrics, scripts
+from prescriptions.infra import metrics, ratelimit, scripts
 from prescriptions.infra.problems import Problem
 
 # The first of a window sets its end; those who are refused do not move it.
@@ -51,6 +51,9 @@ class Tries:
                 "Too many tries",
                 f"This has failed {settings.RX_WRONG_TRIES} times from your address. Wait {seconds} seconds.",
                 retry_after=seconds,
+                headers=ratelimit.fields(
+                    self.name, settings.RX_WRONG_TRIES, left=0, reset=seconds, window=self.seconds, unit="wrong tries"
+                ),
             )
 
     def _run(self, script: str, who: str, value: int) -> int | None:

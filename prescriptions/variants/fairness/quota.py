@@ -1,14 +1,12 @@
 """How much one unit may have open in a lane: RX_CLIENT_QUEUE claims, queued or under way, of all that RX_QUEUE_LIMIT
 allows. Counted in Redis; where that is away nobody is refused, and it is counted that nobody knew.
-
-What its answers say of it are the IETF's fields (draft-ietf-httpapi-ratelimit-headers-09).
 """
 
 from typing import Final
 
 from django.conf import settings
 
-from prescriptions.infra import metrics, scripts
+from prescriptions.infra import metrics, ratelimit, scripts
 from prescriptions.infra.problems import Problem
 
 NAME: Final = "open"
@@ -80,5 +78,4 @@ def leave(unit: str, lane: str, variant_id: str) -> None:
 
 def fields(left: int | None) -> dict[str, str]:
     """RateLimit-Policy, and RateLimit where it is known what is left."""
-    policy = {"RateLimit-Policy": f'"{NAME}";q={settings.RX_CLIENT_QUEUE}'}
-    return policy if left is None else policy | {"RateLimit": f'"{NAME}";r={left};t={_RETRY_SECONDS}'}
+    return ratelimit.fields(NAME, settings.RX_CLIENT_QUEUE, left=left, reset=_RETRY_SECONDS)

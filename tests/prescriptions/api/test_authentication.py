@@ -80,6 +80,8 @@ def test_too_many_wrong_tokens_from_one_address_and_none_is_looked_at(
         with django_assert_num_queries(0):
             answer = http.get(LIST, headers=headers)
         assert_problem(answer, 429, "too-many-tries")
+        assert answer["RateLimit-Policy"].startswith('"wrong-tokens";q=')
+        assert answer["RateLimit"] == f'"wrong-tokens";r=0;t={answer["Retry-After"]}'
         assert 0 < int(answer["Retry-After"]) <= 300
     assert http.get("/-may-send", headers={**right, "X-Rx-Address": LIST}).status_code == 401
 

@@ -165,7 +165,14 @@ def test_a_host_that_is_not_ours_is_400(path: str, host: str, http: Client) -> N
 
     assert response.status_code == 400
     if not path.startswith("/orders"):
-        assert_problem(response, 400, "invalid")
+        body = assert_problem(response, 400, "invalid")
+        assert "Host" in body["detail"]
+
+
+def test_what_no_browser_asks_with_is_answered_with_a_problem_at_any_address(http: Client) -> None:
+    assert_problem(http.generic("TRACE", "/api/v1/prescriptions"), 405, "method-not-allowed")
+    assert_problem(http.generic("TRACE", "/nothing"), 404, "not-found")
+    assert_problem(http.post("/healthz"), 405, "method-not-allowed")
 
 
 def test_forwarded_hosts_are_not_believed(http: Client) -> None:

@@ -138,6 +138,7 @@ def test_an_order_takes_so_many_prescriptions_a_day(customer: Client, settings: 
     token = customer.cookies["csrftoken"].value
     script = customer.post(f"{PAGE}/files", {"file": file()}, headers={"X-CSRFToken": token, "Idempotency-Key": "k"})
     assert_problem(script, 429, "order-full")
+    assert script["RateLimit-Policy"] == '"order";q=1;w=86400;qu="prescriptions"'
     assert Prescription.objects.count() == 1
     assert not DraftFile.objects.exists()
 
