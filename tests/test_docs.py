@@ -7,6 +7,7 @@ import pytest
 
 from prescriptions.models import ReviewStatus
 from prescriptions.review.rules import CUSTOMERS, RULES, STAFF
+from tests import commands_page
 from transforms.errors import ALL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,14 @@ def test_every_file_that_the_map_names_is_there() -> None:
 
     assert len(named) > 40
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_the_page_of_commands_is_what_the_commands_say() -> None:
+    """And every option says what it is for."""
+    page = commands_page.page()
+
+    assert re.findall(r"^\| `[^`]+` \|\s*\|$", page, re.MULTILINE) == []
+    assert commands_page.PAGE.read_text() == page, "python -m tests.commands_page > docs/reference/commands.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Erases prescriptions: every variant, original and version. What must be kept is refused, with the reason."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("rx", nargs="*")
+        parser.add_argument("rx", nargs="*", help="ids, of 32 digits")
         add_arguments(parser, required=False)
         parser.add_argument("--wait", action="store_true", help="return once the storage is proved empty (about 45 s)")
 

@@ -18,12 +18,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        verifying = actions.add_parser("verify")
+        verifying = actions.add_parser("verify", help="does every chain hold, by its events and its anchors?")
         verifying.add_argument("--rx", help="one prescription only")
         verifying.add_argument("--anchor", help="a digest that was kept elsewhere and must still be there")
         verifying.add_argument("--offline", action="store_true", help="do not ask the bucket of anchors")
-        actions.add_parser("anchor")
-        actions.add_parser("verify-export").add_argument("file", type=Path, help="what the auditor's desk exported")
+        actions.add_parser("anchor", help="seal the heads of all chains now")
+        exported = actions.add_parser("verify-export", help="is it as it was signed?")
+        exported.add_argument("file", type=Path, help="what the auditor's desk exported")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         getattr(self, f"_{action.replace('-', '_')}")(**options)

@@ -18,21 +18,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        making = actions.add_parser("create")
-        making.add_argument("--name", required=True)
+        making = actions.add_parser("create", help="a new token; its text is shown now, and never again")
+        making.add_argument("--name", required=True, help="what it is called in lists and in the audit log")
         making.add_argument("--client", help="whose prescriptions it sees; the name by default")
         scopes = f"of {', '.join(tokens.SCOPES)}; comma-separated"
         making.add_argument("--scopes", default="rx:read,rx:write", help=scopes)
         making.add_argument("--user", help="the member of staff in whose name it reviews (scope rx:review)")
         replacing = actions.add_parser("rotate", help="a new token with the same rights; the old one ends later")
-        replacing.add_argument("id")
+        replacing.add_argument("id", help="as list shows it")
         replacing.add_argument("--overlap", type=int, default=7, help="days for which both are good; 7 by default")
         for one in (making, replacing):
             days = one.add_mutually_exclusive_group()
             days.add_argument("--days", type=int, help=f"valid for so many days; {settings.RX_TOKEN_DAYS} by default")
             days.add_argument("--without-end", action="store_true", help="valid until it is revoked")
-        actions.add_parser("list")
-        actions.add_parser("revoke").add_argument("id")
+        actions.add_parser("list", help="ids, clients, scopes and ends; no token's text")
+        revoking = actions.add_parser("revoke", help="it opens nothing from now on")
+        revoking.add_argument("id", help="as list shows it")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         getattr(self, f"_{action}")(**options)

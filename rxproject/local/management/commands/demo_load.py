@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Loads sample prescriptions, users and a token; what is there already stays."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--output", type=Path, required=True)
+        parser.add_argument("--output", type=Path, required=True, help="a JSON file of what was made")
 
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
         content = load(before=read(output))
