@@ -44,7 +44,9 @@ def find_visible(request: Request, rx: str) -> Prescription:
 
 def with_everything(rows: QuerySet[Prescription]) -> QuerySet[Prescription]:
     """With all rows that `bodies` reads; as many queries for one as for many."""
-    return rows.select_related("review__reason").prefetch_related("pages", "documents", "order_lines")
+    return rows.select_related("review__reason").prefetch_related(
+        "pages", "documents", "order_lines", "review__messages"
+    )
 
 
 def bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from prescriptions.api.ordering.lines import OrderLineSerializer, told
 from prescriptions.infra.addresses import absolute
-from prescriptions.intake import notices
+from prescriptions.intake import notices, progress
 from prescriptions.intake.order_links import LinkScope
 from prescriptions.models import (
     REFERENCE,
@@ -101,12 +101,35 @@ class ReasonSerializer(serializers.ModelSerializer[ReasonCode]):
         fields: tuple[str, ...] = ("code", "title", "text", "action", "retryable")
 
 
+class QuestionSerializer(serializers.Serializer[Any]):
+    """What the pharmacist wants to know of the customer."""
+
+    id = serializers.IntegerField(source="pk", help_text="Send it with the answer: it is to this question.")
+    text = serializers.CharField()
+    page = serializers.IntegerField(allow_null=True, help_text="Which page it is about, if one.")
+    asked_at = serializers.DateTimeField(source="at")
+    answer_until = serializers.DateTimeField(source="expires_at", help_text="Without an answer it is then rejected.")
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """Where it stands in the words of the customer's own page."""
+
+    stage = serializers.ChoiceField(choices=[stage.value for stage in progress.Stage])
+    title = serializers.CharField(source="display.chip", help_text="A word or two.")
+    headline = serializers.CharField(source="display.headline")
+    text = serializers.CharField(source="display.text")
+    note = serializers.CharField(help_text="What the pharmacist wrote to the customer with the decision; may be empty.")
+    may_withdraw = serializers.BooleanField(help_text="Nobody has started on it: it can be taken back.")
+
+
 class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     """A prescription with everything that a client needs to show it."""
 
     status = serializers.SerializerMethodField(help_text="Where its review stands.")
     reason = serializers.SerializerMethodField(help_text="Why it was not accepted; null otherwise.")
     customer_action = serializers.SerializerMethodField(help_text="The one thing that the customer can do now.")
+    customer = serializers.SerializerMethodField(help_text="What their own page says.")
+    question = serializers.SerializerMethodField(help_text="What they are asked now; null otherwise.")
     lines = serializers.SerializerMethodField(help_text="What was ordered, and what was decided on it.")
     pages = PageSerializer(many=True, read_only=True)
     documents = DocumentSerializer(many=True, read_only=True)
@@ -122,6 +145,8 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             "status",
             "reason",
             "customer_action",
+            "customer",
+            "question",
             "order_ref",
             "patient_ref",
             "created_at",
@@ -160,6 +185,15 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
         if review is not None and review.reason is not None and _is_explained(review):
             return review.reason.action
         return CustomerAction.NONE.value
+
+    @extend_schema_field(StandingSerializer)
+    def get_customer(self, prescription: Prescription) -> Any:
+        return StandingSerializer(progress.of(prescription)).data
+
+    @extend_schema_field(QuestionSerializer(allow_null=True))
+    def get_question(self, prescription: Prescription) -> Any:
+        asked = progress.of(prescription).question
+        return QuestionSerializer(asked).data if asked else None
 
     @extend_schema_field(OrderLineSerializer(many=True))
     def get_lines(self, prescription: Prescription) -> Any:

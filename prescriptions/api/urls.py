@@ -6,8 +6,8 @@ from django.urls import path, re_path
 from prescriptions.api import prescriptions, reviews, schema
 from prescriptions.api.events import feed
 from prescriptions.api.keeping import views as keeping
+from prescriptions.api.ordering import customers, orders
 from prescriptions.api.ordering import links as order_links
-from prescriptions.api.ordering import orders
 from prescriptions.api.pictures import links, variants, warm
 from transforms.keys import ID, PAGE_NUMBER
 
@@ -38,6 +38,9 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/links$", links.Links.as_view(), name="links"),
     re_path(rf"^prescriptions/{_RX}/links/(?P<lent>[0-9a-f]{{12}})$", links.Link.as_view(), name="link"),
     path("orders/<str:order_ref>", orders.Orders.as_view(), name="order"),
+    path("orders/<str:order_ref>/prescriptions", customers.Reuse.as_view(), name="reuse"),
+    re_path(rf"^prescriptions/{_RX}/answer$", customers.Answer.as_view(), name="answer"),
+    re_path(rf"^prescriptions/{_RX}/withdraw$", customers.Withdraw.as_view(), name="withdraw"),
     path("order-links", order_links.OrderLinks.as_view(), name="order-links"),
     re_path(r"^order-links/(?P<link>[0-9a-f]{16})$", order_links.OrderLink.as_view(), name="order-link"),
     path("schema", schema.Schema.as_view(), name="schema"),

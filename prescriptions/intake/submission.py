@@ -55,15 +55,18 @@ def was_sent(link: OrderLink, sending: Sending) -> bool:
     return replays.sent_before(_scope(link), sending.key)
 
 
-def submit(link: OrderLink, order: Sequence[str], sending: Sending | None = None) -> Prescription | None:
+def submit(
+    link: OrderLink, order: Sequence[str], sending: Sending | None = None, *, agreed: bool = True
+) -> Prescription | None:
     """The draft becomes a prescription of exactly these files, its pages numbered in this order; once for each
-    `sending`: sent twice at the same moment, it is one prescription. None: nothing new.
+    `sending`: sent twice at the same moment, it is one prescription. None: nothing new. `agreed`: the customer ticked
+    the sentence (`consent`).
 
     A file that is not named was not on the customer's screen (a cancelled upload, another device): it is discarded, and
     so is what the later of two has put into a draft of its own. Raises Problem 409, 429, storage.StorageUnavailable.
     """
     for _ in range(_TRIES):
-        receipt = _receipt(link, order)
+        receipt = _receipt(link, order, agreed=agreed)
         announced = receipts.put(receipt) if receipt else []
         try:
             return _submit_once(link, order, sending, receipt, announced)
@@ -100,7 +103,7 @@ class _ChangedMeanwhile(Exception):
     """The draft has other files than its receipt."""
 
 
-def _receipt(link: OrderLink, order: Sequence[str]) -> Receipt | None:
+def _receipt(link: OrderLink, order: Sequence[str], *, agreed: bool) -> Receipt | None:
     """What would be sent now. Read without the draft's lock, which nobody may hold while S3 is asked."""
     draft = Draft.objects.filter(**drafts.whose(link)).first()
     files = _chosen(draft, order) if draft else []
@@ -113,7 +116,7 @@ def _receipt(link: OrderLink, order: Sequence[str]) -> Receipt | None:
         patient_ref=link.patient_ref,
         received=timezone.now(),
         files=tuple(map(drafts.checked_of, files)),
-        consent=(consent.CURRENT, get_language() or settings.LANGUAGE_CODE),
+        consent=(consent.CURRENT, get_language() or settings.LANGUAGE_CODE) if agreed else (),
     )
 
 

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from prescriptions import audit
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts
+from prescriptions.intake import drafts, progress
 from prescriptions.intake.notices import Found, gathered
-from prescriptions.order_pages import onlookers, progress
+from prescriptions.intake.progress import Progress
+from prescriptions.order_pages import onlookers
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.onlookers import Onlooker
-from prescriptions.order_pages.progress import Progress
 from prescriptions.review import replays
 from prescriptions.variants import delivery, links
 from prescriptions.variants.pictures import Picture, picture

@@ -10,10 +10,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts, refusals, submission
+from prescriptions.intake import drafts, progress, refusals, submission
 from prescriptions.intake.notices import gathered
 from prescriptions.models import new_identifier
-from prescriptions.order_pages import progress
 from prescriptions.order_pages import status as order_status
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.forms import ACCEPT, SubmitForm

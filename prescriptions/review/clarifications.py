@@ -50,6 +50,12 @@ def answer(rx: str, text: str, *, actor: Actor, version: int | None = None) -> R
     return answered
 
 
+def add(rx: str, text: str) -> None:
+    """What the customer says with another prescription that they send in place of an answer. Raises Problem 422."""
+    said = _text(text, "text")
+    ClarificationMessage.objects.create(review_id=rx, author=MessageAuthor.CUSTOMER, text=said, at=timezone.now())
+
+
 def withdraw(rx: str, *, actor: Actor, version: int | None = None) -> Review:
     """The customer does not want it any more. Raises Problem 409 once somebody has started on it."""
     with transaction.atomic():

@@ -49,56 +49,27 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         NOBODY,
         """
-        /.well-known/security.txt
-        /accounts/confirm/sso/
-        /accounts/factors/app/remove/
-        /accounts/factors/recovery/
-        /accounts/factors/recovery/download/
-        /accounts/sso/%(provider_id)s/login/
-        /accounts/sso/%(provider_id)s/login/callback/
-        /accounts/sso/error/
-        /admin/%(url)s
-        /admin/auth/group/
-        /admin/auth/group/%(object_id)s/change/
-        /admin/auth/group/%(object_id)s/delete/
-        /admin/auth/group/add/
-        /admin/auth/user/
-        /admin/auth/user/%(object_id)s/change/
-        /admin/auth/user/%(object_id)s/delete/
-        /admin/auth/user/%(pk)s/forget-factors/
-        /admin/auth/user/%(pk)s/link/
-        /admin/auth/user/add/
-        /admin/autocomplete/
-        /admin/prescriptions/apitoken/%(object_id)s/delete/
-        /admin/prescriptions/apitoken/%(pk)s/replace/
-        /admin/prescriptions/apitoken/%(pk)s/revoke/
-        /admin/prescriptions/apitoken/add/
-        /admin/prescriptions/auditanchor/%(object_id)s/delete/
-        /admin/prescriptions/auditanchor/add/
-        /admin/prescriptions/auditevent/%(object_id)s/delete/
-        /admin/prescriptions/auditevent/add/
-        /admin/prescriptions/client/
-        /admin/prescriptions/client/%(object_id)s/change/
-        /admin/prescriptions/client/%(object_id)s/delete/
-        /admin/prescriptions/client/add/
-        /admin/prescriptions/prescription/%(object_id)s/delete/
-        /admin/prescriptions/prescription/%(rx)s/erase/
-        /admin/prescriptions/prescription/add/
-        /admin/prescriptions/reasoncode/%(object_id)s/delete/
-        /admin/prescriptions/reasoncode/add/
-        /admin/prescriptions/review/%(object_id)s/delete/
-        /admin/prescriptions/review/add/
-        /admin/prescriptions/variant/%(object_id)s/delete/
-        /admin/prescriptions/variant/add/
-        /admin/r/%(content_type_id)s/%(object_id)s/
-        /orders/%(order_ref)s/prescription/files/%(file_id)s
-        /upload/files/%(file_id)s
-        /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
-        /admin/prescriptions/prescription/%(rx)s/export/
-        /admin/prescriptions/prescription/%(rx)s/hold/
-        /admin/prescriptions/retentionrun/add/
-        /admin/prescriptions/retentionrun/%(object_id)s/delete/
-        /-link
+        /.well-known/security.txt /accounts/confirm/sso/ /accounts/factors/app/remove/ /accounts/factors/recovery/
+        /accounts/factors/recovery/download/ /accounts/sso/%(provider_id)s/login/
+        /accounts/sso/%(provider_id)s/login/callback/ /accounts/sso/error/ /admin/%(url)s /admin/auth/group/
+        /admin/auth/group/%(object_id)s/change/ /admin/auth/group/%(object_id)s/delete/ /admin/auth/group/add/
+        /admin/auth/user/ /admin/auth/user/%(object_id)s/change/ /admin/auth/user/%(object_id)s/delete/
+        /admin/auth/user/%(pk)s/forget-factors/ /admin/auth/user/%(pk)s/link/ /admin/auth/user/add/
+        /admin/autocomplete/ /admin/prescriptions/apitoken/%(object_id)s/delete/
+        /admin/prescriptions/apitoken/%(pk)s/replace/ /admin/prescriptions/apitoken/%(pk)s/revoke/
+        /admin/prescriptions/apitoken/add/ /admin/prescriptions/auditanchor/%(object_id)s/delete/
+        /admin/prescriptions/auditanchor/add/ /admin/prescriptions/auditevent/%(object_id)s/delete/
+        /admin/prescriptions/auditevent/add/ /admin/prescriptions/client/
+        /admin/prescriptions/client/%(object_id)s/change/ /admin/prescriptions/client/%(object_id)s/delete/
+        /admin/prescriptions/client/add/ /admin/prescriptions/prescription/%(object_id)s/delete/
+        /admin/prescriptions/prescription/%(rx)s/erase/ /admin/prescriptions/prescription/add/
+        /admin/prescriptions/reasoncode/%(object_id)s/delete/ /admin/prescriptions/reasoncode/add/
+        /admin/prescriptions/review/%(object_id)s/delete/ /admin/prescriptions/review/add/
+        /admin/prescriptions/variant/%(object_id)s/delete/ /admin/prescriptions/variant/add/
+        /admin/r/%(content_type_id)s/%(object_id)s/ /orders/%(order_ref)s/prescription/files/%(file_id)s
+        /upload/files/%(file_id)s /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
+        /admin/prescriptions/prescription/%(rx)s/export/ /admin/prescriptions/prescription/%(rx)s/hold/
+        /admin/prescriptions/retentionrun/add/ /admin/prescriptions/retentionrun/%(object_id)s/delete/ /-link
         /api/v1/prescriptions/%(rx)s/links/%(lent)s
     """,
     ),
@@ -265,6 +236,27 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         """
         /api/v1/order-links
         /api/v1/order-links/%(link)s
+    """,
+    ),
+    (
+        {"token rx:write"},
+        NOBODY,
+        """
+        /api/v1/prescriptions/%(rx)s/answer
+    """,
+    ),
+    (
+        {"token rx:write"},
+        {"token rx:write"},
+        """
+        /api/v1/prescriptions/%(rx)s/withdraw
+    """,
+    ),
+    (
+        {"token rx:write", "rival"},
+        NOBODY,
+        """
+        /api/v1/orders/%(order_ref)s/prescriptions
     """,
     ),
     (

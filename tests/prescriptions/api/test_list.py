@@ -148,7 +148,7 @@ def test_the_number_of_queries_does_not_grow_with_the_list(
     for _ in range(2):
         make(20)
         # token, prescriptions, pages, documents, lines; the links in it: known ones, heads of the chains, one insert in
-        # a savepoint of its own
+        # a savepoint of its own. (There are no reviews, whose messages would be one more.)
         with django_assert_num_queries(5 + 1 + 1 + 3):
             assert http.get(LIST, headers=headers).status_code == 200
         with django_assert_num_queries(5 + 1):

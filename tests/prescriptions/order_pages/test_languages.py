@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
-from prescriptions.intake import drafts, order_links, refusals
+from prescriptions.intake import drafts, order_links, progress, refusals
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import ClarificationMessage, OrderLine, ReasonCode, Review
-from prescriptions.order_pages import progress
 from tests.prescriptions.customer import PAGE, file, sent
 from tests.prescriptions.order_pages.pseudo import Words, spoken, untranslated
 

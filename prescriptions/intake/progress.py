@@ -1,4 +1,5 @@
-"""Where a prescription stands, in the customer's words: one headline, what it means, and the one thing to do.
+"""Where a prescription stands, in the customer's words: one headline, what it means, and the one thing to do. For their
+pages, and for the shops that tell them.
 
 Reads the review's rows and never writes them; what only pharmacists may know stays out of here.
 """
@@ -185,31 +186,37 @@ def of_order(link: OrderLink) -> list[Progress]:
         .select_related("review", "review__reason")
         .prefetch_related("pages", "order_lines__reason", "review__messages")
     )
-    return [_progress(row) for row in rows]
+    return [of(row) for row in rows]
 
 
 def reusable(link: OrderLink) -> list[Prescription]:
-    """Approved and still valid prescriptions of the same patient at the same client, from other orders, newest first.
+    """What may be used again for the order of a link, newest first; nothing for a link that only uploads."""
+    return list(reusable_for(link.client, link.order_ref, link.patient_ref)[:3]) if link.shows else []
 
-    Without a patient in the link there are none: an order does not say whose it is; nor for a link that only uploads.
+
+def reusable_for(client: str, order_ref: str, patient_ref: str) -> QuerySet[Prescription]:
+    """Approved and still valid prescriptions of the same patient at the same client, from other orders.
+
+    Without a patient there are none: an order does not say whose it is.
     """
-    if not link.patient_ref or not link.shows:
-        return []
+    if not patient_ref:
+        return Prescription.objects.none()
     rows = _visible().filter(
         publicly_decided(),
-        client=link.client,
-        patient_ref=link.patient_ref,
+        client=client,
+        patient_ref=patient_ref,
         review__status__in=_DECIDED,
         review__valid_until__gte=timezone.localdate(),
     )
-    return list(rows.exclude(order_ref=link.order_ref).select_related("review")[:3])
+    return rows.exclude(order_ref=order_ref).select_related("review")
 
 
 def _visible() -> QuerySet[Prescription]:
     return Prescription.objects.filter(Q(erased_at=None) & Q(links_cut_at=None))
 
 
-def _progress(row: Prescription) -> Progress:
+def of(row: Prescription) -> Progress:
+    """Of one prescription, whose rows are at hand."""
     review: Review | None = getattr(row, "review", None)
     if review is None:
         return Progress(row, Stage.RECEIVED)
