@@ -27,7 +27,7 @@ class ApiView(APIView):
     # A POST with an Idempotency-Key (protocol/idempotency.py): is what it does written in one transaction with the
     # answer that is kept; what of that answer is shown once; does the view see to it all by itself?
     in_one_transaction: ClassVar[bool] = True
-    shown_once: ClassVar[frozenset[str]] = frozenset()
+    shown_once: ClassVar[frozenset[str]] = frozenset({"secret"})
     settles_itself: ClassVar[bool] = False
     queries: ClassVar[dict[str, type[Serializer[Any]]]] = {}
     query: dict[str, Any]
@@ -63,7 +63,7 @@ class Operation(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         serializer = getattr(self.view, "queries", {}).get(self.method)
-        keys = [idempotency.PARAMETER] if self.method == "POST" else []
+        keys = [idempotency.PARAMETER, idempotency.AGAIN] if self.method == "POST" else []
         return [*keys, serializer] if serializer else keys
 
     def get_operation(self, *args: Any) -> dict[str, Any] | None:

@@ -22,7 +22,8 @@ from prescriptions.api.keeping.views import override_in, waiting
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.pagination import PageQuery, WholeNumber
 from prescriptions.api.permissions import asker_of, client_of, visible
-from prescriptions.api.protocol import idempotency
+from prescriptions.api.protocol import idempotency, prefer
+from prescriptions.api.protocol.prefer import Preferences
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
 from prescriptions.audit import actors
@@ -118,6 +119,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     @extend_schema(
         operation_id="prescriptions_create",
         request={"multipart/form-data": UploadSerializer},
+        parameters=[prefer.MINIMAL, prefer.APPLIED],
         responses={201: PrescriptionSerializer, **problems_of(400, 409, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -131,11 +133,13 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
             patient_ref=str(request.POST.get("patient_ref", "")),
             idempotency_key=request.headers.get(idempotency.NAME, ""),
         )
-        [body] = bodies(request, [find_visible(request, prescription.id)])
+        found, minimal = find_visible(request, prescription.id), Preferences.of(request).minimal
         location = absolute(f"/api/v1/prescriptions/{prescription.id}")
         headers = {"Location": location, "Cache-Control": "no-store", **(idempotency.REPLAYED if replayed else {})}
         headers |= quota.fields(quota.left(asker_of(request).unit, claims.ADVERTISED))  # what they will ask for next
-        return Response(body, status=201, headers=headers)
+        if minimal:  # nothing is handed out
+            return Response(status=201, headers={**headers, **prefer.applied("return=minimal")})
+        return Response(bodies(request, [found])[0], status=201, headers=headers)
 
 
 class PrescriptionDetail(ApiView):

@@ -30,6 +30,12 @@ PARAMETER: Final = OpenApiParameter(
     "most, and with `respond-async` the 202 comes after them; `return=minimal`: no body where a header says it all. "
     "`Preference-Applied` says what was heeded.",
 )
+MINIMAL: Final = OpenApiParameter(
+    "Prefer", str, OpenApiParameter.HEADER, description="RFC 7240. `return=minimal`: no body."
+)
+APPLIED: Final = OpenApiParameter(
+    "Preference-Applied", str, OpenApiParameter.HEADER, description="What was heeded.", response=[200, 201, 202, 303]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`manage.py rxtoken create|list|rotate|revoke`: bearer tokens of REST clients."""
+"""`manage.py rxtoken create|list|rotate|revoke|origins`: bearer tokens of REST clients, and the origins of these."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -6,11 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from prescriptions.api import tokens
 from prescriptions.audit.actors import SYSTEM
-from prescriptions.models import ApiToken
+from prescriptions.models import ApiToken, origins_of
+from prescriptions.models.access import check_origins
 
 
 class Command(BaseCommand):
@@ -34,6 +36,11 @@ class Command(BaseCommand):
         actions.add_parser("list", help="ids, clients, scopes and ends; no token's text")
         revoking = actions.add_parser("revoke", help="it opens nothing from now on")
         revoking.add_argument("id", help="as list shows it")
+        listing = actions.add_parser("origins", help="whose pages may call with a client's tokens")
+        listing.add_argument("client", help="as its tokens have it")
+        listing.add_argument(
+            "--set", nargs="*", metavar="ORIGIN", help="instead of those that are listed; none: no page"
+        )
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         getattr(self, f"_{action}")(**options)
@@ -74,6 +81,19 @@ class Command(BaseCommand):
             until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "without end"
             scopes = ",".join(token.scopes)
             self.stdout.write(f"{token.id}  {state:8} {until:17} {token.client:20} {scopes:40} {token.name}")
+
+    def _origins(self, *, client: str, set: list[str] | None, **_: Any) -> None:  # noqa: A002 - the option's name
+        if set is not None:
+            if not ApiToken.objects.filter(client=client).exists():
+                message = f"No token is of a client by the name {client!r}; see `rxtoken list`."
+                raise CommandError(message)
+            try:
+                check_origins(set)
+            except ValidationError as error:
+                raise CommandError(" ".join(error.messages)) from None
+            tokens.set_origins(client, set, by=SYSTEM)
+        for origin in sorted(origins_of(client)):
+            self.stdout.write(origin)
 
     def _revoke(self, *, id: str, **_: Any) -> None:  # noqa: A002 - the argument's name
         if not tokens.revoke(_found(id), by=SYSTEM):

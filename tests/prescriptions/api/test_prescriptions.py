@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from prescriptions.intake.notices import WORDS
-from prescriptions.models import Prescription
+from prescriptions.models import AuditEvent, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, assert_problem, file, objects, picture
 from tests.transforms.fixtures import vector_pdf
@@ -68,6 +68,14 @@ def test_a_repeated_upload_gives_the_same_answer(http: Client, bearer: Bearer) -
     assert first.json() == again.json()
     assert_problem(post(http, headers, file(data=picture(9, 9))), 422, "idempotency-key-reused")
     assert Prescription.objects.count() == 1
+
+
+def test_whoever_wants_no_body_is_told_where_it_is_and_handed_no_link(http: Client, bearer: Bearer) -> None:
+    answer = post(http, {**bearer(), "Prefer": "return=minimal"}, file())
+
+    assert (answer.status_code, answer.content, answer["Preference-Applied"]) == (201, b"", "return=minimal")
+    assert answer["Location"].rpartition("/")[2] == Prescription.objects.get().pk
+    assert not AuditEvent.objects.filter(verb="link.minted").exists()
 
 
 def test_a_refused_file_is_a_problem_that_names_it(http: Client, bearer: Bearer, servers: Stack) -> None:

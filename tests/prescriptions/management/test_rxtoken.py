@@ -120,3 +120,19 @@ def test_something_has_to_be_said() -> None:
     for arguments in ([], ["nonsense"], ["revoke"]):
         with pytest.raises(CommandError):
             rxtoken(*arguments)
+
+
+def test_origins_of_a_client() -> None:
+    rxtoken("create", "--name", "shop")
+
+    assert rxtoken("origins", "shop") == ""
+    assert rxtoken("origins", "shop", "--set", "https://b.example", "https://a.example").split() == [
+        "https://a.example",
+        "https://b.example",
+    ]
+    with pytest.raises(CommandError, match="is no origin"):
+        rxtoken("origins", "shop", "--set", "http://a.example")
+    with pytest.raises(CommandError, match="No token is of a client"):
+        rxtoken("origins", "nobody", "--set", "https://a.example")
+    assert rxtoken("origins", "shop").count("\n") == 2
+    assert rxtoken("origins", "shop", "--set") == ""
