@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from rxproject.local import samples
-from tests.conftest import Site
+from tests.conftest import CLIENT, Site
 from tests.waiting import insist, until
 from transforms.keys import parse_original_key
 from transforms.version import PIPELINE
@@ -220,3 +220,40 @@ def test_the_manifest_has_a_canvas_for_each_page(site: Site, pdf: bytes) -> None
     assert (manifest["type"], len(manifest["items"])) == ("Manifest", 3)
     thumbnail = manifest["items"][2]["thumbnail"][0]["id"]
     assert image_of(site.follow(thumbnail)[-1]).height == 200
+
+
+def test_a_link_for_somebody_else_opens_its_pages_until_it_is_taken_back(site: Site, photo: bytes) -> None:
+    # given two links to one prescription, of which one was taken back
+    body = site.prescription(("photo.jpg", photo))
+    path = f"/api/v1/prescriptions/{body['id']}/links"
+    sent = {"scope": "f", "expires_in": 600}
+    taken, good = (site.http.post(path, json=sent, headers=site.bearer).json() for _ in range(2))
+    assert site.follow(variant_url(body, "card"))[-1].status_code == 200
+    assert site.http.delete(f"{path}/{taken['id']}", headers=site.bearer).status_code == 204
+
+    # when both are used, twice each
+    urls = [link["opens"][0]["variants"]["card"] for link in (taken, good)]
+    answers = [[site.http.get(url) for url in urls] for _ in range(2)]
+
+    # then the picture that is there is for one of them, and of the other nothing is told
+    assert [[answer.status_code for answer in pair] for pair in answers] == [[403, 200], [403, 200]]
+    assert answers[0][1].content == answers[1][1].content
+    assert answers[0][0].json()["type"] == "/docs/problems#link-refused"
+    assert "/-link" in [line.get("path") for line in site.log("web")]
+
+
+def test_a_program_on_another_origin_asks_for_an_address_and_shows_it(site: Site, photo: bytes) -> None:
+    site.manage("rxtoken", "origins", CLIENT, "--set", "https://shop.example")
+    rx = site.prescription(("photo.jpg", photo))["id"]
+    path, origin = f"/api/v1/prescriptions/{rx}/pages/1/variants/card", {"Origin": "https://shop.example"}
+
+    preflight = site.http.options(path, headers={**origin, "Access-Control-Request-Method": "GET"})
+    answer = site.http.get(path, headers={**site.bearer, **origin, "Accept": "application/json"})
+    picture = site.http.get(answer.json()["url"], headers=origin)
+
+    for told in (preflight, answer):
+        assert told.headers.get_list("access-control-allow-origin") == ["https://shop.example"]
+    assert answer.json()["etag"] == picture.headers["etag"]
+    assert picture.headers.get_list("access-control-allow-origin") == ["*"]
+    part = site.http.get(f"/api/v1/prescriptions/{rx}/original", headers={**site.bearer, "Range": "bytes=0-1"})
+    assert (part.status_code, part.content, part.headers["content-length"]) == (206, photo[:2], "2")
