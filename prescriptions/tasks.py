@@ -7,7 +7,7 @@ from django.conf import settings
 
 from prescriptions.accounts import sessions
 from prescriptions.audit import edge_logs, looks
-from prescriptions.events import feed, placing
+from prescriptions.events import delivering, feed
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
 from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
@@ -71,7 +71,12 @@ def tidy() -> None:
 def review_housekeeping() -> None:
     if duties.lead("reviews", seconds=_HANG + 2 * settings.RX_HOUSEKEEPING_EVERY) and not checking.is_due():
         reviews.housekeeping()
-        placing.place()
+
+
+@shared_task
+def deliver_events() -> None:
+    """To whoever wants to be told; and what is due gets its position."""
+    delivering.run()
 
 
 @shared_task

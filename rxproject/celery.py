@@ -130,9 +130,13 @@ def report(**_: object) -> None:
 def give_back(**_: object) -> None:
     """What waits for its turn here is not made here any more."""
     # Lazy: as above.
+    from prescriptions.events import delivering
+
+    # Lazy: as above.
     from prescriptions.variants import turns
 
     watch.stop()
+    delivering.stop()
     turns.release(turns.here().give_up())
 
 

@@ -12,7 +12,7 @@ from celery.schedules import crontab
 
 from rxproject.configuration import database, fixed, kinds, signing_in
 from rxproject.configuration import environment as env
-from rxproject.configuration.schedules import WhileBusy, every
+from rxproject.configuration.schedules import WhileBusy, WhileTelling, every
 from transforms.limits import LIMITS
 from transforms.pdf.engines import ENGINES
 
@@ -263,6 +263,11 @@ RX_STORE_COMPACT_URL = _read("RX_STORE_COMPACT_URL", "", env.origin())  # Seawee
 
 # --- Events: what clients are told ---------------------------------------------------------------------------------
 RX_EVENTS_DAYS = _read("RX_EVENTS_DAYS", "30", env.whole(1, 365, "days"))
+RX_WEBHOOK_ALLOW_PRIVATE = _read("RX_WEBHOOK_ALLOW_PRIVATE", "off", env.flag())
+RX_WEBHOOK_TIMEOUT = _read("RX_WEBHOOK_TIMEOUT", "10", env.number(1, 20, "seconds"))
+RX_WEBHOOK_BACKOFF = _read("RX_WEBHOOK_BACKOFF", "5,30,120,600,1800,3600,7200", env.numbers(0, _DAY, "seconds"))
+RX_WEBHOOK_GIVE_UP = _read("RX_WEBHOOK_GIVE_UP", "259200", env.whole(60, 30 * _DAY, "seconds"))
+RX_WEBHOOK_OVERLAP = _read("RX_WEBHOOK_OVERLAP", "86400", env.whole(0, 30 * _DAY, "seconds"))
 
 # --- Celery: a message is acknowledged when its task begins; the lease in the row decides --------------------------
 RX_REDIS_URL = _read("RX_REDIS_URL", "redis://127.0.0.1:6379/0", env.redis_address(RX_CA_FILE))
@@ -292,7 +297,7 @@ CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
     for name in (
         *("sweep", "erase", "tidy", "review_housekeeping", "anchor_audit", "tell_ages"),
-        *("reconcile_nightly", "retain_nightly", "read_edge_logs"),
+        *("reconcile_nightly", "retain_nightly", "read_edge_logs", "deliver_events"),
     )
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -306,6 +311,7 @@ CELERY_BEAT_SCHEDULE = {
     # One that nobody took is worthless when the next one comes.
     "sweep": every(RX_SWEEP_EVERY, "prescriptions.tasks.sweep", WhileBusy),
     "erase": every(RX_SWEEP_EVERY, "prescriptions.tasks.erase", WhileBusy),
+    "events": every(RX_SWEEP_EVERY, "prescriptions.tasks.deliver_events", WhileTelling),
     "tidy": every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
     "reviews": every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),

@@ -34,6 +34,8 @@ _WORDS: Final[dict[str, Promise]] = {
     "view_auditanchor": _("Read the seals of the audit log"),
     "view_retentionrun": _("See what the nights have erased"),
     "view_apitoken": _("See which programs may call"),
+    "view_webhook": _("See whom we tell what happened, and what came of it"),
+    "change_webhook": _("Set up whom we tell what happened"),
     "add_prescription": _("Upload in a customer's place"),
     "delete_prescription": _("Erase prescriptions"),
     "override_retention": _("Erase before the retention is over, with a reason"),

@@ -1,6 +1,29 @@
 """The Django admin, one module per concept. Importing them registers them; nothing here types over a fact."""
 
-from prescriptions.admin import access, audit_desk, clients, people, reasons, reviews, roles, uploads, variants
+from prescriptions.admin import (
+    access,
+    audit_desk,
+    clients,
+    people,
+    reasons,
+    reviews,
+    roles,
+    uploads,
+    variants,
+    webhooks,
+)
 from prescriptions.admin.keeping import runs
 
-__all__ = ["access", "audit_desk", "clients", "people", "reasons", "reviews", "roles", "runs", "uploads", "variants"]
+__all__ = [
+    "access",
+    "audit_desk",
+    "clients",
+    "people",
+    "reasons",
+    "reviews",
+    "roles",
+    "runs",
+    "uploads",
+    "variants",
+    "webhooks",
+]

@@ -36,6 +36,7 @@ _SCOPE_WORDS: Final = {
     "rx:export": _("Export all prescriptions of a patient or an order"),
     "rx:review": _("Take and decide reviews in the name of one person"),
     "rx:all": _("See the prescriptions of every client, not only its own"),
+    "webhooks:write": _("Set up webhooks, and see what was sent to them"),
     "orders:write": _("Write orders, and make upload links for their customers"),
     "ops:read": _("Read /metrics"),
 }

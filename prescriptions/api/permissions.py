@@ -25,6 +25,7 @@ _STAFF_PERMISSIONS = {
     "rx:override": "prescriptions.override_retention",
     "rx:export": "prescriptions.export_prescription",
     "orders:write": "prescriptions.add_prescription",
+    "webhooks:write": "prescriptions.change_webhook",
 }
 # What a session alone is not enough for.
 _CONFIRMED = frozenset({"rx:erase", "rx:hold", "rx:override", "rx:export"})

@@ -27,6 +27,7 @@ SCOPES: Final = {
     "rx:export": "export all prescriptions of a patient or an order",
     "rx:review": "claim and decide in the name of the person whom the token is bound to",
     "rx:all": "see the prescriptions of every client, not only its own",
+    "webhooks:write": "set up webhooks, and see what was sent to them",
     "orders:write": "write orders, and mint upload links for their customers",
     "ops:read": "read /metrics",
 }

@@ -4,7 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path, re_path
 
 from prescriptions.api import prescriptions, reviews, schema
-from prescriptions.api.events import feed
+from prescriptions.api.events import feed, webhooks
 from prescriptions.api.keeping import views as keeping
 from prescriptions.api.ordering import customers, orders
 from prescriptions.api.ordering import links as order_links
@@ -12,6 +12,7 @@ from prescriptions.api.pictures import links, variants, warm
 from transforms.keys import ID, PAGE_NUMBER
 
 _RX = rf"(?P<rx>{ID})"
+_WEBHOOK = r"^webhooks/(?P<webhook>[0-9a-f]{16})"
 
 urlpatterns = [
     path("prescriptions", prescriptions.PrescriptionList.as_view(), name="prescriptions"),
@@ -25,6 +26,13 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/erasure$", keeping.Erasure.as_view(), name="erasure"),
     path("erasures", keeping.Erasures.as_view(), name="erasures"),
     path("events", feed.Events.as_view(), name="events"),
+    path("webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
+    re_path(rf"{_WEBHOOK}$", webhooks.OneWebhook.as_view(), name="webhook"),
+    re_path(rf"{_WEBHOOK}/deliveries$", webhooks.Deliveries.as_view(), name="webhook-deliveries"),
+    re_path(rf"{_WEBHOOK}/enable$", webhooks.Enable.as_view(), name="webhook-enable"),
+    re_path(rf"{_WEBHOOK}/replay$", webhooks.Replay.as_view(), name="webhook-replay"),
+    re_path(rf"{_WEBHOOK}/rotate$", webhooks.Rotate.as_view(), name="webhook-rotate"),
+    re_path(rf"{_WEBHOOK}/test$", webhooks.Test.as_view(), name="webhook-test"),
     path("exports", keeping.Exports.as_view(), name="exports"),
     path("reasons", reviews.Reasons.as_view(), name="reasons"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),

@@ -9,7 +9,7 @@ import json
 
 from django.conf import settings
 
-from prescriptions.infra import keyrings
+from prescriptions.infra.keys import keyrings
 
 
 def signing_key() -> str:

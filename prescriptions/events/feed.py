@@ -49,7 +49,8 @@ def as_told(event: Event) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if event.rx:
         data["prescription"] = event.rx
-        data["url"] = absolute(f"/api/v1/prescriptions/{event.rx}")
+        of_variant = f"/pages/{event.data['page']}/variants/{event.data['variant']}" if "variant" in event.data else ""
+        data["url"] = absolute(f"/api/v1/prescriptions/{event.rx}{of_variant}")
     data["order_ref"] = event.order_ref or None
     return {
         "id": event.uid,

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Least
 
+from prescriptions.events import hints, listeners
 from prescriptions.infra.database import agreed
 from prescriptions.models import Event, EventType, Prescription
 
@@ -25,9 +27,12 @@ def write(
 ) -> Event:
     """In the caller's transaction. `data`: ids and codes only. `due_at`: nobody is told before."""
     now = agreed.now()
-    return Event.objects.create(
+    event = Event.objects.create(
         client=client, type=kind, rx=rx, order_ref=order_ref, data=dict(data or {}), at=now, due_at=due_at or now
     )
+    if listeners.listens(client, kind):
+        transaction.on_commit(hints.wake, robust=True)
+    return event
 
 
 def write_of(

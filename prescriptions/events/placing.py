@@ -18,6 +18,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 
+from prescriptions.events import deliveries
 from prescriptions.infra.database import agreed
 from prescriptions.models import Event, EventHead
 
@@ -35,12 +36,15 @@ def place() -> int:
     with transaction.atomic():
         head = _locked_head()
         # Locked: what is being undone at this moment is waited for, and is gone then.
-        events = list(due.select_for_update().order_by("pk").only("pk")[:AT_ONCE])
+        events = list(due.select_for_update().order_by("pk")[:AT_ONCE])
         if not events:
             return 0
         first = max(head.position + 1, int(agreed.now().timestamp() * 1000))
         before = first - events[0].pk
         Event.objects.filter(pk__in=[event.pk for event in events]).update(position=F("pk") + before)
+        for event in events:
+            event.position = event.pk + before
+        deliveries.fan_out(events)
         EventHead.objects.filter(pk=head.pk).update(position=events[-1].pk + before)
     return len(events)
 

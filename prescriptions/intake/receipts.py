@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from prescriptions.infra import storage
-from prescriptions.intake import loose, sealing
+from prescriptions.infra.keys import sealing
+from prescriptions.intake import loose
 from prescriptions.intake.checked import Checked
 from prescriptions.models import new_identifier
 from transforms.geometry import Size

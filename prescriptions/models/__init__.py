@@ -3,7 +3,17 @@
 from prescriptions.models.access import ApiToken, Client, LentLink, RevokedOrderLink, origin_of, origins_of
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
 from prescriptions.models.drafts import Consent, Draft, DraftFile
-from prescriptions.models.events import Event, EventHead, EventType
+from prescriptions.models.events import (
+    USUAL,
+    WANTED,
+    Delivery,
+    DeliveryState,
+    DisabledBecause,
+    Event,
+    EventHead,
+    EventType,
+    Webhook,
+)
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
 from prescriptions.models.lines import LineDecision, Order, OrderLine, Schedule
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
@@ -45,7 +55,9 @@ __all__ = [
     "REFERENCE",
     "REFERENCE_HELP",
     "UNDECIDED",
+    "USUAL",
     "WAITS_FOR_US",
+    "WANTED",
     "ApiToken",
     "AppendOnly",
     "AuditAnchor",
@@ -55,6 +67,9 @@ __all__ = [
     "Client",
     "Consent",
     "CustomerAction",
+    "Delivery",
+    "DeliveryState",
+    "DisabledBecause",
     "Document",
     "Draft",
     "DraftFile",
@@ -92,6 +107,7 @@ __all__ = [
     "Schedule",
     "Variant",
     "VariantState",
+    "Webhook",
     "WholePdf",
     "new_identifier",
     "origin_of",

@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
-from prescriptions.infra import keyrings
+from prescriptions.infra.keys import keyrings
 
 _THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 _MAKE_SECRET: Final = "Make one with `openssl rand -hex 32`."  # noqa: S105 - how to make one
@@ -121,6 +121,14 @@ def openness(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMess
         hint = "Leave it unset."
         faults.append(
             Error("RX_DEBUG is on: errors would show code, settings and patients' data.", hint=hint, id="rx.E015")
+        )
+    if settings.RX_WEBHOOK_ALLOW_PRIVATE:
+        faults.append(
+            Error(
+                "RX_WEBHOOK_ALLOW_PRIVATE is on: whoever sets up a webhook could have us call machines of our own.",
+                hint="Leave it unset. Receivers have an address of the internet.",
+                id="rx.E019",
+            )
         )
     if not settings.RX_INSECURE_HTTP:
         faults.extend(

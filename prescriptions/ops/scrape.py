@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from prescriptions.events import deliveries
 from prescriptions.infra.metrics.definitions import DIRECTORY, REGISTRY
-from prescriptions.models import Review, ReviewStatus, Variant, VariantState
+from prescriptions.models import Review, ReviewStatus, Variant, VariantState, Webhook
 from prescriptions.upkeep import ages
 from prescriptions.variants import claims
 from transforms.version import PIPELINE
@@ -61,6 +62,7 @@ def database() -> Iterator[Metric]:
     yield _dead_variants()
     yield from _ages()
     yield from _reviews(now)
+    yield from _events()
 
 
 def build() -> Iterator[Metric]:
@@ -111,6 +113,14 @@ def _reviews(now: datetime) -> Iterator[Metric]:
     first = queued.order_by("queued_at").values_list("queued_at", flat=True).first()
     oldest.add_metric([], max(0.0, (now - first).total_seconds()) if first else 0)
     return iter((depth, oldest, overdue))
+
+
+def _events() -> Iterator[Metric]:
+    oldest = GaugeMetricFamily("rx_event_oldest_seconds", "How long the oldest event has waited for its webhook.")
+    oldest.add_metric([], deliveries.oldest_seconds())
+    disabled = GaugeMetricFamily("rx_webhooks_disabled", "Webhooks that nothing is sent to any more.")
+    disabled.add_metric([], Webhook.objects.filter(disabled_at__isnull=False).count())
+    return iter((oldest, disabled))
 
 
 def _counted(reviews: QuerySet[Review]) -> int:

@@ -14,10 +14,11 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Field, Q, QuerySet
 
+from prescriptions.events import of_variants
 from prescriptions.infra import logs
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import erased
-from prescriptions.models import Page, Variant, VariantState, new_identifier
+from prescriptions.models import EventType, Page, Variant, VariantState, new_identifier
 from prescriptions.variants import backends, statements
 from prescriptions.variants.fairness import tickets
 from prescriptions.variants.fairness.askers import Asker
@@ -226,17 +227,21 @@ def begin(variant_id: str, owner: str) -> Variant | None:
 def finish(variant: Variant, made: Made, *, milliseconds: float, timings: dict[str, float]) -> bool:
     """The object is in S3: the row says so. False when the claim was lost; the object is there all the same."""
     return bool(
-        statements.finish(
-            variant.pk,
-            variant.owner,
-            size=made.size,
-            width=made.width,
-            height=made.height,
-            etag=made.etag,
-            cost_usd=made.cost_usd,
-            milliseconds=milliseconds,
-            timings=timings,
-            ready_at=agreed.now(),
+        of_variants.telling(
+            EventType.VARIANT_READY,
+            variant,
+            lambda: statements.finish(
+                variant.pk,
+                variant.owner,
+                size=made.size,
+                width=made.width,
+                height=made.height,
+                etag=made.etag,
+                cost_usd=made.cost_usd,
+                milliseconds=milliseconds,
+                timings=timings,
+                ready_at=agreed.now(),
+            ),
         )
     )
 
@@ -292,7 +297,14 @@ def leave(variant: Variant) -> None:
 
 
 def _close(variant: Variant, state: VariantState, code: str, detail: str, until: datetime) -> None:
-    _held(variant).update(state=state, owner="", error_code=code[:48], error_detail=detail[:255], lease_until=until)
+    def close() -> int:
+        columns = {"error_code": code[:48], "error_detail": detail[:255], "lease_until": until}
+        return _held(variant).update(state=state, owner="", **columns)
+
+    if state is VariantState.RETRY:
+        close()
+    else:
+        of_variants.telling(EventType.VARIANT_FAILED, variant, close, error=code)
 
 
 def _held(variant: Variant) -> QuerySet[Variant]:

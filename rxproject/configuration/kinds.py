@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from prescriptions.infra import edges, keyrings
+from prescriptions.infra import edges
+from prescriptions.infra.keys import keyrings
 from prescriptions.variants.backends import names
 from rxproject.configuration.environment import Kind, text
 

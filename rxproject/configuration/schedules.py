@@ -18,12 +18,25 @@ class WhileBusy(schedule):
 
     AT_REST = 3
 
-    def is_due(self, last_run_at: datetime) -> Any:
+    def is_at_rest(self) -> bool:
         # Lazy: settings are read before there are models.
         from prescriptions.variants import sweep
 
+        return sweep.at_rest()
+
+    def is_due(self, last_run_at: datetime) -> Any:
         due, following = super().is_due(last_run_at)
         waited = (self.now() - self.maybe_make_aware(last_run_at)).total_seconds()
-        if due and sweep.at_rest() and waited < (self.AT_REST - 0.5) * self.seconds:
+        if due and self.is_at_rest() and waited < (self.AT_REST - 0.5) * self.seconds:
             return schedstate(is_due=False, next=self.seconds)
         return schedstate(due, following)
+
+
+class WhileTelling(WhileBusy):
+    """The same while there are events to place or to deliver."""
+
+    def is_at_rest(self) -> bool:
+        # Lazy: as above.
+        from prescriptions.events import delivering
+
+        return delivering.at_rest()

@@ -34,7 +34,7 @@ def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 GATEWAY_KEYS = {"RX_GATEWAY_ACCESS_KEY", "RX_GATEWAY_SECRET_KEY"}
-OWN_POLICY = {"RX_SECOND_FACTOR"}
+OWN_POLICY = {"RX_SECOND_FACTOR", "RX_WEBHOOK_ALLOW_PRIVATE"}
 # Nothing of one machine is called over TLS.
 METRICS_NAMES = {"RX_METRICS_LISTEN", "RX_METRICS_CERT"}  # beat's, which tells of all
 TLS_NAMES, TLS_OPTIONS = {"RX_CA_FILE"}, {"--certfile", "-s3.cert.file", "-s3.key.file"}

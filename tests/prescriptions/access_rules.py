@@ -49,6 +49,12 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         NOBODY,
         """
+        /admin/prescriptions/webhook/%(object_id)s/delete/ /admin/prescriptions/webhook/add/
+        /admin/prescriptions/webhook/%(pk)s/disable/ /admin/prescriptions/webhook/%(pk)s/enable/
+        /admin/prescriptions/webhook/%(pk)s/rotate/ /admin/prescriptions/webhook/%(pk)s/test/
+        /api/v1/webhooks/%(webhook)s /api/v1/webhooks/%(webhook)s/deliveries
+        /api/v1/webhooks/%(webhook)s/enable /api/v1/webhooks/%(webhook)s/replay
+        /api/v1/webhooks/%(webhook)s/rotate /api/v1/webhooks/%(webhook)s/test
         /.well-known/security.txt /accounts/confirm/sso/ /accounts/factors/app/remove/ /accounts/factors/recovery/
         /accounts/factors/recovery/download/ /accounts/sso/%(provider_id)s/login/
         /accounts/sso/%(provider_id)s/login/callback/ /accounts/sso/error/ /admin/%(url)s /admin/auth/group/
@@ -105,6 +111,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         SIGNED_IN_STAFF,
         NOBODY,
         """
+        /admin/prescriptions/webhook/%(object_id)s/ /admin/prescriptions/webhook/%(object_id)s/history/
         /admin/
         /admin/auth/group/%(object_id)s/
         /admin/auth/group/%(object_id)s/history/
@@ -144,6 +151,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         {"ops"},
         NOBODY,
         """
+        /admin/prescriptions/webhook/ /admin/prescriptions/webhook/%(object_id)s/change/
         /admin/prescriptions/apitoken/
         /admin/prescriptions/apitoken/%(object_id)s/change/
     """,
@@ -419,6 +427,13 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /api/v1/prescriptions/%(rx)s/hold
+    """,
+    ),
+    (
+        {"token webhooks:write", "rival"},
+        NOBODY,
+        """
+        /api/v1/webhooks
     """,
     ),
 ]

@@ -37,6 +37,7 @@ def seed() -> None:
     import_module("prescriptions.migrations.0005_groups").make(apps, Editor)
     later.let_seniors(apps, Editor)
     import_module("prescriptions.migrations.0021_retention").let_see_runs(apps, Editor)
+    import_module("prescriptions.migrations.0032_webhooks").let_see_webhooks(apps, Editor)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -94,6 +94,12 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "token.made": (_("API token made"), _("{who} made {rx}")),
     "token.replaced": (_("API token replaced"), _("{who} replaced {rx}")),
     "token.revoked": (_("API token revoked"), _("{who} revoked {rx}")),
+    "webhook.made": (_("Webhook made"), _("{who} made a webhook of the client {client}")),
+    "webhook.rotated": (_("Secret of a webhook replaced"), _("{who} replaced the secret of a webhook of {client}")),
+    "webhook.enabled": (_("Webhook enabled"), _("{who} switched on a webhook of {client}")),
+    "webhook.disabled": (_("Webhook disabled"), _("{who} switched off a webhook of {client}: {why}")),
+    "webhook.replayed": (_("Events sent again"), _("{who} had events sent to a webhook of {client} again")),
+    "webhook.removed": (_("Webhook removed"), _("{who} removed a webhook of {client}")),
     "client.origins": (_("Origins of a client set"), _("{who} set the origins of the client {client}")),
 }
 # The same where no prescription is concerned.

@@ -62,6 +62,11 @@ class AboutSerializer(serializers.Serializer[Any]):
     lines = serializers.IntegerField(required=False, help_text="How many there are now.")
     replaces = serializers.CharField(required=False, help_text="The prescription that it was sent for again.")
     replaced_by = serializers.CharField(required=False)
+    page = serializers.IntegerField(required=False)
+    variant = serializers.CharField(required=False, help_text="Its stored form.")
+    job = serializers.CharField(required=False)
+    error = serializers.CharField(required=False, help_text="A code of /docs/problems.")
+    webhook = serializers.CharField(required=False)
 
 
 class EventSerializer(serializers.Serializer[Any]):

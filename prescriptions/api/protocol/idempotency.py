@@ -19,8 +19,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prescriptions.api.permissions import owner_of, sees_all
+from prescriptions.infra.keys import sealing
 from prescriptions.infra.problems import conflict
-from prescriptions.intake import once, sealing
+from prescriptions.intake import once
 from transforms.keys import is_id
 
 if TYPE_CHECKING:  # which imports this

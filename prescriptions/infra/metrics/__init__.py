@@ -129,6 +129,12 @@ def renderer(capabilities: dict[str, Any]) -> None:
         definitions.RENDERER.labels(name).set(1 if value else 0)
 
 
+@_never_raises
+def webhook_tried(outcome: str) -> None:
+    """`delivered`, `failed` (and tried again), or `given_up`."""
+    definitions.WEBHOOKS.labels(outcome).inc()
+
+
 @contextmanager
 def upload(door: str) -> Iterator[None]:
     """Counts how the block ended: accepted, or the code of why not."""

@@ -72,6 +72,9 @@ BREACHED: Final = Counter(
     "rx_breached_password_checks_total", "New passwords that a list of stolen ones was asked for.", ("outcome",),
     registry=REGISTRY,
 )  # fmt: skip
+WEBHOOKS: Final = Counter(
+    "rx_webhook_tries_total", "Tries to deliver an event to a webhook.", ("outcome",), registry=REGISTRY
+)
 # Until when (Unix time) it is left alone: as a 0 or 1 it would stay 1 when its process dies. Shown as rx_breaker_open.
 BREAKER: Final = Gauge(
     "rx_breaker_open_until", "When a service is tried again.", ("service",), multiprocess_mode="max", registry=REGISTRY

@@ -25,10 +25,12 @@ class EventType(models.TextChoices):
     LINES_CHANGED = "order.lines_changed", _("order lines changed")
     VARIANT_READY = "variant.ready", _("variant ready")
     VARIANT_FAILED = "variant.failed", _("variant failed")
+    TEST = "webhook.test", _("test of a webhook")
 
 
-# Told to whoever does not say what they want. Hundreds of variants may be made of one prescription.
-USUAL: Final = tuple(kind for kind in EventType if not kind.startswith("variant."))
+# Of which one webhook may want to be told; without saying so, not of variants: one prescription may have hundreds.
+WANTED: Final = tuple(kind for kind in EventType if kind is not EventType.TEST)
+USUAL: Final = tuple(kind for kind in WANTED if not kind.startswith("variant."))
 
 
 def new_event_id() -> str:

@@ -16,7 +16,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from prescriptions.infra import storage
-from prescriptions.intake import accepting, loose, receipts, sealing
+from prescriptions.infra.keys import sealing
+from prescriptions.intake import accepting, loose, receipts
 from prescriptions.intake.receipts import Receipt
 from prescriptions.models import Draft, LooseOriginal, Prescription, Replay
 from prescriptions.upkeep import ledger

@@ -1,10 +1,6 @@
 """A Celery worker makes it. The message is a hint that a sweep repeats if it gets lost."""
 
-import kombu.exceptions
-import redis
-from celery import current_app
-from celery.utils import uuid
-
+from prescriptions.infra import messages
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.fairness import line
 from prescriptions.variants.fairness.tickets import Ticket
@@ -42,14 +38,7 @@ def send(variant_id: str, owner: str, *, lane: str, unit: str, pipeline: str = P
 
     Raises BackendUnavailable.
     """
-    # Celery's own `send_task` opens a store of results in each thread and hands back a result; nobody reads one.
-    amqp = current_app.amqp
-    message = amqp.create_task_message(
-        uuid(), TASK, (variant_id, owner, unit), {}, ignore_result=True, argsrepr="", kwargsrepr=""
-    )
     try:
-        with current_app.producer_or_acquire() as producer:
-            # retry=False: publishing to a broker that is away would block for most of a second.
-            amqp.send_task_message(producer, TASK, message, queue=queue_of(lane, pipeline), retry=False)
-    except (kombu.exceptions.KombuError, redis.RedisError, OSError) as error:
+        messages.send(TASK, variant_id, owner, unit, queue=queue_of(lane, pipeline))
+    except messages.NotSent as error:
         raise BackendUnavailable from error

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
-from prescriptions.infra import keyrings
+from prescriptions.infra.keys import keyrings
 from prescriptions.models import Prescription
 from transforms.keys import page_identifier
 from transforms.request.spec import Stored

@@ -163,6 +163,7 @@ class Environments:
         }
         if urlsplit(callers.get("RX_BASE_URL", self.base_url)).hostname in (LOOPBACK, "localhost"):
             mine["RX_SECOND_FACTOR"] = "off"  # for looking at; nobody else can come
+            mine["RX_WEBHOOK_ALLOW_PRIVATE"] = "on"  # a receiver under development is on this machine, too
         hosts = [callers.get("RX_ALLOWED_HOSTS", ""), self.place.here, "localhost"]  # the probes ask for the address
         return {**mine, **callers, "RX_ALLOWED_HOSTS": ",".join(host for host in hosts if host)}
 

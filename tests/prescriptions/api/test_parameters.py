@@ -31,6 +31,8 @@ GOOD = {
     "after": "0",
     "limit": "2",
     "types": "prescription.approved",
+    "before": "9",
+    "state": "open",
 }
 Operation = tuple[str, str, list[str]]
 
@@ -51,6 +53,7 @@ def operations(make: Make, http: Client) -> list[Operation]:
     rx = make().pk
     words = {"rx": rx, "number": "1", "spec": "thumb", "job": "0" * 32, "link": "0" * 16, "lent": "0" * 12}
     words["order_ref"] = "A-1"
+    words["webhook"] = "0" * 16
 
     def each() -> Iterator[Operation]:
         for path, item in schema["paths"].items():
@@ -87,6 +90,7 @@ def test_the_document_lists_what_is_known(operations: list[Operation]) -> None:
     assert listed == {
         ("get", "prescriptions"): ["cursor", "order_ref", "page_size"],
         ("get", "events"): ["after", "limit", "types"],
+        ("get", "deliveries"): ["before", "limit", "state"],
         ("get", "original"): ["document"],
         ("get", "document.pdf"): ["fit"],
         ("delete", next(path for method, path in listed if method == "delete")): ["override", "reference"],

@@ -7,7 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 
 from prescriptions.infra import storage
-from prescriptions.intake import drafts, loose, receipts, sealing, submission
+from prescriptions.infra.keys import sealing
+from prescriptions.intake import drafts, loose, receipts, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import Document, Draft, LooseOriginal, Prescription
 from prescriptions.upkeep import erasure

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from prescriptions.infra import keyrings
+from prescriptions.infra.keys import keyrings
 
 _NONCE: Final = 12  # bytes, NIST SP 800-38D §5.2.1.1
 

@@ -1,0 +1,1 @@
+"""Keys as they are written down, and what is sealed with them."""
