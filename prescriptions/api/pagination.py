@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem
 
-_USUAL, _MOST = 50, 200
+_USUAL, MOST_ROWS = 50, 200
 _DIGITS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -37,7 +37,7 @@ class PageQuery(serializers.Serializer[Any]):
     """Parameters of a list that comes in pages."""
 
     cursor = serializers.CharField(required=False, help_text="As `next` and `previous` have it.")
-    page_size = WholeNumber(most=_MOST, required=False, help_text=f"Rows of a page; {_USUAL} where it is left out.")
+    page_size = WholeNumber(most=MOST_ROWS, required=False, help_text=f"Rows of a page; {_USUAL} where it is left out.")
 
 
 class NewestFirst(CursorPagination):
@@ -45,7 +45,7 @@ class NewestFirst(CursorPagination):
 
     page_size = _USUAL
     page_size_query_param = "page_size"
-    max_page_size = _MOST
+    max_page_size = MOST_ROWS
     ordering = ("-created_at", "-id")
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def holds(request: Request, scope: str) -> bool:
     if isinstance(request.auth, ApiToken):
         return scope in request.auth.scopes
     user: Any = request.user
-    return bool(user and user.is_active and user.is_staff and user.has_perm(_STAFF_PERMISSIONS[scope]))
+    return bool(user and user.is_active and user.is_staff and user.has_perm(_STAFF_PERMISSIONS.get(scope, "")))
 
 
 def visible(request: Request) -> QuerySet[Prescription]:

@@ -46,6 +46,13 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
+class PlainJson(OpenApiJsonRenderer):
+    """For those who ask for JSON, and have not heard of its own media type."""
+
+    media_type = "application/json"
+    format = "plain-json"
+
+
 class Schema(ApiView):
     """The document itself, for everybody.
 
@@ -54,7 +61,7 @@ class Schema(ApiView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    renderer_classes = (OpenApiYamlRenderer, OpenApiJsonRenderer)
+    renderer_classes = (OpenApiYamlRenderer, OpenApiJsonRenderer, PlainJson)
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:

@@ -101,6 +101,16 @@ class ReasonSerializer(serializers.ModelSerializer[ReasonCode]):
         fields: tuple[str, ...] = ("code", "title", "text", "action", "retryable")
 
 
+class GivenReasonSerializer(ReasonSerializer):
+    """A reason as it was given for one prescription."""
+
+    page = serializers.IntegerField(allow_null=True, help_text="Which page it is about, if one.")
+    note = serializers.CharField(help_text="What the pharmacist added for the customer; may be empty.")
+
+    class Meta(ReasonSerializer.Meta):
+        fields = (*ReasonSerializer.Meta.fields, "page", "note")
+
+
 class QuestionSerializer(serializers.Serializer[Any]):
     """What the pharmacist wants to know of the customer."""
 
@@ -166,7 +176,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             return ReviewStatus.QUEUED.value
         return standing(review).value
 
-    @extend_schema_field(ReasonSerializer(allow_null=True))
+    @extend_schema_field(GivenReasonSerializer(allow_null=True))
     def get_reason(self, prescription: Prescription) -> dict[str, Any] | None:
         review: Review | None = getattr(prescription, "review", None)
         if review is None or review.reason is None or not _is_explained(review):

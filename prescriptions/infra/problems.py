@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
@@ -18,6 +20,7 @@ TYPE_PREFIX = "/docs/problems#"
 # Under this key DRF says what is wrong with a whole, and how it says so names types of Python.
 _WHOLE = "non_field_errors"
 _EXPECTED = re.compile(r"(?:Invalid data\. )?Expected a (list|dictionary)\b.*\bgot\b")
+_ROW = re.compile(r"^\| ([0-9, ]+) \| (.+?) \| (.+) \|$", re.MULTILINE)
 _PLAIN = {"list": "a list", "dictionary": "an object"}
 
 
@@ -191,6 +194,26 @@ def flattened(detail: Any, at: str = "") -> Iterator[tuple[str, str]]:
     else:
         expected = _EXPECTED.match(str(detail))
         yield at, f"Send {_PLAIN[expected[1]]}." if expected else str(detail)
+
+
+@cache
+def reference() -> str:
+    """docs/reference/problems.md, which the `type` of every problem leads to. Raises OSError."""
+    return (settings.BASE_DIR / "docs" / "reference" / "problems.md").read_text()
+
+
+def documented() -> list[tuple[str, list[int], str]]:
+    """Code, statuses and meaning of every problem, as that file has them; none where it is not there."""
+    try:
+        rows = _ROW.findall(reference())
+    except OSError:
+        return []
+    found: dict[str, tuple[list[int], str]] = {}
+    for statuses, codes, text in rows:
+        for code in re.findall(r"`([a-z-]+)`", codes):
+            before, words = found.get(code, ([], text))
+            found[code] = (sorted({*before, *map(int, re.findall(r"[0-9]{3}", statuses))}), words)
+    return [(code, statuses, text) for code, (statuses, text) in sorted(found.items())]
 
 
 def wants_problem(request: HttpRequest) -> bool:

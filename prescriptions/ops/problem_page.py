@@ -1,11 +1,9 @@
 """The page that the `type` of every problem leads to."""
 
-from functools import cache
-
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 
 from prescriptions.infra.methods import methods
+from prescriptions.infra.problems import reference
 
 
 @methods("GET", "HEAD")
@@ -14,9 +12,8 @@ def problems(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_text(), content_type="text/plain; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
 
 
-@cache
 def _text() -> str:
     try:
-        return (settings.BASE_DIR / "docs" / "reference" / "problems.md").read_text()
+        return reference()
     except OSError:
         raise Http404 from None

@@ -147,9 +147,19 @@ def refresh(review: Review) -> bool:
 
 
 # --- Erasing ----------------------------------------------------------------------------------------------------------
-def forget(client: str, ref: str) -> None:
+def hold_for(rx: str) -> Order | None:
+    """The order of a prescription, and then its review, held until the caller's transaction ends: in this order, in
+    which whoever writes an order takes them, so that nobody waits for each other.
+    """
+    mine = Prescription.objects.filter(pk=rx).exclude(order_ref="").values_list("client", "order_ref").first()
+    order = Order.objects.select_for_update().filter(client=mine[0], ref=mine[1]).first() if mine else None
+    list(Review.objects.select_for_update().filter(pk=rx).values_list("version"))
+    return order
+
+
+def forget(order: Order) -> None:
     """With an erasure: what was ordered goes with the last of its prescriptions."""
-    Order.objects.filter(~_has_prescriptions(), client=client, ref=ref).delete()
+    Order.objects.filter(~_has_prescriptions(), pk=order.pk).delete()
 
 
 def forget_patient(client: str, patient_ref: str) -> None:

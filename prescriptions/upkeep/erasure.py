@@ -91,14 +91,14 @@ def bury(rx: str, condition: Q, *, actor: Actor, data: Mapping[str, Any]) -> boo
     more), and nothing is done.
     """
     with transaction.atomic():
-        order = Prescription.objects.filter(pk=rx).exclude(order_ref="").values_list("client", "order_ref").first()
+        order = orders.hold_for(rx)
         if not Prescription.objects.filter(condition, pk=rx, erased_at=None).update(
             erased_at=agreed.now(), patient_ref="", order_ref="", legal_hold="", held_since=None
         ):
             return False
         opening.close_for_erasure(rx)
         if order:
-            orders.forget(*order)
+            orders.forget(order)
         replays.forget(rx)
         ErasureRequest.objects.filter(pk=rx).delete()
         audit.record(rx, audit.Verb.ERASED, actor=actor, data=data)

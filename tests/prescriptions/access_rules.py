@@ -247,6 +247,13 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
     """,
     ),
     (
+        {*SIGNED_IN_STAFF, "customer with an account", "rival", *(f"token {scope}" for scope in SCOPES)},
+        NOBODY,
+        """
+        /api/v1/catalogue /api/v1/me
+    """,
+    ),
+    (
         {"token rx:write"},
         NOBODY,
         """

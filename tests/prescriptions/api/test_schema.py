@@ -88,6 +88,19 @@ def test_it_comes_as_yaml_too(http: Client) -> None:
     assert response.content.startswith(b"openapi: 3.1.0")
 
 
+def test_it_comes_to_whoever_asks_for_plain_json(http: Client, schema: dict[str, Any]) -> None:
+    plain = http.get("/api/v1/schema", headers={"Accept": "application/json"})
+
+    assert plain["Content-Type"] == "application/json"
+    assert plain.json() == schema
+
+
+def test_a_reason_is_told_with_all_that_is_sent_of_it(schema: dict[str, Any]) -> None:
+    given = schema["components"]["schemas"]["GivenReason"]["properties"]
+
+    assert set(given) == {"code", "title", "text", "action", "retryable", "page", "note"}
+
+
 @pytest.mark.parametrize("accept", ["text/html", "image/png"])
 def test_a_form_that_it_does_not_have(accept: str, http: Client) -> None:
     assert_problem(http.get("/api/v1/schema", headers={"Accept": accept}), 406, "not-acceptable")
