@@ -21,7 +21,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
-from prescriptions.infra.addresses import absolute
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import loose, once, receipts
@@ -125,7 +124,7 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
 def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, key: "_Key | None") -> Prescription:
     rx, until = new_identifier(), time.monotonic() + settings.RX_UPLOAD_WAIT
     if key:
-        key.reservation.tell(absolute(f"/api/v1/prescriptions/{rx}"))
+        key.reservation.tell(f"/api/v1/prescriptions/{rx}")
     checked = _check_files(files, rx, until, key)
     announced = [item.document_id for item in checked]
     loose.announce(rx, announced)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError, IntegrityError, transaction
 
+from prescriptions.infra.addresses import absolute
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import KEY, KEY_HELP, Replay, new_identifier
@@ -28,9 +29,9 @@ class Reservation:
     pk: int
     owner: str
 
-    def tell(self, location: str) -> None:
-        """What it will become, for whoever sends it meanwhile."""
-        self._held().update(location=location)
+    def tell(self, path: str) -> None:
+        """Where it will be, for whoever sends it meanwhile."""
+        self._held().update(location=path)
 
     def renew(self) -> None:
         """It is still being worked on."""
@@ -96,9 +97,9 @@ def reused() -> Problem:
     )
 
 
-def in_flight(location: str) -> Problem:
-    headers = {"Location": location} if location else {}
-    will_be = " Location says what it will become." if location else ""
+def in_flight(path: str) -> Problem:
+    headers = {"Location": absolute(path)} if path else {}
+    will_be = " Location says what it will become." if path else ""
     return Problem(
         409,
         "in-flight",

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpResponseBase
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -74,9 +76,22 @@ def keeping(view: "ApiView", handler: Handler) -> Handler:
 
 
 def _fingerprint(request: Request) -> str:
-    """SHA-256 (hex) over where it was sent, what it says and how much the sender sees."""
-    sent = [request.get_full_path(), sees_all(request), request.data]
+    """SHA-256 (hex) over where it was sent, what it says and how much the sender sees; of files, over their bytes."""
+    data = request.data
+    if isinstance(data, MultiValueDict):  # a form
+        data = sorted((name, [_said(value) for value in values]) for name, values in data.lists())
+    sent = [request.get_full_path(), sees_all(request), data]
     return hashlib.sha256(json.dumps(sent, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _said(value: Any) -> str:
+    if not isinstance(value, UploadedFile):
+        return str(value)
+    digest = hashlib.sha256()
+    for chunk in value.chunks():
+        digest.update(chunk)
+    value.seek(0)
+    return digest.hexdigest()
 
 
 def _kept(answer: Response, shown_once: frozenset[str], *, place: str) -> dict[str, Any]:

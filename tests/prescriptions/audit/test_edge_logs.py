@@ -48,7 +48,7 @@ def counted(rx: str) -> int:
 def test_pictures_by_link_are_one_event_for_each_page_and_hour(log: Log, rx: str) -> None:
     log.write(*(log.picture(rx, 2) for _ in range(14)), log.picture(rx, 1, status=304))
     log.at = MIDDAY + timedelta(hours=1)
-    log.write(log.picture(rx, 2, status=206, link="k1.t9x3p2.r"))
+    log.write(log.picture(rx, 2, status=206, link="k1.t9x3p2.r0123456789ab"))
 
     read(log)
 
@@ -57,7 +57,7 @@ def test_pictures_by_link_are_one_event_for_each_page_and_hour(log: Log, rx: str
     assert [data for _verb, _actor, data in sorted(told(rx), key=lambda event: str(event[2]["first"]))] == [
         {**by_link, "count": 14, "first": f"{noon}:00+00:00", "last": f"{noon}:13+00:00"},
         {**by_link, "page": 1, "count": 1, "first": f"{noon}:14+00:00", "last": f"{noon}:14+00:00"},
-        {**by_link, "link": "k1.t9x3p2.r", "scope": "r", "count": 1, "first": one, "last": one},
+        {**by_link, "link": "k1.t9x3p2.r0123456789ab", "scope": "r", "count": 1, "first": one, "last": one},
     ]
     assert {(verb, actor) for verb, actor, _data in told(rx)} == {("picture.sent", "link")}
 

@@ -13,7 +13,7 @@ from prescriptions.audit import actors
 from prescriptions.intake import progress
 from prescriptions.models import ClarificationMessage, Consent, Prescription, Review, ReviewStatus
 from prescriptions.review import clarifications, orders
-from tests.prescriptions.conftest import Upload, assert_problem, file
+from tests.prescriptions.conftest import Upload, assert_problem, file, picture
 from tests.prescriptions.reviewing import Staff, claimed
 from tests.prescriptions.staff import Make
 
@@ -134,6 +134,22 @@ def test_a_new_picture_takes_its_place_with_what_was_said(
     assert Review.objects.get(pk=asked.pk).status == ReviewStatus.WITHDRAWN
     assert [m.text for m in new.messages.all()] == ["Here it is."]
     assert_problem(again, 409, "invalid-transition")
+    assert Prescription.objects.count() == 2
+
+
+def test_an_answer_sent_again_with_its_key_is_one_prescription_by_the_bytes_of_its_files(
+    shop: Client, asked: Review, upload: Upload
+) -> None:
+    def send(*data: bytes) -> Any:
+        fields = {"files": file("page.jpg", *data), "text": "Here it is."}
+        return shop.post(address(asked.pk, "answer"), fields, headers={"Idempotency-Key": "k"})
+
+    made, again = send(), send()
+
+    assert (made.status_code, again.status_code) == (201, 201)
+    assert again.json() == made.json()
+    assert (again["Idempotency-Replayed"], again["Location"]) == ("true", made["Location"])
+    assert_problem(send(picture(31, 41)), 422, "idempotency-key-reused")
     assert Prescription.objects.count() == 2
 
 

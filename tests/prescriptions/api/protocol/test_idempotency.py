@@ -75,7 +75,7 @@ def test_while_it_is_under_way_it_is_told_what_it_will_become(post: Callable[...
     answer = post()
 
     assert_problem(answer, 409, "in-flight")
-    assert (answer.headers["Location"], answer.headers["Retry-After"]) == ("/api/v1/somewhere", "2")
+    assert (answer.headers["Location"], answer.headers["Retry-After"]) == ("http://testserver/api/v1/somewhere", "2")
 
 
 def test_what_the_dead_had_reserved_is_done_by_whoever_comes_next(post: Callable[..., Any]) -> None:
@@ -96,7 +96,7 @@ def test_what_the_dead_had_reserved_is_done_by_whoever_comes_next(post: Callable
 def test_an_upload_says_where_it_will_be(http: Browser, bearer: Bearer) -> None:
     begun = once.begin("upload:shop", "k", "f")
     assert isinstance(begun, once.Reservation)
-    begun.tell("http://testserver/api/v1/prescriptions/1")
+    begun.tell("/api/v1/prescriptions/1")
 
     with pytest.raises(once.Problem) as told:
         once.begin("upload:shop", "k", "f")
