@@ -16,6 +16,8 @@ from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem
 
 _USUAL, MOST_ROWS = 50, 200
+# With where its clock stands: what a moment means may not hang on where this service runs.
+_MOMENT = re.compile(r".{10}[T ].+(?:Z|[+-]\d\d:?\d\d)\Z", re.ASCII)
 _DIGITS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -33,6 +35,30 @@ class WholeNumber(serializers.IntegerField):
         return int(data)
 
 
+class Moment(serializers.DateTimeField):
+    """RFC 3339, with an offset, in this century."""
+
+    default_error_messages = {"form": "A moment with its offset, such as 2026-12-01T18:00:00+05:30, before 2100."}  # noqa: RUF012
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not _MOMENT.match(value):
+            self.fail("form")
+        try:
+            moment: datetime = super().to_internal_value(value)
+        except serializers.ValidationError:
+            self.fail("form")
+        if not 2000 <= moment.year < 2100:
+            self.fail("form")
+        return moment.astimezone(UTC)
+
+
+class AskedMoment(Moment):
+    """As a parameter, where a plus that was not escaped arrives as a space."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        return super().to_internal_value(value.replace(" ", "+") if isinstance(value, str) else value)
+
+
 class PageQuery(serializers.Serializer[Any]):
     """Parameters of a list that comes in pages."""
 
@@ -41,7 +67,7 @@ class PageQuery(serializers.Serializer[Any]):
 
 
 class NewestFirst(CursorPagination):
-    """`?cursor=…&page_size=…`, newest first."""
+    """`?cursor=…&page_size=…`, newest first; where a view says so (`oldest_change_first`), by what changed first."""
 
     page_size = _USUAL
     page_size_query_param = "page_size"
@@ -57,6 +83,11 @@ class NewestFirst(CursorPagination):
         rows: list[Any] | None = super().paginate_queryset(queryset, request, view)
         self.base_url = absolute(request.get_full_path())
         return rows
+
+    def get_ordering(self, request: Request, queryset: Any, view: APIView) -> tuple[str, ...]:
+        if getattr(view, "oldest_change_first", False):
+            return ("updated_at", "id")
+        return tuple(self.ordering)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """A cursor that is not one of ours is a 400. DRF would compare its text with a date, which is a crash."""

@@ -20,7 +20,7 @@ from prescriptions.api.base import ApiView
 from prescriptions.api.keeping.serializers import OverrideQuery, WaitingSerializer
 from prescriptions.api.keeping.views import override_in, waiting
 from prescriptions.api.negotiation import AnyMedia
-from prescriptions.api.pagination import PageQuery, WholeNumber
+from prescriptions.api.pagination import AskedMoment, PageQuery, WholeNumber
 from prescriptions.api.permissions import asker_of, client_of, visible
 from prescriptions.api.protocol import idempotency, prefer
 from prescriptions.api.protocol.prefer import Preferences
@@ -30,8 +30,9 @@ from prescriptions.audit import actors
 from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
 from prescriptions.intake import accepting
-from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription
+from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription, ReviewStatus
 from prescriptions.models.finding import find
+from prescriptions.review import publication
 from prescriptions.upkeep import four_eyes
 from prescriptions.variants import claims, delivery, links, stored_pdf
 from prescriptions.variants.fairness import quota
@@ -66,14 +67,44 @@ def conditional(request: Request, body: dict[str, Any]) -> Response:
     return Response(body, headers=headers)
 
 
-class ListQuery(PageQuery):
-    order_ref = serializers.RegexField(
-        REFERENCE,
-        required=False,
-        trim_whitespace=False,
-        error_messages=dict.fromkeys(("invalid", "blank"), REFERENCE_HELP),
-        help_text="Only those of one order: the reference as it was sent, whole and in its case.",
+def _reference(help_text: str) -> serializers.RegexField:
+    messages: dict[str, Any] = dict.fromkeys(("invalid", "blank"), REFERENCE_HELP)
+    return serializers.RegexField(
+        REFERENCE, required=False, trim_whitespace=False, error_messages=messages, help_text=help_text
     )
+
+
+# What can be asked for: erased ones are not listed.
+_STATUSES = [status for status in ReviewStatus.values if status != ReviewStatus.ERASED]
+_CHANGED = "With it, the list is in the order of changes, the oldest first: go on with the last `updated_at`."
+
+
+class ListQuery(PageQuery):
+    status = serializers.ChoiceField(
+        choices=_STATUSES,
+        required=False,
+        error_messages={"invalid_choice": f"One of {', '.join(_STATUSES)}."},
+        help_text="Only those that are told to have this status.",
+    )
+    order_ref = _reference("Only those of one order: the reference as it was sent, whole and in its case.")
+    patient_ref = _reference("Only those of one patient: the reference as it was sent, whole and in its case.")
+    created_after = AskedMoment(required=False, help_text="Received later than this.")
+    created_before = AskedMoment(required=False, help_text="Received earlier than this.")
+    updated_after = AskedMoment(required=False, help_text=f"Changed later than this. {_CHANGED}")
+    updated_before = AskedMoment(required=False, help_text=f"Changed earlier than this. {_CHANGED}")
+
+
+_CHANGES = {"updated_after", "updated_before"}
+_TOLD = {"status", *_CHANGES}
+_FILTERS = {
+    "status": "told_status",
+    "order_ref": "order_ref",
+    "patient_ref": "patient_ref",
+    "created_after": "created_at__gt",
+    "created_before": "created_at__lt",
+    "updated_after": "updated_at__gt",
+    "updated_before": "updated_at__lt",
+}
 
 
 # What a download is asked with: for a part of it, or only if it is another one (RFC 9110).
@@ -105,8 +136,14 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     queries = {"GET": ListQuery}  # noqa: RUF012
 
     def get_queryset(self) -> Any:
-        rows = with_everything(visible(self.request).filter(erased_at=None))
-        return rows.filter(order_ref=self.query["order_ref"]) if "order_ref" in self.query else rows
+        if self.query.keys() & _TOLD:
+            publication.tell_due()
+        asked = {column: self.query[name] for name, column in _FILTERS.items() if name in self.query}
+        return with_everything(visible(self.request).filter(erased_at=None, **asked))
+
+    @property
+    def oldest_change_first(self) -> bool:
+        return not self.query.keys().isdisjoint(_CHANGES)
 
     @extend_schema(
         operation_id="prescriptions_list",

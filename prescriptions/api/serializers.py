@@ -27,7 +27,7 @@ from prescriptions.models import (
     Variant,
     VariantState,
 )
-from prescriptions.review.publication import published, standing
+from prescriptions.review.publication import changed_at, published, standing
 from prescriptions.variants import links
 from prescriptions.variants.pictures import picture
 from transforms.measure.notices import Notice
@@ -140,6 +140,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
     customer_action = serializers.SerializerMethodField(help_text="The one thing that the customer can do now.")
     customer = serializers.SerializerMethodField(help_text="What their own page says.")
     question = serializers.SerializerMethodField(help_text="What they are asked now; null otherwise.")
+    updated_at = serializers.SerializerMethodField(help_text="When anything of this last changed, but for its links.")
     lines = serializers.SerializerMethodField(help_text="What was ordered, and what was decided on it.")
     pages = PageSerializer(many=True, read_only=True)
     documents = DocumentSerializer(many=True, read_only=True)
@@ -160,6 +161,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             "order_ref",
             "patient_ref",
             "created_at",
+            "updated_at",
             "lines",
             "pages",
             "documents",
@@ -195,6 +197,10 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
         if review is not None and review.reason is not None and _is_explained(review):
             return review.reason.action
         return CustomerAction.NONE.value
+
+    @extend_schema_field(OpenApiTypes.DATETIME)
+    def get_updated_at(self, prescription: Prescription) -> Any:
+        return serializers.DateTimeField().to_representation(changed_at(prescription))
 
     @extend_schema_field(StandingSerializer)
     def get_customer(self, prescription: Prescription) -> Any:

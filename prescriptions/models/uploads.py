@@ -39,6 +39,11 @@ class Prescription(models.Model):
     patient_backwards = references.backwards("patient_ref")
     created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    # What people outside are told: its status, and from when on which other one (a decision waits until nobody can undo
+    # it). `updated_at` changes with all that they are told.
+    told_status = models.CharField(max_length=20, default="queued", db_default="queued", editable=False)
+    told_next = models.CharField(max_length=20, blank=True, default="", db_default="", editable=False)
+    told_next_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Both turn an erasure into a refusal; the customer's links are cut all the same.
     retain_until = models.DateField(_("keep until"), null=True, blank=True, help_text=_("By law; not erased before."))
     legal_hold = models.CharField(
@@ -63,6 +68,9 @@ class Prescription(models.Model):
             models.Index(fields=("-created_at", "-id")),
             models.Index(fields=("client", "order_ref", "-created_at", "-id"), name="rx_of_order"),
             models.Index(fields=("client", "patient_ref"), name="rx_of_patient"),
+            models.Index(fields=("client", "told_status", "-created_at", "-id"), name="rx_of_status"),
+            models.Index(fields=("client", "updated_at", "id"), name="rx_changed"),
+            models.Index(fields=("told_next_at",), condition=Q(told_next_at__isnull=False), name="rx_to_tell"),
             models.Index(
                 fields=("erased_at",), condition=Q(purged_at=None, erased_at__isnull=False), name="rx_to_purge"
             ),

@@ -241,6 +241,7 @@ def _copy(review: Review, lines: Lines, order_version: int) -> None:
         columns |= {"version": F("version") + 1, "lines_changes": [*review.lines_changes, entry][-_KEPT:]}
         _keep_seen(review)
     Review.objects.filter(pk=review.pk).update(**columns)
+    Prescription.objects.filter(pk=review.pk).update(updated_at=agreed.now())
 
 
 def _keep_seen(review: Review) -> None:

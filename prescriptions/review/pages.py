@@ -5,8 +5,9 @@ from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
+from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem, not_found
-from prescriptions.models import Page
+from prescriptions.models import Page, Prescription
 from prescriptions.review.transitions import load
 
 _QUARTER_TURNS = (0, 90, 180, 270)
@@ -32,6 +33,7 @@ def rotate(rx: str, number: int, degrees: int, *, actor: Actor) -> Page:
         if changed.update(rotation=degrees):
             data = {"page": number, "rotation": degrees}
             audit.record(rx, audit.Verb.PAGE_ROTATED, actor=actor, data=data)
+            Prescription.objects.filter(pk=rx).update(updated_at=agreed.now())
     page = Page.objects.filter(prescription_id=rx, number=number).first()
     if page is None:
         raise not_found()

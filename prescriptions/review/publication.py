@@ -3,16 +3,18 @@
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from prescriptions.infra.database import agreed
-from prescriptions.models import Review, ReviewStatus
+from prescriptions.models import Prescription, Review, ReviewStatus
 from prescriptions.review.rules import OUTCOMES
 from prescriptions.review.transitions import undo_since
 
 DECIDED: Final = (*OUTCOMES.values(), ReviewStatus.SECOND_CHECK)
 
+_BATCH: Final = 500
 APPROVED: Final = (ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED)
 
 
@@ -35,6 +37,28 @@ def standing(review: Review, now: datetime | None = None) -> ReviewStatus:
         return ReviewStatus.IN_REVIEW
     over = review.valid_until is not None and review.valid_until < timezone.localdate(moment)
     return ReviewStatus.EXPIRED if over and review.status in APPROVED else ReviewStatus(review.status)
+
+
+def tell_due() -> int:
+    """Decisions that nobody can undo any more are what lists find from now on; how many. One query where there are
+    none. For the beat, and for whoever asks by status or change.
+    """
+    now = agreed.now()
+    due = Prescription.objects.filter(told_next_at__lte=now)
+    if not due.exists():
+        return 0
+    with transaction.atomic():
+        rxs = list(
+            due.select_for_update(skip_locked=True).order_by("told_next_at").values_list("pk", flat=True)[:_BATCH]
+        )
+        told = {"told_status": F("told_next"), "told_next": "", "told_next_at": None, "updated_at": now}
+        return Prescription.objects.filter(pk__in=rxs).update(**told)
+
+
+def changed_at(prescription: Prescription) -> datetime:
+    """When anything last changed that people outside are told of it."""
+    due = prescription.told_next_at
+    return max(prescription.updated_at, due) if due and due <= agreed.now() else prescription.updated_at
 
 
 def publicly_decided(now: datetime | None = None) -> Q:

@@ -80,6 +80,7 @@ def transition(
         _tell(review, action, leads_to, now, version=seen + 1, changes=changes or {}, data=data or {})
         detail = {"from": review.status, "to": leads_to.value, "version": seen + 1, **(data or {})}
         audit.record(review.pk, f"review.{action}", actor=actor, data=detail)
+        _publish(review.pk, action, leads_to, now)
     return Review.objects.select_related("prescription", "claimed_by", "reviewer", "second_checker", "reason").get(
         pk=review.pk
     )
@@ -102,6 +103,20 @@ def _tell(
         of_reviews.step(review, action, status=status.value, version=version, undone_until=until, **codes)
     except of_reviews.Told:
         raise _too_late() from None
+
+
+def _publish(rx: str, action: Action, status: ReviewStatus, now: datetime) -> None:
+    """What people outside are told from now on; of what can be undone, from when it cannot (`publication.tell_due`)."""
+    row = Prescription.objects.filter(pk=rx)
+    if action in OUTCOMES and settings.RX_REVIEW_UNDO:
+        row.update(told_next=status, told_next_at=now + timedelta(seconds=settings.RX_REVIEW_UNDO))
+        return
+    told = {"told_status": status, "told_next": "", "told_next_at": None}
+    if action is Action.UNDO:  # nobody knows of it; or else of a moment ago
+        row.exclude(told_status=status).update(updated_at=now)
+        row.update(**told)
+    else:
+        row.update(**told, updated_at=now)
 
 
 def alive(*, not_erased: bool = True) -> Exists:

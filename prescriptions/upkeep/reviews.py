@@ -3,7 +3,7 @@
 import logging
 
 from prescriptions import audit
-from prescriptions.review import clarifications, decisions, duplicates, queue
+from prescriptions.review import clarifications, decisions, duplicates, publication, queue
 from prescriptions.upkeep.restoring import checking
 from prescriptions.variants import redactions
 
@@ -11,11 +11,14 @@ log = logging.getLogger("rx.review")
 
 
 def housekeeping() -> dict[str, int]:
-    """Expired leases, unanswered questions, ended validity, older redactions, pages to compare; how many of each."""
+    """Expired leases, unanswered questions, ended validity, decisions that are told now, older redactions, pages to
+    compare; how many of each.
+    """
     done = {
         "lapsed": queue.lapse_expired(),
         "timed_out": clarifications.time_out_due(),
         "expired": decisions.expire_due(),
+        "told": publication.tell_due(),
         "redactions": redactions.sweep(),
         "compared": duplicates.sweep(),
     }

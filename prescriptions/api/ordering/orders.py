@@ -1,7 +1,5 @@
 """Orders: written before or after anything is uploaded, read with all their prescriptions."""
 
-import re
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,6 +11,7 @@ from rest_framework.response import Response
 from prescriptions import audit
 from prescriptions.api.base import ApiView
 from prescriptions.api.ordering.lines import OrderedLineSerializer, OrderLineSerializer, Strict, told
+from prescriptions.api.pagination import Moment
 from prescriptions.api.permissions import client_of
 from prescriptions.api.prescriptions import bodies, conditional, find_visible, with_everything
 from prescriptions.api.schema import problems as problems_of
@@ -26,27 +25,8 @@ from transforms.limits import LIMITS
 # The newest, in an order's own answer; the rest are found by the list of prescriptions.
 _SHOWN: Final = 100
 _LANGUAGES: Final = dict(settings.LANGUAGES)
-# With where its clock stands: what a moment means may not hang on where this service runs.
-_MOMENT: Final = re.compile(r".{10}[T ].+(?:Z|[+-]\d\d:?\d\d)\Z", re.ASCII)
 # RFC 9745: from this day on callers should do otherwise (2026-11-30).
 _DEPRECATED: Final = {"Deprecation": "@1795996800"}
-
-
-class Moment(serializers.DateTimeField):
-    """RFC 3339, with an offset, in this century."""
-
-    default_error_messages = {"form": "A moment with its offset, such as 2026-12-01T18:00:00+05:30, before 2100."}  # noqa: RUF012
-
-    def to_internal_value(self, value: Any) -> datetime:
-        if not isinstance(value, str) or not _MOMENT.match(value):
-            self.fail("form")
-        try:
-            moment: datetime = super().to_internal_value(value)
-        except serializers.ValidationError:
-            self.fail("form")
-        if not 2000 <= moment.year < 2100:
-            self.fail("form")
-        return moment.astimezone(UTC)
 
 
 class OrderRequestSerializer(Strict):

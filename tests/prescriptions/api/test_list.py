@@ -128,7 +128,7 @@ def test_a_cursor_that_we_did_not_give(cursor: str, http: Client, bearer: Bearer
         "order_ref=a&order_ref=b",
         "page_size=1&page_size=2",
         "order_ref[]=x&order_ref__in=x&client=clinic",
-        "status=approved",
+        "state=approved",
         "%00=%00",
         "%ed%a0%80=1",
         "&&&===",

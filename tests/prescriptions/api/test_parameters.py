@@ -24,6 +24,9 @@ GOOD = {
     "cursor": CURSOR,
     "page_size": "2",
     "order_ref": "A-1",
+    "patient_ref": "P-1",
+    "status": "approved",
+    **dict.fromkeys(("created_after", "created_before", "updated_after", "updated_before"), "2026-01-01T00:00:00Z"),
     "document": "2",
     "fit": "a4",
     "override": "ordered",
@@ -88,7 +91,17 @@ def test_the_document_lists_what_is_known(operations: list[Operation]) -> None:
     listed = {(method, path.rpartition("/")[2]): taken for method, path, taken in operations if taken}
 
     assert listed == {
-        ("get", "prescriptions"): ["cursor", "order_ref", "page_size"],
+        ("get", "prescriptions"): [
+            "created_after",
+            "created_before",
+            "cursor",
+            "order_ref",
+            "page_size",
+            "patient_ref",
+            "status",
+            "updated_after",
+            "updated_before",
+        ],
         ("get", "events"): ["after", "limit", "types"],
         ("get", "deliveries"): ["before", "limit", "state"],
         ("get", "original"): ["document"],

@@ -12,7 +12,7 @@ from django.utils import timezone
 from prescriptions.intake import loose
 from prescriptions.models import Document, Page, Prescription, Review, ReviewStatus
 from prescriptions.ops import scrape
-from prescriptions.review import duplicates
+from prescriptions.review import duplicates, publication
 from prescriptions.upkeep import erasure, remains
 from tests.databases import on_each_database
 from transforms.measure import perceptual_hash
@@ -103,6 +103,7 @@ def compared() -> None:
         (duplicates.sweep, "page_to_hash"),
         (erasure.sweep, "rx_to_purge"),
         (erasure.sweep, "rx_to_note"),
+        (publication.tell_due, "rx_to_tell"),
         (lambda: remains.forget_likeness("0" * 32), "review_lookalikes"),
         (loose.sweep, "looseoriginal_since"),
         (scraped, "review_oldest"),
