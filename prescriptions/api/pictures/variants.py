@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -85,7 +85,7 @@ class PageVariant(ApiView):
             ),
             202: JobSerializer,
             303: OpenApiResponse(description="The variant exists: follow Location."),
-            **problems_of(400, 404, 410, 413, 422, 429, 501),
+            **problems_of(400, 404, 409, 410, 413, 422, 429, 501),
         },
     )
     def get(self, request: Request, rx: str, number: str, spec: str) -> HttpResponse:
@@ -124,7 +124,7 @@ class Job(ApiView):
         operation_id="jobs_retrieve",
         responses={
             200: OpenApiResponse(
-                JobSerializer,
+                PolymorphicProxySerializer("JobOrVariant", [JobSerializer, VariantSerializer], None),
                 description="Not done yet. Or done, for whoever accepts JSON and no images: then it has `url`, as the "
                 "variant itself is answered.",
             ),

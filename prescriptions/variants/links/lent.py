@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from prescriptions import audit
@@ -19,6 +18,8 @@ from prescriptions.models import LentLink, Prescription
 from prescriptions.variants.links.tokens import Scope
 
 MOST: Final = 100
+# With those that were taken back and have not ended yet: each of them is told to every edge.
+MOST_IN_ALL: Final = 500
 LONGEST: Final = 30 * 86_400  # seconds
 # As many as fit into the header by which an edge is told. With more of them it asks each time.
 TOLD: Final = 2000
@@ -31,12 +32,14 @@ def make(prescription: Prescription, *, scope: Scope, expires_in: int, pages: Se
     Raises Problem 409 where the prescription has as many that are good as it may have.
     """
     now = timezone.now()
-    if live(prescription.pk).count() >= MOST:
+    standing = LentLink.objects.filter(prescription=prescription.pk, expires_at__gt=now)
+    if standing.filter(revoked_at=None).count() >= MOST or standing.count() >= MOST_IN_ALL:
         raise Problem(
             409,
             "too-many-links",
             "Too many links",
-            f"A prescription has at most {MOST} links that can be taken back. Take some back, or use those.",
+            f"A prescription has at most {MOST} links that can be taken back, and {MOST_IN_ALL} with those that were "
+            "and have not ended yet. Take some back, or use those.",
         )
     return LentLink.objects.create(
         id=secrets.token_hex(6),
@@ -47,11 +50,6 @@ def make(prescription: Prescription, *, scope: Scope, expires_in: int, pages: Se
         made_at=now,
         expires_at=(now + timedelta(seconds=expires_in)).replace(microsecond=0),
     )
-
-
-def live(rx: str) -> QuerySet[LentLink]:
-    """Those of a prescription that open something."""
-    return LentLink.objects.filter(prescription=rx, revoked_at=None, expires_at__gt=timezone.now())
 
 
 def take_back(link: LentLink, *, actor: Actor) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from prescriptions.infra.problems import Problem
-from prescriptions.models import IdempotencyKey, Prescription
+from prescriptions.models import IdempotencyKey, Prescription, Replay
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, file, objects, picture
 
@@ -42,6 +42,15 @@ def test_a_reservation_of_an_older_release_holds_nobody_up(upload: Upload) -> No
     prescription = upload(idempotency_key="k")
 
     assert IdempotencyKey.objects.get().prescription == prescription
+
+
+def test_what_the_release_before_took_is_known(upload: Upload) -> None:
+    taken = upload(idempotency_key="k")
+    Replay.objects.all().delete()  # which it has never heard of
+
+    assert upload(idempotency_key="k") == taken
+    with pytest.raises(Problem):
+        upload(order_ref="O-2", idempotency_key="k")
 
 
 def test_a_refused_upload_frees_its_key(upload: Upload) -> None:

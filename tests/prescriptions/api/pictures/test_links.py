@@ -150,6 +150,15 @@ def test_a_prescription_has_a_hundred_at_most(call: Call, rx: str) -> None:
     assert_problem(call("POST", sent={"scope": "f", "expires_in": 60}), 409, "too-many-links")
     call("DELETE", f"{0:012x}")
     lend(call)
+    # and five hundred with those that were taken back, until these end by themselves
+    call("DELETE", f"{1:012x}")
+    gone = (
+        LentLink(id=f"{number:012x}", prescription_id=rx, scope="f", expires_at=ends, revoked_at=ends)
+        for number in range(1000, 1000 + lent.MOST_IN_ALL - lent.MOST - 1)
+    )
+    LentLink.objects.bulk_create(gone)
+    assert_problem(call("POST", sent={"scope": "f", "expires_in": 60}), 409, "too-many-links")
+    assert len(call("GET").json()) == lent.MOST_IN_ALL
 
 
 @pytest.mark.usefixtures("servers")
