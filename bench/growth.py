@@ -180,6 +180,11 @@ def _api(ids: list[str]) -> dict[str, Callable[[], object]]:
         ask = partial(get, {"Authorization": f"Bearer {text}"})
         asks[f"API list, {whose}"] = partial(ask, "/api/v1/prescriptions")
         asks[f"API list, ?order_ref=, {whose}"] = partial(ask, f"/api/v1/prescriptions?order_ref=order-{len(ids) - 1}")
+        for query in ("status=rejected", "status=clarification", f"patient_ref=patient-{(len(ids) - 1) // 3}"):
+            name = query.partition("-")[0]
+            asks[f"API list, ?{name}, {whose}"] = partial(ask, f"/api/v1/prescriptions?{query}")
+        latest = ask("/api/v1/prescriptions").json()["results"][-1]["updated_at"]
+        asks[f"API list, ?updated_after=, {whose}"] = partial(ask, f"/api/v1/prescriptions?updated_after={latest}")
         following = ask("/api/v1/prescriptions?page_size=20").json()["next"]
         asks[f"API list, ?cursor=, {whose}"] = partial(ask, following.partition("8000")[2])
     asks["API prescription"] = partial(ask, f"/api/v1/prescriptions/{ids[-1]}")

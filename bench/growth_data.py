@@ -25,7 +25,7 @@ _BITS: Final = 256
 _MARGINS: Final = sum(0x7FFE << 16 * row for row in range(1, 15))
 _COLUMNS: Final = {
     "prescription": """id client order_ref patient_ref created_at updated_at legal_hold erased_at purged_at
-        noted_at links_cut_at""",
+        noted_at links_cut_at told_status""",
     "document": "id prescription_id position media_type size sha256 name",
     "page": "id prescription_id document_id number index width height rotation likeness notices",
     "variant": """id page_id stored pipeline state advertised lane owner lease_until attempts backend request_id
@@ -79,11 +79,17 @@ class Filling:
     def _waits(self, at: int) -> bool:
         return at >= self.count - self.count // 25
 
+    def _status(self, at: int) -> str:
+        if self._is_erased(at):
+            return "erased"
+        return "queued" if self._waits(at) else "rejected" if at % 10 == 3 else "approved"
+
     def _prescription(self, at: int) -> Iterable[Row]:
         when = self._at(at)
         gone = when + timedelta(days=1) if self._is_erased(at) else None
         names = ("", "") if gone else (f"order-{at}", f"patient-{at // 3}")
-        yield self.ids[at], f"client-{at % CLIENTS}", *names, when, when, "", gone, gone, gone, gone
+        told = self._status(at)
+        yield self.ids[at], f"client-{at % CLIENTS}", *names, when, when, "", gone, gone, gone, gone, told
 
     def _document(self, at: int) -> Iterable[Row]:
         if not self._is_erased(at):
@@ -121,12 +127,12 @@ class Filling:
 
     def _review(self, at: int) -> Iterable[Row]:
         when, reviewer = self._at(at), self._users[at % len(self._users)]
-        status, outcome, decided, until = "queued", "", None, None
+        status, outcome, decided, until = self._status(at), "", None, None
         if self._is_erased(at):
-            status, reviewer = "erased", None
+            reviewer = None
         elif not self._waits(at):
             decided = when + timedelta(minutes=20)
-            status = outcome = "rejected" if at % 10 == 3 else "approved"
+            outcome = status
             until = (self._now + timedelta(days=1 + at % 180)).date() if status == "approved" else None
         else:
             reviewer = None

@@ -70,6 +70,9 @@ class Prescription(models.Model):
             models.Index(fields=("client", "patient_ref"), name="rx_of_patient"),
             models.Index(fields=("client", "told_status", "-created_at", "-id"), name="rx_of_status"),
             models.Index(fields=("client", "updated_at", "id"), name="rx_changed"),
+            # The same for those who see every client's.
+            models.Index(fields=("told_status", "-created_at", "-id"), name="rx_all_of_status"),
+            models.Index(fields=("updated_at", "id"), name="rx_all_changed"),
             models.Index(fields=("told_next_at",), condition=Q(told_next_at__isnull=False), name="rx_to_tell"),
             models.Index(
                 fields=("erased_at",), condition=Q(purged_at=None, erased_at__isnull=False), name="rx_to_purge"
