@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,9 +14,20 @@ from pytest_django.live_server_helper import LiveServer
 
 from prescriptions.api import tokens
 from tests.browser.conftest import SCREENS, OpenPage, check_accessible
+from tests.edge.servers import standing_in
 from tests.prescriptions.staff import person, seed
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
+API = "/api/v1/prescriptions"
+# What a page's own script is told: status and request id, or why it may not know.
+FETCH = """async ([url, headers]) => {
+    try {
+        const answer = await fetch(url, {headers});
+        return [String(answer.status), answer.headers.get("X-Request-ID") || ""];
+    } catch (error) {
+        return [error.name];
+    }
+}"""
 TOKENS, PEOPLE = "/admin/prescriptions/apitoken/", "/admin/auth/user/"
 
 
@@ -91,3 +103,44 @@ def test_ones_own_account(chief: Page, live_server: LiveServer) -> None:
         chief.goto(f"{live_server.url}/accounts/{address}")
         expect(chief.get_by_role("heading", level=1)).to_have_text(words)
         look(chief, words.replace(" ", "-").lower())
+
+
+@pytest.fixture
+def shops() -> Iterator[list[str]]:
+    """Origins of two other sites, which have an empty page."""
+    with standing_in() as one, standing_in() as other:
+        for site in (one, other):
+            site.body, site.headers = b"<title>Shop</title>", {"Content-Type": "text/html"}
+        yield [f"http://{site.host}" for site in (one, other)]
+
+
+def test_a_page_on_a_listed_origin_calls_and_reads_what_it_is_told(
+    chief: Page, live_server: LiveServer, shops: list[str]
+) -> None:
+    shop, other = shops
+    _token, text = tokens.make(name="Till", client="shop", scopes=["rx:read", "orders:write"])
+    chief.goto(f"{live_server.url}/admin/prescriptions/client/add/")
+    look(chief, "client-add")
+    chief.get_by_role("textbox", name="Client:").fill("shop")
+    chief.get_by_role("textbox", name="Origins:").fill(f"{shop}/")
+    chief.get_by_role("button", name="Save", exact=True).click()
+    expect(chief.get_by_text("is no origin as browsers write it")).to_be_visible()
+    look(chief, "client-refused")
+    chief.get_by_role("textbox", name="Origins:").fill(shop)
+    chief.get_by_role("button", name="Save", exact=True).click()
+    expect(chief.get_by_role("cell", name=shop)).to_be_visible()
+    look(chief, "clients")
+
+    def ask_from(origin: str, path: str, **headers: str) -> list[str]:
+        chief.goto(f"{origin}/")
+        told: list[str] = chief.evaluate(FETCH, [f"{live_server.url}{path}", headers])
+        return told
+
+    bearer = {"Authorization": f"Bearer {text}", "Prefer": "wait=1"}
+    asked, nowhere = f"{API}?page_size=1", f"{API}/{'0' * 32}"
+    assert ask_from(shop, asked, **bearer)[0] == "200"
+    assert ask_from(shop, nowhere, **bearer)[0] == "404"  # an error can be read as well
+    assert ask_from(other, asked, **bearer) == ["TypeError"]
+    # pictures are for every origin, and so is what is told instead of one
+    refused = ask_from(other, f"/iiif/3/x/{'0' * 32}_1/full/max/0/default.jpg", **bearer)
+    assert (refused[0], len(refused[1])) == ("403", 32)
