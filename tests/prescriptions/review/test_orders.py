@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions.audit.actors import SYSTEM
@@ -77,6 +78,23 @@ def test_a_prescription_and_lines_at_once_find_each_other(make: Make) -> None:
         assert both(lambda ref=ref: make(order_ref=ref), lambda ref=ref: put(MORE, ref)) == ["done", "done"]
 
         assert OrderLine.objects.filter(prescription__order_ref=ref).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_and_new_lines_at_once_wait_for_each_other_in_one_order(make: Make, staff: Staff) -> None:
+    for turn in range(4):
+        ref = f"A-{turn}"
+        put(LINES, ref)
+        review = claimed(make, staff["pharmacist"], order_ref=ref)
+
+        ended = both(
+            lambda review=review: erasure.bury(review.pk, Q(), actor=SYSTEM, data={}),
+            lambda ref=ref: put(MORE, ref),
+        )
+
+        assert ended == ["done", "done"]
+        assert Review.objects.get(pk=review.pk).status == ReviewStatus.ERASED
+        assert not OrderLine.objects.filter(prescription=review.pk).exists()
 
 
 def test_what_somebody_has_looked_at_counts_on_and_each_change_is_told_once(make: Make, staff: Staff) -> None:
