@@ -28,10 +28,15 @@ def until(condition: Callable[[], T], what: str | Callable[[], str] = "this", *,
     return answer
 
 
+def is_later(answer: httpx.Response) -> bool:
+    """Is it told to come back: too much, trouble, or the same is under way?"""
+    return answer.status_code in (429, 503) or (answer.status_code == 409 and "retry-after" in answer.headers)
+
+
 def insist(ask: Callable[..., httpx.Response], *arguments: Any, **more: Any) -> httpx.Response:
-    """The first answer that is not "later" (429 or 503 with Retry-After): a client that comes back, for a minute."""
+    """The first answer that is not "later": a client that comes back, for a minute."""
     deadline = time.monotonic() + SECONDS
-    while (answer := ask(*arguments, **more)).status_code in (429, 503) and time.monotonic() < deadline:
+    while is_later(answer := ask(*arguments, **more)) and time.monotonic() < deadline:
         time.sleep(float(answer.headers["retry-after"]) / 4)
     return answer
 

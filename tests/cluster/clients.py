@@ -15,6 +15,7 @@ from tests.cluster.hosts import EDGES, Cluster
 from tests.deploy.engine.daemon import Failed
 from tests.deploy.engine.journey import insist
 from tests.deploy.engine.product import approval
+from tests.waiting import is_later
 
 _PERSON = {"DJANGO_SUPERUSER_PASSWORD": "nobody would guess 7 of these", "DJANGO_SUPERUSER_USERNAME": "lead",
            "DJANGO_SUPERUSER_EMAIL": "lead@example.org"}  # fmt: skip
@@ -24,9 +25,9 @@ HEAVY: Final = "full/{width},{height}/0/default.avif"  # of a photo of 12 megapi
 
 
 def ask(request: Callable[..., httpx.Response], *arguments: Any, **more: Any) -> httpx.Response:
-    """The first answer that is not "later" (429 or 503 with Retry-After)."""
+    """The first answer that is not "later"."""
     deadline = time.monotonic() + _PATIENCE
-    while (answer := request(*arguments, **more)).status_code in (429, 503) and time.monotonic() < deadline:
+    while is_later(answer := request(*arguments, **more)) and time.monotonic() < deadline:
         time.sleep(min(2.0, float(answer.headers.get("retry-after", 1)) / 2))
     return answer
 
@@ -55,7 +56,7 @@ class Clients:
         return f"{self.cluster[edge].base}{parts.path}{'?' if parts.query else ''}{parts.query}"
 
     def call(self, method: str, edge: str, path: str, **more: Any) -> httpx.Response:
-        """One call of the API; whoever is told to come again (429, 503) does."""
+        """One call of the API; whoever is told to come again does."""
         headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
         url = f"{self.cluster[edge].base}/api/v1/{path}"
         return ask(self.http.request, method, url, headers=headers, **more)

@@ -16,8 +16,8 @@ import httpx
 
 from rxproject.local import samples
 from tests.conftest import Site
+from tests.waiting import is_later
 
-_LATER: Final = (429, 503)
 _PAUSE: Final = 0.05
 _GIVE_UP: Final = 150.0  # seconds for one thing that somebody wants
 
@@ -27,7 +27,7 @@ class Counts:
     """What was seen during one fault. `slowest`: seconds of the slowest page of the site."""
 
     asked: int = 0
-    later: int = 0  # 429, 503 with Retry-After: come back
+    later: int = 0  # told to come back
     refused: int = 0  # no connection, or one that ended before the answer
     errors: Counter[int] = field(default_factory=Counter)  # any other status that should not be
     wrong: int = 0  # bytes of a picture that are not its own
@@ -143,7 +143,7 @@ class Load:
             answer = self._ask(ask, *wanted)
             if answer is not None and answer.status_code in wanted:
                 return answer
-            if answer is not None and answer.status_code not in _LATER:
+            if answer is not None and not is_later(answer):
                 return None
             time.sleep(0.5)
         return None
@@ -162,7 +162,7 @@ class Load:
         except httpx.HTTPError:
             counts.refused += 1
             return None
-        if answer.status_code in _LATER:
+        if is_later(answer):
             counts.later += 1
         elif answer.status_code not in wanted:
             counts.errors[answer.status_code] += 1
