@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from prescriptions.audit.actors import SYSTEM
 from prescriptions.audit.actors import staff as actor_of
-from prescriptions.models import Prescription
+from prescriptions.models import Prescription, Review
 from prescriptions.review import clarifications, decisions, orders, pages, publication, queue, undo
 from tests.databases import on_each_database
 from tests.prescriptions.conftest import assert_problem
@@ -117,6 +117,20 @@ def test_by_when_it_came_and_by_when_it_changed_the_oldest_change_first(shop: Cl
     Prescription.objects.filter(pk=third).update(updated_at=start + timedelta(hours=2))
     rest = [row["id"] for row in shop.get(page["next"]).json()["results"]]
     assert [row["id"] for row in page["results"]] + rest == [third, second, first, third], "what changed comes again"
+
+
+def test_what_a_release_before_has_ended_is_found_as_soon_as_the_beat_has_looked(
+    shop: Client, make: Make, staff: Staff, settings: Any, clock: Clock
+) -> None:
+    settings.RX_REVIEW_UNDO = 8
+    before = make().pk
+    decided = {"status": "approved", "reviewer": staff["pharmacist"], "decided_at": clock.now, "status_at": clock.now}
+    Review.objects.filter(pk=before).update(**decided)
+
+    assert (publication.mend(), found(shop, status="approved")) == (0, []), "it may still be undone"
+    clock.forward(seconds=9)
+    assert (publication.mend(), found(shop, status="approved")) == (1, [before])
+    assert publication.mend() == 0
 
 
 def test_of_others_nothing_is_found(shop: Client, make: Make) -> None:
