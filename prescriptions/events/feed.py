@@ -76,5 +76,7 @@ def forget_old(most: int = 20 * _AT_ONCE) -> int:
 
 
 def last_position() -> int:
-    """Of the newest event that has one; 0 where there is none."""
+    """Of the newest event that is due; 0 where there is none."""
+    while placing.place() == placing.AT_ONCE:
+        pass
     return Event.objects.aggregate(last=Max("position"))["last"] or 0

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,10 +27,15 @@ def seal(secret: str, webhook_id: str) -> bytes:
 
 def headers(webhook: Webhook, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
     """Signed with the secret, and with the one before it while that is good, too. Raises sealing.NotOurs."""
+    return signed(_secrets(webhook, now), webhook.url, message_id, body, now)
+
+
+def signed(keys: Sequence[str], url: str, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """What is sent with `body`: one signature for each secret."""
     moment = now.astimezone(UTC)
-    signatures = [Signer(secret).sign(message_id, moment, body.decode()) for secret in _secrets(webhook, now)]
+    signatures = [Signer(secret).sign(message_id, moment, body.decode()) for secret in keys]
     return {
-        "host": _host(webhook.url),
+        "host": _host(url),
         "content-type": "application/json",
         "user-agent": _USER_AGENT,
         "webhook-id": message_id,

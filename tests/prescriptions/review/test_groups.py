@@ -28,7 +28,7 @@ def test_what_sets_the_groups_apart(staff: dict[str, Any]) -> None:
     assert senior - pharmacist == alone
     assert {"view_auditevent", "view_auditanchor", "view_review", "view_prescription"} <= auditor
     assert not {"view_page", "view_document", "view_variant", "claim_review", "decide_review"} & auditor
-    assert ops == {"view_variant", "change_variant", "view_apitoken", "view_retentionrun"}
+    assert ops == {"view_variant", "change_variant", "view_apitoken", "view_retentionrun", "view_webhook"}
 
 
 @pytest.mark.parametrize(("name", "status"), [("pharmacist", 200), ("senior", 200), ("auditor", 403), ("ops", 403)])
