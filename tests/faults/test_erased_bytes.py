@@ -57,7 +57,7 @@ def told(site: Site, photo: bytes, headers: dict[str, str]) -> str:
                              headers={"Idempotency-Key": f"K-{CANARY}"})  # fmt: skip
     path = f"/api/v1/prescriptions/{body['id']}"
     line = {"position": 1, "name": f"{CANARY} 5 mg", "strength": CANARY, "quantity_ordered": 1, "line_ref": CANARY}
-    asked = {"outcome": "clarification", "version": 2, "question": f"{CANARY}?"}
+    asked: dict[str, Any] = {"outcome": "clarification", "question": f"{CANARY}?"}
     key = {"Idempotency-Key": CANARY}
     for method, where, sent in (
         ("PUT", "/order-lines", [line]),
@@ -69,6 +69,8 @@ def told(site: Site, photo: bytes, headers: dict[str, str]) -> str:
     ):
         answer = site.http.request(method, path + where, json=sent, headers={**headers, **key})
         assert answer.status_code in (200, 303), answer.text
+        if where == "/claim":
+            asked["version"] = answer.json()["version"]
     site.prescription(("other.jpg", photo))
     site.manage("shell", "-c", TYPED % body["id"])
     return str(body["id"])
