@@ -79,6 +79,10 @@ busy: $(VENV)/.dev ## two hundred uploads and all their variants while other pro
 drill: $(VENV)/.dev ## breaks every part of a staging stack while people use it, and prints what that cost
 	$(PY) -m tests.drill $(ARGS)
 
+.PHONY: alerts
+alerts: $(VENV)/.dev ## causes what each alert watches for, and sees it fire; needs Debian's prometheus (ARGS="--only RxNoSweep")
+	$(PY) -m tests.drill alerts $(ARGS)
+
 .PHONY: compose-test
 compose-test: $(VENV)/.dev $(FRONT) ## docker-compose.yml on a real Docker Engine of its own; needs root (ARGS="--to journey": only so far)
 	$(PY) -m tests.deploy.engine $(ARGS)

@@ -16,6 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Site
+from tests.drill.causes import CAUSES
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
@@ -38,6 +39,14 @@ NOT_SHOWN: set[str] = set()
 def expressions() -> list[str]:
     asked = [target["expr"] for board in BOARDS.values() for panel in board["panels"] for target in panel["targets"]]
     return [alert["expr"] for alert in ALERTS] + asked
+
+
+def families(site: Site) -> list[Any]:
+    """What a stack's beat tells now."""
+    token = site.manage("rxtoken", "create", "--name", "prom", "--scopes", "ops:read")
+    address = f"http://127.0.0.1:{site.stack.ports.metrics}/metrics"
+    answer = httpx.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return list(text_string_to_metric_families(answer.text))
 
 
 def parts(node: Any) -> Iterator[Any]:
@@ -116,6 +125,24 @@ def test_promtool_finds_nothing_wrong(what: str, file: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_alert_is_caused_in_the_drill() -> None:
+    caused = [name for _, _, names in CAUSES for name in names]
+
+    assert sorted(caused) == sorted(alert["alert"] for alert in ALERTS)
+
+
+def test_the_first_of_its_kind_is_noticed(site: Site) -> None:
+    """A series that begins with it has not increased."""
+    told = [sample for family in families(site) for sample in family.samples]
+    watched = [alert["expr"] for alert in ALERTS if re.search(r"(rate|increase)\(.*> 0$", alert["expr"])]
+
+    assert len(watched) > 2
+    for name, matchers in (one for text in watched for one in asked_for(text)):
+        for matcher in matchers.matchers:
+            found = {sample.labels[matcher.name] for sample in told if sample.name == name}
+            assert set(matcher.value.split("|")) <= found, name
+
+
 # --- Dashboards ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_dashboard_is_whole(name: str) -> None:
@@ -147,13 +174,9 @@ def test_a_dashboard_is_whole(name: str) -> None:
 def test_a_real_look_tells_what_the_page_says(site: Site, photo: bytes) -> None:
     body = site.prescription(("photo.jpg", photo))
     assert site.follow(body["pages"][0]["variants"]["thumb"])[-1].status_code == 200
-    token = site.manage("rxtoken", "create", "--name", "prom", "--scopes", "ops:read")
-    address = f"http://127.0.0.1:{site.stack.ports.metrics}/metrics"
-
-    answer = httpx.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     told: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(answer.text):
+    for family in families(site):
         name = family.name + ("_total" if family.type == "counter" else "")
         told[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
     assert {
