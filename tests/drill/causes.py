@@ -183,7 +183,8 @@ def renderers_are_killed(stage: Stage) -> Iterator[None]:
         kill_all(generation(stage.scene.stack.pid_of("worker"), 2))
 
     large = f"/api/v1/prescriptions/{rx}/pages/1/variants/full/{{}},/0/default.jpg"
-    with people(stage, kill, lambda client: client.get(large.format(next(stage.widths) + 2000))):
+    widths = itertools.count(3000)  # of 4096 at most
+    with people(stage, kill, lambda client: client.get(large.format(next(widths)))):
         yield
 
 
@@ -300,8 +301,8 @@ def large_work(stage: Stage) -> Iterator[None]:
     one, two = stage.upload(stage.large), stage.upload(stage.large + b"2")
     with frozen(stage, "worker"), stage.client() as client:
         path = "/api/v1/prescriptions/{}/pages/1/variants/full/{},/0/default.jpg"
-        client.get(path.format(one, 6000), headers={"Prefer": "respond-async"})
-        with people(stage, lambda client: client.get(path.format(two, 6000), headers={"Prefer": "respond-async"})):
+        client.get(path.format(one, 4000), headers={"Prefer": "respond-async"})
+        with people(stage, lambda client: client.get(path.format(two, 4000), headers={"Prefer": "respond-async"})):
             yield
 
 
