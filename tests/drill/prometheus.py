@@ -17,7 +17,7 @@ import yaml
 from tests.waiting import free_port, kill_all, until
 
 RULES: Final = Path(__file__).resolve().parents[2] / "deploy/prometheus/rules.yml"
-_WINDOW, _FOR = "20s", "2s"
+_WINDOW, _FOR = "60s", "2s"
 
 
 def in_a_hurry(text: str) -> dict[str, Any]:
