@@ -30,7 +30,8 @@ Handler = Callable[[HttpRequest], HttpResponse]
 # Tokens of links are capabilities: they never reach a log, wherever in a path (or a misspelt one) they stand. Nor do
 # references of orders.
 _TOKEN = re.compile(
-    r"(?<=^/orders/)[^/]+|(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr](?:[0-9a-f]{12})?\.[\w-]{22}"
+    r"(?<=^/orders/)[^/]+|(?<=^/api/v1/orders/)[^/]+|(?<=/iiif/3/)[^/]+|(?<=/presentation/3/)[^/]+"
+    r"|\b[a-z0-9]{1,8}\.[0-9a-z]{1,9}\.[fr](?:[0-9a-f]{12})?\.[\w-]{22}"
 )
 
 _RID = re.compile(r"(?:^|&)rid=([0-9a-f]{32})(?:&|\Z)")

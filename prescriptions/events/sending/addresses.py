@@ -53,10 +53,12 @@ def is_public(address: str) -> bool:
     """May it be called: an address of the internet that is nobody's own network? `address`: of IPv4 or IPv6."""
     try:
         found = ipaddress.ip_address(address)
-    except ValueError:  # one with a zone is of this machine's own links
+    except ValueError:
         return False
     if isinstance(found, ipaddress.IPv4Address):
         return not any(found in network for network in _IPV4)
+    if found.scope_id is not None:  # a zone is of this machine's own links
+        return False
     return found in _IPV6_INTERNET and not any(found in network for network in _IPV6)
 
 

@@ -140,12 +140,13 @@ def test_tokens_never_reach_a_log(path: str, http: Client, caplog: pytest.LogCap
     assert not any(token in str(record.__dict__) for record in caplog.records)
 
 
-def test_references_of_orders_never_reach_a_log(http: Client, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("path", ["/orders/{}/prescription", "/api/v1/orders/{}", "/api/v1/orders/{}/prescriptions"])
+def test_references_of_orders_never_reach_a_log(path: str, http: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "rx.request")
 
-    http.get("/orders/ORD-SECRET/prescription")
+    http.get(path.format("ORD-SECRET"))
 
-    assert [record.path for record in caplog.records if record.name == "rx.request"] == ["/orders/-/prescription"]  # type: ignore[attr-defined]
+    assert [record.path for record in caplog.records if record.name == "rx.request"] == [path.format("-")]  # type: ignore[attr-defined]
 
 
 def test_one_line_for_each_request(http: Client, caplog: pytest.LogCaptureFixture) -> None:
