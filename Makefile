@@ -75,6 +75,10 @@ soak: $(VENV)/.dev ## ten thousand renders, which must leave nothing behind
 busy: $(VENV)/.dev ## two hundred uploads and all their variants while other programs take every core
 	RX_BUSY=200 $(PY) -m pytest -m long -o log_cli=true -o log_cli_level=ERROR tests/faults/test_busy_machine.py
 
+.PHONY: events
+events: $(VENV)/.dev ## ten thousand events to a receiver that fails three times in ten, while parts are killed
+	RX_EVENTS=10000 $(PY) -m pytest -m long tests/faults/test_events.py
+
 .PHONY: drill
 drill: $(VENV)/.dev ## breaks every part of a staging stack while people use it, and prints what that cost
 	$(PY) -m tests.drill $(ARGS)
