@@ -189,7 +189,7 @@ class PrescriptionSerializer(serializers.ModelSerializer[Prescription]):
             "note": review.customer_text,
         }
 
-    @extend_schema_field(serializers.ChoiceField(choices=CustomerAction.values))
+    @extend_schema_field(serializers.ChoiceField(choices=CustomerAction.choices))
     def get_customer_action(self, prescription: Prescription) -> str:
         review: Review | None = getattr(prescription, "review", None)
         if review is not None and review.status == ReviewStatus.CLARIFICATION:

@@ -83,7 +83,12 @@ SPECTACULAR_SETTINGS: Final[Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "ENUM_NAME_OVERRIDES": {"ReviewStatusEnum": "prescriptions.models.ReviewStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "ReviewStatusEnum": "prescriptions.models.ReviewStatus",
+        "CustomerActionEnum": "prescriptions.models.CustomerAction",
+        "LinkScopeEnum": ["f", "r"],
+        "OrderLinkScopeEnum": ["order", "upload"],
+    },
 }
 
 # Of Django's own checks: the edge redirects to https, and is the only one that can be reached.

@@ -48,7 +48,7 @@ class ReasonTextSerializer(serializers.Serializer[Any]):
 class CatalogueReasonSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     group = serializers.CharField()
-    action = serializers.ChoiceField(choices=CustomerAction.values, help_text="What the customer can do about it.")
+    action = serializers.ChoiceField(choices=CustomerAction.choices, help_text="What the customer can do about it.")
     retryable = serializers.BooleanField()
     needs_note = serializers.BooleanField()
     offered = serializers.BooleanField(help_text="False: only set by the system, or switched off.")
