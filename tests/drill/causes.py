@@ -175,16 +175,19 @@ def an_original_is_gone(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def renderers_are_killed(stage: Stage) -> Iterator[None]:
+def renderers_crash(stage: Stage) -> Iterator[None]:
+    """As a decoder does that a file has led astray."""
     rx = stage.upload(stage.large)
 
-    def kill(_client: httpx.Client) -> None:
+    def crash(_client: httpx.Client) -> None:
         time.sleep(0.4)  # time enough to begin
-        kill_all(generation(stage.scene.stack.pid_of("worker"), 2))
+        for pid in generation(stage.scene.stack.pid_of("worker"), 2):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSEGV)
 
     large = f"/api/v1/prescriptions/{rx}/pages/1/variants/full/{{}},/0/default.jpg"
-    widths = itertools.count(3000)  # of 4096 at most
-    with people(stage, kill, lambda client: client.get(large.format(next(widths)))):
+    widths = itertools.count(2500)
+    with people(stage, crash, lambda client: client.get(large.format(next(widths)))):
         yield
 
 
@@ -301,8 +304,8 @@ def large_work(stage: Stage) -> Iterator[None]:
     one, two = stage.upload(stage.large), stage.upload(stage.large + b"2")
     with frozen(stage, "worker"), stage.client() as client:
         path = "/api/v1/prescriptions/{}/pages/1/variants/full/{},/0/default.jpg"
-        client.get(path.format(one, 4000), headers={"Prefer": "respond-async"})
-        with people(stage, lambda client: client.get(path.format(two, 4000), headers={"Prefer": "respond-async"})):
+        client.get(path.format(one, 3000), headers={"Prefer": "respond-async"})
+        with people(stage, lambda client: client.get(path.format(two, 3000), headers={"Prefer": "respond-async"})):
             yield
 
 
@@ -356,7 +359,7 @@ CAUSES: Final[list[tuple[str, Cause, set[str]]]] = [
     ("two of 64 megapixels, room for one", large_work, {"RxLargeWorkRefused"}),
     ("S3 answers 500", s3_fails,
      {"RxErrors", "RxStorageFails", "RxServiceAway", "RxUploadsFail", "RxEdgeFails"}),
-    ("renderers are killed at work", renderers_are_killed, {"RxRendererKilled"}),
+    ("renderers crash at work", renderers_crash, {"RxRendererKilled"}),
     ("workers may not read originals", work_is_given_up, {"RxVariantsGivenUp"}),
     ("the worker stands still, and one asks for hundreds", no_worker,
      {"RxLinesLong", "RxLaneStuck", "RxClientOverShare", "RxRequestsRefused", "RxVariantsLate"}),
