@@ -8,6 +8,8 @@ import pytest
 from django.db import connection
 
 from prescriptions.audit import actors
+from prescriptions.audit.actors import SYSTEM
+from prescriptions.events import webhooks
 from prescriptions.infra.problems import Problem
 from prescriptions.models import AuditEvent, IdempotencyKey, LooseOriginal, Prescription, Replay
 from prescriptions.review import replays
@@ -80,3 +82,17 @@ def test_whoever_was_so_slow_that_another_took_over_writes_nothing(upload: Uploa
     assert (refused.value.status, refused.value.code) == (409, "in-flight")
     assert (Prescription.objects.count(), IdempotencyKey.objects.count()) == (0, 0)
     assert objects(servers) == before
+
+
+def test_webhooks_made_at_the_same_moment_are_no_more_than_a_client_may_have() -> None:
+    for _ in range(webhooks.MOST - 1):
+        webhooks.make(client="shop", url="https://shop.example.org/", by=SYSTEM)
+
+    def one() -> str:
+        try:
+            webhooks.make(client="shop", url="https://shop.example.org/", by=SYSTEM)
+        except Problem as problem:
+            return problem.code
+        return "made"
+
+    assert sorted(at_once(4, one)) == ["made", *["too-many-webhooks"] * 3]

@@ -50,7 +50,7 @@ class Webhooks(ApiView):
         asked = NewWebhookSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         hook, secret = webhooks.make(client=client_of(request), by=actors.of(request), **asked.validated_data)
-        return _with_secret(hook, secret, status=201)
+        return _with_secret(request, hook, secret, status=201)
 
 
 class OneWebhook(ApiView):
@@ -79,7 +79,7 @@ class Rotate(ApiView):
     def post(self, request: Request, webhook: str) -> Response:
         hook = _find(request, webhook)
         secret = webhooks.rotate(hook, by=actors.of(request))
-        return _with_secret(hook, secret)
+        return _with_secret(request, hook, secret)
 
 
 class Enable(ApiView):
@@ -89,10 +89,8 @@ class Enable(ApiView):
 
     @extend_schema(operation_id="webhooks_enable", request=None, responses={200: WebhookSerializer, **problems(404)})
     def post(self, request: Request, webhook: str) -> Response:
-        hook = _find(request, webhook)
-        webhooks.enable(hook, by=actors.of(request))
-        hook.refresh_from_db()
-        return Response(WebhookSerializer(hook).data)
+        webhooks.enable(_find(request, webhook), by=actors.of(request))
+        return Response(WebhookSerializer(_find(request, webhook)).data)
 
 
 class Test(ApiView):
@@ -165,7 +163,6 @@ def _find(request: Request, webhook: str) -> Webhook:
     return found
 
 
-def _with_secret(hook: Webhook, secret: str, *, status: int = 200) -> Response:
-    hook.refresh_from_db()
-    body = {**WebhookSerializer(hook).data, "secret": secret}
+def _with_secret(request: Request, hook: Webhook, secret: str, *, status: int = 200) -> Response:
+    body = {**WebhookSerializer(_find(request, hook.pk)).data, "secret": secret}
     return Response(body, status=status, headers={"Cache-Control": "no-store"})

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from prescriptions.audit.actors import SYSTEM
 from prescriptions.events import outbox, placing, webhooks
+from prescriptions.infra.problems import Problem
 from prescriptions.models import USUAL, AuditEvent, EventType, Webhook
 from tests.prescriptions.conftest import assert_problem
 
@@ -82,6 +83,26 @@ def test_there_is_an_end_to_them(api: Any) -> None:
         webhooks.make(client="shop", url=URL, by=SYSTEM)
 
     assert_problem(api("post", "", {"url": URL}), 409, "too-many-webhooks")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        webhooks.rotate,
+        webhooks.enable,
+        webhooks.remove,
+        lambda hook, by: webhooks.test(hook),
+        lambda hook, by: webhooks.replay(hook, after=0, by=by),
+    ],
+)
+def test_one_that_was_taken_away_meanwhile_is_not_there(act: Callable[..., Any]) -> None:
+    hook, _secret = webhooks.make(client="shop", url=URL, by=SYSTEM)
+    webhooks.remove(Webhook.objects.get(), by=SYSTEM)
+
+    with pytest.raises(Problem) as refused:
+        act(hook, by=SYSTEM)
+
+    assert refused.value.status == 404
 
 
 def test_another_clients_is_not_there(api: Any) -> None:
