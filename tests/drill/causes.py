@@ -126,13 +126,15 @@ def s3_fails(stage: Stage) -> Iterator[None]:
 @contextmanager
 def no_worker(stage: Stage) -> Iterator[None]:
     """Two clients ask for hundreds, and eight people wait."""
-    mine, theirs = (stage.upload(stage.another()) for _ in range(2))
-    token = stage.site.manage("rxtoken", "create", "--name", "drill-2", "--client", stage_client(stage),
-                              "--scopes", "rx:read")  # fmt: skip
+    token = stage.site.manage("rxtoken", "create", "--name", "drill-other", "--scopes", "rx:read,rx:write")
     other = {"Authorization": f"Bearer {token}"}
-    asks = [looks(stage, rx, Prefer="respond-async") for rx in (mine, theirs) for _ in range(4)]
+    mine = stage.upload(stage.another())
+    sent = stage.site.upload(("photo.jpg", stage.another()), headers=other)
+    theirs = str(sent.json()["id"])
+    asks = [looks(stage, mine, Prefer="respond-async") for _ in range(4)]
+    asks += [looks(stage, theirs, Prefer="respond-async", **other) for _ in range(4)]
     waits = [looks(stage, mine) for _ in range(8)]
-    with frozen(stage, "worker"), people(stage, *asks, *waits, looks(stage, theirs, **other)):
+    with frozen(stage, "worker"), people(stage, *asks, *waits):
         yield
 
 

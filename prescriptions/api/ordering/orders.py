@@ -123,6 +123,8 @@ class Orders(ApiView):
     )
     def get(self, request: Request, order_ref: str) -> Response:
         """The order with all its prescriptions. With ETag: poll it with If-None-Match."""
+        if not REFERENCE.match(order_ref):
+            raise problems.not_found()  # PostgreSQL can be asked for no NUL
         client = client_of(request)
         rows = with_everything(Prescription.objects.filter(client=client, order_ref=order_ref, erased_at=None))
         found = list(rows.order_by("-created_at", "-id")[:_SHOWN])

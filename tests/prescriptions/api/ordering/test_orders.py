@@ -155,6 +155,7 @@ def test_another_clients_order_is_not_there_and_has_the_same_name(shop: Shop, be
     assert shop.get().json()["prescriptions"] == []
     assert_problem(shop.put({}, "/api/v1/orders/-x"), 404, "not-found")
     assert_problem(shop.get("/api/v1/orders/A-2"), 404, "not-found")
+    assert_problem(shop.get("/api/v1/orders/A%00"), 404, "not-found")
 
 
 def test_whoever_may_not_see_may_write_and_the_other_way_round(bearer: Bearer) -> None:
