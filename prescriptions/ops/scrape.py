@@ -6,7 +6,7 @@ The second is the same wherever it is asked, so one process alone tells it (see 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Count, QuerySet
 from django.utils import timezone
@@ -26,6 +26,18 @@ _COUNTED_DEAD = 10_000
 _COUNTED_REVIEWS = 1_000
 _WAITING = (ReviewStatus.QUEUED, ReviewStatus.IN_REVIEW, ReviewStatus.CLARIFICATION, ReviewStatus.SECOND_CHECK)
 
+# What alerts watch for the first time of: a series that begins with it has not increased.
+_NOTICED: Final[dict[str, tuple[dict[str, str], ...]]] = {
+    "rx_render_failures": ({"code": "original-missing"},),
+    "rx_breached_password_checks": ({"outcome": "unknown"},),
+    "rx_webhook_tries": ({"outcome": "given_up"},),
+    "rx_uploads": tuple(
+        {"door": door, "outcome": outcome}
+        for door in ("api", "order")
+        for outcome in ("storage-unavailable", "renderer-unavailable", "other")
+    ),
+}
+
 
 class _Collector:
     def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
@@ -44,8 +56,25 @@ def counted() -> Iterator[Metric]:
     everybody: Any = REGISTRY
     if DIRECTORY is not None:
         everybody = MultiProcessCollector(None, str(DIRECTORY))  # type: ignore[no-untyped-call]
-    for metric in everybody.collect():
+    for metric in _from_zero(everybody.collect()):
         yield _breakers(metric) if metric.name == "rx_breaker_open_until" else metric
+
+
+def _from_zero(metrics: Iterable[Metric]) -> Iterator[Metric]:
+    """The same, with _NOTICED although nobody has counted them yet."""
+    missing = dict(_NOTICED)
+    for metric in metrics:
+        yield _with_zeros(metric, missing.pop(metric.name, ()))
+    for name, series in missing.items():
+        yield _with_zeros(Metric(name, "Not once so far.", "counter"), series)
+
+
+def _with_zeros(metric: Metric, series: Iterable[dict[str, str]]) -> Metric:
+    known = [sample.labels for sample in metric.samples]
+    for labels in series:
+        if labels not in known:
+            metric.add_sample(f"{metric.name}_total", labels, 0)
+    return metric
 
 
 def _breakers(until: Metric) -> Metric:

@@ -83,11 +83,3 @@ RENDERER: Final = Gauge(
     "rx_renderer_capability", "1 where every worker's renderers have it.", ("capability",), multiprocess_mode="min",
     registry=REGISTRY,
 )  # fmt: skip
-
-# Alerts that watch for the first of its kind need the series before it: what was not there has not increased.
-FAILURES.labels("original-missing")
-BREACHED.labels("unknown")
-WEBHOOKS.labels("given_up")
-for _door in ("api", "order"):
-    for _outcome in ("storage-unavailable", "renderer-unavailable", "other"):
-        UPLOADS.labels(_door, _outcome)

@@ -69,7 +69,7 @@ def run(directory: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 SHOW = """
 from prescriptions.ops import scrape
-print(*(int(s.value) for m in scrape.counted() for s in m.samples))
+print(*(int(s.value) for m in scrape.counted() for s in m.samples if s.value))
 """
 
 
