@@ -67,6 +67,7 @@ def test_the_server_has_the_last_word_and_nothing_typed_is_lost(
     page = open_as(address)
     complete(page)
     look_at_all(page)
+    opened = review_of(site, address)["version"]
     page.fill("#registration_number", "KMC 1")
     choose(page, "Approve")
     page.locator("#prescriber").evaluate("field => { field.maxLength = 500; field.value = 'x'.repeat(121) }")
@@ -83,7 +84,7 @@ def test_the_server_has_the_last_word_and_nothing_typed_is_lost(
     assert page.locator("[name=checklist]:checked").count() == 5
     assert stage is not None
     assert stage.evaluate("element => element.isConnected"), "the viewer stays"
-    assert review_of(site, address)["version"] == 2
+    assert review_of(site, address)["version"] == opened
     check_accessible(page)
 
 
