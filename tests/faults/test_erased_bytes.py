@@ -137,6 +137,8 @@ def test_a_restored_database_forgets_again_before_it_is_served(
     closing = contextlib.closing
     with closing(sqlite3.connect(database, timeout=20)) as live, closing(sqlite3.connect(backup)) as copy:
         live.backup(copy)
+        copy.execute("UPDATE prescriptions_duty SET until = '2000-01-01 00:00:00'")  # it is older than any lease
+        copy.commit()
     assert site.http.delete(address, headers=pharmacist).status_code == 204
 
     # when it is restored, and the site comes up before the sweep does
