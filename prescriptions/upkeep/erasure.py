@@ -139,6 +139,7 @@ def purge(rx: str) -> bool:
     Page.objects.filter(prescription=rx).delete()
     Document.objects.filter(prescription=rx).delete()
     stored_pdf.forget(rx)
+    replays.forget(rx)  # again: an answer that was under way at the tombstone may have been kept since
     remains.forget_likeness(rx)
     settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=agreed.now() - settled_after())
     proved = bool(deleted == 0 and settled.update(purged_at=agreed.now()))

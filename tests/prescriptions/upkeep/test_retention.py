@@ -15,6 +15,7 @@ from prescriptions.models import (
     OrderLine,
     OverrideReason,
     Prescription,
+    Replay,
     RetentionRun,
     Review,
     ReviewStatus,
@@ -119,6 +120,17 @@ def test_a_hold_that_comes_between_the_look_and_the_erasure_wins(make: Make, sta
     assert (row.erased_at, row.pages.count(), row.documents.count()) == (None, 1, 1)
     assert erasure.purge(row.pk) is False
     assert row.pages.count() == 1
+
+
+def test_an_answer_that_was_kept_after_the_tombstone_goes_too(make: Make) -> None:
+    """A request that was under way meanwhile has settled late."""
+    row = ended(make, "rejected", days_ago=4000).prescription
+    erasure.erase(row)
+    Replay.objects.create(scope="api:answer:client:shop", key="k", fingerprint="f", rx=row.pk, answer={"body": "x"})
+
+    erasure.purge(row.pk)
+
+    assert not Replay.objects.exists()
 
 
 # --- Nights -----------------------------------------------------------------------------------------------------------
