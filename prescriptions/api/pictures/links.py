@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prescriptions.api.base import ApiView
+from prescriptions.api.pictures.fields import page_numbers
 from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.audit import actors
@@ -20,7 +21,6 @@ from prescriptions.variants import links
 from prescriptions.variants.delivery import NO_STORE
 from prescriptions.variants.links.lent import LONGEST, make, take_back
 from prescriptions.variants.pictures import picture
-from transforms.limits import LIMITS
 from transforms.request.presets import PRESETS
 
 _SCOPES = "`f`: the pages as they are; `r`: only where parts were blacked out, and never what is beneath."
@@ -33,13 +33,7 @@ class LinkRequestSerializer(serializers.Serializer[Any]):
         choices=["f", "r"], help_text=_SCOPES, error_messages={"invalid_choice": "`f` or `r`."}
     )
     expires_in = serializers.IntegerField(min_value=60, max_value=LONGEST, help_text="Seconds.")
-    pages = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=LIMITS.pdf_pages),
-        required=False,
-        allow_empty=False,
-        max_length=LIMITS.pdf_pages,
-        help_text="Numbers of the pages that it opens; all of them where it is left out.",
-    )
+    pages = page_numbers(help_text="Numbers of the pages that it opens; all of them where it is left out.")
 
 
 class LentPageSerializer(serializers.Serializer[Any]):

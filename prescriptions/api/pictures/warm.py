@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from prescriptions.api.base import ApiView
 from prescriptions.api.permissions import asker_of
+from prescriptions.api.pictures.fields import page_numbers
 from prescriptions.api.pictures.variants import resolve
 from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.protocol import prefer
@@ -28,7 +29,6 @@ from prescriptions.variants.delivery import NO_STORE
 from prescriptions.variants.fairness import pace, quota
 from prescriptions.variants.fairness.askers import Asker
 from transforms.errors import TransformError
-from transforms.limits import LIMITS
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
 
@@ -48,13 +48,7 @@ class WarmRequestSerializer(serializers.Serializer[Any]):
         max_length=_SPECS,
         help_text="Presets, or IIIF requests `{region}/{size}/{rotation}/{quality}.{format}`.",
     )
-    pages = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=LIMITS.pdf_pages),
-        required=False,
-        allow_empty=False,
-        max_length=LIMITS.pdf_pages,
-        help_text="Numbers of pages; all of them where it is left out.",
-    )
+    pages = page_numbers(help_text="Numbers of pages; all of them where it is left out.")
 
 
 class WarmedSerializer(serializers.Serializer[Any]):
