@@ -109,7 +109,7 @@ def test_a_dead_server_and_all_its_workers_are_replaced(run: Run) -> None:
     os.kill(worker, signal.SIGKILL)
 
     until(lambda: run.servers().get("worker", worker) != worker)
-    assert not any(is_alive(pid) for pid in family)
+    until(lambda: not any(is_alive(pid) for pid in family))  # told to end before, and on a busy machine a moment later
     until(lambda: run.servers().keys() == SERVERS)  # the new one has its own name once it has started
 
 
