@@ -45,6 +45,7 @@ def test_the_keyboard_is_enough_for_a_decision(pharmacy: Pharmacy) -> None:
 
     # and look at both pages, and fill in the form from top to bottom
     tab_to(asha, "[data-main] [data-stage]")
+    expect(asha.locator("[data-unseen]")).to_have_text(re.compile("1 not seen"), use_inner_text=True)
     keys.press("]")
     expect(asha.locator("[data-unseen]")).to_have_text(re.compile("all seen"), use_inner_text=True)
     tab_to(asha, "[name=line-1-decision]")
