@@ -244,7 +244,7 @@ def test_without_scripts_everything_can_be_done(site: Site, uploaded: Uploaded, 
     address = uploaded()
     page = open_as(address, java_script_enabled=False)
     page.get_by_role("button", name="Turn right").click()
-    assert "/90/default.webp" in str(page.locator("[data-first]").get_attribute("src"))
+    expect(page.locator("[data-first]")).to_have_attribute("src", re.compile("/90/default.webp"))
     page.locator("[data-page='3']").click()
     for number in (3, 1, 2):
         page.get_by_role("button", name=f"I have looked at page {number}").click()

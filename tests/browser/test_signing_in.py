@@ -74,6 +74,7 @@ def test_the_first_day_an_app_and_a_passkey(site: str, open_page: OpenPage) -> N
     page.get_by_label("New password", exact=True).fill(PASSWORD)
     page.get_by_label("New password confirmation").fill(PASSWORD)
     page.get_by_role("button", name="Set password").click()
+    heading(page, "Sign in")
     check_accessible(page)
     sign_in(page)
     heading(page, "Signing in")
@@ -103,6 +104,7 @@ def test_the_first_day_an_app_and_a_passkey(site: str, open_page: OpenPage) -> N
     # when they add a passkey, then it is all they need
     page.get_by_role("link", name="Your account").click()
     page.get_by_role("link", name="Add a passkey").click()
+    heading(page, "Add a passkey")
     check_accessible(page)
     page.get_by_role("button", name="Add it").click()
     heading(page, "Signing in")
