@@ -54,8 +54,9 @@ class Reservation:
         return Replay.objects.filter(pk=self.pk, owner=self.owner, until__isnull=False)
 
 
-def begin(scope: str, key: str, fingerprint: str) -> Reservation | dict[str, Any]:
-    """The right to do it, or the answer that was kept. `scope`: who, and doing what.
+def begin(scope: str, key: str, fingerprint: str, *older: str) -> Reservation | dict[str, Any]:
+    """The right to do it, or the answer that was kept. `scope`: who, and doing what; `fingerprint`: of what was sent,
+    and under `older` keys the same.
 
     Raises Problem: 400 (no key), 409 (under way), 422 (the key was sent with something else).
     """
@@ -70,7 +71,7 @@ def begin(scope: str, key: str, fingerprint: str) -> Reservation | dict[str, Any
         return Reservation(row.pk, owner)
     if known is None:
         raise in_flight("")  # it was just refused
-    if known.fingerprint != fingerprint:
+    if known.fingerprint not in (fingerprint, *older):
         raise reused()
     if known.until is None:
         answer: dict[str, Any] = known.answer

@@ -29,8 +29,9 @@ class IdempotencyKey(models.Model):
 class Replay(models.Model):
     """The answer to an action that somebody may repeat, written in the transaction of the action itself.
 
-    `scope`: who may repeat what; `fingerprint`: SHA-256 over what was sent. `answer` may hold what a review says, so it
-    goes with an erasure. While `until` is set it is under way, `owner`'s until then, and will be at `location`.
+    `scope`: who may repeat what; `fingerprint`: over what was sent. `answer` may hold what a review says, so it goes
+    with the erasure of `rx`, or of the patient or order for whom a keyed digest (`~…`) stands there. While `until` is
+    set it is under way, `owner`'s until then, and will be at `location`.
     """
 
     scope = models.CharField(max_length=160)

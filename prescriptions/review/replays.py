@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Final
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions.audit.actors import Actor
+from prescriptions.infra.keys import sealing
 from prescriptions.infra.problems import Problem
 from prescriptions.models import (
     KEY,
@@ -161,6 +163,19 @@ def forget(rx: str) -> None:
     """With an erasure: answers quote the review, and keys and fingerprints are the client's."""
     Replay.objects.filter(rx=rx).delete()
     IdempotencyKey.objects.filter(prescription=rx).delete()
+
+
+def forget_of(client: str, **references: str) -> None:
+    """What is about a patient (`patient_ref`) or an order (`order_ref`): links were made for them."""
+    named = [about(client, kind, reference) for kind, reference in references.items() if reference]
+    Replay.objects.filter(rx__in=list(chain.from_iterable(named))).delete()
+
+
+def about(client: str, kind: str, reference: str) -> list[str]:
+    """What stands for the prescription in a row about a patient or an order (`kind`: the reference's name), which it
+    does not tell: under today's key, and under those of before.
+    """
+    return [f"~{digest[:31]}" for digest in sealing.digests(json.dumps([client, kind, reference]).encode())]
 
 
 # --- Rows -----------------------------------------------------------------------------------------------------------

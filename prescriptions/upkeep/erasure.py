@@ -92,7 +92,8 @@ def bury(rx: str, condition: Q, *, actor: Actor, data: Mapping[str, Any]) -> boo
     """
     with transaction.atomic():
         order = orders.hold_for(rx)
-        if not Prescription.objects.filter(condition, pk=rx, erased_at=None).update(
+        whose = Prescription.objects.filter(pk=rx).values("client", "patient_ref", "order_ref").first()
+        if whose is None or not Prescription.objects.filter(condition, pk=rx, erased_at=None).update(
             erased_at=agreed.now(), patient_ref="", order_ref="", legal_hold="", held_since=None
         ):
             return False
@@ -100,6 +101,7 @@ def bury(rx: str, condition: Q, *, actor: Actor, data: Mapping[str, Any]) -> boo
         if order:
             orders.forget(order)
         replays.forget(rx)
+        replays.forget_of(**whose)
         ErasureRequest.objects.filter(pk=rx).delete()
         audit.record(rx, audit.Verb.ERASED, actor=actor, data=data)
     log.info("tombstone", extra={"rx": rx})

@@ -10,7 +10,7 @@ from django.utils import timezone
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Draft, Prescription
-from prescriptions.review import orders
+from prescriptions.review import orders, replays
 from prescriptions.upkeep import erasure, four_eyes
 from prescriptions.upkeep.erasure import Override
 
@@ -70,6 +70,7 @@ def erase(
             _drop_draft(client, whose.reference)
         else:
             orders.forget_patient(client, whose.reference)
+            replays.forget_of(client, patient_ref=whose.reference)
     return outcomes, max(0, len(found) - AT_ONCE)
 
 

@@ -20,10 +20,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from prescriptions.api.permissions import owner_of, sees_all
+from prescriptions.api.permissions import client_of, owner_of, sees_all
 from prescriptions.infra.keys import sealing
 from prescriptions.infra.problems import conflict
 from prescriptions.intake import once
+from prescriptions.review import replays
 from transforms.keys import is_id
 
 if TYPE_CHECKING:  # which imports this
@@ -57,14 +58,14 @@ def keeping(view: "ApiView", handler: Handler) -> Handler:
     def handle(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         match = request._request.resolver_match
         scope = f"api:{match.view_name if match else ''}:{owner_of(request)}"
-        begun = once.begin(scope, request.headers[NAME], _fingerprint(request))
+        begun = once.begin(scope, request.headers[NAME], *_fingerprints(request))
         if isinstance(begun, dict):
             return _again(begun, place=scope)
         try:
             with transaction.atomic() if view.in_one_transaction else nullcontext():
                 answer = handler(request, *args, **kwargs)
                 if isinstance(answer, Response) and answer.status_code < 400:
-                    begun.settle(_kept(answer, view.shown_once, place=scope), rx=_rx(answer, kwargs))
+                    begun.settle(_kept(answer, view.shown_once, place=scope), rx=_about(request, answer, kwargs))
                     return answer
         except BaseException:
             begun.release()
@@ -75,13 +76,15 @@ def keeping(view: "ApiView", handler: Handler) -> Handler:
     return handle
 
 
-def _fingerprint(request: Request) -> str:
-    """SHA-256 (hex) over where it was sent, what it says and how much the sender sees; of files, over their bytes."""
+def _fingerprints(request: Request) -> list[str]:
+    """Over where it was sent, what it says and how much the sender sees; of files, over their bytes. Keyed, for a
+    reference could be guessed.
+    """
     data = request.data
     if isinstance(data, MultiValueDict):  # a form
         data = sorted((name, [_said(value) for value in values]) for name, values in data.lists())
     sent = [request.get_full_path(), sees_all(request), data]
-    return hashlib.sha256(json.dumps(sent, sort_keys=True, default=str).encode()).hexdigest()
+    return sealing.digests(json.dumps(sent, sort_keys=True, default=str).encode())
 
 
 def _said(value: Any) -> str:
@@ -118,7 +121,12 @@ def _again(kept: dict[str, Any], *, place: str) -> Response:
     return Response(data, status=kept["status"], headers={**kept["headers"], **REPLAYED})
 
 
-def _rx(answer: Response, kwargs: dict[str, Any]) -> str:
-    """The prescription that the answer is about, with whose erasure it goes."""
+def _about(request: Request, answer: Response, kwargs: dict[str, Any]) -> str:
+    """The prescription that the answer is about, else the patient, else the order: with whose erasure it goes."""
     named = kwargs.get("rx") or (answer.data.get("id") if isinstance(answer.data, dict) else None)
-    return named if isinstance(named, str) and is_id(named) else ""
+    if isinstance(named, str) and is_id(named):
+        return named
+    for kind in ("patient_ref", "order_ref"):
+        if isinstance(request.data, dict) and (reference := request.data.get(kind)):
+            return replays.about(client_of(request), kind, str(reference))[0]
+    return ""

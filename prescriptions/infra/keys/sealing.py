@@ -1,4 +1,4 @@
-"""What only we can read, wherever it lies: AES-256-GCM under keys that follow from RX_AUDIT_KEYS.
+"""What only we can read or guess, wherever it lies: AES-256-GCM and HMAC under keys that follow from RX_AUDIT_KEYS.
 
 Those keys are kept for as long as there is an audit log, and who can only read or write buckets has none of them.
 """
@@ -46,9 +46,18 @@ def unseal(box: bytes, *, place: str) -> bytes:
         raise NotOurs from None
 
 
-def _key(secret: bytes) -> bytes:
+def digests(data: bytes) -> list[str]:
+    """HMAC-SHA-256 (hex) of `data` under each key, today's first: what is written, and what older rows may hold.
+
+    Without keys it is the SHA-256, from which what is short can be guessed.
+    """
+    keys = [_key(secret, b"rx-digest-v1") for secret in _ring().values()]
+    return [hmac.new(key, data, hashlib.sha256).hexdigest() for key in keys] or [hashlib.sha256(data).hexdigest()]
+
+
+def _key(secret: bytes, purpose: bytes = b"rx-seal-v1") -> bytes:
     """A key for this purpose alone: what signs must not seal."""
-    return hmac.new(secret, b"rx-seal-v1", hashlib.sha256).digest()
+    return hmac.new(secret, purpose, hashlib.sha256).digest()
 
 
 def _ring() -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Holds, erasures of a patient or an order, four eyes and exports, as programs see them. On both databases."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -14,7 +15,16 @@ from pytest_django import Settings
 
 from prescriptions.api import tokens
 from prescriptions.audit import actors
-from prescriptions.models import AuditEvent, Draft, ErasureRequest, IdempotencyKey, Prescription, Review, ReviewStatus
+from prescriptions.models import (
+    AuditEvent,
+    Draft,
+    ErasureRequest,
+    IdempotencyKey,
+    Prescription,
+    Replay,
+    Review,
+    ReviewStatus,
+)
 from prescriptions.upkeep import erasure, four_eyes, together
 from rxproject.local.stack.stack import Stack
 from tests.databases import on_each_database
@@ -26,10 +36,10 @@ Bearer = Callable[..., dict[str, str]]
 
 @pytest.fixture
 def call(http: Client, bearer: Bearer) -> Callable[..., Any]:
-    """One call with a token of these scopes."""
+    """One call with a token of these scopes; a POST with an Idempotency-Key, if one is given."""
 
-    def send(method: str, path: str, body: Any = None, *scopes: str, client: str = "shop") -> Any:
-        headers = bearer(*scopes, client=client)
+    def send(method: str, path: str, body: Any = None, *scopes: str, client: str = "shop", key: str = "") -> Any:
+        headers = bearer(*scopes, client=client) | ({"Idempotency-Key": key} if key else {})
         content = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
         return http.generic(method, f"/api/v1/{path}", headers=headers, **content)
 
@@ -122,6 +132,31 @@ def test_all_of_a_patient_are_erased_and_nobody_elses(call: Any, upload: Upload,
     assert not IdempotencyKey.objects.exists()
     assert list(Review.objects.filter(pk=others[0]).values_list("lookalikes", "is_duplicate")) == [([], False)]
     assert [objects(servers, prefix=rx) == [] for rx in (*mine, *others)] == [True, False, True, False, False]
+
+
+def test_no_kept_answer_tells_of_who_was_erased(call: Any, upload: Upload, settings: Settings) -> None:
+    settings.RX_AUDIT_KEYS = f"a1:{'1' * 64}"
+    upload(patient_ref="P-1", order_ref="O-1")
+    for key, sent in (
+        ("patient", {"order_ref": "O-9", "patient_ref": "P-1"}),
+        ("order", {"order_ref": "O-1"}),
+        ("else", {"order_ref": "O-9", "patient_ref": "P-2"}),
+    ):
+        assert call("POST", "order-links", {**sent, "expires_in": 600}, "orders:write", key=key).status_code == 201
+
+    # when the keys are changed meanwhile, and the patient is erased, twice
+    settings.RX_AUDIT_KEYS = f"a2:{'2' * 64},{settings.RX_AUDIT_KEYS}"
+    erased = [call("POST", "erasures", {"patient_ref": "P-1"}, "rx:erase", key="erase") for _ in range(2)]
+
+    # then only what is others' is kept, and the answer of the erasure, by what nobody can guess a reference from
+    assert [(answer.status_code, answer.headers.get("Idempotency-Replayed")) for answer in erased] == [
+        (200, None),
+        (200, "true"),
+    ]
+    assert set(Replay.objects.exclude(scope__startswith="upload:").values_list("key", flat=True)) == {"else", "erase"}
+    sent = json.dumps(["/api/v1/erasures", False, {"patient_ref": "P-1"}], sort_keys=True)
+    assert Replay.objects.get(key="erase").fingerprint != hashlib.sha256(sent.encode()).hexdigest()
+    assert "P-1" not in json.dumps(list(Replay.objects.values()), default=str)
 
 
 def test_more_than_fit_are_left_for_the_next_time(call: Any, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:

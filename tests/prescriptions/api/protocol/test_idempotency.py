@@ -48,6 +48,8 @@ def test_what_is_kept_opens_nothing_for_whoever_reads_the_database(
 
     assert url.rpartition("=")[2] not in json.dumps(Replay.objects.get().answer)
     assert post().json()["url"] == url
+    settings.RX_AUDIT_KEYS = f"a2:{'2' * 64},{settings.RX_AUDIT_KEYS}"
+    assert post().json()["url"] == url
 
 
 def test_a_key_counts_for_one_client_one_address_and_one_body(post: Callable[..., Any]) -> None:
