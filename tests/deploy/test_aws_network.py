@@ -58,12 +58,22 @@ def test_beyond_them_tasks_reach_s3_alone(stacks: Stacks) -> None:
         assert ("SecurityGroupIngress" in made) is (name == "BalancerGroup")
 
 
-def test_a_way_out_is_the_webs_and_only_if_asked_for(stacks: Stacks) -> None:
+def test_a_collector_is_reached_by_what_serves_and_only_if_asked_for(stacks: Stacks) -> None:
+    more = Stacks(given={"network": {"Collector": "yes"}})
+    out = ways(more.resources("network", "AWS::EC2::SecurityGroupEgress"), "GroupId", "DestinationSecurityGroupId")
+    into = ways(more.resources("network", "AWS::EC2::SecurityGroupIngress"), "GroupId", "SourceSecurityGroupId")
+
+    new = {(who, "Collector", port) for who in ("Web", "Generate", "Worker", "Beat") for port in (4318, 3000)}
+    assert out - WAYS == {(here, there, port) for there, here, port in into} - WAYS == new
+    assert "CollectorGroup" not in stacks.resources("network", "AWS::EC2::SecurityGroup")
+
+
+def test_a_way_out_is_webs_and_beats_and_only_if_asked_for(stacks: Stacks) -> None:
     out = Stacks(given={"network": {"WayOut": "yes"}})
     kind = "AWS::EC2::SecurityGroupEgress"
 
     more = out.resources("network", kind).keys() - stacks.resources("network", kind).keys()
-    assert more == {"WebToProviders"}
+    assert more == {"WebToProviders", "BeatToReceivers"}
     for asked, count in ((stacks, 0), (out, 1)):
         assert len(asked.resources("network", "AWS::EC2::NatGateway")) == count
         routes = [

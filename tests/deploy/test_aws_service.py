@@ -144,17 +144,17 @@ def test_production_starts_with_each_tasks_environment_and_not_without_a_secret(
         assert answer == [role, "https://rx.pharmacy.org", "verify-full"], name
 
 
-def test_single_sign_on_and_an_old_key_are_for_those_who_need_them(stacks: Stacks) -> None:
-    more = {"OidcUrl": "https://login.org", "OidcClientId": "rx", "OidcGroups": "a:pharmacist", "OldSecretKey": "yes"}
-    told = Stacks(
-        secret=stacks.secret | {"RX_OIDC_CLIENT_SECRET": "x", "RX_SECRET_KEY_FALLBACKS": "y"}, given={"service": more}
-    )
+def test_what_only_some_have_is_told_to_those_who_need_it(stacks: Stacks) -> None:
+    """Single sign-on, an old key, errors reported to a relay."""
+    more = {"OidcUrl": "https://login.org", "OidcClientId": "rx", "OidcGroups": "a:pharmacist"}
+    more |= {"OldSecretKey": "yes", "Reports": "yes"}
+    secrets = {"RX_OIDC_CLIENT_SECRET": "x", "RX_SECRET_KEY_FALLBACKS": "y", "RX_SENTRY_DSN": "http://a@relay/1"}
+    told = Stacks(secret=stacks.secret | secrets, given={"service": more})
 
     for name in DJANGO:
         added = names(name, told) - names(name, stacks)
-        assert added == (
-            set() if name in ("worker", "beat") else {"RX_OIDC_CLIENT_SECRET", "RX_SECRET_KEY_FALLBACKS"}
-        ), name
+        signs_in = set() if name in ("worker", "beat") else {"RX_OIDC_CLIENT_SECRET", "RX_SECRET_KEY_FALLBACKS"}
+        assert added == signs_in | ({"RX_SENTRY_DSN"} if name in SERVING else set()), name
 
 
 @pytest.mark.parametrize("name", ["edge-a", "edge-b"])
