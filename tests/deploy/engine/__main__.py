@@ -23,6 +23,7 @@ Step = tuple[str, Callable[[], Lines]]
 
 def steps(product: Product, seen: Journey) -> Iterator[Step]:
     yield "build", lambda: operations.build(product)
+    yield "telemetry", lambda: operations.telemetry(product)
     yield "up", lambda: operations.up(product)
     yield "journey", seen.whole
     for check in (journey.confinement, journey.mounts, journey.reach, journey.checks, encryption.encryption):

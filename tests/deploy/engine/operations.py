@@ -42,6 +42,24 @@ def build(product: Product) -> Lines:
     yield f"{image}: {int(whole) / 1e6:.0f} MB, of it ours {ours:.0f} MB in {len(layers)} layers with the base's"
 
 
+def telemetry(product: Product) -> Lines:
+    """What sends traces and errors is in an image that asks for it, and in no other."""
+    began = time.monotonic()
+    more = f"{PROJECT}:telemetry"
+    built = ("docker", "build", "--quiet", "--build-arg", "TELEMETRY=yes", "--target", "app", "--tag", more, ".")
+    product.engine.run(*built, cwd=product.folder)
+    took = time.monotonic() - began
+    asked = (
+        "from importlib.util import find_spec as f; print([bool(f(one)) for one in ('opentelemetry', 'sentry_sdk')])"
+    )
+    has = [
+        product.engine.run("docker", "run", "--rm", "--network=none", image, "python", "-c", asked).strip()
+        for image in (f"{PROJECT}:0.1.0", more)
+    ]
+    insist(has == ["[False, False]", "[True, True]"], has)
+    yield f"--build-arg TELEMETRY=yes: {took:.0f} s; opentelemetry and sentry_sdk are there, and only there"
+
+
 def _base(product: Product) -> str:
     lines = (product.folder / "Dockerfile").read_text().splitlines()
     return next(line.split()[1] for line in lines if line.startswith("FROM python:"))
