@@ -28,7 +28,7 @@ _WORDS: Final[dict[str, Promise]] = {
     "view_redaction": _("See where pages are blacked out"),
     "view_reasoncode": _("See the reasons for decisions"),
     "change_reasoncode": _("Word the reasons that customers read"),
-    "view_variant": _("See which variants were made"),
+    "view_variant": _("See which variants were made, and why an address answers as it does"),
     "change_variant": _("Have a failed variant made again"),
     "view_auditevent": _("Read the audit log"),
     "view_auditanchor": _("Read the seals of the audit log"),

@@ -3,16 +3,18 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from prescriptions.admin import chips, filters, searching
+from prescriptions.admin import chips, explain, filters, searching
 from prescriptions.admin.base import ReadOnly, kibibytes, may, reference
+from prescriptions.infra.methods import methods
 from prescriptions.models import Variant, VariantState
 from prescriptions.variants import claims
 
@@ -64,6 +66,17 @@ class VariantAdmin(ReadOnly):
     )
     readonly_fields = ("of", "bytes", "pixels", "steps")
     actions = ("try_again",)
+    change_form_template = "admin/prescriptions/variant/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(methods("GET", "HEAD", "POST")(self.explain))
+        return [path("explain/", view, name="rx-explain"), *super().get_urls()]
+
+    def explain(self, request: HttpRequest) -> HttpResponse:
+        """Why an address answers as it does; for whoever may see variants."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return explain.page(request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

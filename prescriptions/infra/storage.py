@@ -203,6 +203,11 @@ def put_original(key: str, data: bytes, *, media_type: str, sha256: str) -> None
             raise StorageUnavailable("put_object: conflict") from None
 
 
+def head_original(key: str) -> StoredObject:
+    """The object's description. Raises ObjectMissing, StorageUnavailable."""
+    return _CONDITIONAL.head(settings.RX_ORIGINALS_BUCKET, key)
+
+
 def get_original(key: str, *, sha256: str) -> bytes:
     """The uploaded bytes, proved whole by their digest. Raises ObjectMissing, StorageUnavailable.
 
@@ -245,16 +250,14 @@ def _chunks(body: "StreamingBody") -> Iterator[bytes]:
         try:
             yield from body.iter_chunks(_CHUNK)
         except (BotoCoreError, HTTPClientError) as error:
-            reason = f"get_object: {type(error).__name__}"
-            raise StorageUnavailable(reason) from None
+            raise StorageUnavailable(f"get_object: {type(error).__name__}") from None
 
 
 # --- the anchors of the audit log -----------------------------------------------------------------------------
 def put_anchor(key: str, data: bytes) -> None:
     """Store an anchor for good: the bucket's own rule keeps every version. Raises StorageUnavailable."""
-    checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
     named = {"Bucket": settings.RX_AUDIT_BUCKET, "Key": key, "ContentType": "application/json"}
-    _call("put_object", **named, Body=data, ChecksumSHA256=checksum)
+    _call("put_object", **named, Body=data, ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode())
 
 
 def anchor_exists(key: str) -> bool:

@@ -58,22 +58,29 @@ def mint(
 
 def verify(signed: str) -> OrderLink | None:
     """The link, or None when it is forged or expired. Says nothing of whether it was taken back."""
+    link = signed_by_us(signed)
+    return link if link is not None and link.expires > time.time() else None
+
+
+def signed_by_us(signed: str) -> OrderLink | None:
+    """The link, however long ago it has ended; None when it is forged."""
     try:
         order_ref, client, expires, patient_ref, name, scope = signing.loads(signed, salt=SALT)
         scope = LinkScope(scope)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    if not REFERENCE.match(order_ref) or expires <= time.time():
-        return None
-    return OrderLink(order_ref, client, expires, signed, patient_ref, name, scope)
+    found = OrderLink(order_ref, client, expires, signed, patient_ref, name, scope)
+    return found if REFERENCE.match(order_ref) else None
 
 
 def opened(signed: str) -> OrderLink | None:
     """The link if it opens anything now. One query for a link that verifies."""
     link = verify(signed)
-    if link is None or RevokedOrderLink.objects.filter(client=link.client, link=link.id).exists():
-        return None
-    return link
+    return None if link is None or taken_back(link) else link
+
+
+def taken_back(link: OrderLink) -> bool:
+    return RevokedOrderLink.objects.filter(client=link.client, link=link.id).exists()
 
 
 def revoke(client: str, name: str, *, longest: datetime) -> None:

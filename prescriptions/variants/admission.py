@@ -26,14 +26,17 @@ _PER_SECOND = 20
 _SOONEST, _LATEST = 2, 60  # seconds
 
 
-def refuse(page: Page, stored: Stored) -> str:
-    """The lane that it may wait in. Raises Problem: 413 (never), 429 (later, or another size), 503 (later)."""
+def refuse(page: Page, stored: Stored, *, counted: bool = True) -> str:
+    """The lane that it may wait in. Raises Problem: 413 (never), 429 (later, or another size), 503 (later).
+
+    `counted`: in the metrics; not for whoever only wants to know.
+    """
     advertised = is_advertised(page, stored)
     lane = claims.lane_of(page, stored, advertised=advertised)
     if not advertised:
         _refuse_another_size(page)
         if lane == claims.LARGE:
-            _refuse_large(page, stored)
+            _refuse_large(page, stored, counted=counted)
     _refuse_full_queue(lane, advertised=advertised)
     return lane
 
@@ -51,7 +54,7 @@ def _refuse_another_size(page: Page) -> None:
         )
 
 
-def _refuse_large(page: Page, stored: Stored) -> None:
+def _refuse_large(page: Page, stored: Stored, *, counted: bool) -> None:
     needs = claims.cost_of(page, stored).bytes
     if needs > min(LIMITS.child_memory_bytes, settings.RX_LARGE_MEMORY_MB * MIB):
         _refuse(
@@ -63,6 +66,7 @@ def _refuse_large(page: Page, stored: Stored) -> None:
                 "In this size and format the page needs more memory than a renderer has. "
                 "Ask for a smaller size, for jpg or webp, or for one of the sizes in info.json.",
             ),
+            counted=counted,
         )
     open_ones = Variant.objects.filter(state__in=claims.OPEN, lane=claims.LARGE)
     pixels = open_ones.aggregate(sum=Sum(F("page__width") * F("page__height")))["sum"] or 0
@@ -80,12 +84,14 @@ def _refuse_large(page: Page, stored: Stored) -> None:
                 retry_after=seconds,
                 headers=ratelimit.fields("large", most, left=0, reset=seconds, unit="megapixels"),
             ),
+            counted=counted,
         )
 
 
-def _refuse(reason: str, problem: Problem) -> None:
+def _refuse(reason: str, problem: Problem, *, counted: bool) -> None:
     applied = settings.RX_ADMISSION == "on"
-    metrics.admission_refused(reason, applied=applied)
+    if counted:
+        metrics.admission_refused(reason, applied=applied)
     if applied:
         raise problem
 

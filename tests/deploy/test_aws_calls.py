@@ -38,6 +38,7 @@ OPERATIONS: Mapping[str, set[tuple[str, str | None]]] = {
     "put_variant": {("head_object", V), ("put_object", V)},
     "delete_variant": {("delete_object", V)},
     "put_original": {("put_object", O)},
+    "head_original": {("head_object", O)},
     "get_original": {("get_object", O)},
     "open_original": {("get_object", O)},
     "put_anchor": {("put_object", A)},
@@ -74,6 +75,8 @@ DOCTOR: Mapping[str, set[tuple[str, str]]] = {
 DISPATCH = {"web", "generate", "beat"}  # with RX_BACKEND=lambda they make variants, too: Lambda stores them
 USES: Mapping[tuple[str, str], set[str]] = {
     ("ops/health.py", "reachable"): {"web", "generate"},
+    ("ops/why/standing.py", "head_variant"): {"web"},
+    ("ops/why/standing.py", "head_original"): {"web"},
     ("ops/doctor/storage.py", "delete_variant"): {"worker"},
     ("ops/doctor/storage.py", "delete_everything"): {"web"},
     ("api/pictures/variants.py", "variant_exists"): {"web", "generate"},
@@ -148,7 +151,8 @@ def test_the_table_of_operations_is_what_the_storage_calls() -> None:
     for name, node in public.items():
         assert set(called(node)) == OPERATIONS[name], name
     # Those that ask through `_CONDITIONAL` or django-storages.
-    assert set(OPERATIONS) - set(public) == {"variant_exists", "head_variant", "put_variant", "anchor_exists"}
+    named = {"variant_exists", "head_variant", "put_variant", "head_original", "anchor_exists"}
+    assert set(OPERATIONS) - set(public) == named
 
 
 def test_every_use_of_the_storage_is_in_the_table() -> None:

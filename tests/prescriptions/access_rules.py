@@ -222,7 +222,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         REVIEWERS | {"ops"},
         NOBODY,
         """
-        /admin/prescriptions/variant/
+        /admin/prescriptions/variant/ /admin/prescriptions/variant/explain/
         /admin/prescriptions/variant/%(object_id)s/change/
     """,
     ),

@@ -111,6 +111,7 @@ ALONE: Final[dict[str, Promise]] = {
 PARTS: Final[dict[str, Promise]] = {
     "lines": _(": what was ordered"),
     "variant": _(": a variant"),
+    "explain": _(": why its addresses answer as they do"),
     "link": _("a link that opens nothing"),
     "order link": _("an order's link that opens nothing"),
     "admin:rx-review": _("the review page"),

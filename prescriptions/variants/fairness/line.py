@@ -11,7 +11,7 @@ digests alone, has an entry for each open claim at most, and goes when nobody ha
 
 from typing import Final, Literal, TypeAlias
 
-from prescriptions.infra import scripts
+from prescriptions.infra import redis_client, scripts
 from prescriptions.infra.scripts import Values
 from prescriptions.variants.fairness import quota
 from prescriptions.variants.fairness.tickets import RANKS, Ticket
@@ -104,6 +104,17 @@ def _join(ticket: Ticket, line: str, how: str) -> bool:
     except scripts.Away:
         return False
     return True
+
+
+def place_of(ticket: Ticket, *, line: str) -> tuple[int, int] | None:
+    """Its rank, and how many of that rank are before it. None: it is not there. Raises redis.RedisError."""
+    owners, _clock, waiting, _tags = _keys(ticket.pipeline, line)
+    redis = redis_client.connection()
+    entry = redis.hget(owners, ticket.variant_id)
+    if not isinstance(entry, bytes):
+        return None
+    rank = int(entry.split()[-1])
+    return rank, int(str(redis.zrank(waiting[RANKS.index(rank)], ticket.variant_id) or 0))
 
 
 def somebody_waits() -> bool:

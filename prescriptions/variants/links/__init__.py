@@ -3,11 +3,13 @@
 from prescriptions.variants.links.lent import taken_back
 from prescriptions.variants.links.tokens import (
     ROUNDING,
+    Fault,
     Link,
     Scope,
     are_cut,
     document_path,
     ends,
+    examine,
     expiry,
     hand_out,
     keyring,
@@ -20,11 +22,13 @@ from prescriptions.variants.links.tokens import (
 
 __all__ = [
     "ROUNDING",
+    "Fault",
     "Link",
     "Scope",
     "are_cut",
     "document_path",
     "ends",
+    "examine",
     "expiry",
     "hand_out",
     "keyring",

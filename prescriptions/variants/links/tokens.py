@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Literal
 
 from django.conf import settings
@@ -44,6 +45,27 @@ class Link:
     token: str
     scope: Scope
     expires: int
+    id: str = ""
+    page: int = 0
+
+
+class Fault(StrEnum):
+    """Why a token opens nothing."""
+
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown key"
+    WRONG_MAC = "wrong mac"  # made up, cut short, or for another prescription or page
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a token says, and why it opens nothing; of one with a fault, nothing of it can be believed but that."""
+
+    fault: Fault | None
+    kid: str = ""
+    scope: Scope = "f"
+    expires: int = 0
     id: str = ""
     page: int = 0
 
@@ -101,22 +123,27 @@ def verify(token: str, rx: str, *, page: int = 0, now: float | None = None) -> L
 
     `page`: what it is to open; 0: more than a page. Whether it was taken back, or cut, is another question.
     """
+    found = examine(token, rx, page=page, now=now)
+    return None if found.fault else Link(token, found.scope, found.expires, found.id, found.page)
+
+
+def examine(token: str, rx: str, *, page: int = 0, now: float | None = None) -> Examined:
+    """As `verify`, with the reason where it opens nothing."""
     match = _TOKEN.match(token)
     if match is None:
-        return None
+        return Examined(Fault.MALFORMED)
     kid, exp, marks, scope, name, mac = match.groups()
+    says: tuple[str, Scope, int, str] = (kid, "f" if scope == "f" else "r", int(exp, 36), name or "")
     key = keyring().get(kid)
     if key is None:
-        return None
+        return Examined(Fault.UNKNOWN_KEY, *says)
     only = 0
     if not hmac.compare_digest(mac, _mac(key, kid, exp, marks, rx)):
         only = page if name else 0
         if not only or not hmac.compare_digest(mac, _mac(key, kid, exp, marks, page_identifier(rx, only))):
-            return None
-    expires = int(exp, 36)
-    if expires <= (time.time() if now is None else now):
-        return None
-    return Link(token, "f" if scope == "f" else "r", expires, name or "", only)
+            return Examined(Fault.WRONG_MAC, *says)
+    over = says[2] <= (time.time() if now is None else now)
+    return Examined(Fault.EXPIRED if over else None, *says, only)
 
 
 def are_cut(prescription: Prescription) -> bool:
