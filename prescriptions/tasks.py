@@ -10,7 +10,7 @@ from prescriptions.audit import edge_logs, looks
 from prescriptions.events import delivering, feed
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.review import replays
-from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews
+from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews, sandbox
 from prescriptions.upkeep.restoring import checking
 from prescriptions.variants import sweep as sweeper
 from prescriptions.variants import turns
@@ -71,6 +71,12 @@ def tidy() -> None:
 def review_housekeeping() -> None:
     if duties.lead("reviews", seconds=_HANG + 2 * settings.RX_HOUSEKEEPING_EVERY) and not checking.is_due():
         reviews.housekeeping()
+
+
+@shared_task
+def play_sandbox() -> None:
+    """Where RX_SANDBOX is on."""
+    sandbox.play()
 
 
 @shared_task

@@ -261,6 +261,10 @@ RX_ERASURE_CONFIRM_WITHIN = _read("RX_ERASURE_CONFIRM_WITHIN", "259200", env.who
 RX_BACKUP_DAYS = _read("RX_BACKUP_DAYS", "35", env.whole(0, 3650, "days"))  # how long a back-up is kept
 RX_STORE_COMPACT_URL = _read("RX_STORE_COMPACT_URL", "", env.origin())  # SeaweedFS's master; empty: none
 
+# --- A robot that reviews, for whoever builds against the API: docs/how-to/sandbox.md ---------------------------------
+RX_SANDBOX = _read("RX_SANDBOX", "off", env.flag())
+_SANDBOX_EVERY = 2  # seconds
+
 # --- Events: what clients are told ---------------------------------------------------------------------------------
 RX_EVENTS_DAYS = _read("RX_EVENTS_DAYS", "30", env.whole(1, 365, "days"))
 RX_WEBHOOK_ALLOW_PRIVATE = _read("RX_WEBHOOK_ALLOW_PRIVATE", "off", env.flag())
@@ -297,7 +301,7 @@ CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
     for name in (
         *("sweep", "erase", "tidy", "review_housekeeping", "anchor_audit", "tell_ages"),
-        *("reconcile_nightly", "retain_nightly", "read_edge_logs", "deliver_events"),
+        *("reconcile_nightly", "retain_nightly", "read_edge_logs", "deliver_events", "play_sandbox"),
     )
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -317,6 +321,7 @@ CELERY_BEAT_SCHEDULE = {
     "audit": every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
     "edge-logs": every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
     **({"ages": every(RX_LOG_AGES_EVERY, "prescriptions.tasks.tell_ages")} if RX_LOG_AGES_EVERY else {}),
+    **({"sandbox": every(_SANDBOX_EVERY, "prescriptions.tasks.play_sandbox")} if RX_SANDBOX else {}),
     "reconcile": {"task": "prescriptions.tasks.reconcile_nightly", "schedule": crontab(hour=3, minute=17)},
     "retention": {"task": "prescriptions.tasks.retain_nightly", "schedule": crontab(hour=1, minute=47)},
 }

@@ -130,6 +130,14 @@ def openness(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMess
                 id="rx.E019",
             )
         )
+    if settings.RX_SANDBOX:
+        faults.append(
+            Error(
+                "RX_SANDBOX is on: a robot would approve prescriptions that nobody has looked at.",
+                hint="Leave it unset. It is for machines that nobody else can reach.",
+                id="rx.E020",
+            )
+        )
     if not settings.RX_INSECURE_HTTP:
         faults.extend(
             Error(

@@ -126,6 +126,7 @@ SHIPPED: dict[str, Any] = {
     "RX_VALIDITY_DAYS": {"*": 180, "H1": 30, "X": 30},
     "RX_PRESCRIBED_WITHIN": 1826,
     "RX_DUPLICATE_DAYS": 365,
+    "RX_SANDBOX": False,
     "RX_SECOND_FACTOR": ("pictures",),
     "RX_SESSION_IDLE": 900,
     "RX_SESSION_LENGTH": 43_200,
