@@ -15,7 +15,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts, progress
 from prescriptions.intake.notices import Found, gathered
 from prescriptions.intake.progress import Progress
-from prescriptions.order_pages import onlookers
+from prescriptions.order_pages import onlookers, returning
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.onlookers import Onlooker
 from prescriptions.review import replays
@@ -98,6 +98,7 @@ def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
         "link": view.link,
         "base": view.base,
         "status_path": view.under("status"),
+        "back": returning.address(view.link, sent),
         "cards": [(item, _pages(item, tokens[item.prescription.pk]), _notices(item)) for item in sent],
     }
 

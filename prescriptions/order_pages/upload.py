@@ -13,6 +13,7 @@ from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts, progress, refusals, submission
 from prescriptions.intake.notices import gathered
 from prescriptions.models import new_identifier
+from prescriptions.order_pages import returning
 from prescriptions.order_pages import status as order_status
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.forms import ACCEPT, SubmitForm
@@ -34,7 +35,8 @@ class OrderPage(OrderView):
         sent = progress.of_order(self.link)
         if sent and "send" not in request.GET:
             if not self.link.shows:
-                return render(request, "prescriptions/sent.html", {"link": self.link, "base": self.base})
+                shown = {"link": self.link, "base": self.base, "back": returning.address(self.link, sent)}
+                return render(request, "prescriptions/sent.html", shown)
             return order_status.show(self, request, sent)
         return self._upload(request)
 
