@@ -95,6 +95,10 @@ compose-test: $(VENV)/.dev $(FRONT) ## docker-compose.yml on a real Docker Engin
 cluster-test: $(VENV)/.dev $(FRONT) ## the product on several hosts that are cut off, lag and are upgraded; needs root (ARGS="--to stampede")
 	$(PY) -m tests.cluster $(ARGS)
 
+.PHONY: viewers-test
+viewers-test: $(VENV)/.dev ## the IIIF viewers of others, on another origin, with cold and with refused tiles; needs Debian's chromium
+	$(PY) -m tests.viewers $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times as many
 	RX_FUZZ=50 $(PY) -m pytest -n 2 --dist loadgroup --timeout 7200 tests/transforms/request/test_spec_properties.py \

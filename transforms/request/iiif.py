@@ -127,13 +127,12 @@ def manifest(
 
 def _canvas(manifest_id: str, canvas: Canvas, limits: Limits) -> Json:
     canvas_id = f"{manifest_id}/canvas/{canvas.number}"
-    thumbnail, body = (
-        _image(
-            canvas.service_id,
-            replace(preset(name, canvas.page, limits), quality=canvas.quality, rotation=canvas.rotation),
-        )
+    thumbnail, picture = (
+        replace(preset(name, canvas.page, limits), quality=canvas.quality, rotation=canvas.rotation)
         for name in ("thumb", "review")
     )
+    # As JPEG: a page of image/webp is a file to download to Universal Viewer 4.4.
+    body = _image(canvas.service_id, replace(picture, format=OutputFormat.JPG))
     # Of a turned page there is the picture alone: with a service beside it viewers ask that for the upright page, and
     # an ImageApiSelector with a rotation (Cookbook recipe 0040) leaves Mirador 4.0 and Clover 3.3 with nothing to show.
     if not canvas.rotation:
@@ -144,7 +143,7 @@ def _canvas(manifest_id: str, canvas: Canvas, limits: Limits) -> Json:
         "label": _text(canvas.label),
         **_sides(canvas.page.rotated(canvas.rotation)),
         # Without a service: a viewer that found one would build an address of its own, one not stored yet.
-        "thumbnail": [thumbnail],
+        "thumbnail": [_image(canvas.service_id, thumbnail)],
         "items": [
             {
                 "id": f"{canvas_id}/page",
