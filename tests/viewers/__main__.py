@@ -40,7 +40,8 @@ SITES: Final = {
     "openseadragon": """<script src="/node_modules/openseadragon/build/openseadragon/openseadragon.min.js"></script>
         <div id=at style="{at}"></div>
         <script>OpenSeadragon(Object.assign({again}, {{id: 'at', tileSources: ['{info}'],
-            crossOriginPolicy: 'Anonymous', prefixUrl: '/node_modules/openseadragon/build/openseadragon/images/'}}))</script>""",
+            crossOriginPolicy: 'Anonymous',
+            prefixUrl: '/node_modules/openseadragon/build/openseadragon/images/'}}))</script>""",
     "mirador": """<script src="/node_modules/mirador/dist/mirador.min.js"></script><div id=at style="{at}"></div>
         <script>Mirador.viewer({{id: 'at', osdConfig: {again}, windows: [{{manifestId: '{manifest}'}}]}})</script>""",
     "tify": """<link rel=stylesheet href="/node_modules/tify/dist/tify.css"><div id=at style="{at}"></div>

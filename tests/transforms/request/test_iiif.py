@@ -123,10 +123,11 @@ def test_link_headers_name_the_canonical_address_and_the_profile_with_http():
     )
 
 
-def webp(width: int, height: int) -> dict[str, object]:
+def image(width: int, height: int, kind: str = "webp") -> dict[str, object]:
     """The image resource of a stored form of SERVICE."""
-    address = f"{SERVICE}/full/{width},{height}/0/default.webp"
-    return {"id": address, "type": "Image", "format": "image/webp", "width": width, "height": height}
+    address = f"{SERVICE}/full/{width},{height}/0/default.{kind}"
+    media_type = {"webp": "image/webp", "jpg": "image/jpeg"}[kind]
+    return {"id": address, "type": "Image", "format": media_type, "width": width, "height": height}
 
 
 def test_the_manifest_of_a_prescription():
@@ -142,7 +143,7 @@ def test_the_manifest_of_a_prescription():
         "id": MANIFEST,
         "type": "Manifest",
         "label": {"en": ["Prescription"]},
-        "thumbnail": [webp(141, 200)],
+        "thumbnail": [image(141, 200)],
         "rendering": [
             {
                 "id": "https://rx.example/document.pdf",
@@ -158,7 +159,7 @@ def test_the_manifest_of_a_prescription():
                 "label": {"en": ["Page 1"]},
                 "width": 2480,
                 "height": 3508,
-                "thumbnail": [webp(141, 200)],
+                "thumbnail": [image(141, 200)],
                 "items": [
                     {
                         "id": f"{MANIFEST}/canvas/1/page",
@@ -170,7 +171,7 @@ def test_the_manifest_of_a_prescription():
                                 "motivation": "painting",
                                 "target": f"{MANIFEST}/canvas/1",
                                 "body": {
-                                    **webp(1448, 2048),
+                                    **image(1448, 2048, "jpg"),
                                     "service": [{"id": SERVICE, "type": "ImageService3", "profile": "level2"}],
                                 },
                             }
@@ -190,14 +191,15 @@ def test_a_turned_page_is_painted_turned_on_a_canvas_of_its_shape(rotation, turn
     def sides(width, height):
         return {"width": height, "height": width} if turned else {"width": width, "height": height}
 
-    image = {"type": "Image", "format": "image/webp"}
-    thumbnail = {"id": f"{SERVICE}/full/141,200/{rotation}/default.webp", **image, **sides(141, 200)}
+    address = f"{SERVICE}/full/141,200/{rotation}/default.webp"
+    thumbnail = {"id": address, "type": "Image", "format": "image/webp", **sides(141, 200)}
     assert {"width": item["width"], "height": item["height"]} == sides(2480, 3508)
     assert item["thumbnail"] == [thumbnail]
     # and nothing leads a viewer to the page as it was before: it would take an image service over the picture
     assert item["items"][0]["items"][0]["body"] == {
-        "id": f"{SERVICE}/full/1448,2048/{rotation}/default.webp",
-        **image,
+        "id": f"{SERVICE}/full/1448,2048/{rotation}/default.jpg",
+        "type": "Image",
+        "format": "image/jpeg",
         **sides(1448, 2048),
     }
 
