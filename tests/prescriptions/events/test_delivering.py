@@ -14,9 +14,10 @@ from prescriptions.events import deliveries, delivering, feed, outbox, placing, 
 from prescriptions.events.sending import sender
 from prescriptions.infra import per_process
 from prescriptions.infra.problems import Problem
-from prescriptions.models import AuditEvent, Delivery, DeliveryState, Event, EventType, Webhook
+from prescriptions.models import AuditEvent, Delivery, DeliveryState, Event, EventType, Page, Webhook
+from prescriptions.variants import claims
 from tests.databases import on_each_database
-from tests.prescriptions.conftest import CLOSED
+from tests.prescriptions.conftest import CLOSED, claim
 from tests.prescriptions.staff import Clock
 from tests.receiver import Receiver, receiving
 
@@ -74,6 +75,32 @@ def test_it_is_told_as_the_feed_tells_it_and_signed(hook: Webhook, receiver: Rec
     assert (row.state, row.attempts, row.log[0]["status"], row.log[0]["error"]) == ("delivered", 1, 200, None)
     hook.refresh_from_db()
     assert (hook.failures, hook.succeeded_at is not None) == (0, True)
+
+
+def test_of_variants_is_told_who_asked_and_only_what_came_of_it(row: Page, receiver: Receiver) -> None:
+    kinds = [EventType.VARIANT_READY, EventType.VARIANT_FAILED]
+    _, secret = webhooks.make(client=row.prescription.client, url=receiver.url, types=kinds, by=SYSTEM)
+    receiver.secrets.append(secret)
+
+    # when one is made, one fails for good, and one is tried again
+    claimed = [claim(row, f"full/{width},9/0/default.webp") for width in (1, 2, 3)]
+    begun = [claims.begin(one.pk, one.owner) for one in claimed]
+    made = claims.Made(size=9, width=1, height=9, etag='"e"')
+    assert begun[0]
+    assert claims.finish(begun[0], made, milliseconds=1, timings={})
+    assert begun[1]
+    assert begun[2]
+    claims.fail(begun[1], code="source-damaged", detail="")
+    claims.postpone(begun[2], code=claims.TROUBLE, detail="")
+    run_until_done()
+
+    # then the first two are told, and nothing but ids and codes with them
+    told = [(one.event["type"], one.event["data"]) for one in receiver.got]
+    assert [kind for kind, _ in told] == kinds
+    assert [(data["job"], data["page"], data.get("error")) for _, data in told] == [
+        (claimed[0].pk, 1, None),
+        (claimed[1].pk, 1, "source-damaged"),
+    ]
 
 
 def test_a_delivery_that_fails_holds_up_its_prescription_and_no_other(hook: Webhook, receiver: Receiver) -> None:

@@ -84,6 +84,7 @@ def test_a_deployment_that_did_everything_right_starts(role: str, settings: Sett
         ("ALLOWED_HOSTS", ["*"], "RX_ALLOWED_HOSTS holds *: whoever points a name of theirs at this server"),
         ("ALLOWED_HOSTS", ["a.example"], "RX_ALLOWED_HOSTS lacks rx.example, the host of RX_BASE_URL"),
         ("DEBUG", True, "RX_DEBUG is on: errors would show code, settings and patients' data. Leave it unset."),
+        ("RX_WEBHOOK_ALLOW_PRIVATE", True, "RX_WEBHOOK_ALLOW_PRIVATE is on: whoever sets up a webhook could have us"),
         ("BASE_URL", "http://rx.example", "RX_BASE_URL is http://rx.example: what is sent there can be read on"),
         ("RX_SECOND_FACTOR", ("off",), "RX_SECOND_FACTOR is off, but https://rx.example is not this machine alone"),
     ],
