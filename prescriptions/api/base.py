@@ -63,7 +63,7 @@ class Operation(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         serializer = getattr(self.view, "queries", {}).get(self.method)
-        keys = [idempotency.PARAMETER, idempotency.AGAIN] if self.method == "POST" else []
+        keys = [idempotency.PARAMETER] if self.method == "POST" else []
         return [*keys, serializer] if serializer else keys
 
     def get_operation(self, *args: Any) -> dict[str, Any] | None:

@@ -77,6 +77,15 @@ class NewestFirst(CursorPagination):
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return []  # the view's `queries` has them
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        address = {"type": ["string", "null"], "format": "uri"}
+        properties = {
+            "next": {**address, "description": "The next page; null: this is the last."},
+            "previous": {**address, "description": "The page before."},
+            "results": schema,
+        }
+        return {"type": "object", "required": [*properties], "properties": properties}
+
     def paginate_queryset(
         self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:

@@ -158,7 +158,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     @extend_schema(
         operation_id="prescriptions_create",
         request={"multipart/form-data": UploadSerializer},
-        parameters=[prefer.MINIMAL, prefer.APPLIED],
+        parameters=[prefer.MINIMAL],
         responses={201: PrescriptionSerializer, **problems_of(400, 409, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:

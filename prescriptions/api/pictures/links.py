@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -85,7 +84,6 @@ class Links(ApiView):
     @extend_schema(
         operation_id="links_create",
         request=LinkRequestSerializer,
-        parameters=[OpenApiParameter("Location", OpenApiTypes.URI, OpenApiParameter.HEADER, response=[201])],
         responses={201: OpenLinkSerializer, **problems_of(400, 404, 409, 410, 415)},
     )
     def post(self, request: Request, rx: str) -> Response:

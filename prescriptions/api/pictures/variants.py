@@ -8,8 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -40,20 +39,6 @@ from transforms.version import PIPELINE
 _VARY = {"Vary": "Accept"}
 
 
-def _header(name: str, *statuses: int, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, more.pop("type", str), OpenApiParameter.HEADER, response=list(statuses), **more)
-
-
-# What the answers tell in headers.
-_TOLD = [
-    _header("Location", 202, 303, type=OpenApiTypes.URI, description="The variant; with 202 the job."),
-    _header("Retry-After", 202, type=int, description="Seconds."),
-    _header("X-Variant", 200, 303, description="`hit`, `generated` or `coalesced`, as `how` has it."),
-    _header("RateLimit", 200, 202, 303, description="How much of your share is left, where some of it was taken."),
-    _header("RateLimit-Policy", 200, 202, 303, description="How much your share is."),
-]
-
-
 class VariantSerializer(serializers.Serializer[Any]):
     """Where a variant is, and what it is."""
 
@@ -78,7 +63,7 @@ class PageVariant(ApiView):
 
     @extend_schema(
         operation_id="variants_retrieve",
-        parameters=[prefer.PARAMETER, prefer.APPLIED, *_TOLD],
+        parameters=[prefer.PARAMETER],
         responses={
             200: OpenApiResponse(
                 VariantSerializer, description="For `Accept: application/json` without `*/*` and `image/*`."

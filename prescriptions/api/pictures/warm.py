@@ -90,7 +90,7 @@ class Warm(ApiView):
     @extend_schema(
         operation_id="variants_warm",
         request=WarmRequestSerializer,
-        parameters=[prefer.MINIMAL, prefer.APPLIED],
+        parameters=[prefer.MINIMAL],
         responses={
             202: OpenApiResponse(WarmSerializer, description="Taken on, as far as each of them says."),
             **problems_of(400, 404, 410, 413, 415, 429),

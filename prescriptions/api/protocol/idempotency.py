@@ -40,13 +40,6 @@ PARAMETER: Final = OpenApiParameter(
     "`Idempotency-Replayed: true`, and nothing is done twice. 409 `in-flight` while the first is under way; 422 where "
     "the key was sent with something else. Refusals are not kept.",
 )
-AGAIN: Final = OpenApiParameter(
-    "Idempotency-Replayed",
-    str,
-    OpenApiParameter.HEADER,
-    description="`true`: it was done before, and this is the answer of that time.",
-    response=[200, 201, 202, 204],
-)
 # Of an answer's headers, those that say something of what was done.
 _KEPT: Final = ("Cache-Control", "ETag", "Location", "Preference-Applied", "Vary")
 Handler = Callable[..., HttpResponseBase]

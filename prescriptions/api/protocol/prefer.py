@@ -33,9 +33,6 @@ PARAMETER: Final = OpenApiParameter(
 MINIMAL: Final = OpenApiParameter(
     "Prefer", str, OpenApiParameter.HEADER, description="RFC 7240. `return=minimal`: no body."
 )
-APPLIED: Final = OpenApiParameter(
-    "Preference-Applied", str, OpenApiParameter.HEADER, description="What was heeded.", response=[200, 201, 202, 303]
-)
 
 
 @dataclass(frozen=True, slots=True)
