@@ -104,6 +104,19 @@ fuzz: $(VENV)/.dev ## the tests that make up their own cases, with fifty times a
 	RX_FUZZ=50 $(PY) -m pytest -n 2 --dist loadgroup --timeout 7200 tests/transforms/request/test_spec_properties.py \
 		tests/prescriptions/review/test_machine.py tests/prescriptions/api/test_fuzz.py
 
+# The linters of the API's document and its TypeScript client.
+clients/typescript/node_modules/.stamp: clients/typescript/package.json clients/typescript/package-lock.json
+	@echo "Fetching the linters of the API's document (npm) ..."
+	@cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.stamp
+
+.PHONY: contract
+contract: $(VENV)/.dev clients/typescript/node_modules/.stamp ## the API against its OpenAPI document: linters, generated clients, made-up requests
+	$(PY) -m pytest -n 2 --dist loadgroup -m contract tests/contract $(ARGS)
+
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/.dev ## more than five thousand requests that schemathesis makes up from the OpenAPI document
+	RX_API_EXAMPLES=80 $(PY) -m pytest -s -m contract tests/contract/test_made_up.py
+
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types, layers, migrations, container files
 	$(VENV)/bin/ruff check .

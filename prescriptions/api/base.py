@@ -9,7 +9,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from prescriptions.api.protocol import idempotency
+from prescriptions.api.strict import Strict
 from prescriptions.infra.problems import Problem
+from prescriptions.review.payload import DecisionSerializer, LineVerdictSerializer
 
 # So much of a made-up name is said back.
 _SHOWN = 60
@@ -37,6 +39,8 @@ class ApiView(APIView):
         method = str(request.method)
         if method in self.allowed_methods:
             self.query = _checked(request, self._taken(method))
+        if request.headers.get(idempotency.NAME) == "":  # of something that forgot to make one
+            raise idempotency.malformed()
         if method == "POST" and request.headers.get(idempotency.NAME) and not self.settles_itself:
             handler = self.post  # type: ignore[attr-defined]
             self.__dict__["post"] = idempotency.keeping(self, handler)  # DRF looks for it after this
@@ -65,6 +69,12 @@ class Operation(AutoSchema):
         serializer = getattr(self.view, "queries", {}).get(self.method)
         keys = [idempotency.PARAMETER] if self.method == "POST" else []
         return [*keys, serializer] if serializer else keys
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, (Strict, DecisionSerializer, LineVerdictSerializer)):
+            schema["additionalProperties"] = False
+        return schema
 
     def get_operation(self, *args: Any) -> dict[str, Any] | None:
         """With what an Idempotency-Key may be answered with, wherever one can be sent."""

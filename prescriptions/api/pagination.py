@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -35,6 +36,7 @@ class WholeNumber(serializers.IntegerField):
         return int(data)
 
 
+@extend_schema_field({"type": "string", "format": "date-time", "minLength": 20})
 class Moment(serializers.DateTimeField):
     """RFC 3339, with an offset, in this century."""
 

@@ -226,8 +226,8 @@ class Original(ApiView):
         operation_id="prescriptions_original",
         parameters=_PARTS,
         responses={
-            (200, "application/octet-stream"): bytes,
-            (206, "application/octet-stream"): bytes,
+            (200, "*/*"): bytes,
+            (206, "*/*"): bytes,
             304: OpenApiResponse(description="You have it."),
             **problems_of(400, 404, 410, 412, 416),
         },

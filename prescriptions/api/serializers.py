@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from prescriptions.api.ordering.lines import OrderLineSerializer, told
+from prescriptions.api.strict import Strict
 from prescriptions.infra.addresses import absolute
 from prescriptions.intake import notices, progress
 from prescriptions.intake.order_links import LinkScope
@@ -30,6 +31,7 @@ from prescriptions.models import (
 from prescriptions.review.publication import changed_at, published, standing
 from prescriptions.variants import links
 from prescriptions.variants.pictures import picture
+from transforms.limits import LIMITS
 from transforms.measure.notices import Notice
 from transforms.request.presets import PRESETS
 
@@ -230,7 +232,10 @@ class UploadSerializer(serializers.Serializer[Any]):
     """Fields of an upload; the files are checked by intake."""
 
     files = serializers.ListField(
-        child=serializers.FileField(), help_text="One or more JPEG, PNG, WebP, HEIF/AVIF or PDF."
+        child=serializers.FileField(),
+        min_length=1,
+        max_length=LIMITS.files,
+        help_text="One or more JPEG, PNG, WebP, HEIF/AVIF or PDF.",
     )
     order_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
     patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
@@ -239,7 +244,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 LONGEST_LINK = 30 * 86_400  # seconds
 
 
-class OrderLinkRequestSerializer(serializers.Serializer[Any]):
+class OrderLinkRequestSerializer(Strict):
     """`expires_in` is in seconds."""
 
     order_ref = serializers.RegexField(REFERENCE, error_messages={"invalid": REFERENCE_HELP}, help_text=REFERENCE_HELP)

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,9 +17,11 @@ from prescriptions.models import ApiToken, Event, EventType
 
 _USUAL, _MOST = 100, 500
 _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
+_TYPE: Final = "|".join(EventType.values).replace(".", r"\.")
 ALLOWED: Final = f"One or more, each once, with commas between them, of: {', '.join(EventType.values)}."
 
 
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": 10**18 - 1})
 class Position(serializers.IntegerField):
     """A position in the feed, or 0."""
 
@@ -31,6 +33,7 @@ class Position(serializers.IntegerField):
         return int(data)
 
 
+@extend_schema_field({"type": "string", "pattern": rf"^({_TYPE})(,({_TYPE}))*$"})
 class Types(serializers.CharField):
     """Types of events, with commas between them."""
 

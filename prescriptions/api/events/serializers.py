@@ -4,22 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from prescriptions.api.strict import Strict
 from prescriptions.events import webhooks
 from prescriptions.events.sending.addresses import LONGEST
 from prescriptions.models import USUAL, WANTED, Delivery, DeliveryState, DisabledBecause
 
 _MOST_EVENTS = 100
-
-
-class Strict(serializers.Serializer[Any]):
-    """Takes the fields that it names, and refuses others by name."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        values = super().to_internal_value(data)
-        if unknown := sorted(set(data) - set(self.fields))[:10]:
-            known = ", ".join(sorted(self.fields))
-            raise serializers.ValidationError({name[:60]: [f"Not known. Known here: {known}."] for name in unknown})
-        return values
 
 
 class NewWebhookSerializer(Strict):
@@ -46,7 +36,9 @@ class WebhookSerializer(serializers.Serializer[Any]):
 
 
 class SecretSerializer(WebhookSerializer):
-    secret = serializers.CharField(help_text="Shown once. Keep it where your program keeps its secrets.")
+    secret = serializers.CharField(
+        allow_null=True, help_text="Shown once, and null in an answer that is given again. Keep it with your secrets."
+    )
 
 
 class TrySerializer(serializers.Serializer[Any]):

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from prescriptions.api.strict import Strict
 from prescriptions.models import REFERENCE, REFERENCE_HELP, HoldReason, OverrideReason
 from prescriptions.upkeep.together import Whose
 
@@ -33,7 +34,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class HoldSerializer(serializers.Serializer[Any]):
+class HoldSerializer(Strict):
     """Why nobody may erase it."""
 
     reason = serializers.ChoiceField(
@@ -53,7 +54,7 @@ class RetentionSerializer(serializers.Serializer[Any]):
     legal_hold = HoldSerializer(allow_null=True)
 
 
-class WhoseSerializer(serializers.Serializer[Any]):
+class WhoseSerializer(Strict):
     """One patient, or one order."""
 
     patient_ref = _reference(required=False)

@@ -10,10 +10,18 @@ from prescriptions.api.openapi import events, examples, headers, links
 from prescriptions.api.openapi.operations import OPERATIONS, TAGS
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import MEDIA_TYPE
+from prescriptions.models import REFERENCE
 
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 # Answers with all their fields, always; drf-spectacular only knows which may be left out of what is sent.
 _WHOLE: Final = ("Document", "Job", "Link", "Message", "Order", "OrderedLine", "Prescription", "Review", "WholeOrder")
+# Of these fields at least one is sent; of those exactly one.
+_ONE_OF: Final = {"AnswerRequest": ("text", "files")}
+_EITHER: Final = {
+    "ReplayRequestRequest": ("events", "after"),
+    "WhoseRequest": ("patient_ref", "order_ref"),
+    "ErasuresRequest": ("patient_ref", "order_ref"),
+}
 _SENTENCE: Final = "Errors are told as RFC 9457 has it; {docs} lists them all."
 
 
@@ -32,6 +40,10 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
         schema = components["schemas"].get(name)
         if schema is not None:
             schema["required"] = sorted(schema["properties"])
+    for name, choices in _ONE_OF.items():
+        components["schemas"][name]["anyOf"] = [{"required": [choice]} for choice in choices]
+    for name, choices in _EITHER.items():
+        components["schemas"][name]["oneOf"] = [{"required": [choice]} for choice in choices]
     for method, operation in _operations(result):
         _finish(operation, method, server)
         _share_problems(operation["responses"], components["responses"])
@@ -51,6 +63,10 @@ def _finish(operation: dict[str, Any], method: str, server: str) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in examples.PARAMETERS:
             parameter.setdefault("example", examples.PARAMETERS[parameter["name"]])
+        if parameter["name"] == "order_ref" and parameter["in"] == "path":
+            parameter["schema"] = {"type": "string", "pattern": REFERENCE.pattern.replace(r"\Z", "$")}
+    if any(f"/{schema}" in str(operation.get("requestBody")) for schema in (*_ONE_OF, *_EITHER)):
+        operation["requestBody"]["required"] = True
     sent = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if sent is not None and name in examples.REQUESTS:
         sent["example"] = examples.REQUESTS[name]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _TEXT: Final = {"type": "string"}
-_ADDRESS: Final = {"type": "string", "format": "uri"}
+_ADDRESS: Final = {"type": "string", "format": "uri-reference"}
 _SECONDS: Final = {"type": "integer", "minimum": 0}
 
 # Header: its schema, what it says.

@@ -11,12 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prescriptions.api.base import ApiView
-from prescriptions.api.ordering.lines import Strict
 from prescriptions.api.parsing import StrictJSON
 from prescriptions.api.permissions import client_of, visible
 from prescriptions.api.prescriptions import bodies, find_visible
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer
+from prescriptions.api.strict import Strict
 from prescriptions.audit.actors import Actor, ActorKind
 from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
@@ -35,18 +35,27 @@ from transforms.keys import ID
 _A_MINUTE = 60
 
 
-class AnswerSerializer(Strict):
-    """`text`, or `files` as multipart, or both."""
+class TextAnswerSerializer(Strict):
+    """What the customer says."""
 
-    text = serializers.CharField(required=False, max_length=1000, help_text="What the customer says.")
+    text = serializers.CharField(max_length=1000, help_text="What the customer says.")
     question = serializers.IntegerField(
         required=False,
         min_value=1,
-        max_value=2**62,
+        max_value=10**18 - 1,
         help_text="The question's id, so that it is no answer to a later one.",
     )
+
+
+class AnswerSerializer(TextAnswerSerializer):
+    """`text`, or `files`, or both."""
+
+    text = serializers.CharField(required=False, max_length=1000, help_text="What the customer says.")
     files = serializers.ListField(
-        child=serializers.FileField(allow_empty_file=True), required=False, help_text="A better picture, say."
+        child=serializers.FileField(allow_empty_file=True),
+        required=False,
+        min_length=1,
+        help_text="A better picture, say.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +81,7 @@ class Answer(ApiView):
 
     @extend_schema(
         operation_id="answer_create",
-        request={"application/json": AnswerSerializer, "multipart/form-data": AnswerSerializer},
+        request={"application/json": TextAnswerSerializer, "multipart/form-data": AnswerSerializer},
         responses={
             200: PrescriptionSerializer,
             201: PrescriptionSerializer,

@@ -1,10 +1,11 @@
 """Order lines as they are sent and as they are told: what was ordered, and what was decided on it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Any, Final
 
 from rest_framework import serializers
 
+from prescriptions.api.strict import Strict
 from prescriptions.models import LineDecision, OrderLine, Prescription, Review, ReviewStatus, Schedule
 from prescriptions.review.payload import clean
 from prescriptions.review.publication import published
@@ -14,26 +15,6 @@ _MOST_LINE: Final = 9999
 _ORDERED_HELP: Final = f"A whole number from 1 to {MOST_ORDERED:,}."
 _LINE_HELP: Final = f"A whole number from 1 to {_MOST_LINE:,}."
 _SCHEDULES_HELP: Final = f"One of {', '.join(Schedule.values)}."
-
-
-class Strict(serializers.Serializer[Any]):
-    """One that refuses fields which it does not know: a misspelt one would be as good as not sent."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return super().to_internal_value(data)
-        values: Any = None
-        wrong: dict[str, Any] = {}
-        try:
-            values = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            wrong = dict(cast("Mapping[str, Any]", error.detail))
-        known = [name for name, field in self.fields.items() if not field.read_only]
-        detail = f"There is no such field. Known: {', '.join(known)}."
-        wrong |= {str(name): [detail] for name in data.keys() - set(known)}
-        if wrong:
-            raise serializers.ValidationError(wrong)
-        return values
 
 
 class Words(serializers.CharField):

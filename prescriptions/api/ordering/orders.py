@@ -10,12 +10,13 @@ from rest_framework.response import Response
 
 from prescriptions import audit
 from prescriptions.api.base import ApiView
-from prescriptions.api.ordering.lines import OrderedLineSerializer, OrderLineSerializer, Strict, told
+from prescriptions.api.ordering.lines import OrderedLineSerializer, OrderLineSerializer, told
 from prescriptions.api.pagination import Moment
 from prescriptions.api.permissions import client_of
 from prescriptions.api.prescriptions import bodies, conditional, find_visible, with_everything
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.serializers import PrescriptionSerializer
+from prescriptions.api.strict import Strict
 from prescriptions.audit import actors
 from prescriptions.infra import problems
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Order, Prescription, origin_of, origins_of

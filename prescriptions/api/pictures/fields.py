@@ -10,7 +10,7 @@ def page_numbers(*, help_text: str) -> serializers.ListField:
     return serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=LIMITS.pdf_pages),
         required=False,
-        allow_empty=False,
+        min_length=1,
         max_length=LIMITS.pdf_pages,
         help_text=help_text,
     )

@@ -12,6 +12,7 @@ from prescriptions.api.base import ApiView
 from prescriptions.api.pictures.fields import page_numbers
 from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.schema import problems as problems_of
+from prescriptions.api.strict import Strict
 from prescriptions.audit import actors
 from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
@@ -25,7 +26,7 @@ from transforms.request.presets import PRESETS
 _SCOPES = "`f`: the pages as they are; `r`: only where parts were blacked out, and never what is beneath."
 
 
-class LinkRequestSerializer(serializers.Serializer[Any]):
+class LinkRequestSerializer(Strict):
     """What a link is to open, and for how long."""
 
     scope = serializers.ChoiceField(
@@ -91,9 +92,6 @@ class Links(ApiView):
         prescription = find_visible(request, rx)
         sent = LinkRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        if unknown := sorted(set(sent.initial_data) - set(sent.fields)):
-            known = f"There is no such field. Known: {', '.join(sent.fields)}."
-            raise serializers.ValidationError({name: [known] for name in unknown})
         asked = sent.validated_data
         pages = sorted(set(asked.get("pages", ())))
         if missing := set(pages) - {page.number for page in prescription.pages.all()}:

@@ -21,6 +21,7 @@ from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.protocol import prefer
 from prescriptions.api.protocol.prefer import Preferences
 from prescriptions.api.schema import problems as problems_of
+from prescriptions.api.strict import Strict
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem, from_transform, not_ready
 from prescriptions.models import Page, Prescription, Variant, VariantState
@@ -39,12 +40,12 @@ _SPECS, _LONGEST = 20, 200
 _ENOUGH: Final = ("too-much-at-once", "queue-full", "not-ready", "links-cut", "erased", "storage-unavailable")
 
 
-class WarmRequestSerializer(serializers.Serializer[Any]):
+class WarmRequestSerializer(Strict):
     """What is to be there when somebody looks: each of these variants, of each of these pages."""
 
     variants = serializers.ListField(
         child=serializers.CharField(max_length=_LONGEST),
-        allow_empty=False,
+        min_length=1,
         max_length=_SPECS,
         help_text="Presets, or IIIF requests `{region}/{size}/{rotation}/{quality}.{format}`.",
     )
@@ -103,9 +104,6 @@ class Warm(ApiView):
         prescription = find_visible(request, rx)
         sent = WarmRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        if unknown := sorted(set(sent.initial_data) - set(sent.fields)):
-            known = f"There is no such field. Known: {', '.join(sent.fields)}."
-            raise serializers.ValidationError({name: [known] for name in unknown})
         wanted = list(_wanted(prescription, sent.validated_data))
         by, wish = asker_of(request).in_bulk(), Preferences.of(request)
         warmed, left, trouble = _ask_for(wanted, by)

@@ -22,8 +22,9 @@ from rest_framework.response import Response
 
 from prescriptions.api.permissions import client_of, owner_of, sees_all
 from prescriptions.infra.keys import sealing
-from prescriptions.infra.problems import conflict
+from prescriptions.infra.problems import Problem, conflict
 from prescriptions.intake import once
+from prescriptions.models import KEY_HELP
 from prescriptions.review import replays
 from transforms.keys import is_id
 
@@ -34,7 +35,7 @@ NAME: Final = "Idempotency-Key"
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 PARAMETER: Final = OpenApiParameter(
     NAME,
-    str,
+    {"type": "string", "pattern": "^[!-~]{1,100}$"},
     OpenApiParameter.HEADER,
     description="Send it again with the same key if the answer was lost: for a day the same answer comes back, with "
     "`Idempotency-Replayed: true`, and nothing is done twice. 409 `in-flight` while the first is under way; 422 where "
@@ -43,6 +44,11 @@ PARAMETER: Final = OpenApiParameter(
 # Of an answer's headers, those that say something of what was done.
 _KEPT: Final = ("Cache-Control", "ETag", "Location", "Preference-Applied", "Vary")
 Handler = Callable[..., HttpResponseBase]
+
+
+def malformed() -> Problem:
+    errors = [{"header": NAME, "detail": KEY_HELP}]
+    return Problem(400, "invalid", "The request is not valid", KEY_HELP, errors=errors)
 
 
 def keeping(view: "ApiView", handler: Handler) -> Handler:

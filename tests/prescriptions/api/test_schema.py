@@ -60,6 +60,8 @@ def test_every_error_is_a_problem_and_everybody_may_be_refused(schema: dict[str,
         assert {"401", "403", "503"} <= set(operation["responses"]), name
         for status, response in operation["responses"].items():
             if status >= "400":
+                assert response == {"$ref": f"#/components/responses/Problem{status}"}, (name, status)
+                response = schema["components"]["responses"][f"Problem{status}"]
                 assert list(response["content"]) == ["application/problem+json"], (name, status)
 
 
