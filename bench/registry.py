@@ -79,6 +79,17 @@ SECTIONS: Final = (
     Section("The stack at rest", ("rest",), ("processor", "memory")),
     Section("Lambda's cold start", ("cold_start",), ("2 MP JPEG", "12 MP JPEG", "vector PDF")),
     Section("A decision", ("decision",), ("Submit to the next picture painted",)),
+    Section(
+        "Sheets in photos",
+        ("sheet",),
+        (
+            "sure, of 100 photos",
+            "sure: mean overlap (IoU)",
+            "sure: least overlap",
+            "sheets that are none",
+            "CPU beyond the decode, m",
+        ),
+    ),
     Section("Legibility of `enhanced`", ("ocr",), ("shadow and uneven light, back", "all kinds, back", "clean, lost")),
 )
 MODULES: Final = tuple(module for section in SECTIONS for module in section.modules)

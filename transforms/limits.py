@@ -53,7 +53,7 @@ class Limits:
     # `enhanced` and `bitonal` take their parameters from a small proxy of the whole page, so that tiles
     # match.
     proxy_pixels: int = 1_000_000
-    # Pages are measured at intake until so much has been computed, the first one always. One photo takes 0.1 s; of 50
+    # Pages are measured at intake until so much has been computed, the first one always. One photo takes 0.15 s; of 50
     # pages, most are left to the sweep, whose single jobs get more.
     intake_seconds: float = 0.4
     sweep_seconds: float = 2

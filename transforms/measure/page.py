@@ -15,7 +15,8 @@ from PIL.Image import Transpose
 from transforms.formats import OutputFormat
 from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
-from transforms.measure import perceptual_hash, skew
+from transforms.measure import perceptual_hash, sheet, skew
+from transforms.measure.sheet import Sheet
 from transforms.pixels import encode, enhance
 from transforms.pixels.resize import resize
 from transforms.request.presets import preset
@@ -30,13 +31,14 @@ class Measures:
     """Of one page, upright. `likeness`: bits of the perceptual hash in hex, empty for a page too small to have one.
 
     `luminance`: mean, 0 black to 255 white. `skew`: degrees, as `skew.slope`. `light`: what `enhanced` goes by, for
-    `RenderJob.light`.
+    `RenderJob.light`. `sheet`: the paper in it, if it is a photo of one.
     """
 
     likeness: str
     luminance: int
     skew: float | None
     light: bytes
+    sheet: Sheet | None = None
 
     def as_fields(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -45,14 +47,18 @@ class Measures:
             "luminance": self.luminance,
             "skew": self.skew,
             "light": base64.b64encode(self.light).decode(),
+            "sheet": self.sheet and self.sheet.as_fields(),
         }
 
     @classmethod
     def of_fields(cls, fields: object) -> Self:
         """What `as_fields` gave. Raises ValueError for what cannot have been measured."""
-        if not isinstance(fields, Mapping) or fields.keys() != cls.__dataclass_fields__.keys():
+        if not isinstance(fields, Mapping):
             raise ValueError("the measures are not those of a page")
-        likeness, luminance, slope, light = (fields[name] for name in cls.__dataclass_fields__)
+        fields = {"sheet": None, **fields}  # drafts of an older release have none
+        if fields.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("the measures are not those of a page")
+        likeness, luminance, slope, light, found = (fields[name] for name in cls.__dataclass_fields__)
         if not isinstance(likeness, str) or not _BITS.fullmatch(likeness):
             raise ValueError("the likeness is not 256 bits in hex")
         if type(luminance) is not int or not 0 <= luminance <= 255:
@@ -61,11 +67,12 @@ class Measures:
             raise ValueError("the skew is not an angle")
         if not isinstance(light, str) or len(light) > _LIGHT_BYTES * 4 // 3:
             raise ValueError("the light is too long")
-        return cls(likeness, luminance, slope, base64.b64decode(light, validate=True))
+        paper = None if found is None else Sheet.of_fields(found)
+        return cls(likeness, luminance, slope, base64.b64decode(light, validate=True), paper)
 
 
-def measure(proxy: Image.Image, turn: Transpose | None = None) -> Measures:
-    """Of a page whose whole is `proxy` (`pixels.proxy`; mode L or RGB); `turn` brings it upright."""
+def measure(proxy: Image.Image, page: Size, turn: Transpose | None = None) -> Measures:
+    """Of a page of so many upright pixels whose whole is `proxy` (`pixels.proxy`; mode L or RGB), once turned."""
     grey = proxy.convert("L")
     upright = grey if turn is None else grey.transpose(turn)
     return Measures(
@@ -73,6 +80,7 @@ def measure(proxy: Image.Image, turn: Transpose | None = None) -> Measures:
         luminance=int(ImageStat.Stat(grey).mean[0]),
         skew=skew.slope(upright),
         light=enhance.measure(proxy).encode(),
+        sheet=sheet.find(proxy, page, turn),
     )
 
 

@@ -106,7 +106,7 @@ def measure(
             if not measured:
                 raise
             break
-        measured.append(paging.measure(drawn))
+        measured.append(paging.measure(drawn, size))
         if time.process_time() > until:
             break
     return tuple(measured)
@@ -134,7 +134,7 @@ class _Seen:
         """`whole` is the proxy of a page of `size` upright pixels; `turn` brings it upright."""
         # Advice: what cannot be had of it must not cost the patient a readable file. Others will try again.
         with suppress(ValueError, ArithmeticError, OSError, MemoryError):
-            self.measures[index] = paging.measure(whole, turn)
+            self.measures[index] = paging.measure(whole, size, turn)
             if index == 0 and self._wants_thumbnail:
                 self.thumbnail = paging.thumbnail(whole, size, turn, limits=self._limits)
 

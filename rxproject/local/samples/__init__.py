@@ -40,6 +40,14 @@ def phone_photo(
     return _encoded(stored, "JPEG", quality=92, exif=exif, comment=comment)
 
 
+def paper_corners(seed: int = 1, *, megapixels: float = 12) -> camera.Quad:
+    """Where the paper is in `phone_photo` of that seed: pixels of the upright picture, clockwise from the top left."""
+    size, zoom, dpi = _frame(megapixels)
+    rng = random.Random(seed)  # noqa: S311 - noise, not secrets
+    a, b, c, d = ((x / zoom, y / zoom) for x, y in camera.place(PixelBrush(dpi).image.size, rng, size))
+    return a, b, c, d
+
+
 def a4_scan(
     seed: int = 1,
     *,
@@ -91,16 +99,21 @@ def as_webp(seed: int = 1, *, height: int = 600) -> bytes:
 
 
 def _photo(seed: int, megapixels: float, issued: date | None = None) -> Image.Image:
+    size, zoom, dpi = _frame(megapixels)
+    rng = random.Random(seed)  # noqa: S311 - noise, not secrets
+    photo = camera.photograph(_page(content.content(seed, issued=issued), dpi), rng, size)
+    return photo.reduce(zoom) if zoom > 1 else photo
+
+
+def _frame(megapixels: float) -> tuple[tuple[int, int], int, float]:
+    """How large a photo is taken, by how much it is reduced then, and the page's dots per inch."""
     if not 0.1 <= megapixels <= 64:
         raise ValueError(f"megapixels is {megapixels}; a phone photo can have 0.1 to 64")
     width = max(1, round(sqrt(megapixels * 1e6 / 12))) * 3
     height = width // 3 * 4
     # A small photo is taken twice as large and halved: drawn directly, thin strokes would break up.
     zoom = 2 if megapixels < 3 else 1
-    dpi = PRINT_DETAIL * zoom * height / (paper.HEIGHT / MM_PER_INCH)
-    rng = random.Random(seed)  # noqa: S311 - noise, not secrets
-    photo = camera.photograph(_page(content.content(seed, issued=issued), dpi), rng, (zoom * width, zoom * height))
-    return photo.reduce(zoom) if zoom > 1 else photo
+    return (zoom * width, zoom * height), zoom, PRINT_DETAIL * zoom * height / (paper.HEIGHT / MM_PER_INCH)
 
 
 def _page(prescription: content.Prescription, dpi: float) -> Image.Image:

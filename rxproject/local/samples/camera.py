@@ -41,15 +41,15 @@ class Fault(StrEnum):
 
 def photograph(page: Image.Image, rng: random.Random, size: tuple[int, int]) -> Image.Image:
     """The page on a desk, upright, `size` pixels: slightly turned, unevenly lit, a little noisy."""
-    corners = _corners(page, rng, size)
+    corners = place(page.size, rng, size)
     scene = _desk(corners, rng, size)
-    flat = _perspective(corners, page.size)
+    flat = perspective(corners, page.size)
     sheet = _folded(page).transform(size, Transform.PERSPECTIVE, flat, Resampling.BILINEAR)
     mask = Image.new("L", size)
     ImageDraw.Draw(mask).polygon(corners, 255)
     scene.paste(sheet, mask=mask)
     scene = ImageChops.multiply(scene, _light(rng).resize(size, Resampling.BICUBIC))
-    return _noisy(scene, rng, sigma=5.0)
+    return noisy(scene, rng, sigma=5.0)
 
 
 def scan(page: Image.Image, rng: random.Random) -> Image.Image:
@@ -58,7 +58,7 @@ def scan(page: Image.Image, rng: random.Random) -> Image.Image:
     paper = Image.new("RGB", page.size, (250, 249, 245))
     edge = Image.linear_gradient("L").rotate(90).point(lambda v: 255 - max(0, 40 - v) * 2).resize(page.size)
     paper = ImageChops.multiply(paper, Image.merge("RGB", (edge, edge, edge)))
-    return _noisy(ImageChops.multiply(turned, paper), rng, sigma=2.5)
+    return noisy(ImageChops.multiply(turned, paper), rng, sigma=2.5)
 
 
 def spoil(photo: Image.Image, fault: Fault) -> Image.Image:
@@ -100,28 +100,29 @@ def phone_exif(orientation: int) -> Image.Exif:
     return exif
 
 
-def _corners(page: Image.Image, rng: random.Random, size: tuple[int, int]) -> Quad:
-    """Where the page's corners fall in the photo, clockwise from the top left; the far edge is shorter."""
+def place(page: tuple[int, int], rng: random.Random, size: tuple[int, int]) -> Quad:
+    """Where the corners of a page fall in the photo that is drawn next with `rng`, clockwise from the top left; the far
+    edge is shorter."""
     width, height = size
     half_h = 0.455 * height
-    half_w = min(half_h * page.width / page.height, 0.46 * width)
+    half_w = min(half_h * page[0] / page[1], 0.46 * width)
     turn = rng.uniform(-0.025, 0.025)
     far = rng.uniform(0.93, 0.96)
 
-    def place(dx: float, dy: float) -> Point:
+    def corner(dx: float, dy: float) -> Point:
         x = width / 2 + dx - dy * turn + rng.uniform(-0.006, 0.006) * width
         y = height / 2 + dy + dx * turn + rng.uniform(-0.006, 0.006) * height
         return x, y
 
     return (
-        place(-half_w * far, -half_h),
-        place(half_w * far, -half_h),
-        place(half_w, half_h),
-        place(-half_w, half_h),
+        corner(-half_w * far, -half_h),
+        corner(half_w * far, -half_h),
+        corner(half_w, half_h),
+        corner(-half_w, half_h),
     )
 
 
-def _perspective(corners: Quad, page: tuple[int, int]) -> list[float]:
+def perspective(corners: Quad, page: tuple[int, int]) -> list[float]:
     """The eight numbers Pillow wants: they take a point of the photo to its point of the page."""
     width, height = page
     rows: list[list[float]] = []
@@ -181,7 +182,7 @@ def _light(rng: random.Random) -> Image.Image:
     return Image.merge("RGB", [light.point(lambda v, share=share: v * share // 255) for share in WARM])
 
 
-def _noisy(image: Image.Image, rng: random.Random, *, sigma: float) -> Image.Image:
+def noisy(image: Image.Image, rng: random.Random, *, sigma: float) -> Image.Image:
     """Adds normally distributed noise, a little of it different in each channel as sensors have it."""
     bell = NormalDist(128, sigma)
     noise = _randoms(rng, image.size).point([round(bell.inv_cdf((i + 0.5) / 256)) for i in range(256)])

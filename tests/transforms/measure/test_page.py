@@ -1,6 +1,8 @@
 """What is measured of a page: in one pass, upright, in every format alike, and `enhanced` needs no second one."""
 
 import io
+import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageEnhance
@@ -14,6 +16,7 @@ from transforms.measure import page as paging
 from transforms.measure import perceptual_hash
 from transforms.measure.page import Measures
 from transforms.measure.probe import measure, probe
+from transforms.measure.sheet import Sheet
 from transforms.render import RenderJob, render
 from transforms.request.spec import Spec
 
@@ -21,6 +24,7 @@ MAKERS = (
     fixtures.jpeg, fixtures.png, fixtures.webp, fixtures.avif, fixtures.heic, fixtures.gray16, fixtures.cmyk,
     fixtures.vector_pdf,
 )  # fmt: skip
+SHEET = Sheet(((1.5, 2.0), (90.0, -3.0), (88.0, 120.5), (0.0, 119.0)), 0.97)
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 
@@ -103,19 +107,26 @@ def test_a_long_document_is_measured_as_far_as_there_is_time() -> None:
 
 @pytest.mark.parametrize("size", [Size(1, 1), Size(3000, 1), Size(1, 3000), Size(8, 900)])
 def test_a_page_of_any_shape_can_be_measured(size: Size) -> None:
-    found = paging.measure(Image.new("RGB", (size.width, size.height), "white"))
+    found = paging.measure(Image.new("RGB", (size.width, size.height), "white"), size)
 
-    assert (found.likeness, found.luminance, found.skew) == ("", 255, None)
+    assert (found.likeness, found.luminance, found.skew, found.sheet) == ("", 255, None, None)
 
 
 def test_it_survives_json_and_lies_do_not() -> None:
-    found = first(fixtures.jpeg())
-    fields = found.as_fields()
+    found = replace(first(fixtures.jpeg()), sheet=SHEET)
+    fields = json.loads(json.dumps(found.as_fields()))
 
     assert Measures.of_fields(fields) == found
+    corners = fields["sheet"]["corners"]
+    older = {name: value for name, value in fields.items() if name != "sheet"}
+    assert Measures.of_fields(older) == replace(found, sheet=None)
     for name, lie in (
         ("likeness", "x" * 64), ("likeness", None), ("luminance", 256), ("luminance", True), ("skew", float("nan")),
         ("skew", 180), ("skew", 10**400), ("skew", "1"), ("light", "A" * 100_000), ("light", "?"), ("light", None),
+        ("sheet", {}), ("sheet", {"corners": corners, "confidence": 2}),
+        ("sheet", {"corners": "0000", "confidence": 1}), ("sheet", {"corners": corners[:3], "confidence": 1}),
+        ("sheet", {"corners": [*corners[:3], 0], "confidence": 1}),
+        ("sheet", {"corners": [[0, float("inf")]] * 4, "confidence": 1}),
     ):  # fmt: skip
         with pytest.raises(ValueError):
             Measures.of_fields({**fields, name: lie})
