@@ -43,6 +43,9 @@ COPY transforms transforms
 COPY prescriptions prescriptions
 COPY rxproject rxproject
 COPY docs/reference/problems.md docs/reference/
+# What people are spoken to in, compiled.
+COPY --from=packages /opt/venv /opt/venv
+RUN /opt/venv/bin/python -m prescriptions.languages.catalogues
 # Copied files keep the modes of the checkout, which a strict umask closes to the image's user. And as the file system is
 # read-only later, without the second command every start would compile the project again.
 RUN chmod -R a+rX . && python -m compileall -q .

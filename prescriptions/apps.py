@@ -6,6 +6,7 @@ from django.contrib.admin import apps as admin_apps  # a class by its name would
 from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
+from prescriptions.languages import catalogues
 from transforms import sandbox
 
 
@@ -30,6 +31,7 @@ class PrescriptionsConfig(AppConfig):
         # Lazy: as above.
         from prescriptions.ops import checks  # noqa: F401
 
+        catalogues.compile_stale()
         reports.start()
         trail.listen()
         user_logged_in.connect(sessions.begin, dispatch_uid="rx.sessions.begin")

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, include, path
 
 from prescriptions.iiif import images, manifests
+from prescriptions.languages import choosing
 from prescriptions.ops import health, metrics_view, problem_page, security_txt, senders
 from prescriptions.order_pages import draft_files, status, upload
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path(f"{_service}/info.json", images.info, name="info"),
     path(f"{_service}/<path:tail>", images.image, name="image"),
     path(f"generate/{_service}/<path:tail>", images.generate, name="generate"),
+    path("language", choosing.choose, name="language"),
     path("docs/problems", problem_page.problems, name="problems"),
     path(".well-known/security.txt", security_txt.security_txt, name="security-txt"),
     path("livez", health.livez, name="livez"),

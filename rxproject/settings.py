@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "prescriptions.infra.middleware.RequestLog",
     "prescriptions.infra.viewers.OpenToViewers",
+    "prescriptions.languages.choosing.Languages",
     "prescriptions.infra.middleware.ProblemAnswers",
     "prescriptions.ops.gate.ErasuresFirst",
     "corsheaders.middleware.CorsMiddleware",
@@ -121,7 +122,8 @@ globals().update(signing_in.libraries(globals()))
 # --- Transport: everything behind TLS is switched by the address people use -------------------------------------
 _TLS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
-SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, RX_ORDER_COOKIE, RX_KNOWN_COOKIE = fixed.cookies(tls=_TLS)
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, RX_ORDER_COOKIE, RX_KNOWN_COOKIE, LANGUAGE_COOKIE_NAME = fixed.cookies(tls=_TLS)
+LANGUAGE_COOKIE_SECURE = _TLS
 SECURE_SSL_REDIRECT = False
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the edge always sets it, clients cannot
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
@@ -135,6 +137,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = _read("RX_TIME_ZONE", "UTC", kinds.time_zone())
 USE_TZ = True
 USE_I18N = True
+RX_STAFF_LANGUAGES: tuple[str, ...] = fixed.STAFF_LANGUAGES
+LOCALE_PATHS = [BASE_DIR / "prescriptions" / "languages" / whose for whose in ("customers", "staff")]
 
 # --- Files ------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

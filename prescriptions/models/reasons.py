@@ -5,7 +5,7 @@ Codes never change; texts may.
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -46,6 +46,11 @@ class ReasonCode(models.Model):
     retryable = models.BooleanField(_("can be put right by the customer"), default=True)
     needs_note = models.BooleanField(_("needs a note"), default=False)
     active = models.BooleanField(_("offered"), default=True)
+    # What a shop words itself in other languages: {language: {field of WORDS: text}}. What is not here is looked up in
+    # the catalogues, which know the texts as they were seeded; what they do not know stays as it is.
+    translations = models.JSONField(_("in other languages"), default=dict, blank=True)
+
+    WORDS = ("staff_title", "customer_title", "customer_body")
 
     class Meta:
         ordering = ("position",)
@@ -53,7 +58,23 @@ class ReasonCode(models.Model):
         verbose_name_plural = _("reasons")
 
     def __str__(self) -> str:
-        return gettext(self.staff_title or self.customer_title)
+        return self.said("staff_title") or self.title
+
+    @property
+    def title(self) -> str:
+        """For the customer, in the language of this moment."""
+        return self.said("customer_title")
+
+    @property
+    def text(self) -> str:
+        """For the customer, in the language of this moment."""
+        return self.said("customer_body")
+
+    def said(self, name: str) -> str:
+        """A field of `WORDS` in the language of this moment: the shop's own words, the catalogue's, or as it stands."""
+        own = self.translations.get(get_language() or "", {}).get(name)
+        text = getattr(self, name)
+        return own or (gettext(text) if text else "")
 
     def clean(self) -> None:
         others = ReasonCode.objects.exclude(pk=self.pk)

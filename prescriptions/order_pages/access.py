@@ -13,6 +13,8 @@ from prescriptions.infra.problems import Problem
 from prescriptions.infra.scripts.throttle import WRONG_LINKS
 from prescriptions.intake import order_links
 from prescriptions.intake.order_links import OrderLink
+from prescriptions.languages import choosing as languages
+from prescriptions.models import Order
 
 
 def open_link(request: HttpRequest, signed: str) -> OrderLink | None:
@@ -49,6 +51,7 @@ class OrderView(View):
         if signed is not None:
             return self._let_in(request, link, instead_of=order_links.opened(held))
         self.link = link
+        languages.speak(request, _language_of(link))
         response = super().dispatch(request, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
@@ -65,6 +68,7 @@ class OrderView(View):
         """
         other = instead_of is not None and (instead_of.client, instead_of.order_ref) != (link.client, link.order_ref)
         if other and request.method != "POST":
+            languages.speak(request, _language_of(link))
             response = render(request, "prescriptions/other_order.html", {"link": link, "open": instead_of})
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -80,6 +84,12 @@ class OrderView(View):
             samesite="Lax",
         )
         return response
+
+
+def _language_of(link: OrderLink) -> str:
+    """The customer's, as far as the shop has said it."""
+    order = Order.objects.filter(client=link.client, ref=link.order_ref)
+    return order.values_list("language", flat=True).first() or ""
 
 
 def _wait(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -16,6 +16,22 @@ TEMPLATES: Final[Any] = [
     }
 ]
 
+# What customers are spoken to in, and what staff. More in docs/how-to/translate.md.
+LANGUAGES: Final = [
+    ("en", "English"),
+    ("hi", "Hindi"),
+    ("bn", "Bengali"),
+    ("mr", "Marathi"),
+    ("ta", "Tamil"),
+    ("te", "Telugu"),
+    ("ur", "Urdu"),
+]
+STAFF_LANGUAGES: Final = ("en",)
+FORMAT_MODULE_PATH: Final = "prescriptions.languages.formats"
+LANGUAGE_COOKIE_AGE: Final = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY: Final = True
+LANGUAGE_COOKIE_SAMESITE: Final = "Lax"
+
 CONTENT_SECURITY_POLICY: Final[Any] = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -100,14 +116,14 @@ SPECTACULAR_SETTINGS: Final[Any] = {
 SILENCED_SYSTEM_CHECKS: Final = ("security.W008",)
 
 
-def cookies(*, tls: bool) -> tuple[str, str, str, str]:
-    """Names of a session's, a form's, an order's and a known browser's cookie.
+def cookies(*, tls: bool) -> tuple[str, str, str, str, str]:
+    """Names of a session's, a form's, an order's, a known browser's and a chosen language's cookie.
 
-    By these browsers take one from this host alone, over TLS, and from no neighbour. The last two have a path of
-    their own, which `__Host-` forbids.
+    By these browsers take one from this host alone, over TLS, and from no neighbour. The order's and the known
+    browser's have a path of their own, which `__Host-` forbids.
     """
     host, secure = ("__Host-", "__Secure-") if tls else ("", "")
-    return f"{host}sessionid", f"{host}csrftoken", f"{secure}rx_order", f"{secure}rx_known"
+    return f"{host}sessionid", f"{host}csrftoken", f"{secure}rx_order", f"{secure}rx_known", f"{host}rx_language"
 
 
 def storages(own: dict[str, Any], *, config: Any, ca_file: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /api/v1/schema
         /docs/problems
         /favicon.ico
+        /language
         /livez
         /healthz
         /readyz

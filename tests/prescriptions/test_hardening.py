@@ -52,13 +52,16 @@ def test_cookies_are_for_this_host_over_tls_and_not_for_scripts(settings: Settin
     http.post("/accounts/login/", {"login": "asha", "password": "p"}, secure=True)
     link = order_links.mint(order_ref="A-1", client="shop", expires_in=60)
     http.get(order_links.page_path(link), secure=True)
+    http.post("/language", {"language": "hi"}, secure=True)
 
     # then
     found = cookies(http)
-    assert set(found) == {"__Host-sessionid", "__Host-csrftoken", "__Secure-rx_order", "__Secure-rx_known"}
+    hosts = {"__Host-sessionid", "__Host-csrftoken", "__Host-rx_language"}
+    assert set(found) == {*hosts, "__Secure-rx_order", "__Secure-rx_known"}
     assert all(cookie["secure"] and cookie["samesite"] == "Lax" for cookie in found.values())
     assert {name for name, cookie in found.items() if not cookie["httponly"]} == {"__Host-csrftoken"}
     assert [(found[name]["path"], found[name]["domain"]) for name in found if name.startswith("__Host-")] == [
+        ("/", ""),
         ("/", ""),
         ("/", ""),
     ]

@@ -34,7 +34,7 @@ def data(facts: Facts) -> dict[str, Any]:
         "queue": reverse(QUEUE),
         "pages": [viewer_page(page, facts.tokens[facts.rx], facts.boxes) for page in facts.visible_pages],
         "compare": _comparable(facts) if facts.may.see_pages else {},
-        "reasons": {r.code: [r.customer_title, r.customer_body, r.needs_note] for r in facts.reasons},
+        "reasons": {r.code: [r.title, r.text, r.needs_note] for r in facts.reasons},
         "today": facts.calendar.today.isoformat(),
         "earliest": facts.calendar.earliest.isoformat(),
         "validity": facts.calendar.days,

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -42,7 +43,9 @@ class StatusSerializer(CodeSerializer):
 class ReasonTextSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(help_text="For the customer.")
     text = serializers.CharField(help_text="For the customer.")
-    staff = serializers.CharField(required=False, help_text="What colleagues call it; with `rx:review` alone.")
+    staff = serializers.CharField(
+        required=False, help_text="What colleagues call it, in their languages; with `rx:review` alone."
+    )
 
 
 class CatalogueReasonSerializer(serializers.Serializer[Any]):
@@ -52,7 +55,9 @@ class CatalogueReasonSerializer(serializers.Serializer[Any]):
     retryable = serializers.BooleanField()
     needs_note = serializers.BooleanField()
     offered = serializers.BooleanField(help_text="False: only set by the system, or switched off.")
-    texts = serializers.DictField(child=ReasonTextSerializer(), help_text="By language.")
+    texts = serializers.DictField(
+        child=ReasonTextSerializer(), help_text="By language; in English where there is no other."
+    )
 
 
 class PresetSerializer(serializers.Serializer[Any]):
@@ -89,7 +94,7 @@ class Catalogue(ApiView):
     def get(self, request: Request) -> Response:
         limits = asdict(LIMITS)
         body = {
-            "languages": [settings.LANGUAGE_CODE],
+            "languages": [code for code, _name in settings.LANGUAGES],
             "statuses": [_status(status) for status in ReviewStatus],
             "reasons": [_reason(row, staff=holds(request, "rx:review")) for row in ReasonCode.objects.all()],
             "customer_actions": _codes(CustomerAction.choices),
@@ -120,6 +125,11 @@ def _status(status: ReviewStatus) -> dict[str, Any]:
 
 
 def _reason(row: ReasonCode, *, staff: bool) -> dict[str, Any]:
-    words = {"title": row.customer_title, "text": row.customer_body} | ({"staff": str(row)} if staff else {})
     plain = {name: getattr(row, name) for name in ("code", "group", "action", "retryable", "needs_note", "offered")}
-    return {**plain, "texts": {settings.LANGUAGE_CODE: words}}
+    return {**plain, "texts": {code: _words(row, code, staff=staff) for code, _name in settings.LANGUAGES}}
+
+
+def _words(row: ReasonCode, language: str, *, staff: bool) -> dict[str, str]:
+    with translation.override(language):
+        words = {"title": row.title, "text": row.text}
+        return words | {"staff": str(row)} if staff and language in settings.RX_STAFF_LANGUAGES else words

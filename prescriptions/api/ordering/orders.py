@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.conf import settings
+from django.conf import global_settings
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -25,7 +25,8 @@ from transforms.limits import LIMITS
 
 # The newest, in an order's own answer; the rest are found by the list of prescriptions.
 _SHOWN: Final = 100
-_LANGUAGES: Final = dict(settings.LANGUAGES)
+# Any that has a name: an order may say more than its pages speak.
+_LANGUAGES: Final = dict(global_settings.LANGUAGES)
 # RFC 9745: from this day on callers should do otherwise (2026-11-30).
 _DEPRECATED: Final = {"Deprecation": "@1795996800"}
 

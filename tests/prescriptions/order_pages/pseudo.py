@@ -55,14 +55,16 @@ def spoken() -> Iterator[None]:
     from django.conf import settings
 
     before, code = trans_real._default, settings.LANGUAGE_CODE  # type: ignore[attr-defined]
+    offered, staff = settings.LANGUAGES, settings.RX_STAFF_LANGUAGES
     known = trans_real._translations.pop(CODE, None)  # type: ignore[attr-defined]
     trans_real._translations[CODE] = trans_real._default = Pseudo()  # type: ignore[attr-defined]
-    settings.LANGUAGE_CODE = CODE
+    # No other can be asked for meanwhile.
+    settings.LANGUAGE_CODE, settings.LANGUAGES, settings.RX_STAFF_LANGUAGES = CODE, [(CODE, "Pseudo")], (CODE,)
     try:
         with translation.override(CODE):
             yield
     finally:
-        settings.LANGUAGE_CODE = code
+        settings.LANGUAGE_CODE, settings.LANGUAGES, settings.RX_STAFF_LANGUAGES = code, offered, staff
         trans_real._default = before  # type: ignore[attr-defined]
         del trans_real._translations[CODE]  # type: ignore[attr-defined]
         if known is not None:

@@ -14,7 +14,7 @@ from tests.prescriptions.customer import PAGE, file, sent
 from tests.prescriptions.order_pages.pseudo import Words, spoken, untranslated
 
 # Data, not words: what the test itself put in, and names of formats and units.
-DATA = ("A-1", "a.png", "Metformin", "Codeine", "JPEG, PNG, WebP, HEIC, PDF", "MB", "KB", "Why so?")
+DATA = ("A-1", "a.png", "Metformin", "Codeine", "JPEG, PNG, WebP, HEIC, PDF", "MB", "KB", "Why so?", "Esperanto")
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ def test_the_order_page_says_which_roles_looked_and_when(noon: Clock, customer: 
     assert TITLE in page
     assert "A pharmacist" in page
     assert "The shop's system" in page
-    assert "12:05 p.m." in page
+    assert "12:05 PM" in page
     assert "Rao" not in page
     assert "Till 1" not in page
     assert sorted(looks(rx)) == [

@@ -18,6 +18,8 @@ _PAGES = (
     ("Review queue and admin", "/admin/"),
     ("REST API", "/api/v1/docs"),
 )
+# The samples are an Indian pharmacy's.
+_DEMO = {"RX_TIME_ZONE": "Asia/Kolkata"}
 
 
 class Command(BaseCommand):
@@ -37,6 +39,7 @@ class Command(BaseCommand):
             port=settings.RX_PORT if options["port"] is None else options["port"],
             edge=not options["no_edge"],
             demo=options["demo"],
+            overrides=_DEMO if options["demo"] and "RX_TIME_ZONE" not in os.environ else None,
             say=self._say,
         )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -1,0 +1,1 @@
+from prescriptions.languages.formats.en.formats import *  # noqa: F403
