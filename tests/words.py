@@ -13,6 +13,8 @@ from babel.messages.extract import extract
 from django.conf import settings
 from django.utils.translation.template import templatize
 
+from tests import others_words
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 APP: Final = ROOT / "prescriptions"
 CATALOGUES: Final = APP / "languages"
@@ -70,11 +72,16 @@ def customers() -> Found:
 def staff() -> Found:
     """What only staff read."""
     found: Found = {}
-    for path in sorted((*APP.rglob("*.html"), *APP.rglob("*.txt"), *APP.rglob("*.py"))):
+    sources = (path for kind in ("html", "txt", "py") for path in APP.rglob(f"*.{kind}"))
+    for path in sorted((*sources, ROOT / "rxproject" / "urls.py")):
         if "migrations" not in path.parts:
             _add(found, _in(path), path)
     for _code, words, _title, _text in seeded():
         found.setdefault(Word(words), []).append("reasons")
+    for words in others_words.ONE:
+        found.setdefault(Word(words), []).append("django")
+    for one, many in others_words.MANY:
+        found.setdefault(Word(one, many), []).append("django")
     both = customers()
     return {word: places for word, places in found.items() if word not in both}
 

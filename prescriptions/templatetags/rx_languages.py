@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import get_language_info
 
@@ -12,13 +13,21 @@ register = template.Library()
 
 
 @register.inclusion_tag("languages/choice.html", takes_context=True)
-def languages(context: template.Context) -> dict[str, Any]:
-    """A page that answers a form leads back to the page that the form is on."""
-    request = context["request"]
-    back = context.get("base") or request.path
+def languages(context: template.Context, *, others: bool = False) -> dict[str, Any]:
+    """All of them, or `others` than the one that it is in."""
+    request, current = context["request"], translation.get_language()
+    spoken = [code for code in choosing.offered(request) if not others or code != current]
     return {
-        "languages": [get_language_info(code) for code in choosing.offered(request)],
-        "current": translation.get_language(),
-        "back": f"{back}?send" if "send" in request.GET else back,
+        "languages": [get_language_info(code) for code in spoken],
+        "current": current,
+        "back": _back(context),
         "csrf_token": context.get("csrf_token"),
     }
+
+
+def _back(context: template.Context) -> str:
+    """The address of this page; of one that answers a form, the page that the form is on, or a start."""
+    request = context["request"]
+    if base := context.get("base"):
+        return f"{base}?send" if "send" in request.GET else str(base)
+    return str(request.get_full_path()) if request.method == "GET" else reverse("admin:index")

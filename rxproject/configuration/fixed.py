@@ -26,7 +26,7 @@ LANGUAGES: Final = [
     ("te", "Telugu"),
     ("ur", "Urdu"),
 ]
-STAFF_LANGUAGES: Final = ("en",)
+STAFF_LANGUAGES: Final = ("en", "hi")
 FORMAT_MODULE_PATH: Final = "prescriptions.languages.formats"
 LANGUAGE_COOKIE_AGE: Final = 31_536_000
 LANGUAGE_COOKIE_HTTPONLY: Final = True

@@ -15,7 +15,7 @@ from prescriptions.models import ReasonCode
 from tests import words
 
 KEPT = [(whose, language) for whose in ("customers", "staff") for language in words.languages(whose)]
-_PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|%[sd%]")
+_PLACEHOLDERS = re.compile(r"%%\(\w+\)s|%\(\w+\)[sd]|%[sd%]|\{\w*\}")
 _TAGS = re.compile(r"</?\w+[^>]*>|&\w+;")
 # Letters of the languages, by which a text is known to be translated.
 SCRIPTS = {
@@ -75,6 +75,15 @@ def test_no_placeholder_is_broken(whose: str, language: str) -> None:
     ]
 
     assert broken == []
+
+
+def test_from_right_to_left_what_is_written_the_other_way_stands_apart() -> None:
+    """Names of files, sizes, references: without isolates (U+2068, U+2069) their parts would change places."""
+    values = re.compile(r"(.?)%\((?:file|formats|image|pdf|size|image_limit|pdf_limit|now|new)\)s(.?)")
+    found = [pair for entry in entries("customers", "ur") for pair in values.findall(entry.msgstr)]
+
+    assert len(found) > 40
+    assert set(found) == {("\u2068", "\u2069")}
 
 
 @pytest.mark.parametrize(("whose", "language"), KEPT)
