@@ -12,7 +12,7 @@ const warn = text => { $('#wait').textContent = text; $('#wait').hidden = !text 
 const page = document.documentElement
 page.classList.add('rx-js')
 const size = (bytes, kilo = bytes < 2 ** 20) => Math.max(bytes / 2 ** (kilo ? 10 : 20), 0.1).toLocaleString(
-  page.lang + '-u-nu-latn', { maximumFractionDigits: 1 }) + (kilo ? '\u00a0KB' : '\u00a0MB') // as the server writes it
+  page.lang + '-u-nu-latn', { maximumFractionDigits: 1 }) + (kilo ? '\xa0KB' : '\xa0MB')
 const mark = file => [file.name, file.size, file.lastModified].join()
 const open = () => [...jobs.values()].filter(job => !job.kept)
 function post(...fields) {

@@ -34,8 +34,10 @@ def test_the_catalogue_has_every_code_with_its_words(http: Client, bearer: Beare
     }
     assert {row["code"] for row in found["reasons"]} == set(ReasonCode.objects.values_list("code", flat=True))
     blurred = next(row for row in found["reasons"] if row["code"] == "image_blurry")
-    assert (blurred["action"], blurred["offered"], found["languages"]) == ("reupload", True, ["en"])
+    assert (blurred["action"], blurred["offered"], found["languages"][:2]) == ("reupload", True, ["en", "hi"])
     assert blurred["texts"]["en"]["title"] == "The picture is blurred"
+    assert blurred["texts"]["hi"]["title"] == "फ़ोटो धुंधली है"
+    assert sorted(blurred["texts"]) == sorted(found["languages"])
     assert {row["name"]: row["request"] for row in found["presets"]} == PRESETS
     assert (found["limits"]["files"], found["limits"]["pdf_bytes"]) == (LIMITS.files, LIMITS.pdf_bytes)
     assert [row["code"] for row in found["scopes"]] == list(tokens.SCOPES)
