@@ -122,7 +122,9 @@ def _rows(**wanted: Any) -> list[Review]:
 
 
 def _queued() -> int:
-    return sum(_decide(row) for row in _rows(status=ReviewStatus.QUEUED))
+    """Also what it has claimed, and something went wrong before it decided."""
+    mine = _rows(status=ReviewStatus.IN_REVIEW, claimed_by=pharmacist().user)
+    return sum(_decide(row) for row in [*mine, *_rows(status=ReviewStatus.QUEUED)])
 
 
 def _decide(review: Review) -> bool:

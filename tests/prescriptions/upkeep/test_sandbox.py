@@ -8,7 +8,7 @@ from pytest_django import Settings
 from prescriptions.audit.actors import CUSTOMER
 from prescriptions.models import AuditEvent, Event, OrderLine, Review
 from prescriptions.ops import production
-from prescriptions.review import clarifications, opening
+from prescriptions.review import clarifications, opening, queue
 from prescriptions.upkeep import sandbox
 from prescriptions.upkeep.sandbox import robot
 from tests.prescriptions.staff import Clock, Make
@@ -114,6 +114,13 @@ def test_a_second_robot_confirms_what_needs_two(make: Make) -> None:
     assert review.reviewer is not None
     assert review.second_checker is not None
     assert (review.reviewer.username, review.second_checker.username) == ("robot-pharmacist", "robot-senior")
+
+
+def test_what_it_claimed_and_did_not_decide_it_takes_up_again(make: Make) -> None:
+    review = make(order_ref="sandbox-approve")
+    queue.claim(review.pk, robot.pharmacist().user)
+
+    assert play(review) == "approved"
 
 
 def test_beat_takes_it_from_a_queue_that_beat_serves(settings: Settings) -> None:
