@@ -122,6 +122,7 @@ lint: $(VENV)/.dev ## style, types, layers, migrations, container files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	@cd clients/python && $(CURDIR)/$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 ifneq ($(wildcard docker-compose.yml),)
