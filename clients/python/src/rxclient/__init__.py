@@ -21,6 +21,6 @@ from rxclient.retries import Retries
 from rxclient.webhooks import verify
 
 __all__ = [
-    "ApiError", "AsyncClient", "Client", "Cursor", "Document", "Event", "EventPage", "FileCursor", "Job", "Late", "Line",
-    "Order", "OrderLink", "Page", "Prescription", "Problem", "Retries", "Variant", "Webhook", "verify",
+    "ApiError", "AsyncClient", "Client", "Cursor", "Document", "Event", "EventPage", "FileCursor", "Job", "Late",
+    "Line", "Order", "OrderLink", "Page", "Prescription", "Problem", "Retries", "Variant", "Webhook", "verify",
 ]  # fmt: skip

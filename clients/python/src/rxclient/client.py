@@ -101,7 +101,7 @@ class Client:
         return self._run(self._calls.order_link(order_ref, fields))
 
     def variant(self, rx: str, page: int, spec: str) -> Variant:
-        """Where a variant is, once it is there. `spec`: a preset, or `{region}/{size}/{rotation}/{quality}.{format}`."""
+        """Where a variant is, once there. `spec`: a preset, or `{region}/{size}/{rotation}/{quality}.{format}`."""
         return self._run(self._calls.variant(rx, page, spec))
 
     def fetch(self, variant: Variant) -> bytes:
@@ -236,7 +236,7 @@ class AsyncClient:
         return await self._run(self._calls.order_link(order_ref, fields))
 
     async def variant(self, rx: str, page: int, spec: str) -> Variant:
-        """Where a variant is, once it is there. `spec`: a preset, or `{region}/{size}/{rotation}/{quality}.{format}`."""
+        """Where a variant is, once there. `spec`: a preset, or `{region}/{size}/{rotation}/{quality}.{format}`."""
         return await self._run(self._calls.variant(rx, page, spec))
 
     async def fetch(self, variant: Variant) -> bytes:
