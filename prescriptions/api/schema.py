@@ -76,4 +76,6 @@ class Docs(ApiView, SpectacularSwaggerSplitView):
     """The document as a page for people, who can try it out there."""
 
     url_name = "schema"
+    template_name = "prescriptions/api_docs.html"
+    title = "API: prescription variants on demand"
     queries = {"GET": DocsQuery}  # noqa: RUF012

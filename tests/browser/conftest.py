@@ -84,18 +84,22 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 def check_accessible(page: Page) -> None:
     """No violation of WCAG 2.2 A and AA that axe-core can find; on every screen no cut words, no small target."""
-    if not page.evaluate("!!window.axe"):
-        page.evaluate(_AXE)
     for size, scheme in SCREENS:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         if (size, scheme) in AXE_SCREENS:
-            found = page.evaluate("options => axe.run(document, options)", _OPTIONS)["violations"]
-            seen = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
-            assert seen == [], f"{size['width']} px, {scheme}"
+            assert violations(page) == [], f"{size['width']} px, {scheme}"
         check_layout(page)
         least = 44 if size is PHONE else 24
         assert page.evaluate(_TARGETS, least) == []
+
+
+def violations(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds on the page as it is now: rules, and the elements that break them."""
+    if not page.evaluate("!!window.axe"):
+        page.evaluate(_AXE)
+    found = page.evaluate("options => axe.run(document, options)", _OPTIONS)["violations"]
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
 
 
 def check_layout(page: Page) -> None:

@@ -98,6 +98,7 @@ def test_every_snippet_of_its_readme_runs(
     for block in blocks:
         exec(block, names)  # noqa: S102 - our own page
 
+    names["client"].close()
     assert len(blocks) == 6
     assert names["picture"].startswith(b"RIFF")
     assert int((tmp_path / "events.cursor").read_text()) > 0

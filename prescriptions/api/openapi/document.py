@@ -72,7 +72,7 @@ def _finish(operation: dict[str, Any], method: str, server: str) -> None:
         sent["example"] = examples.REQUESTS[name]
     for status, answer in operation["responses"].items():
         answer["description"] = answer.get("description") or _DESCRIPTIONS.get(status, "An answer.")
-        answer["headers"] = headers.of(name, method, status)
+        answer["headers"] = {**answer.get("headers", {}), **headers.of(name, method, status)}
         if found := links.of(name, status):
             answer["links"] = found
         _add_example(answer.get("content", {}), name, status, server)
