@@ -79,6 +79,9 @@ class Lossy(httpx.BaseTransport):
             raise httpx.ReadError("The line is dead.", request=request)
         return answer
 
+    def close(self) -> None:
+        self._line.close()
+
 
 def test_the_wheel_is_typed_and_has_nothing_else(wheel: Path) -> None:
     names = {name.partition("/")[2] for name in ZipFile(wheel).namelist() if name.startswith("rxclient/")}
