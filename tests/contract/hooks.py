@@ -17,7 +17,7 @@ _ERASES = ("prescriptions_erase", "webhooks_delete", "links_revoke", "order_link
 _ANY_ORDER = ("orders_update", "orders_retrieve")
 # `return=minimal` has no body, which OpenAPI cannot say, and a wish that makes no sense is no error. A cursor is ours.
 _LEFT_OUT = ("Prefer", "cursor")
-_WORD = {"type": "string", "format": "rx-word", "minLength": 1, "maxLength": 20}
+_WORD = {"type": "string", "format": "rx-word", "minLength": 1, "maxLength": 120}
 _ONES = {"type": "array", "items": {"const": 1}, "minItems": 1}
 _MOMENT = {"type": "string", "pattern": "^20[0-9]{2}-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:00Z$"}
 _FIELDS = {
@@ -43,6 +43,8 @@ def before_load_schema(_context: Any, schema: dict[str, Any]) -> None:
             parameters = operation.get("parameters", [])
             parameters[:] = [one for one in parameters if one["name"] not in _LEFT_OUT]
             values = SEEDS["paths"] | (SEEDS["doomed"] if operation["operationId"] in _ERASES else {})
+            if operation["operationId"] == "links_revoke":
+                values = {**values, "rx": SEEDS["paths"]["rx"][:1]}
             for parameter in parameters:
                 known = values.get(parameter["name"])
                 # Any order may be written, and read from then on.
