@@ -43,7 +43,7 @@ def fuzz(base_url: str, seeds: dict[str, Any], folder: Path, *, examples: int, p
         *("--header", f"Authorization: Bearer {seeds['token']}"),
         *("--max-examples", str(examples), "--phases", phases, "--seed", str(seed), "--no-shrink", "--no-color"),
         *("--generation-allow-x00", "false", "--generation-database", "none", "--max-redirects", "0"),
-        *("--workers", "2", "--exclude-deprecated", "--report-har-path", str(report)),
+        *("--exclude-deprecated", "--report-har-path", str(report)),
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.contract.hooks", "PYTHONPATH": str(ROOT)}
     environment |= {"RX_CONTRACT_SEEDS": str(folder / "seeds.json"), "DJANGO_SETTINGS_MODULE": "tests.settings"}
