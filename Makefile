@@ -44,7 +44,7 @@ endif
 
 node_modules/.stamp: package.json $(wildcard package-lock.json)
 	@if command -v npm >/dev/null; then \
-		echo "Fetching the review page's viewer and fonts (npm) ..." && npm ci --omit=dev --ignore-scripts --no-audit --no-fund && touch $@; \
+		echo "Fetching the review page's viewer and fonts (npm) ..." && npm ci --ignore-scripts --no-audit --no-fund && touch $@; \
 	else \
 		echo "npm was not found: the review page will show plain images instead of the zooming viewer, and PDF files" \
 			"that bring no fonts will lack most scripts." >&2; \

@@ -9,6 +9,7 @@ from prescriptions.accounts import sessions
 from prescriptions.audit import edge_logs, looks
 from prescriptions.events import delivering, feed
 from prescriptions.intake import drafts, loose, order_links
+from prescriptions.intake.tus import uploads
 from prescriptions.review import replays
 from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews, sandbox
 from prescriptions.upkeep.restoring import checking
@@ -59,6 +60,7 @@ def tidy() -> None:
         return
     drafts.sweep()
     loose.sweep()
+    uploads.sweep()
     order_links.sweep()
     lent.sweep()
     replays.sweep()

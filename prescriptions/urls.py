@@ -5,7 +5,7 @@ from django.urls import URLPattern, include, path
 from prescriptions.iiif import images, manifests
 from prescriptions.languages import choosing
 from prescriptions.ops import health, metrics_view, problem_page, security_txt, senders
-from prescriptions.order_pages import draft_files, status, upload
+from prescriptions.order_pages import draft_files, status, upload, uploads
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
@@ -16,6 +16,8 @@ def _pages_of_an_order(page: str, name: str, *, bare: bool) -> list[URLPattern]:
         path(page, upload.OrderPage.as_view(bare=bare), name=name),
         path(f"{under}/status", status.OrderStatus.as_view(bare=bare), name=f"{name}-status"),
         path(f"{under}/files", draft_files.DraftFiles.as_view(bare=bare), name=f"{name}-files"),
+        path(f"{under}/uploads", uploads.OrderUploads.as_view(bare=bare), name=f"{name}-uploads"),
+        path(f"{under}/uploads/<str:incoming>", uploads.OrderUpload.as_view(bare=bare), name=f"{name}-incoming"),
         path(f"{under}/files/<str:file_id>", draft_files.DraftThumbnail.as_view(bare=bare), name=f"{name}-file"),
     ]
 

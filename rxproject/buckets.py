@@ -50,6 +50,18 @@ LIFECYCLE: "BucketLifecycleConfigurationTypeDef" = {
     ]
 }
 
+# Files that come in pieces are used, or given up, within a day and an hour. This is for what nobody knows of.
+ORIGINALS_LIFECYCLE: "BucketLifecycleConfigurationTypeDef" = {
+    "Rules": [
+        {
+            "ID": "unfinished-uploads-end",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
+        }
+    ]
+}
+
 # In SeaweedFS an identity with Write may also change these; on AWS it may not. The policy makes them alike.
 _BUCKET_SETTINGS = (
     "s3:PutLifecycleConfiguration",
@@ -111,6 +123,7 @@ def prepare(s3: "S3Client") -> None:
             s3.delete_bucket_policy(Bucket=bucket)
         if bucket == ORIGINALS:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=ORIGINALS_LIFECYCLE)
         else:
             s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=LIFECYCLE)
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_policy(bucket)))

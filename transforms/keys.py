@@ -14,6 +14,7 @@ from transforms.request.spec import Stored
 ID: Final = r"[0-9a-f]{32}"  # of a prescription, document, variant
 PAGE_NUMBER: Final = r"[1-9][0-9]{0,2}"  # counts from 1 over all documents of a prescription
 
+INCOMING: Final = "incoming/"  # of files that come in pieces; no prescription's id, and behind all of them in a listing
 _PREFIX: Final = re.compile(rf"({ID})/")
 _ORIGINAL: Final = re.compile(rf"({ID})/({ID})")
 _RECEIPT: Final = re.compile(rf"({ID})/({ID})\.receipt")
@@ -66,6 +67,31 @@ def original_key(rx: str, document_id: str) -> str:
 def receipt_key(rx: str, receipt_id: str) -> str:
     """Key of what an upload was, beside its originals and in the same bucket."""
     return f"{original_key(rx, receipt_id)}.receipt"
+
+
+def incoming_prefix(incoming: str) -> str:
+    """What all keys of a file that comes in pieces begin with, in the originals bucket."""
+    return f"{INCOMING}{incoming}/"
+
+
+def piece_key(incoming: str, first: int, number: int) -> str:
+    """Key of one piece; `first` is the number of the first of those that will be put together."""
+    return f"{pieces_prefix(incoming, first)}{number:06d}"
+
+
+def pieces_prefix(incoming: str, first: int) -> str:
+    """What the keys of pieces begin with that will be put together."""
+    return f"{incoming_prefix(incoming)}{first:06d}/"
+
+
+def assembled_key(incoming: str) -> str:
+    """Key of what S3 puts together from parts."""
+    return f"{incoming_prefix(incoming)}whole"
+
+
+def is_incoming(key: str) -> bool:
+    """Is it one of a file that comes in pieces?"""
+    return key.startswith(INCOMING)
 
 
 def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str) -> str:

@@ -31,6 +31,7 @@ class ApiView(APIView):
     in_one_transaction: ClassVar[bool] = True
     shown_once: ClassVar[frozenset[str]] = frozenset({"secret"})
     settles_itself: ClassVar[bool] = False
+    said_in: ClassVar[tuple[str, ...]] = ()  # headers that say what is sent, besides the body
     queries: ClassVar[dict[str, type[Serializer[Any]]]] = {}
     query: dict[str, Any]
 

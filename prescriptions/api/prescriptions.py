@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
@@ -16,16 +16,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prescriptions import audit
+from prescriptions.api import uploads
 from prescriptions.api.base import ApiView
 from prescriptions.api.keeping.serializers import OverrideQuery, WaitingSerializer
 from prescriptions.api.keeping.views import override_in, waiting
 from prescriptions.api.negotiation import AnyMedia
 from prescriptions.api.pagination import AskedMoment, PageQuery, WholeNumber
+from prescriptions.api.parsing import StrictJSON
 from prescriptions.api.permissions import asker_of, client_of, sees_all, visible
 from prescriptions.api.protocol import idempotency, prefer
 from prescriptions.api.protocol.prefer import Preferences
 from prescriptions.api.schema import problems as problems_of
-from prescriptions.api.serializers import PrescriptionSerializer, UploadSerializer
+from prescriptions.api.serializers import FromUploadsSerializer, PrescriptionSerializer, UploadSerializer
 from prescriptions.audit import actors
 from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
@@ -130,7 +132,7 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     """`GET` the prescriptions that the caller may see; `POST` uploads one."""
 
     serializer_class = PrescriptionSerializer
-    parser_classes = (MultiPartParser,)
+    parser_classes = (MultiPartParser, StrictJSON)
     settles_itself = True
     scopes = {"GET": "rx:read", "POST": "rx:write"}  # noqa: RUF012
     queries = {"GET": ListQuery}  # noqa: RUF012
@@ -157,21 +159,19 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
 
     @extend_schema(
         operation_id="prescriptions_create",
-        request={"multipart/form-data": UploadSerializer},
+        request={"multipart/form-data": UploadSerializer, "application/json": FromUploadsSerializer},
         parameters=[prefer.MINIMAL],
         responses={201: PrescriptionSerializer, **problems_of(400, 409, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
-        """Upload one or more files as one prescription. All of them are kept, or none."""
-        if twice := [name for name in ("order_ref", "patient_ref") if len(request.POST.getlist(name)) > 1]:
-            raise serializers.ValidationError({name: ["Send it once."] for name in twice})
-        prescription, replayed = accepting.accept_once(
-            request.FILES.getlist("files"),
-            client=client_of(request),
-            order_ref=str(request.POST.get("order_ref", "")),
-            patient_ref=str(request.POST.get("patient_ref", "")),
-            idempotency_key=request.headers.get(idempotency.NAME, ""),
-        )
+        """Upload one or more files as one prescription. All of them are kept, or none.
+
+        As JSON: of files that came in pieces (`POST /api/v1/uploads`).
+        """
+        if isinstance(request.data, QueryDict):
+            prescription, replayed = self._of_form(request)
+        else:
+            prescription, replayed = self._of_uploads(request)
         found, minimal = find_visible(request, prescription.id), Preferences.of(request).minimal
         location = absolute(f"/api/v1/prescriptions/{prescription.id}")
         headers = {"Location": location, "Cache-Control": "no-store", **(idempotency.REPLAYED if replayed else {})}
@@ -179,6 +179,31 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
         if minimal:  # nothing is handed out
             return Response(status=201, headers={**headers, **prefer.applied("return=minimal")})
         return Response(bodies(request, [found])[0], status=201, headers=headers)
+
+    @staticmethod
+    def _of_form(request: Request) -> tuple[Prescription, bool]:
+        if twice := [name for name in ("order_ref", "patient_ref") if len(request.POST.getlist(name)) > 1]:
+            raise serializers.ValidationError({name: ["Send it once."] for name in twice})
+        return accepting.accept_once(
+            request.FILES.getlist("files"),
+            client=client_of(request),
+            order_ref=str(request.POST.get("order_ref", "")),
+            patient_ref=str(request.POST.get("patient_ref", "")),
+            idempotency_key=request.headers.get(idempotency.NAME, ""),
+        )
+
+    @staticmethod
+    def _of_uploads(request: Request) -> tuple[Prescription, bool]:
+        serializer = FromUploadsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        return uploads.prescribed(
+            request,
+            asked["uploads"],
+            order_ref=asked.get("order_ref", ""),
+            patient_ref=asked.get("patient_ref", ""),
+            idempotency_key=request.headers.get(idempotency.NAME, ""),
+        )
 
 
 class PrescriptionDetail(ApiView):

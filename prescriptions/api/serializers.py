@@ -31,6 +31,7 @@ from prescriptions.models import (
 from prescriptions.review.publication import changed_at, published, standing
 from prescriptions.variants import links
 from prescriptions.variants.pictures import picture
+from transforms.keys import ID
 from transforms.limits import LIMITS
 from transforms.measure.notices import Notice
 from transforms.request.presets import PRESETS
@@ -239,6 +240,28 @@ class UploadSerializer(serializers.Serializer[Any]):
     )
     order_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
     patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
+
+
+class FromUploadsSerializer(Strict):
+    """Files that came in pieces (`/api/v1/uploads`), in this order."""
+
+    uploads = serializers.ListField(
+        child=serializers.RegexField(rf"^{ID}\Z", trim_whitespace=False),
+        min_length=1,
+        max_length=LIMITS.files,
+        help_text="Ids of files that are whole.",
+    )
+    order_ref = serializers.RegexField(
+        REFERENCE, required=False, error_messages={"invalid": REFERENCE_HELP}, help_text=REFERENCE_HELP
+    )
+    patient_ref = serializers.RegexField(
+        REFERENCE, required=False, error_messages={"invalid": REFERENCE_HELP}, help_text=REFERENCE_HELP
+    )
+
+    def validate_uploads(self, ids: list[str]) -> list[str]:
+        if len(set(ids)) < len(ids):
+            raise serializers.ValidationError("Name each file once.")
+        return ids
 
 
 LONGEST_LINK = 30 * 86_400  # seconds

@@ -3,7 +3,7 @@
 from csp.decorators import csp_update
 from django.urls import path, re_path
 
-from prescriptions.api import prescriptions, reviews, schema
+from prescriptions.api import prescriptions, reviews, schema, uploads
 from prescriptions.api.discovery import catalogue, me
 from prescriptions.api.events import feed, webhooks
 from prescriptions.api.keeping import views as keeping
@@ -26,6 +26,8 @@ urlpatterns = [
     re_path(rf"^prescriptions/{_RX}/hold$", keeping.Hold.as_view(), name="hold"),
     re_path(rf"^prescriptions/{_RX}/erasure$", keeping.Erasure.as_view(), name="erasure"),
     path("erasures", keeping.Erasures.as_view(), name="erasures"),
+    path("uploads", uploads.Uploads.as_view(), name="uploads"),
+    re_path(rf"^uploads/(?P<incoming>{ID})$", uploads.OneUpload.as_view(), name="incoming"),
     path("events", feed.Events.as_view(), name="events"),
     path("webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
     re_path(rf"{_WEBHOOK}$", webhooks.OneWebhook.as_view(), name="webhook"),

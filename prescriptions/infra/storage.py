@@ -104,7 +104,7 @@ def _told_to_breaker(operation: str, key: str) -> Iterator[None]:
     breaker().worked()
 
 
-def _call(operation: str, **parameters: Any) -> Any:
+def call(operation: str, **parameters: Any) -> Any:
     """One S3 call by its name in boto3."""
     with _sorted_errors(operation, parameters.get("Key", "")):
         return getattr(client(), operation)(**parameters)
@@ -126,14 +126,14 @@ class _Conditional:
         if plain_s3.is_enough():
             with _sorted_errors("head_object", key), plain_s3.client() as plain:
                 return plain.head(bucket, key)
-        return _describe(_call("head_object", Bucket=bucket, Key=key))
+        return _describe(call("head_object", Bucket=bucket, Key=key))
 
     def put(self, bucket: str, key: str, new: NewObject, *, replacing: str = "") -> str:
         if plain_s3.is_enough():
             with _sorted_errors("put_object", key), plain_s3.client() as plain:
                 return plain.put(bucket, key, new, replacing=replacing)
         try:
-            etag: str = _call(
+            etag: str = call(
                 "put_object",
                 Bucket=bucket,
                 Key=key,
@@ -169,7 +169,7 @@ def head_variant(key: str) -> StoredObject:
 
 def open_variant(key: str, part: Part | None = None) -> tuple[StoredObject, Iterator[bytes]]:
     """The description and bytes in chunks, of a part or all, in one GET. Raises ObjectMissing, StorageUnavailable."""
-    answer = _call("get_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key, **_only(part))
+    answer = call("get_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key, **_only(part))
     return _describe(answer), _chunks(answer["Body"])
 
 
@@ -180,14 +180,14 @@ def put_variant(key: str, new: NewObject) -> Put:
 
 def delete_variant(key: str) -> None:
     """One that is not there counts as deleted. Raises StorageUnavailable."""
-    _call("delete_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
+    call("delete_object", Bucket=settings.RX_VARIANTS_BUCKET, Key=key)
 
 
 # --- originals --------------------------------------------------------------------------------------------------
 def put_original(key: str, data: bytes, *, media_type: str, sha256: str) -> None:
     """Store an uploaded file under a fresh key. Raises StorageUnavailable."""
     try:
-        _call(
+        call(
             "put_object",
             Bucket=settings.RX_ORIGINALS_BUCKET,
             Key=key,
@@ -217,7 +217,7 @@ def get_original(key: str, *, sha256: str) -> bytes:
         with _sorted_errors("get_object", key), plain_s3.client() as plain:
             data = plain.get(settings.RX_ORIGINALS_BUCKET, key)
     else:
-        answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
+        answer = call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key)
         data = b"".join(_in_time(_chunks(answer["Body"])))
     if hashlib.sha256(data).hexdigest() != sha256:
         reason = "get_object: the original's digest differs from its row"
@@ -236,7 +236,7 @@ def _in_time(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def open_original(key: str, part: Part | None = None) -> tuple[StoredObject, Iterator[bytes]]:
     """As `open_variant`, for downloads."""
-    answer = _call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key, **_only(part))
+    answer = call("get_object", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key, **_only(part))
     return _describe(answer), _chunks(answer["Body"])
 
 
@@ -257,7 +257,7 @@ def _chunks(body: "StreamingBody") -> Iterator[bytes]:
 def put_anchor(key: str, data: bytes) -> None:
     """Store an anchor for good: the bucket's own rule keeps every version. Raises StorageUnavailable."""
     named = {"Bucket": settings.RX_AUDIT_BUCKET, "Key": key, "ContentType": "application/json"}
-    _call("put_object", **named, Body=data, ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode())
+    call("put_object", **named, Body=data, ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode())
 
 
 def anchor_exists(key: str) -> bool:
@@ -272,9 +272,9 @@ def anchor_exists(key: str) -> bool:
 def anchor_versions(key: str) -> Iterator[bytes]:
     """Every version of one object, the newest first. Raises StorageUnavailable."""
     bucket = settings.RX_AUDIT_BUCKET
-    for version in _call("list_object_versions", Bucket=bucket, Prefix=key, MaxKeys=1000).get("Versions", []):
+    for version in call("list_object_versions", Bucket=bucket, Prefix=key, MaxKeys=1000).get("Versions", []):
         if version["Key"] == key:
-            answer = _call("get_object", Bucket=bucket, Key=key, VersionId=version["VersionId"])
+            answer = call("get_object", Bucket=bucket, Key=key, VersionId=version["VersionId"])
             yield b"".join(_in_time(_chunks(answer["Body"])))
 
 
@@ -286,7 +286,7 @@ def anchor_keys(prefix: str, *, after: str = "") -> Iterator[str]:
     more: dict[str, str] = {"KeyMarker": after} if after else {}
     last = ""
     while True:
-        listing = _call("list_object_versions", Bucket=settings.RX_AUDIT_BUCKET, Prefix=prefix, MaxKeys=1000, **more)
+        listing = call("list_object_versions", Bucket=settings.RX_AUDIT_BUCKET, Prefix=prefix, MaxKeys=1000, **more)
         for version in listing.get("Versions", []):
             if version["Key"] != last:
                 last = version["Key"]
@@ -304,11 +304,11 @@ def delete_everything(bucket: str, prefix: str) -> int:
     """
     deleted = 0
     while True:
-        listing = _call("list_object_versions", Bucket=bucket, Prefix=prefix, MaxKeys=1000)
+        listing = call("list_object_versions", Bucket=bucket, Prefix=prefix, MaxKeys=1000)
         found = [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]
         if not found:
             return deleted
-        answer = _call(
+        answer = call(
             "delete_objects",
             Bucket=bucket,
             Delete={"Objects": [{"Key": o["Key"], "VersionId": o["VersionId"]} for o in found], "Quiet": True},
@@ -333,7 +333,7 @@ def list_objects(bucket: str, prefix: str = "", *, after: str = "") -> Iterator[
     """All objects of a bucket whose keys come behind `after`, a thousand a call. Raises StorageUnavailable."""
     token: dict[str, str] = {"StartAfter": after} if after else {}
     while True:
-        listing = _call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+        listing = call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
         for item in listing.get("Contents", []):
             yield Listed(item["Key"], item["ETag"], item["Size"], item["LastModified"])
         if not listing.get("IsTruncated"):
@@ -345,6 +345,6 @@ def reachable() -> None:
     """Raises StorageUnavailable unless both buckets answer with this process's identity."""
     for bucket in (settings.RX_ORIGINALS_BUCKET, settings.RX_VARIANTS_BUCKET):
         try:
-            _call("head_bucket", Bucket=bucket)
+            call("head_bucket", Bucket=bucket)
         except ObjectMissing:
             raise StorageUnavailable(f"bucket {bucket} does not exist") from None

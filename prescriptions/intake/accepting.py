@@ -10,7 +10,7 @@ import os
 import re
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ from prescriptions.models import (
     Page,
     PageLight,
     Prescription,
+    Replay,
     new_identifier,
 )
 from prescriptions.review import opening
@@ -54,6 +55,9 @@ else:
 
 log = logging.getLogger("rx.intake")
 
+# Called with the prescription's id in the transaction that writes it.
+Taken = Callable[[str], None]
+
 _NAME_MOST = 150
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 _BIDI_AND_CONTROL = re.compile(
@@ -63,30 +67,48 @@ _BIDI_AND_CONTROL = re.compile(
 
 def accept(files: Sequence[Upload], **fields: str) -> Prescription:
     """As `accept_once`, for those who do not care whether it was sent before."""
-    return accept_once(files, **fields)[0]
+    return accept_once(files, taken=lambda rx: None, **fields)[0]
 
 
 def accept_once(
-    files: Sequence[Upload], *, client: str, order_ref: str = "", patient_ref: str = "", idempotency_key: str = ""
+    files: Sequence[Upload],
+    *,
+    client: str,
+    order_ref: str = "",
+    patient_ref: str = "",
+    idempotency_key: str = "",
+    fingerprint: str = "",
+    taken: Taken = lambda rx: None,
 ) -> tuple[Prescription, bool]:
     """One upload becomes one prescription with its documents and pages; and whether it was one already.
 
     With the key of an earlier upload of the same files and references it is that upload's prescription. The key is
     reserved while it is worked on, and settled in the transaction of the rows. Raises Problem (400, 409 under way, 413,
     415, 422, 503) naming each file that was refused, storage.StorageUnavailable; then neither row nor object is left.
+
+    `fingerprint`: what the key stands for, where that is not for the files to say; `taken` is called in that
+    transaction.
     """
     with metrics.upload("api"), room():
         _check_request(files, order_ref, patient_ref, idempotency_key)
         if not idempotency_key:
-            return _accept(files, client, order_ref, patient_ref, None), False
-        key = _Key.begin(client, idempotency_key, fingerprint_of(files, order_ref, patient_ref))
+            return _accept(files, client, order_ref, patient_ref, None, taken), False
+        key = _Key.begin(client, idempotency_key, fingerprint or fingerprint_of(files, order_ref, patient_ref))
         if isinstance(key, Prescription):
             return key, True
         try:
-            return _accept(files, client, order_ref, patient_ref, key), False
+            return _accept(files, client, order_ref, patient_ref, key, taken), False
         except BaseException:
             key.reservation.release()
             raise
+
+
+def earlier(client: str, key: str, fingerprint: str) -> Prescription | None:
+    """What an upload with this key has become. Raises Problem 422 where that was another one."""
+    row = Replay.objects.filter(scope=kept_under(client), key=key, until=None).first() if key else None
+    if row is not None and row.fingerprint != fingerprint:
+        raise once.reused()
+    return Prescription.objects.get(pk=row.answer["rx"]) if row else None
 
 
 def room() -> AbstractContextManager[None]:
@@ -121,7 +143,9 @@ def _check_request(files: Sequence[Upload], order_ref: str, patient_ref: str, id
         raise Problem(400, "invalid", "The request is not valid", errors[0]["detail"], errors=errors)
 
 
-def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, key: "_Key | None") -> Prescription:
+def _accept(
+    files: Sequence[Upload], client: str, order_ref: str, patient_ref: str, key: "_Key | None", taken: Taken
+) -> Prescription:
     rx, until = new_identifier(), time.monotonic() + settings.RX_UPLOAD_WAIT
     if key:
         key.reservation.tell(f"/api/v1/prescriptions/{rx}")
@@ -142,6 +166,7 @@ def _accept(files: Sequence[Upload], client: str, order_ref: str, patient_ref: s
             if key:
                 key.settle(rx)
             loose.settle(announced)
+            taken(rx)
             prescription = write_rows(receipt)
     except BaseException:
         loose.discard(rx, announced)

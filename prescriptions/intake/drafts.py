@@ -6,7 +6,7 @@ anybody but the holder of the order's link, and what is not submitted within a d
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from transforms.request.presets import preset
 log = logging.getLogger("rx.drafts")
 
 ABANDONED_AFTER = timedelta(days=1)
+Taken = Callable[[DraftFile], None]
 
 
 def files_of(link: OrderLink) -> list[DraftFile]:
@@ -40,8 +41,9 @@ def files_of(link: OrderLink) -> list[DraftFile]:
     return list(DraftFile.objects.filter(draft__in=Draft.objects.filter(**whose(link))))
 
 
-def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
-    """Check one file and keep it. The same `key` with the same bytes gives the same row.
+def add(link: OrderLink, file: accepting.Upload, *, key: str = "", taken: Taken = lambda row: None) -> DraftFile:
+    """Check one file and keep it. The same `key` with the same bytes gives the same row. `taken` is called with a new
+    one, in the transaction that writes it.
 
     Raises Problem (409, 413, 415, 422) in the customer's words; then neither row nor object is left.
     """
@@ -64,7 +66,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "") -> DraftFile:
                 accepting.keep(draft.pk, file, checked)
         except TransformError as error:
             raise refusals.of_transform(error, file=name, size=size) from None
-        row = _insert_or_discard(draft.pk, checked, key or new_identifier())
+        row = _insert_or_discard(draft.pk, checked, key or new_identifier(), taken)
     log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
     return row
 
@@ -99,7 +101,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
 
 def remove(link: OrderLink, file_id: str) -> None:
     """Forget one file. The row goes first: what a submit took a moment ago must keep its original."""
-    row = _find(link, file_id)
+    row = find(link, file_id)
     if row is None:
         return
     with transaction.atomic():
@@ -133,7 +135,7 @@ def thumbnail(link: OrderLink, file_id: str) -> bytes | None:
 
     Raises TransformError, storage.ObjectMissing, storage.StorageUnavailable.
     """
-    row = _find(link, file_id)
+    row = find(link, file_id)
     if row is None:
         return None
     if row.thumbnail:
@@ -164,17 +166,17 @@ def sweep(limit: int = 20) -> int:
     return done
 
 
-def _insert_or_discard(draft_id: str, item: Checked, key: str) -> DraftFile:
+def _insert_or_discard(draft_id: str, item: Checked, key: str, taken: Taken = lambda row: None) -> DraftFile:
     row = None
     try:
-        row = _insert(draft_id, item, key)
+        row = _insert(draft_id, item, key, taken)
     finally:
         if row is None or row.pk != item.document_id:
             loose.discard(draft_id, [item.document_id])
     return row
 
 
-def _insert(draft_id: str, item: Checked, key: str) -> DraftFile:
+def _insert(draft_id: str, item: Checked, key: str, taken: Taken) -> DraftFile:
     """The new row, or the one that a parallel try with the same key has made. Raises Problem 409, 422."""
     with transaction.atomic():
         draft = Draft.objects.select_for_update().filter(pk=draft_id).first()
@@ -192,7 +194,7 @@ def _insert(draft_id: str, item: Checked, key: str) -> DraftFile:
             raise refused("too-many-pages", 422, file=item.name)
         _touch(draft_id)
         loose.settle([item.document_id])
-        return DraftFile.objects.create(
+        row = DraftFile.objects.create(
             id=item.document_id,
             draft=draft,
             key=key,
@@ -206,6 +208,8 @@ def _insert(draft_id: str, item: Checked, key: str) -> DraftFile:
             measures=[found and found.as_fields() for found in item.measures],
             thumbnail=item.thumbnail or None,
         )
+        taken(row)
+        return row
 
 
 def refuse_full(link: OrderLink) -> None:
@@ -219,7 +223,8 @@ def refuse_full(link: OrderLink) -> None:
         raise refusals.order_full()
 
 
-def _find(link: OrderLink, file_id: str) -> DraftFile | None:
+def find(link: OrderLink, file_id: str) -> DraftFile | None:
+    """A file that waits to be sent."""
     return DraftFile.objects.filter(pk=file_id, draft__in=Draft.objects.filter(**whose(link))).first()
 
 

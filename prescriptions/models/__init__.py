@@ -30,7 +30,7 @@ from prescriptions.models.retention import (
     rules_of,
     write_down,
 )
-from prescriptions.models.retries import Duty, IdempotencyKey, LooseOriginal, Replay
+from prescriptions.models.retries import Duty, IdempotencyKey, Incoming, LooseOriginal, Replay
 from prescriptions.models.review import (
     ENDED,
     UNDECIDED,
@@ -81,6 +81,7 @@ __all__ = [
     "EventType",
     "HoldReason",
     "IdempotencyKey",
+    "Incoming",
     "LedgerHead",
     "LentLink",
     "LineDecision",

@@ -1,7 +1,10 @@
-"""What makes it safe to send something again, or to die in the middle: kept answers, originals on their way, duties."""
+"""What makes it safe to send something again, or to die in the middle: kept answers, files and originals
+on their way, duties.
+"""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions.models.identifiers import new_identifier
@@ -67,6 +70,47 @@ class LooseOriginal(models.Model):
 
     def __str__(self) -> str:
         return f"original {self.id[:8]}"
+
+
+class Incoming(models.Model):
+    """A file on its way in. Its bytes are in the originals bucket under `incoming/{id}/`, and `offset` of them are kept
+    for certain: the row changes after they do.
+
+    `owner`: who may go on with it. `wants`: the references of the prescription that it alone shall become at once.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
+    owner = models.CharField(max_length=200)
+    client = models.CharField(max_length=64)
+    name = models.BinaryField(null=True, help_text="The file's name, sealed.")
+    wants = models.JSONField(null=True)
+    length = models.PositiveIntegerField(help_text="Bytes, as announced.")
+    offset = models.PositiveIntegerField(default=0)
+    # Each try to append has a number of its own, under which it puts what it keeps: none can spoil another's.
+    attempts = models.PositiveIntegerField(default=0)
+    multipart = models.CharField(max_length=1024, blank=True, help_text="What S3 calls the upload of `parts`.")
+    parts = models.JSONField(default=list, help_text="Number, ETag, SHA-256 and bytes of each.")
+    tail = models.JSONField(default=list, help_text="What is no part yet: number, SHA-256 and bytes of each piece.")
+    closed = models.BooleanField(default=False, help_text="Nothing more is taken: it was used, ended or refused.")
+    rx = models.CharField(max_length=32, blank=True, help_text="The prescription or draft that has it.")
+    file = models.CharField(max_length=32, blank=True, help_text="Which file of the draft it is.")
+    expires_at = models.DateTimeField(db_index=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("owner",), condition=Q(closed=False), name="incoming_of_owner"),
+            models.Index(fields=("rx",), condition=~Q(rx=""), name="incoming_of_rx"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"incoming {self.id[:8]}"
+
+    @property
+    def whole(self) -> bool:
+        """Is every byte there?"""
+        return self.offset == self.length
 
 
 class Duty(models.Model):

@@ -17,11 +17,12 @@ from prescriptions.api.authentication import BearerAuthentication
 from prescriptions.audit import actors
 from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
-from prescriptions.order_pages.access import open_link
+from prescriptions.order_pages.access import open_link, presented
 from prescriptions.variants import links
 from prescriptions.variants.links import lent
 
 _ORDER: Final = re.compile(r"/orders/([^/?]+)/")
+_IN_PIECES: Final = re.compile(r"/(?:upload|orders/[^/?]+/prescription)/uploads(?:[/?]|\Z)")
 _LINK: Final = re.compile(r"[0-9a-f]{12}")
 
 
@@ -53,7 +54,8 @@ def is_good(request: HttpRequest) -> HttpResponse:
 
 def _customer(request: HttpRequest, address: str) -> str:
     """By a good link, of this order if the address names one."""
-    link = open_link(request, request.COOKIES.get(settings.RX_ORDER_COOKIE, ""))
+    shown = presented(request) if _IN_PIECES.match(address) else ""
+    link = open_link(request, shown or request.COOKIES.get(settings.RX_ORDER_COOKIE, ""))
     order = _ORDER.match(address)
     return f"link-{link.id}" if link and (order is None or order[1] == link.order_ref) else ""
 

@@ -29,18 +29,25 @@ def open_link(request: HttpRequest, signed: str) -> OrderLink | None:
     return link
 
 
+def presented(request: HttpRequest) -> str:
+    """The signed link that came as a bearer token, from what is no page of ours; empty: none."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
 class OrderView(View):
     """Base of everything under an order: `self.link` is the verified link, `self.base` the order's page."""
 
     bare = False  # True: under /upload/, the same pages without an order's address
     shows = False  # True: what a link that only uploads does not open
+    bearers = False  # True: the link may come as a bearer token
     link: OrderLink
     base: str
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         order_ref = str(kwargs.pop("order_ref", ""))
         signed = request.GET.get("link")
-        held = request.COOKIES.get(settings.RX_ORDER_COOKIE, "")
+        held = (self.bearers and presented(request)) or request.COOKIES.get(settings.RX_ORDER_COOKIE, "")
         try:
             link = open_link(request, held if signed is None else signed)
         except Problem as problem:
@@ -52,6 +59,7 @@ class OrderView(View):
             return self._let_in(request, link, instead_of=order_links.opened(held))
         self.link = link
         languages.speak(request, _language_of(link))
+        request.rx_client = link.client  # type: ignore[attr-defined]  # whose pages may read the answer
         response = super().dispatch(request, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
@@ -93,8 +101,8 @@ def _language_of(link: OrderLink) -> str:
 
 
 def _wait(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """A page for people; upload.js, which sends files with a key, is told as a machine is."""
-    if "Idempotency-Key" in request.headers:
+    """A page for people; upload.js, which sends files with a key or in pieces, is told as a machine is."""
+    if "Idempotency-Key" in request.headers or "Tus-Resumable" in request.headers:
         return problem.response()
     minutes = -(-(problem.retry_after or 0) // 60)
     response = render(request, "prescriptions/wait.html", {"minutes": minutes}, status=problem.status)

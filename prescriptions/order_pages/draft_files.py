@@ -7,18 +7,19 @@ from django.utils.translation import gettext
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts
 from prescriptions.intake.notices import gathered
+from prescriptions.models import DraftFile
+from prescriptions.order_pages import uploads
 from prescriptions.order_pages.access import OrderView
 
 
 class DraftFiles(OrderView):
-    """`POST` one file: checked, kept and described. The Idempotency-Key makes a repeated POST harmless."""
+    """`POST` one file, or as `upload` the id of one that came in pieces: checked, kept and described. The
+    Idempotency-Key makes a repeated POST harmless.
+    """
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        file = request.FILES.get("file")
         try:
-            if file is None:
-                raise Problem(400, "invalid", "The request is not valid", gettext("Choose a file."))
-            row = drafts.add(self.link, file, key=request.headers.get("Idempotency-Key", "")[:100])
+            row = self._added(request)
         except Problem as problem:
             return problem.response()
         context = {
@@ -29,6 +30,14 @@ class DraftFiles(OrderView):
             "mine": True,
         }
         return render(request, "prescriptions/upload_file.html", context, status=201)
+
+    def _added(self, request: HttpRequest) -> DraftFile:
+        if incoming := request.POST.get("upload"):
+            return uploads.draft_file(self.link, incoming)
+        file = request.FILES.get("file")
+        if file is None:
+            raise Problem(400, "invalid", "The request is not valid", gettext("Choose a file."))
+        return drafts.add(self.link, file, key=request.headers.get("Idempotency-Key", "")[:100])
 
 
 class DraftThumbnail(OrderView):

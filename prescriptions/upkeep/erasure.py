@@ -24,6 +24,7 @@ from prescriptions.infra.database import agreed
 from prescriptions.infra.database.rounds import Rounds
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased
+from prescriptions.intake.tus import uploads
 from prescriptions.models import (
     Document,
     ErasureRequest,
@@ -141,6 +142,7 @@ def purge(rx: str) -> bool:
     Page.objects.filter(prescription=rx).delete()
     Document.objects.filter(prescription=rx).delete()
     stored_pdf.forget(rx)
+    uploads.forget(rx)
     replays.forget(rx)  # again: an answer that was under way at the tombstone may have been kept since
     remains.forget_likeness(rx)
     settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=agreed.now() - settled_after())

@@ -12,12 +12,14 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from prescriptions.infra import storage
+from prescriptions.infra import parts_s3, storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Document, DraftFile, LooseOriginal, Prescription, Variant, VariantState, WholePdf
 from prescriptions.variants import asking, claims, sweep
 from prescriptions.variants.fairness.askers import Asker
 from transforms.keys import (
+    INCOMING,
+    is_incoming,
     original_key,
     parse_document_key,
     parse_original_key,
@@ -28,6 +30,8 @@ from transforms.keys import (
 
 # A put comes before its row says ready: younger objects without rows may be about to get one.
 GRACE = timedelta(hours=1)
+# Of files that come in pieces: their rows are kept for a day and an hour. A restored database may lack them.
+OVER = timedelta(days=3)
 AT_ONCE = 500  # rows or objects
 
 
@@ -174,10 +178,16 @@ def _originals(report: Report, after: str, *, dry_run: bool, older_than: timedel
         ]
         if stretch.upto is not None:
             yield stretch.upto
+    if not dry_run:
+        parts_s3.abort_everything(INCOMING, begun_before=timezone.now() - OVER)
 
 
 def _loose_end(report: Report, listed: storage.Listed, *, dry_run: bool, older_than: timedelta | None) -> None:
     """An original that no row names."""
+    if is_incoming(listed.key):
+        if not dry_run and timezone.now() - listed.modified > OVER:
+            storage.delete_everything(settings.RX_ORIGINALS_BUCKET, listed.key)
+        return
     if _erased(listed.key):
         report.leftovers_of_erased += 1
         if not dry_run:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.problems import Problem, not_found
+from prescriptions.intake.tus import uploads
 from prescriptions.models import REFERENCE, REFERENCE_HELP, Draft, Prescription
 from prescriptions.review import orders, replays
 from prescriptions.upkeep import erasure, four_eyes
@@ -71,6 +72,7 @@ def erase(
         else:
             orders.forget_patient(client, whose.reference)
             replays.forget_of(client, patient_ref=whose.reference)
+        uploads.forget_of(client, whose.by, whose.reference)
     return outcomes, max(0, len(found) - AT_ONCE)
 
 

@@ -60,16 +60,18 @@ PERMISSIONS_POLICY: Final[Any] = {
 }
 
 # Which programs in browsers may call the API is asked of prescriptions/api/protocol/origins.py; never with cookies.
-CORS_URLS_REGEX: Final = r"^/api/v1/"
+CORS_URLS_REGEX: Final = r"^/(?:api/v1/|(?:orders/[^/]+/prescription|upload)/uploads(?:/|$))"
 CORS_ALLOW_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 CORS_ALLOW_HEADERS: Final = (
     *("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range"),
-    *("Prefer", "Range", "X-Request-ID"),
+    *("Prefer", "Range", "Tus-Resumable", "Upload-Checksum", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+    *("X-HTTP-Method-Override", "X-Request-ID"),
 )
 CORS_EXPOSE_HEADERS: Final = (
     *("Allow", "Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location"),
     *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "WWW-Authenticate"),
-    *("X-Request-ID", "X-Variant"),
+    *("Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires"),
+    *("Upload-Length", "Upload-Offset", "X-Request-ID", "X-Variant"),
 )
 CORS_PREFLIGHT_MAX_AGE: Final = 600  # an origin that is taken off the list is soon off it everywhere
 

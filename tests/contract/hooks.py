@@ -13,10 +13,10 @@ import schemathesis
 from hypothesis import strategies as st
 
 SEEDS = json.loads(Path(os.environ["RX_CONTRACT_SEEDS"]).read_text())
-_ERASES = ("prescriptions_erase", "webhooks_delete", "links_revoke", "order_links_revoke")
+_ERASES = ("prescriptions_erase", "webhooks_delete", "links_revoke", "order_links_revoke", "uploads_end")
 _ANY_ORDER = ("orders_update", "orders_retrieve")
 # `return=minimal` has no body, which OpenAPI cannot say, and a wish that makes no sense is no error. A cursor is ours.
-_LEFT_OUT = ("Prefer", "cursor")
+_LEFT_OUT = ("Prefer", "cursor", "Upload-Metadata", "Upload-Checksum")
 _WORD = {"type": "string", "format": "rx-word", "minLength": 1, "maxLength": 120}
 _ONES = {"type": "array", "items": {"const": 1}, "minItems": 1}
 _MOMENT = {"type": "string", "pattern": "^20[0-9]{2}-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:00Z$"}
@@ -73,3 +73,4 @@ def _narrow(name: str, properties: dict[str, Any]) -> None:
 
 schemathesis.openapi.format("binary", st.sampled_from([b64decode(content) for content in SEEDS["files"]]))
 schemathesis.openapi.format("rx-word", st.text(ascii_letters, min_size=1, max_size=20))
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")

@@ -44,6 +44,8 @@ def plant(site: Site, *, each: int = 3) -> dict[str, Any]:
     hooks = [
         call("POST", "/webhooks", json={"url": f"https://hook{number}.invalid/rx"})["id"] for number in range(each)
     ]
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "900"}
+    pieces = [call("POST", "/uploads", headers=tus)["id"] for _ in range(each)]
     links = [call("POST", "/order-links", json={"order_ref": order})["id"] for order in orders]
     variant = f"/prescriptions/{rxs[0]}/pages/1/variants/full/33,/0/default.jpg"
     job = call("GET", variant, headers={"Prefer": "respond-async"})
@@ -57,6 +59,7 @@ def plant(site: Site, *, each: int = 3) -> dict[str, Any]:
             "webhook": hooks[:1],
             "lent": lent[:1],
             "link": links,
+            "incoming": pieces[:1],
         },
         "paths": {
             "rx": rxs,
@@ -65,6 +68,7 @@ def plant(site: Site, *, each: int = 3) -> dict[str, Any]:
             "webhook": hooks[1:],
             "link": links,
             "patient_ref": [f"{order}-P" for order in orders],
+            "incoming": pieces[1:],
             "job": [job["id"]],
             "number": ["1", "2"],
             "spec": SPECS,

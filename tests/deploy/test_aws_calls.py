@@ -26,6 +26,11 @@ NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
     "list_object_versions": (set(), {"s3:ListBucketVersions"}),
     "put_object": ({"s3:PutObject"}, set()),
     "delete_object": ({"s3:DeleteObject"}, set()),
+    "create_multipart_upload": ({"s3:PutObject"}, set()),
+    "upload_part": ({"s3:PutObject"}, set()),
+    "complete_multipart_upload": ({"s3:PutObject"}, set()),
+    "abort_multipart_upload": ({"s3:AbortMultipartUpload"}, set()),
+    "list_multipart_uploads": (set(), {"s3:ListBucketMultipartUploads"}),
     "delete_objects": ({"s3:DeleteObjectVersion"}, set()),  # each with a version's id
 }
 
@@ -45,6 +50,10 @@ OPERATIONS: Mapping[str, set[tuple[str, str | None]]] = {
     "anchor_exists": {("head_object", A)},
     "anchor_keys": {("list_object_versions", A)},
     "anchor_versions": {("list_object_versions", A), ("get_object, by version", A)},
+    "begin": {("create_multipart_upload", O)},
+    "add": {("upload_part", O)},
+    "complete": {("complete_multipart_upload", O)},
+    "abort_everything": {("list_multipart_uploads", O), ("abort_multipart_upload", O)},
     "delete_everything": {("list_object_versions", None), ("delete_objects", None)},
     "list_objects": {("list_objects_v2", None)},
     "reachable": {("head_bucket", O), ("head_bucket", V)},
@@ -55,6 +64,7 @@ GIVEN = {
     ("upkeep/reconcile.py", "list_objects"): {O, V},
     ("upkeep/restoring/rebuilding.py", "list_objects"): {O},
     ("intake/loose.py", "delete_everything"): {O},
+    ("intake/tus/pieces.py", "delete_everything"): {O},
     ("ops/doctor/storage.py", "delete_everything"): {O},
 }
 FOLDER = {"audit/anchors.py": "anchors", "upkeep/ledger.py": "erasures"}
@@ -72,6 +82,7 @@ DOCTOR: Mapping[str, set[tuple[str, str]]] = {
 }
 
 # Who runs what: each use of the storage in the code, and the roles that get there. `beat`: commands of people, too.
+MODULES = {"storage", "parts_s3"}
 DISPATCH = {"web", "generate", "beat"}  # with RX_BACKEND=lambda they make variants, too: Lambda stores them
 USES: Mapping[tuple[str, str], set[str]] = {
     ("ops/health.py", "reachable"): {"web", "generate"},
@@ -103,12 +114,16 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("upkeep/erasure.py", "delete_everything"): {"web", "beat"},
     ("upkeep/ledger.py", "put_anchor"): {"web", "beat"},
     ("upkeep/ledger.py", "anchor_keys"): {"web", "generate", "beat"},  # the gate of ops/gate.py
+    ("upkeep/reconcile.py", "abort_everything"): {"beat"},
     ("upkeep/reconcile.py", "delete_variant"): {"beat"},
     ("upkeep/reconcile.py", "head_variant"): {"beat"},
     ("upkeep/reconcile.py", "delete_everything"): {"beat"},
     ("upkeep/reconcile.py", "list_objects"): {"beat"},
     ("upkeep/export.py", "open_original"): {"web", "beat"},
     ("intake/loose.py", "delete_everything"): {"beat"},
+    **{("intake/tus/pieces.py", name): {"web"} for name in ("begin", "add", "complete")},
+    **{("intake/tus/pieces.py", name): {"web"} for name in ("put_original", "get_original", "open_original")},
+    **{("intake/tus/pieces.py", name): {"web", "beat"} for name in ("abort_everything", "delete_everything")},
     ("intake/drafts.py", "get_original"): {"web"},
     ("intake/drafts.py", "put_original"): {"web"},
     ("intake/accepting.py", "put_original"): {"web"},
@@ -130,12 +145,12 @@ def functions(path: str) -> dict[str, ast.FunctionDef]:
 
 
 def called(function: ast.FunctionDef) -> Iterator[tuple[str, str | None]]:
-    """(operation, bucket) of each `_call("operation", Bucket=...)`."""
+    """(operation, bucket) of each `call("operation", Bucket=...)`."""
     buckets = [
         SETTING[node.attr] for node in ast.walk(function) if isinstance(node, ast.Attribute) and node.attr in SETTING
     ]
     for node in ast.walk(function):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_call":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "call":
             (operation,) = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
             if any(keyword.arg == "VersionId" for keyword in node.keywords):
                 operation = f"{operation}, by version"
@@ -145,7 +160,10 @@ def called(function: ast.FunctionDef) -> Iterator[tuple[str, str | None]]:
 
 def test_the_table_of_operations_is_what_the_storage_calls() -> None:
     public = {
-        name: node for name, node in functions("infra/storage.py").items() if name[0] != "_" and any(called(node))
+        name: node
+        for path in ("infra/storage.py", "infra/parts_s3.py")
+        for name, node in functions(path).items()
+        if name[0] != "_" and any(called(node))
     }
 
     for name, node in public.items():
@@ -162,7 +180,7 @@ def test_every_use_of_the_storage_is_in_the_table() -> None:
         if "storage" not in (text := path.read_text()):
             continue
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "storage":
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in MODULES:
                 found.add((name, node.attr))
     # Handed over whole: transforms.make fetches and puts with it.
     found |= {("variants/making.py", "get_original"), ("variants/making.py", "put_variant")}

@@ -37,6 +37,8 @@ GRANTS = {
     },
     "WebPolicy": {
         *((f"s3:{action}", "${Originals.Arn}/*") for action in ("GetObject", "PutObject", "DeleteObjectVersion")),
+        ("s3:AbortMultipartUpload", "${Originals.Arn}/*"),
+        ("s3:ListBucketMultipartUploads", "Originals.Arn"),
         *((f"s3:{action}", "${Variants.Arn}/*") for action in ("GetObject", "DeleteObject", "DeleteObjectVersion")),
         ("s3:PutObject", "${Variants.Arn}/*/document/*"),
         *(
@@ -62,6 +64,8 @@ GRANTS = {
     },
     "BeatPolicy": {
         *((f"s3:{action}", "${Originals.Arn}/*") for action in ("GetObject", "DeleteObjectVersion")),
+        ("s3:AbortMultipartUpload", "${Originals.Arn}/*"),
+        ("s3:ListBucketMultipartUploads", "Originals.Arn"),
         *((f"s3:{action}", "${Variants.Arn}/*") for action in ("GetObject", "DeleteObject", "DeleteObjectVersion")),
         *(
             (f"s3:{action}", f"{bucket}.Arn")

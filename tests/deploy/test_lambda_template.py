@@ -13,6 +13,7 @@ from tests.deploy.lambda_template import CALLERS, PATH, flat, of_type
 from tests.deploy.lambda_template import resources as resources
 from tests.deploy.lambda_template import template as template
 from tests.deploy.lambda_template import translated as translated
+from transforms.keys import piece_key
 from transforms.limits import LIMITS
 
 BUCKETS = ("Originals", "Variants", "Anchors", "AccessLogs")
@@ -92,12 +93,15 @@ def test_old_tls_and_old_signatures_are_refused(resources: dict[str, Any], name:
 
 def test_originals_are_versioned_and_kept(resources: dict[str, Any]) -> None:
     originals = resources["Originals"]
-    (rule,) = originals["Properties"]["LifecycleConfiguration"]["Rules"]
+    rule, of_pieces = originals["Properties"]["LifecycleConfiguration"]["Rules"]
 
     assert (originals["DeletionPolicy"], originals["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert originals["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "NoncurrentDays"}}
     assert "ExpirationInDays" not in rule
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    assert (of_pieces["Prefix"], of_pieces["ExpirationInDays"]) == ("incoming/", 3)
+    assert piece_key("0" * 32, 1, 1).startswith(of_pieces["Prefix"])
 
 
 def test_variants_expire_and_leave_no_versions(template: dict[str, Any]) -> None:

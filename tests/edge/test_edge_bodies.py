@@ -61,6 +61,8 @@ def held(edge: Edge) -> int:
         ("/api/v1/prescriptions", 401, b"HTTP/1.1 401 ", b"Nothing of the body was read"),
         ("/upload/", 403, b"HTTP/1.1 303 ", b"Location: /upload/"),
         ("/orders/A-1/prescription", 403, b"HTTP/1.1 303 ", b"Location: /orders/A-1/prescription"),
+        ("/api/v1/uploads", 401, b"HTTP/1.1 401 ", b"Nothing of the body was read"),
+        ("/orders/A-1/prescription/uploads/0", 403, b"HTTP/1.1 404 ", b"application/problem+json"),
         ("/api/v1/prescriptions", 503, b"HTTP/1.1 503 ", b"Retry-After: "),
     ],
 )
@@ -93,6 +95,14 @@ def test_django_is_told_who_sends_and_where_to_and_nothing_else(edge: Edge, djan
     }  # fmt: skip
     assert asked.headers["x-rx-address"] == ["/orders/A-1/prescription/files?x=1"]
     assert "x-rx-address" not in sent.headers
+
+
+@pytest.mark.parametrize("page", ["/api/v1", "/upload", "/orders/A-1/prescription"])
+def test_who_cannot_say_patch_may_say_so_of_a_file_in_pieces_alone(page: str, edge: Edge, django: StandIn) -> None:
+    for path in (f"{page}/uploads/{'0' * 32}", f"{page}/uploads", f"{page}/files/{'0' * 32}"):
+        edge.http.post(path, content=b"x", headers={"X-HTTP-Method-Override": "PATCH"})
+
+    assert [seen.method for seen in django.seen] == ["PATCH", "POST", "POST"]
 
 
 def test_nobody_outside_asks_that(edge: Edge, django: StandIn) -> None:

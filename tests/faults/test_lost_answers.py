@@ -1,5 +1,6 @@
 """Sent again because an answer was lost: an upload whose server died in the middle, a decision that was made."""
 
+import hashlib
 import json
 import os
 import signal
@@ -117,3 +118,37 @@ def test_a_decision_whose_server_died_before_it_was_heard_is_told_again(
     assert (answer.json()["status"], answer.json()["version"]) == ("rejected", version + 1)
     events = "SELECT count(*) FROM prescriptions_auditevent WHERE rx = ? AND verb = 'review.reject'"
     assert site.rows(events, rx) == [(1,)]
+
+
+@pytest.mark.slow
+def test_a_piece_that_was_killed_half_way_did_not_come_and_the_next_one_goes_on(site: Site, photo: bytes) -> None:
+    # given a file of which the first piece has come
+    headers = {**site.bearer, "Tus-Resumable": "1.0.0"}
+    named = {"Upload-Length": str(len(photo)), "Upload-Metadata": "prescription"}
+    path = insist(site.http.post, "/api/v1/uploads", headers={**headers, **named}).headers["location"]
+    piece, half = {**headers, "Content-Type": "application/offset+octet-stream"}, len(photo) // 2
+
+    def patch(offset: int, data: bytes) -> httpx.Response:
+        return site.http.patch(path, content=data, headers={**piece, "Upload-Offset": str(offset)})
+
+    def tries() -> int:
+        [(attempts,)] = site.rows("SELECT attempts FROM prescriptions_incoming WHERE id = ?", path[-32:])
+        return int(attempts)
+
+    assert insist(patch, 0, photo[:half]).headers["upload-offset"] == str(half)
+    before = tries()
+    with ThreadPoolExecutor(1) as pool, frozen(site.stack.pid_of("s3")):
+        # when kill -9 takes the process that keeps the second one
+        dead = pool.submit(patch, half, photo[half:])
+        until(lambda: tries() > before, "a piece that is being kept")
+        kill_all(generation(site.stack.pid_of("web"), 1))
+        assert dead.result().status_code >= 500
+
+    # then it counts for nothing, and the file is whole all the same
+    head = insist(site.http.head, path, headers=headers)
+    assert (head.status_code, head.headers["upload-offset"]) == (200, str(half))
+    last = insist(patch, half, photo[half:])
+    assert last.status_code == 204, last.text
+    rx = last.headers["location"].rpartition("/")[2]
+    digest = site.rows("SELECT sha256 FROM prescriptions_document WHERE prescription_id = ?", rx)
+    assert digest == [(hashlib.sha256(photo).hexdigest(),)]

@@ -1,5 +1,6 @@
 """Rows and objects that lost each other: found and made good, once, whoever looks; originals are left to people."""
 
+import hashlib
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from prescriptions.infra import per_process, storage
+from prescriptions.infra import parts_s3, per_process, storage
 from prescriptions.models import Document, Page, Prescription, Variant, WholePdf, new_identifier
 from prescriptions.upkeep import reconcile as module
 from prescriptions.upkeep.reconcile import Report, reconcile
@@ -23,7 +24,7 @@ from rxproject.local.stack.stack import Stack
 from tests.conftest import CLIENT
 from tests.prescriptions.conftest import Upload, claim, objects, page, upload  # noqa: F401
 from tests.waiting import until
-from transforms.keys import document_key, parse_receipt_key
+from transforms.keys import assembled_key, document_key, incoming_prefix, parse_receipt_key, piece_key
 from transforms.objects import NewObject
 from transforms.version import PIPELINE
 
@@ -367,3 +368,20 @@ def test_a_whole_pdf_is_known_by_its_row_and_goes_when_it_is_damaged(page: Page,
     assert WholePdf.objects.exists()
     assert reconcile().damaged_objects == 1
     assert (list(storage.list_objects(VARIANTS)), WholePdf.objects.exists()) == ([], False)
+
+
+def test_pieces_of_files_that_no_row_knows_go_after_days(later: Any, servers: Stack) -> None:
+    # given what a restored database does not know of: a piece, and a multipart upload under way
+    incoming = new_identifier()
+    storage.put_original(piece_key(incoming, 1, 1), b"x", media_type="a/b", sha256=hashlib.sha256(b"x").hexdigest())
+    parts_s3.begin(assembled_key(incoming), media_type="a/b")
+
+    # then it is nobody's business at first
+    assert reconcile().originals_without_rows == []
+    assert len(objects(servers, ORIGINALS, incoming_prefix(incoming))) == 1
+
+    # and gone when nobody can be sending it any more
+    later(module.OVER + timedelta(hours=1))
+    assert reconcile().originals_without_rows == []
+    assert objects(servers, ORIGINALS, incoming_prefix(incoming)) == []
+    assert parts_s3.abort_everything(incoming_prefix(incoming)) == 0

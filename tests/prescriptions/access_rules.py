@@ -43,7 +43,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /-may-send
-        /upload/files
+        /upload/files /upload/uploads
     """,
     ),
     (
@@ -77,7 +77,8 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /upload/files/%(file_id)s /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
         /admin/prescriptions/prescription/%(rx)s/export/ /admin/prescriptions/prescription/%(rx)s/hold/
         /admin/prescriptions/retentionrun/add/ /admin/prescriptions/retentionrun/%(object_id)s/delete/ /-link
-        /api/v1/prescriptions/%(rx)s/links/%(lent)s
+        /api/v1/prescriptions/%(rx)s/links/%(lent)s /api/v1/uploads/%(incoming)s
+        /orders/%(order_ref)s/prescription/uploads/%(incoming)s /upload/uploads/%(incoming)s
     """,
     ),
     (
@@ -272,7 +273,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         {"token rx:write", "rival"},
         NOBODY,
         """
-        /api/v1/orders/%(order_ref)s/prescriptions
+        /api/v1/orders/%(order_ref)s/prescriptions /api/v1/uploads
     """,
     ),
     (
@@ -368,7 +369,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         {"customer", "sender", "same order elsewhere"},
         NOBODY,
         """
-        /orders/%(order_ref)s/prescription/files
+        /orders/%(order_ref)s/prescription/files /orders/%(order_ref)s/prescription/uploads
     """,
     ),
     (

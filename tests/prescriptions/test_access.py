@@ -69,6 +69,7 @@ def objects(make: Make) -> dict[str, str]:
         "tail": "full/150,200/0/default.webp", "job": variant.pk, "link": "0" * 16, "lent": "0" * 12,
         "order_ref": "A-1", "file_id": "0" * 32, "app_label": "prescriptions", "url": "nothing", "content_type_id": "1",
         "id": "1", "webhook": "0" * 16, "uidb64": "x", "pk": "1", "provider_id": "sso", "by": "patient",
+        "incoming": "0" * 32,
     }  # fmt: skip
 
 

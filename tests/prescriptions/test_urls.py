@@ -85,6 +85,7 @@ def addresses(make: Make) -> list[str]:
         "job": "0" * 32,
         "link": "0" * 16,
         "lent": "0" * 12,
+        "incoming": "0" * 32,
         "webhook": "0" * 16,
         "order_ref": "A-1",
         "file_id": "0" * 32,

@@ -110,8 +110,10 @@ _DESCRIPTIONS: Final = {
     "415": "Not a media type that this takes.",
     "416": "There is no such part.",
     "422": "It makes no sense, cannot be made, or the Idempotency-Key was sent with something else.",
+    "423": "Another piece of the same file is being kept at this moment: ask how far it is.",
     "428": "Say which version you looked at.",
     "429": "Too much at once: come back after Retry-After.",
+    "460": "The piece is not what its checksum says: send it again.",
     "501": "A part of IIIF that this does not do.",
     "503": "Not now: come back after Retry-After.",
 }

@@ -22,6 +22,10 @@ HEADERS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "RateLimit-Policy": (_TEXT, "What is limited, and how much of it is your share."),
     "Retry-After": (_SECONDS, "Seconds after which it is worth sending the same again."),
     "Server-Timing": (_TEXT, "How it was come by, and how many milliseconds that took."),
+    "Tus-Resumable": (_TEXT, "The version of tus that is spoken."),
+    "Upload-Expires": (_TEXT, "When a file in pieces is over. What nothing was made of until then is deleted."),
+    "Upload-Length": (_SECONDS, "Bytes of the whole file."),
+    "Upload-Offset": (_SECONDS, "How many of its bytes are kept."),
     "Vary": (_TEXT, "Headers of the request that would change the answer."),
     "WWW-Authenticate": (_TEXT, "How to prove who you are."),
     "X-Request-ID": (_TEXT, "Tell it to us when something is wrong: our logs have it."),
@@ -43,11 +47,15 @@ _FILE: Final = {
     "304": ("ETag",),
 }
 _REVIEW: Final = {"200": ("ETag", "Vary")}
+_PIECES: Final = ("Tus-Resumable", "Upload-Expires", "Upload-Length", "Upload-Offset")
 _SHARE: Final = ("RateLimit", "RateLimit-Policy")
 _OF_OPERATION: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "orders_retrieve": _READ,
     "prescriptions_retrieve": _READ,
     "prescriptions_create": {"201": ("Location", "Preference-Applied", *_SHARE)},
+    "uploads_create": {"201": ("Location", *_PIECES)},
+    "uploads_retrieve": {"200": _PIECES},
+    "uploads_append": {"204": _PIECES},
     "prescriptions_original": _FILE,
     "prescriptions_document": _FILE,
     "exports_create": {"200": ("Content-Disposition",)},

@@ -7,7 +7,7 @@ others meanwhile says `in_one_transaction = False`, and must be harmless when it
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +57,7 @@ def keeping(view: "ApiView", handler: Handler) -> Handler:
     def handle(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         match = request._request.resolver_match
         scope = f"api:{match.view_name if match else ''}:{owner_of(request)}"
-        begun = once.begin(scope, request.headers[NAME], *_fingerprints(request))
+        begun = once.begin(scope, request.headers[NAME], *_fingerprints(request, view.said_in))
         if isinstance(begun, dict):
             return _again(begun, place=scope)
         try:
@@ -75,14 +75,14 @@ def keeping(view: "ApiView", handler: Handler) -> Handler:
     return handle
 
 
-def _fingerprints(request: Request) -> list[str]:
+def _fingerprints(request: Request, said_in: Sequence[str]) -> list[str]:
     """Over where it was sent, what it says and how much the sender sees; of files, over their bytes. Keyed, for a
     reference could be guessed.
     """
     data = request.data
     if isinstance(data, MultiValueDict):  # a form
         data = sorted((name, [_said(value) for value in values]) for name, values in data.lists())
-    sent = [request.get_full_path(), sees_all(request), data]
+    sent = [request.get_full_path(), sees_all(request), data, *(request.headers.get(name) for name in said_in)]
     return sealing.digests(json.dumps(sent, sort_keys=True, default=str).encode())
 
 

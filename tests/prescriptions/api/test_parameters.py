@@ -57,6 +57,7 @@ def operations(make: Make, http: Client) -> list[Operation]:
     words = {"rx": rx, "number": "1", "spec": "thumb", "job": "0" * 32, "link": "0" * 16, "lent": "0" * 12}
     words["order_ref"] = "A-1"
     words["webhook"] = "0" * 16
+    words["incoming"] = "0" * 32
 
     def each() -> Iterator[Operation]:
         for path, item in schema["paths"].items():

@@ -87,6 +87,15 @@ def test_staff_send_by_their_session() -> None:
     assert asked(PAGE, client=client) == 403
 
 
+def test_a_piece_of_a_file_may_come_with_the_link_itself() -> None:
+    link = mint()
+
+    for path in ("/orders/A-1/prescription/uploads/0", "/upload/uploads"):
+        assert answer(path, token=f"Bearer {link.signed}").headers["X-Rx-Sender"] == f"link-{link.id}"
+        assert answer(path, token=f"Bearer {link.signed}x").status_code == 403
+    assert answer("/upload/files", token=f"Bearer {link.signed}").status_code == 403
+
+
 def test_one_sender_is_one_whatever_else_the_request_says() -> None:
     """The edge has room for so many bodies of one."""
     link, (token, text) = mint(), tokens.make(name="a", client="shop", scopes=["rx:write"])
