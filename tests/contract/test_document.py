@@ -72,6 +72,7 @@ def test_a_generated_python_client_goes_the_whole_way(site: Site, generated: Any
     told = operation("events.events_list").sync(client=client, types="prescription.received")
     missing = operation("prescriptions.prescriptions_retrieve").sync("0" * 32, client=client)
 
+    client.get_httpx_client().close()
     assert written.lines[0].name == "Amoxicillin 500 mg"
     assert (sent.status_code, sent.headers["Location"].rpartition("/")[2]) == (201, found.id)
     assert found.lines[0].decision == "pending"
