@@ -81,9 +81,9 @@ class Shop:
             if what in WORDS and (what == "received" or data["prescription"] == order.rx):
                 if what == "received":
                     order.rx = data["prescription"]  # the newest counts; it may replace one that was asked about
-                order.status = what
                 if what in ("approved", "partially_approved", "rejected"):
                     order.lines = self.rx.prescription(order.rx)["lines"]
+                order.status = what  # last: its page shows both
             order.told.append(event["type"])
             self.seen.add(event["id"])
 
