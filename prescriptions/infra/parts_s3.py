@@ -72,12 +72,17 @@ def abort_everything(prefix: str, *, begun_before: datetime | None = None) -> in
     for upload in call("list_multipart_uploads", Bucket=bucket, Prefix=prefix).get("Uploads", []):
         if begun_before is not None and upload["Initiated"] >= begun_before:
             continue
-        try:
-            call("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        except ObjectMissing:
-            continue  # somebody was faster
-        aborted += 1
+        aborted += give_up(upload["Key"], upload["UploadId"])
     return aborted
+
+
+def give_up(key: str, upload: str) -> bool:
+    """False: somebody was faster. Raises StorageUnavailable."""
+    try:
+        call("abort_multipart_upload", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key, UploadId=upload)
+    except ObjectMissing:
+        return False
+    return True
 
 
 __all__ = ["LEAST", "ObjectMissing", "Part", "StorageUnavailable", "abort_everything", "add", "begin", "complete"]

@@ -196,6 +196,7 @@ def _check_files(files: Sequence[Upload], rx: str, until: float, key: "_Key | No
             checked.append(check(file, rx))
         except TransformError as error:
             refused.append((index, error))
+            file.close()  # of ten that are refused not all wait in memory
     pages = sum(len(item.pages) for item in checked)
     if not refused and pages > LIMITS.pdf_pages:
         refused.append(

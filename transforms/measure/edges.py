@@ -65,8 +65,9 @@ def edges(image: Image.Image, *, calm: bool = False) -> list[Edge]:
         count += histogram[floor]
         floor -= 1
     width, xs, ys = image.width, across.tobytes(), down.tobytes()
-    strong = re.finditer(b"[\\x%02x-\\xff]" % max(floor + 1, _FAINT), thin.tobytes(), re.DOTALL)
+    strong = re.finditer(b"[\\x%02x-\\xff]" % min(255, max(floor + 1, _FAINT)), thin.tobytes(), re.DOTALL)
     found = [match.start() for match in strong]
+    found = found[:: len(found) // _MOST + 1]  # in hard stripes all are the strongest
     return [Edge(at % width, at // width, xs[at] - _MIDDLE, ys[at] - _MIDDLE) for at in found]
 
 

@@ -38,3 +38,7 @@ class Arrived(_File):
         if size < 0:
             self._data = b""
         return found
+
+    def close(self) -> None:
+        """Let go of what was read of it; it can be read again."""
+        self._data = b""

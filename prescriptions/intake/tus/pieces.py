@@ -43,6 +43,18 @@ def keep(row: Incoming, number: int, data: bytes) -> dict[str, object]:
     return {"tail": [*row.tail, _listed(piece)] if pieces else [_listed(piece)]}
 
 
+def undo(row: Incoming, number: int, changed: dict[str, object]) -> None:
+    """What `keep` has put and no row will name. A part that others share a multipart with goes with the whole.
+
+    Raises storage.StorageUnavailable.
+    """
+    if "multipart" not in changed:
+        first = _parts(changed["tail"])[0].number  # type: ignore[arg-type]
+        storage.delete_everything(settings.RX_ORIGINALS_BUCKET, piece_key(row.pk, first, number))
+    elif not row.multipart:
+        parts_s3.give_up(assembled_key(row.pk), str(changed["multipart"]))
+
+
 def tidy(before: Incoming, now: Incoming) -> None:
     """Delete the pieces that were put together. Raises storage.StorageUnavailable."""
     if before.tail and before.tail[0] not in now.tail:

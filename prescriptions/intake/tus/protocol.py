@@ -61,8 +61,7 @@ def append(request: HttpRequest, row: Incoming) -> Incoming:
         raise Problem(415, "unsupported-media-type", "Not a piece of a file", f"Send Content-Type: {MEDIA_TYPE}.")
     offset, checksum = _number(request, "Upload-Offset"), _checksum(request)
     announced = int(request.META.get("CONTENT_LENGTH") or 0)
-    if offset == row.offset and announced > row.length - offset:
-        announced = row.length - offset + 1  # too much all the same; it need not be read
+    uploads.check_fits(row, offset, announced)
     with accepting.room():
         data = request.read(announced) if announced else b""
         if checksum and not hmac.compare_digest(hashlib.new(checksum.algorithm, data).digest(), checksum.digest):

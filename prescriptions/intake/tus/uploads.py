@@ -31,8 +31,8 @@ log = logging.getLogger("rx.tus")
 
 KEPT: Final = timedelta(days=1)
 LARGEST: Final = max(LIMITS.image_bytes, LIMITS.pdf_bytes)
-# S3 numbers the parts of a multipart upload to here.
-_ATTEMPTS: Final = 10_000
+# Each may leave a piece behind until the whole goes, so they are few: the largest file in pieces of 20 kB.
+_ATTEMPTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +77,22 @@ def find(sender: Sender, pk: str) -> Incoming:
     return row
 
 
+def check_fits(row: Incoming, offset: int, size: int) -> None:
+    """Before so many bytes are read that go nowhere. Raises Problem 409, 413."""
+    if offset != row.offset:
+        raise _elsewhere(row.offset)
+    if offset + size > row.length:
+        detail = f"{row.length - offset} bytes are missing, and {size} were sent."
+        raise Problem(413, "source-too-large", "More than was announced", detail)
+
+
 def append(row: Incoming, offset: int, data: bytes) -> Incoming:
     """Keep `data` from `offset` on; the row as it is then.
 
     Raises Problem: 409 (that is not how far it is; somebody was faster), 413, 422, 423; 410 where it ended or what was
     kept is lost. storage.StorageUnavailable: nothing changed.
     """
-    if offset != row.offset:
-        raise _elsewhere(row.offset)
-    if offset + len(data) > row.length:
-        detail = f"{row.length - offset} bytes are missing, and {len(data)} were sent."
-        raise Problem(413, "source-too-large", "More than was announced", detail)
+    check_fits(row, offset, len(data))
     if not data:
         return row
     number = row.attempts + 1
@@ -102,10 +107,15 @@ def append(row: Incoming, offset: int, data: bytes) -> Incoming:
     try:
         changed = pieces.keep(row, number, data)
     except storage.ObjectMissing:
-        _close(row.pk)
+        # Missing is also what somebody faster has put together meanwhile: then nothing is lost.
+        if not here.update(closed=True, name=None, wants=None):
+            raise _late(row) from None
+        discard(row.pk)
         raise gone() from None
     if not here.update(offset=offset + len(data), **changed):
-        raise _elsewhere_or_locked(row)
+        with suppress(storage.StorageUnavailable):  # it goes with the rest
+            pieces.undo(row, number, changed)
+        raise _late(row)
     now = Incoming.objects.get(pk=row.pk)
     with suppress(storage.StorageUnavailable):  # it goes with the rest
         pieces.tidy(row, now)
@@ -199,6 +209,13 @@ def _rounds() -> Rounds:
 
 def _close(pk: str) -> bool:
     return bool(Incoming.objects.filter(pk=pk, closed=False).update(closed=True, name=None, wants=None))
+
+
+def _late(row: Incoming) -> Problem:
+    """What was kept meanwhile is nobody's: somebody was faster, or it has ended."""
+    if not Incoming.objects.filter(pk=row.pk, closed=False).exists():
+        discard(row.pk)  # it was put after that was emptied
+    return _elsewhere_or_locked(row)
 
 
 def _elsewhere_or_locked(row: Incoming) -> Problem:

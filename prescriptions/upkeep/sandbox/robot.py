@@ -8,6 +8,7 @@ the rest to what time does in real life. Its accounts have no password, so nobod
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Final
 
 from django.conf import settings
@@ -114,11 +115,13 @@ def act_of(order_ref: str) -> str:
 
 
 # --- What waits -------------------------------------------------------------------------------------------------------
-def _rows(**wanted: Any) -> list[Review]:
+def _rows(act: str = "", **wanted: Any) -> list[Review]:
+    """Those that wait longest, of one act or of all."""
     rows = Review.objects.select_related("prescription").filter(
-        prescription__order_lowered__begins=MAGIC, prescription__erased_at=None, **wanted
+        prescription__order_lowered__begins=MAGIC + act, prescription__erased_at=None, **wanted
     )
-    return [row for row in rows.order_by("status_at")[:_AT_ONCE] if act_of(row.prescription.order_ref)]
+    magic = (row for row in rows.order_by("status_at") if act_of(row.prescription.order_ref))
+    return list(islice(magic, _AT_ONCE))
 
 
 def _queued() -> int:
@@ -162,9 +165,9 @@ def _confirm(review: Review) -> bool:
 def _passed() -> int:
     """Approvals end, and nobody answers in time; both as in real life, once people outside were told of them."""
     yesterday = timezone.localdate() - timedelta(days=1)
-    ended = [row.pk for row in _rows(status__in=APPROVED) if _is(row, "expire") and published(row)]
+    ended = [row.pk for row in _rows("expire", status__in=APPROVED) if _is(row, "expire") and published(row)]
     Review.objects.filter(pk__in=ended, status__in=APPROVED).update(valid_until=yesterday)
-    unanswered = [row.pk for row in _rows(status=ReviewStatus.CLARIFICATION) if _is(row, "silent")]
+    unanswered = [row.pk for row in _rows("silent", status=ReviewStatus.CLARIFICATION) if _is(row, "silent")]
     open_ones = ClarificationMessage.objects.filter(review__in=unanswered, answered_at=None, expires_at__isnull=False)
     open_ones.update(expires_at=timezone.now())
     return (decisions.expire_due() if ended else 0) + (clarifications.time_out_due() if unanswered else 0)

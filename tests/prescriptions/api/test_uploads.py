@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
 from prescriptions.intake import loose
-from prescriptions.intake.tus import uploads
+from prescriptions.intake.tus import pieces, uploads
 from prescriptions.models import Document, Incoming, Prescription
 from prescriptions.upkeep import erasure
 from rxproject.local.stack.stack import Stack
@@ -212,6 +213,37 @@ def test_of_two_pieces_at_once_one_is_kept(shop: Shop) -> None:
     used = {"uploads": [path[-32:]]}
     assert shop.http.post(LIST, used, content_type="application/json", headers=shop.headers).status_code == 201
     assert Document.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_who_is_late_loses_nothing_of_who_was_faster(shop: Shop, kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The faster one has put the pieces together, and removed what it was made of, while the other was about to."""
+    data = picture(900, 900)
+    path = shop.begin(len(data))["Location"]
+    assert shop.patch(path, 0, data[:10]).status_code == 204
+    monkeypatch.setattr(pieces, "_LOOSE", 1)
+    keep, faster = pieces.keep, list[int]()
+
+    def overtaken(row: Incoming, number: int, content: bytes) -> dict[str, object]:
+        if not faster:
+            faster.append(0)
+            faster[0] = shop.patch(path, 10, data[10:20]).status_code
+        return keep(row, number, content)
+
+    monkeypatch.setattr(pieces, "keep", overtaken)
+
+    late = shop.patch(path, 10, data[10:30])
+
+    assert (faster, late.status_code, late["Upload-Offset"]) == ([204], 409, "20")
+    assert len(kept(path)) == 1, "of who was late nothing stays"
+    assert shop.patch(path, 20, data[20:]).status_code == 204
+    assert shop.head(path)["Upload-Offset"] == str(len(data))
+
+
+def test_a_piece_that_fits_nowhere_is_not_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = shop.begin(1000)["Location"]
+    monkeypatch.setattr(HttpRequest, "read", lambda *_: pytest.fail("it was read"))
+
+    assert [shop.patch(path, offset, b"x" * 2000).status_code for offset in (0, 7)] == [413, 409]
 
 
 def test_whoever_died_before_the_prescription_was_made_leaves_it_to_whoever_asks_next(shop: Shop) -> None:

@@ -55,7 +55,7 @@ class Calls:
         yield from send(Ask("DELETE", f"{_V1}/prescriptions/{rx}"), self.retries)
 
     def put_order(self, order_ref: str, fields: Mapping[str, Any]) -> Flow[Order]:
-        return self._read("PUT", f"/orders/{order_ref}", json=dict(fields))
+        return self._read("PUT", f"/orders/{quote(order_ref, safe='')}", json=dict(fields))
 
     def order_link(self, order_ref: str, fields: Mapping[str, Any]) -> Flow[OrderLink]:
         return self._read("POST", "/order-links", json={"order_ref": order_ref, **fields})

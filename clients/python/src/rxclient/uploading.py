@@ -51,20 +51,23 @@ def reader(source: Source) -> Callable[[int, int], bytes]:
     return read
 
 
-def in_pieces(source: Source, retries: Retries, *, collection: str) -> Flow[str]:
-    """Sends a file by tus 1.0 (creation, checksum); returns its address once the server has all of it.
+def in_pieces(source: Source, retries: Retries, *, collection: str, key: str) -> Flow[str]:
+    """Sends a file by tus 1.0 (creation, checksum); returns its address once the server has all of it. The same `key`
+    goes on with what was begun.
 
-    Raises ApiError, httpx.TransportError: when the same offset fails too often.
+    Raises ApiError, httpx.TransportError: when the same offset fails too often; OSError.
     """
     size, read = size_of(source), reader(source)
     metadata = "filename " + base64.b64encode(name_of(source).encode()).decode()
-    headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": metadata}
+    headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": metadata, "Idempotency-Key": key}
     made = yield from send(Ask("POST", collection, headers=headers), retries)
     address = httpx.URL(str(made.url)).join(made.headers["Location"])
     path = urlsplit(str(address)).path
     offset, attempt = 0, 0
     while offset < size:
         content = read(offset, PIECE)
+        if not content:
+            raise OSError(f"{name_of(source)} has become shorter than its {size} bytes")
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         came = yield Ask(
             "PATCH",
@@ -105,15 +108,10 @@ def prescription(
         ask = Ask("POST", "/api/v1/prescriptions", files=files, data=references, headers=headers)
         return (yield from send(ask, retries))
     ids = []
-    for source in sources:
-        path = yield from in_pieces(source, retries, collection="/api/v1/uploads")
+    for at, source in enumerate(sources):
+        # Who sends all of it again with the same key finds the files that were begun.
+        own = hashlib.sha256(f"{headers['Idempotency-Key']}:{at}".encode()).hexdigest()
+        path = yield from in_pieces(source, retries, collection="/api/v1/uploads", key=own)
         ids.append(path.rpartition("/")[2])
-    # As a form with files, which has none: httpx makes one of what is a file alone.
-    fields = tuple(("uploads", one) for one in ids) + tuple(references.items())
-    boundary = uuid.uuid4().hex
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields
-    ]
-    content = "".join([*parts, f"--{boundary}--\r\n"]).encode()
-    headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-    return (yield from send(Ask("POST", "/api/v1/prescriptions", content=content, headers=headers), retries))
+    ask = Ask("POST", "/api/v1/prescriptions", json={"uploads": ids, **references}, headers=headers)
+    return (yield from send(ask, retries))
