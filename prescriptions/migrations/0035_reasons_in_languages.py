@@ -12,6 +12,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="reasoncode",
             name="translations",
-            field=models.JSONField(blank=True, default=dict, verbose_name="in other languages"),
+            field=models.JSONField(
+                blank=True,
+                db_default=models.Value({}, models.JSONField()),
+                default=dict,
+                verbose_name="in other languages",
+            ),
         ),
     ]

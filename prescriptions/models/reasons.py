@@ -48,7 +48,9 @@ class ReasonCode(models.Model):
     active = models.BooleanField(_("offered"), default=True)
     # What a shop words itself in other languages: {language: {field of WORDS: text}}. What is not here is looked up in
     # the catalogues, which know the texts as they were seeded; what they do not know stays as it is.
-    translations = models.JSONField(_("in other languages"), default=dict, blank=True)
+    translations = models.JSONField(
+        _("in other languages"), default=dict, db_default=models.Value({}, models.JSONField()), blank=True
+    )
 
     WORDS = ("staff_title", "customer_title", "customer_body")
 

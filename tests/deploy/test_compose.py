@@ -98,7 +98,8 @@ def test_a_django_role_is_told_the_same_names(role: Role, tmp_path: Path) -> Non
     )
     optional = set(SERVICES[role.value]["environment"]) - given(role.value)
     # RX_DEBUG shows settings and source to whoever asks: not in a deployment. A worker hands nothing to a gateway.
-    withheld = {"RX_DEBUG", *(GATEWAY_KEYS if role is Role.WORKER else ())}
+    # Nor does a robot decide in one.
+    withheld = {"RX_DEBUG", "RX_SANDBOX", *(GATEWAY_KEYS if role is Role.WORKER else ())}
     # Nobody signs in there, and what they sign themselves ends with them.
     withheld |= {"RX_OIDC_CLIENT_SECRET", "RX_SECRET_KEY_FALLBACKS"} if role in (Role.WORKER, Role.BEAT) else set()
     told = {name for one in DJANGO for name in env.of(one)} - OWN_POLICY | TLS_NAMES | METRICS_NAMES

@@ -176,7 +176,7 @@ def test_everything_it_needs_is_there_and_nothing_that_only_one_machine_needs(im
     assert set(answers["commands"]) >= commands
     assert not {"runstack", "demo_load"} & set(answers["commands"])
     assert set(answers["tasks"]) == scheduled | {
-        f"prescriptions.tasks.{name}" for name in ("render_variant", "tell_ages")
+        f"prescriptions.tasks.{name}" for name in ("render_variant", "tell_ages", "play_sandbox")
     }
     assert answers["problems"] == (ROOT / "docs/reference/problems.md").read_text()
 

@@ -93,7 +93,7 @@ def test_what_was_erased_is_forgotten_in_time_however_often_it_is_asked_for(
     scripts = tmp_path / "js"
     shutil.copytree(NGINX, scripts)
     shared = scripts / "variant.conf"
-    shared.write_text(shared.read_text().replace("proxy_cache_valid 200 30s;", "proxy_cache_valid 200 2s;"))
+    shared.write_text(shared.read_text().replace("proxy_cache_valid 200 29s;", "proxy_cache_valid 200 2s;"))
     with standing_in() as s3:
         edge, address = start_edge(s3=s3.host, overrides={"RX_EDGE_JS_DIR": str(scripts)}), Address()
         path, s3.body = address.path(), BODY

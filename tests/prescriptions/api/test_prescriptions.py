@@ -106,7 +106,7 @@ def test_a_reference_sent_twice_is_refused_and_not_chosen_from(
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [
-        (b"{}", "application/json", 415),
+        (b"{}", "application/json", 400),
         (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"x", "text/plain", 415),
         (b"abc", "multipart/form-data", 400),
