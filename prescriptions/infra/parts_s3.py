@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -72,17 +73,18 @@ def abort_everything(prefix: str, *, begun_before: datetime | None = None) -> in
     for upload in call("list_multipart_uploads", Bucket=bucket, Prefix=prefix).get("Uploads", []):
         if begun_before is not None and upload["Initiated"] >= begun_before:
             continue
-        aborted += give_up(upload["Key"], upload["UploadId"])
+        try:
+            call("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        except ObjectMissing:
+            continue  # somebody was faster
+        aborted += 1
     return aborted
 
 
-def give_up(key: str, upload: str) -> bool:
-    """False: somebody was faster. Raises StorageUnavailable."""
-    try:
+def give_up(key: str, upload: str) -> None:
+    """One of them. Raises StorageUnavailable."""
+    with suppress(ObjectMissing):  # somebody was faster
         call("abort_multipart_upload", Bucket=settings.RX_ORIGINALS_BUCKET, Key=key, UploadId=upload)
-    except ObjectMissing:
-        return False
-    return True
 
 
 __all__ = ["LEAST", "ObjectMissing", "Part", "StorageUnavailable", "abort_everything", "add", "begin", "complete"]

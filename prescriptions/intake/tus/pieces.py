@@ -19,7 +19,7 @@ from transforms.keys import assembled_key, incoming_prefix, piece_key, pieces_pr
 
 _MEDIA_TYPE: Final = "application/octet-stream"  # whatever its sender says it is
 # Of pieces that are no part yet. With the next one they are put together, so that tiny ones do not become thousands.
-_LOOSE: Final = 16
+LOOSE: Final = 16
 
 
 def keep(row: Incoming, number: int, data: bytes) -> dict[str, object]:
@@ -35,7 +35,7 @@ def keep(row: Incoming, number: int, data: bytes) -> dict[str, object]:
         upload = row.multipart or parts_s3.begin(assembled_key(row.pk), media_type=_MEDIA_TYPE)
         part = parts_s3.add(assembled_key(row.pk), upload, number, _joined(row.pk, pieces) + data)
         return {"multipart": upload, "parts": [*row.parts, _listed(part)], "tail": []}
-    if len(pieces) >= _LOOSE:
+    if len(pieces) >= LOOSE:
         data, pieces = _joined(row.pk, pieces) + data, []
     piece = Part(number, "", hashlib.sha256(data).hexdigest(), len(data))
     first = pieces[0].number if pieces else number

@@ -220,7 +220,7 @@ def test_who_is_late_loses_nothing_of_who_was_faster(shop: Shop, kept: Any, monk
     data = picture(900, 900)
     path = shop.begin(len(data))["Location"]
     assert shop.patch(path, 0, data[:10]).status_code == 204
-    monkeypatch.setattr(pieces, "_LOOSE", 1)
+    monkeypatch.setattr(pieces, "LOOSE", 1)
     keep, faster = pieces.keep, list[int]()
 
     def overtaken(row: Incoming, number: int, content: bytes) -> dict[str, object]:
