@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": (),
                 "indexes": [
-                    models.Index(condition=models.Q(("closed", False)), fields=["owner"], name="incoming_of_owner"),
+                    models.Index(condition=models.Q(("rx", "")), fields=["owner"], name="incoming_of_owner"),
                     models.Index(condition=models.Q(("rx", ""), _negated=True), fields=["rx"], name="incoming_of_rx"),
                 ],
             },

@@ -99,7 +99,7 @@ class Incoming(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=("owner",), condition=Q(closed=False), name="incoming_of_owner"),
+            models.Index(fields=("owner",), condition=Q(rx=""), name="incoming_of_owner"),
             models.Index(fields=("rx",), condition=~Q(rx=""), name="incoming_of_rx"),
         )
         default_permissions = ()

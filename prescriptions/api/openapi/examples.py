@@ -1,6 +1,4 @@
-"""Examples of the document: one order on its way from the shop to the decision. They hold by their schemas, and a test
-sends those of requests.
-"""
+"""Examples of the document: one order on its way from the shop to the decision. They hold by their schemas."""
 
 from typing import Any, Final
 

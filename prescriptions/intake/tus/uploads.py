@@ -31,6 +31,8 @@ log = logging.getLogger("rx.tus")
 
 KEPT: Final = timedelta(days=1)
 LARGEST: Final = max(LIMITS.image_bytes, LIMITS.pdf_bytes)
+# So many times as many as may be under way may have been given up in a day.
+_ENDED: Final = 10
 # Each may leave a piece behind until the whole goes, so they are few: the largest file in pieces of 20 kB.
 _ATTEMPTS: Final = 1_000
 
@@ -50,10 +52,16 @@ def begin(sender: Sender, *, length: int, name: str = "", wants: Mapping[str, st
         detail = f"A file of {length} bytes; at most {LARGEST} are allowed."
         headers = {"Tus-Max-Size": str(LARGEST)}
         raise Problem(413, "source-too-large", "The file is too large", detail, headers=headers)
-    open_now = Incoming.objects.filter(owner=sender.owner, closed=False, expires_at__gt=timezone.now())
-    if open_now.count() >= sender.most:
+    unused = Incoming.objects.filter(owner=sender.owner, rx="", expires_at__gt=timezone.now())
+    if unused.filter(closed=False).count() >= sender.most:
         detail = f"{sender.most} files are there that nothing was made of. Use them, or end some (DELETE)."
         raise Problem(429, "too-many-uploads", "Too many files under way", detail, retry_after=600)
+    # What was ended is a row for a day all the same.
+    if unused.count() >= _ENDED * sender.most:
+        detail = (
+            f"{_ENDED * sender.most} files were begun in a day, and nothing was made of them. Begin no more for now."
+        )
+        raise Problem(429, "too-many-uploads", "Too many files given up", detail, retry_after=3600)
     pk = new_identifier()
     return Incoming.objects.create(
         id=pk,
@@ -183,7 +191,7 @@ def owner_of_order(client: str, order_ref: str, link: str = "") -> str:
     return f"order:{client}:{order_ref}:{link}"
 
 
-def sweep(limit: int = 50) -> int:
+def sweep(limit: int = 500) -> int:
     """Delete what is over, rows and bytes; returns how many. Later than anybody may still be at work on them.
 
     Raises storage.StorageUnavailable; the next one goes on behind that row.

@@ -321,13 +321,17 @@ def test_what_is_over_is_swept_with_its_rows_and_parts(shop: Shop, kept: Any) ->
     assert Incoming.objects.get().pk == new[-32:]
 
 
-def test_no_more_than_so_many_are_under_way(shop: Shop) -> None:
+@pytest.mark.parametrize(("count", "closed"), [(100, False), (1000, True)])
+def test_no_more_than_so_many_are_under_way_or_given_up(shop: Shop, count: int, closed: bool) -> None:
+    kept_until = timezone.now() + uploads.KEPT
     Incoming.objects.bulk_create(
-        Incoming(owner="client:shop", client="shop", length=1, expires_at=timezone.now() + uploads.KEPT)
-        for _ in range(100)
+        Incoming(owner="client:shop", client="shop", length=1, closed=closed, expires_at=kept_until)
+        for _ in range(count)
     )
 
     assert_problem(shop.begin(9), 429, "too-many-uploads")
+    Incoming.objects.first().delete()  # type: ignore[union-attr]
+    assert shop.begin(9).status_code == 201
 
 
 def test_an_erasure_takes_what_is_known_of_its_files(shop: Shop) -> None:
