@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -53,9 +53,12 @@ def with_everything(rows: QuerySet[Prescription]) -> QuerySet[Prescription]:
     )
 
 
-def bodies(request: Request, prescriptions: Sequence[Prescription]) -> list[dict[str, Any]]:
-    """What the caller is told of each, with links to its pages."""
-    tokens = links.hand_out([prescription.id for prescription in prescriptions], actors.of(request))
+def bodies(
+    request: Request, prescriptions: Sequence[Prescription], tokens: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """What the caller is told of each, with links to its pages: `tokens`, or what is handed out now."""
+    if tokens is None:
+        tokens = links.hand_out([prescription.id for prescription in prescriptions], actors.of(request))
     context = {"tokens": tokens}
     return [dict(PrescriptionSerializer(prescription, context=context).data) for prescription in prescriptions]
 
@@ -155,7 +158,11 @@ class PrescriptionList(ApiView, ListAPIView[Prescription]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        return self.get_paginated_response(bodies(request, rows))
+        asked = {
+            name: self.query[name] if name == "status" else "given" for name in sorted(self.query.keys() & _FILTERS)
+        }
+        tokens = links.hand_out_list([row.pk for row in rows], actors.of(request), asked=asked)
+        return self.get_paginated_response(bodies(request, rows, tokens))
 
     @extend_schema(
         operation_id="prescriptions_create",

@@ -42,6 +42,7 @@ class Verb(StrEnum):
     DOWNLOADED = "original.downloaded"
     DOCUMENT_DOWNLOADED = "document.downloaded"
     PRESCRIPTION_VIEWED = "prescription.viewed"
+    LISTED = "prescriptions.listed"
     REVIEW_VIEWED = "review.viewed"
     DECISION_VIEWED = "decision.viewed"
     ORDER_VIEWED = "order.viewed"
@@ -65,8 +66,8 @@ class Verb(StrEnum):
 
 # What only tells that somebody looked, or was not let to. The story of a review goes without.
 LOOKS = frozenset({
-    Verb.PICTURE_SENT, Verb.VARIANT_ASKED, Verb.PRESCRIPTION_VIEWED, Verb.REVIEW_VIEWED, Verb.DECISION_VIEWED,
-    Verb.ORDER_VIEWED, Verb.ORDER_POLLED, Verb.LOG_VIEWED, Verb.LOG_EXPORTED, Verb.REFUSED,
+    Verb.PICTURE_SENT, Verb.VARIANT_ASKED, Verb.PRESCRIPTION_VIEWED, Verb.LISTED, Verb.REVIEW_VIEWED,
+    Verb.DECISION_VIEWED, Verb.ORDER_VIEWED, Verb.ORDER_POLLED, Verb.LOG_VIEWED, Verb.LOG_EXPORTED, Verb.REFUSED,
 })  # fmt: skip
 
 

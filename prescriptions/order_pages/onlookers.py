@@ -7,6 +7,7 @@ opened: should somebody else have its link, it shows.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -15,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from prescriptions import audit
+from prescriptions.audit import listings
 from prescriptions.models import AuditEvent
 
 _YOU: Final = _("You, or somebody with the same link")
@@ -53,7 +55,7 @@ class Onlooker:
 
 
 def of_prescriptions(rxs: Sequence[str]) -> dict[str, list[Onlooker]]:
-    """For each prescription its onlookers, the newest first; three queries."""
+    """For each prescription its onlookers, the newest first; four queries for up to a hundred links."""
     events = list(AuditEvent.objects.filter(rx__in=rxs, verb__in=_LOOKS).order_by("-at", "-pk")[:_MOST])
     given = _given(events)
     looked = [(who, event) for event in events for who in _who(event, given)]
@@ -85,8 +87,10 @@ def _given(events: Iterable[AuditEvent]) -> dict[tuple[str, Any], tuple[str, ...
         return {}
     minted = AuditEvent.objects.filter(rx__in={rx for rx, _until in looked}, verb=_Verb.LINK_MINTED).order_by("-pk")
     given: dict[tuple[str, Any], tuple[str, ...]] = {}
-    for rx, actor, data in minted.values_list("rx", "actor", "data")[:_MOST]:
-        link = (rx, data.get("until"))
+    singly = ((rx, data.get("until"), actor) for rx, actor, data in minted.values_list("rx", "actor", "data")[:_MOST])
+    on_lists = ((*link, event.actor) for link, event in listings.given({link for link in looked if link[1]}))
+    for rx, until, actor in chain(singly, on_lists):
+        link = (rx, until)
         if link in looked and actor not in given.get(link, ()):
             given[link] = (*given.get(link, ()), actor)
     return given

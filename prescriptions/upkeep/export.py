@@ -12,6 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from prescriptions import audit
+from prescriptions.audit import listings
 from prescriptions.audit.actors import Actor
 from prescriptions.infra import storage
 from prescriptions.models import AuditEvent, Consent, Document, Prescription, Redaction, retention_of
@@ -141,6 +142,11 @@ def _fields(row: Any, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _events(rx: str) -> list[dict[str, Any]]:
-    """Ids of staff, not their names: the export may be the patient's own."""
+    """Ids of staff, not their names: the export may be the patient's own. Of lists that it was on, who was given one
+    and when; what else was on them concerns others.
+    """
     columns = ("seq", "at", "actor", "verb", "data", "hash")
-    return list(AuditEvent.objects.filter(rx=rx).order_by("seq").values(*columns))
+    lists = list(listings.with_any([rx]).order_by("at", "pk").values("rx", *columns))
+    for row in lists:
+        row["data"] = {"list": row.pop("rx")} | {name: row["data"][name] for name in ("until", "asked", "count")}
+    return [*AuditEvent.objects.filter(rx=rx).order_by("seq").values(*columns), *lists]

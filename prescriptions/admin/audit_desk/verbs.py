@@ -24,6 +24,10 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "order.viewed": (_("Customer's page opened"), _("{who} opened the order's page with {rx} on it")),
     "order.polled": (_("Customer's page renewed"), _("{who} had the order's page open, which asked for news of {rx}")),
     "link.minted": (_("Link given"), _("{who} was given a link to the pages of {rx}")),
+    "prescriptions.listed": (
+        _("List given"),
+        _("{who} was given a list of prescriptions, with links to their pages: {count} of them"),
+    ),
     "link.taken_back": (_("Link taken back"), _("{who} took back a link to the pages of {rx}")),
     "access.refused": (_("Access refused"), _("{who} was refused: {what}, {rx}")),
     # --- The log itself ---

@@ -6,6 +6,7 @@ A sentence has places in braces; what stands there is escaped for pages and plai
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -21,6 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from prescriptions import audit
 from prescriptions.admin.audit_desk.verbs import ALONE, PARTS, VERBS
 from prescriptions.admin.base import reference
+from prescriptions.audit import listings
 from prescriptions.models import AuditEvent
 from transforms.keys import is_id
 
@@ -50,7 +52,7 @@ class Names:
 
     @classmethod
     def of(cls, events: Sequence[AuditEvent]) -> "Names":
-        """Two queries at most, however many events."""
+        """Three queries at most for a page of events."""
         pks = {event.rx.removeprefix("user-") for event in events if event.rx.startswith("user-")}
         rows = get_user_model().objects.filter(pk__in=[pk for pk in pks if pk.isdecimal()])
         people = {str(pk): name for pk, name in rows.values_list("pk", "username")} if pks else {}
@@ -67,8 +69,9 @@ def _given(links: Set[tuple[str, int]]) -> dict[tuple[str, int], str]:
         verb=audit.Verb.LINK_MINTED,
         data__until__in=sorted({until for _rx, until in links}),
     )
-    for row in minted.order_by("pk"):
-        link, name = (row.rx, row.data["until"]), _name(row.actor, row.actor_name)
+    singly = (((row.rx, row.data["until"]), row) for row in minted.order_by("pk"))
+    for link, row in chain(singly, reversed([*listings.given(links)])):
+        name = _name(row.actor, row.actor_name)
         before = given.get(link, name)
         given[link] = name if before == name else _("%(one)s or %(other)s") % {"one": before, "other": name}
     return given

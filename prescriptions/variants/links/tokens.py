@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from prescriptions import audit
+from prescriptions.audit import listings
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.keys import keyrings
 from prescriptions.models import Prescription
@@ -86,16 +87,27 @@ def keyring(text: str | None = None) -> dict[str, bytes]:
 def hand_out(rxs: Iterable[str], actor: Actor, *, scope: Scope = "f", lifetime: int | None = None) -> dict[str, str]:
     """A token for each prescription, by its id, valid for at least `lifetime` seconds (RX_LINK_TTL by default).
 
-    This is the only way to a link, and it leaves a trace: each prescription's audit chain says who was given one. The
-    same actor gets the same token for a quarter of an hour, and that is recorded once.
+    There is no other way to a link (but for a list of them and for what is lent, below), and it leaves a trace: each
+    prescription's audit chain says who was given one. The same actor gets the same token for a quarter of an hour, and
+    that is recorded once.
     """
     wanted = list(dict.fromkeys(rxs))
     if not wanted:
         return {}
-    expires = expiry(settings.RX_LINK_TTL if lifetime is None else lifetime, now=time.time())
+    expires = _next_end(lifetime)
     data = {"until": expires} if scope == "f" else {"until": expires, "scope": scope}
     audit.record_all_once(wanted, audit.Verb.LINK_MINTED, actor=actor, data=data)
     return {rx: _mint(rx, scope, expires) for rx in wanted}
+
+
+def hand_out_list(rxs: Sequence[str], actor: Actor, *, asked: Mapping[str, str]) -> dict[str, str]:
+    """The same for a list that somebody asked for. Its trace is one event, with all ids that were on it.
+
+    `asked`: how it was filtered, for the audit log: no references.
+    """
+    expires = _next_end()
+    listings.record(rxs, actor=actor, until=expires, asked=asked)
+    return {rx: _mint(rx, "f", expires) for rx in rxs}
 
 
 def lend(rx: str, name: str, *, scope: Scope, expires: int, actor: Actor, pages: Sequence[int] = ()) -> dict[int, str]:
@@ -106,6 +118,10 @@ def lend(rx: str, name: str, *, scope: Scope, expires: int, actor: Actor, pages:
     audit.record_all_once([rx], audit.Verb.LINK_MINTED, actor=actor, data=data)
     subjects = {page: page_identifier(rx, page) for page in pages} or {0: rx}
     return {page: _mint(subject, f"{scope}{name}", expires) for page, subject in subjects.items()}
+
+
+def _next_end(lifetime: int | None = None) -> int:
+    return expiry(settings.RX_LINK_TTL if lifetime is None else lifetime, now=time.time())
 
 
 def expiry(lifetime: int, *, now: float) -> int:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from prescriptions.models import Prescription
+from prescriptions.models import AuditEvent, Prescription
 from tests.prescriptions.conftest import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,21 @@ def test_pages_stay_put_while_new_ones_arrive(http: Client, bearer: Bearer) -> N
     rest = walk(http, headers, first["next"])
 
     assert [row["id"] for row in first["results"]] + rest == ids
+
+
+def test_a_list_is_one_row_of_the_audit_log_however_long_it_is(http: Client, bearer: Bearer) -> None:
+    make(30)
+    headers = bearer()
+
+    for _twice in range(2):
+        found = http.get(LIST, {"order_ref": "O-1", "status": "queued", "page_size": "12"}, headers=headers).json()
+    http.get(LIST, {"order_ref": "O-9"}, headers=headers)
+
+    event = AuditEvent.objects.exclude(verb="token.made").get()
+    assert (event.verb, event.actor.partition(":")[0]) == ("prescriptions.listed", "client")
+    assert event.data.pop("until") > timezone.now().timestamp()
+    ids = [row["id"] for row in found["results"]]
+    assert event.data == {"asked": {"order_ref": "given", "status": "queued"}, "count": 12, "ids": ids}
 
 
 def test_an_orders_own(http: Client, bearer: Bearer) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from prescriptions import audit
+from prescriptions.audit import listings
 from prescriptions.audit.actors import CUSTOMER, LINK, Actor, ActorKind, staff
 from prescriptions.intake import order_links
 from prescriptions.intake.order_links import OrderLink
@@ -70,7 +71,9 @@ def test_looks_by_link_are_of_those_who_were_given_it(db: None, seeded: None, no
     for actor, until in ((lee, 100), (CUSTOMER, 200), (SHOP, 300)):
         audit.record(rx, audit.Verb.LINK_MINTED, actor=actor, data={"until": until})
     span = {"count": 9, "first": noon.now.isoformat(), "last": (noon.now + timedelta(minutes=30)).isoformat()}
-    for until in (100, 200, 300, 400):
+    other = Actor(ActorKind.CLIENT, "1" * 16, "Till 2")
+    listings.record([rx, "d" * 32], actor=other, until=500, asked={})
+    for until in (100, 200, 300, 400, 500):
         audit.record(rx, audit.Verb.PICTURE_SENT, actor=LINK, data={"page": 1, "until": until, **span})
 
     assert sorted(looks(rx)) == [
@@ -123,7 +126,7 @@ def test_it_costs_the_same_however_much_was_looked(db: None, seeded: None, djang
         audit.record(rx, audit.Verb.LINK_MINTED, actor=user, data={"until": 1})
         audit.record(rx, audit.Verb.PICTURE_SENT, actor=LINK, data={"page": 1, "until": 1})
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         found = onlookers.of_prescriptions([f"{number:032x}" for number in range(30)])
 
     assert [len(one) for one in found.values()] == [1] * 30

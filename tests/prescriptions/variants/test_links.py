@@ -185,6 +185,8 @@ def given(actor: str) -> set[tuple[str, int]]:
     """Prescription and expiry of each link that the audit log says somebody was given."""
     events = AuditEvent.objects.filter(verb="link.minted", actor=actor)
     found = [(event.rx, event.data["until"]) for event in events]
+    lists = AuditEvent.objects.filter(verb="prescriptions.listed", actor=actor)
+    found += [(rx, event.data["until"]) for event in lists for rx in event.data["ids"]]
     assert len(found) == len(set(found)), "the same link is recorded once"
     return set(found)
 

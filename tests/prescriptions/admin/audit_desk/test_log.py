@@ -17,6 +17,7 @@ from prescriptions.accounts import trail
 from prescriptions.admin.audit_desk.question import Question, QuestionForm
 from prescriptions.admin.audit_desk.verbs import VERBS
 from prescriptions.api import tokens
+from prescriptions.audit import listings
 from prescriptions.audit.actors import CUSTOMER, LINK, NOBODY, SYSTEM, Actor, ActorKind, staff
 from prescriptions.models import AuditEvent
 from prescriptions.review.rules import Action
@@ -61,6 +62,22 @@ def test_looks_are_told_in_sentences(auditor: Client) -> None:
         f"Dr Rao was given a link to the pages of {page}",
         f"The customer sent {page}, pages: 1",
     ]
+
+
+def test_a_list_is_found_by_each_prescription_that_was_on_it(auditor: Client) -> None:
+    first, second = make_review(order_ref="ORD-1").pk, make_review(order_ref="ORD-2").pk
+    till = Actor(ActorKind.CLIENT, "1" * 16, "Till 1")
+    listings.record([first, second], actor=till, until=7200, asked={})
+    listings.record([second], actor=till, until=8100, asked={})
+    audit.record(first, audit.Verb.PICTURE_SENT, actor=LINK, data={"page": 1, "until": 7200})
+
+    two, one = (f"Till 1 was given a list of prescriptions, with links to their pages: {n} of them" for n in (2, 1))
+    sent = f"Somebody with a link that was given to Till 1 was sent pictures of page 1 of RX-{first[:8]}"
+    for asked in (f"rx={first}", f"rx=RX-{first[:8]}", "order=ord-1", f"rx={first[:8]}&order=ORD-1"):
+        assert told(auditor.get(f"{LOG}?{asked}"))[:2] == [sent, two], asked
+    assert told(auditor.get(f"{LOG}?rx={second}&who={till}")) == [one, two]
+    assert told(auditor.get(f"{LOG}?rx={first}&order=ORD-2")) == []
+    assert told(auditor.get(f"{LOG}?verb=prescriptions.listed")) == [one, two]
 
 
 def test_every_verb_has_words() -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from prescriptions.api import tokens
-from prescriptions.audit import actors
+from prescriptions.audit import actors, listings
 from prescriptions.models import (
     AuditEvent,
     Draft,
@@ -326,7 +326,8 @@ def test_the_proof_says_what_was_proved_and_nothing_more(call: Any, upload: Uplo
 def test_an_export_has_the_files_the_data_and_the_audit_log(call: Any, upload: Upload) -> None:
     sent = picture()
     rx = upload(file("../../Söme náme\r\n.jpg", sent), file("b.jpg"), patient_ref="P-1").pk
-    upload(patient_ref="P-2")
+    other = upload(patient_ref="P-2").pk
+    listings.record([rx, other], actor=actors.CUSTOMER, until=7200, asked={})
 
     answer = call("POST", "exports", {"patient_ref": "P-1"}, "rx:export")
 
@@ -344,7 +345,13 @@ def test_an_export_has_the_files_the_data_and_the_audit_log(call: Any, upload: U
         data, events = (json.loads(archive.read(f"{rx}/{name}.json")) for name in ("data", "audit"))
     assert (data["patient_ref"], data["review"]["status"], len(data["pages"])) == ("P-1", "queued", 2)
     assert [row["position"] for row in data["documents"]] == [1, 2]
-    assert [event["verb"] for event in events] == ["received", "exported"]
+    assert [event["verb"] for event in events] == ["received", "exported", "prescriptions.listed"]
+    assert {name: events[2]["data"][name] for name in ("until", "asked", "count")} == {
+        "until": 7200,
+        "asked": {},
+        "count": 2,
+    }
+    assert other not in json.dumps(events), "what else was on the list is others' own"
     assert AuditEvent.objects.get(rx=rx, verb="exported").data == {"by": "patient_ref", "prescriptions": 1}
 
 
