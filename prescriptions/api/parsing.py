@@ -16,6 +16,9 @@ from prescriptions.infra.problems import Problem, pointer
 _DIGITS = 18
 # So many places are named.
 _NAMED = 10
+# Objects and lists in each other; nothing here goes deeper than six. What comes after may go by recursion.
+_DEPTH = 32
+_TOO_DEEP = f"Objects and lists are nested more than {_DEPTH} deep."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class _Wrong:
 class StrictJSON(JSONParser):
     """UTF-8, whatever `charset` says (RFC 8259 §8.1).
 
-    Repeated keys, NUL, halves of surrogate pairs, and numbers that are none or too long are 400 `invalid`, with the
-    place; what is no JSON is 400 `parse-error`.
+    Repeated keys, NUL, halves of surrogate pairs, numbers that are none or too long, and what is nested too deeply are
+    400 `invalid`, with the place; what is no JSON is 400 `parse-error`.
     """
 
     def parse(
@@ -47,14 +50,16 @@ class StrictJSON(JSONParser):
             raise ParseError("The body is not UTF-8.") from None
         except json.JSONDecodeError as error:
             raise ParseError(f"The body is not JSON: {error}.") from None
-        except RecursionError:
-            raise ParseError("The body is nested too deeply.") from None
-        errors = [{"pointer": at, "detail": why} for at, why in islice(_refused(body), _NAMED)]
-        if errors:
-            raise Problem(
-                400, "invalid", "The request is not valid", "Some values cannot be used; see `errors`.", errors=errors
-            )
+        except RecursionError:  # where this interpreter gives up, which is much deeper
+            raise _invalid([{"pointer": "", "detail": _TOO_DEEP}]) from None
+        if errors := [{"pointer": at, "detail": why} for at, why in islice(_refused(body), _NAMED)]:
+            raise _invalid(errors)
         return body
+
+
+def _invalid(errors: list[dict[str, str]]) -> Problem:
+    detail = "Some values cannot be used; see `errors`."
+    return Problem(400, "invalid", "The request is not valid", detail, errors=errors)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -77,18 +82,20 @@ def _number(text: str) -> float | _Wrong:
 
 def _refused(body: Any) -> Iterator[tuple[str, str]]:
     """Pointers to what is refused, and why. Not by recursion: a body that was read may be deeper than we may go."""
-    left: list[tuple[str, Any]] = [("", body)]
+    left: list[tuple[str, Any, int]] = [("", body, 1)]
     while left:
-        at, value = left.pop()
+        at, value, depth = left.pop()
         match value:
             case _Wrong():
                 yield at, value.why
+            case dict() | list() if depth > _DEPTH:
+                yield at, _TOO_DEEP
             case dict():
-                left += [(pointer(at, key), inner) for key, inner in value.items()]
+                left += [(pointer(at, key), inner, depth + 1) for key, inner in value.items()]
                 if not all(map(_storable, value)):
                     yield at, "A key has NUL or half of a surrogate pair in it."
             case list():
-                left += [(pointer(at, place), inner) for place, inner in enumerate(value)]
+                left += [(pointer(at, place), inner, depth + 1) for place, inner in enumerate(value)]
             case str() if not _storable(value):
                 yield at, "The text has NUL or half of a surrogate pair in it."
 

@@ -14,6 +14,7 @@ from prescriptions.infra.storage import ObjectMissing, StorageUnavailable, call
 
 # S3 takes no smaller part, except as the last one.
 LEAST: Final = 5 * 1024 * 1024
+AT_ONCE = 1000  # of those under way, as many as S3 lists at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +69,21 @@ def abort_everything(prefix: str, *, begun_before: datetime | None = None) -> in
     """Give up all that are under way under a prefix, or those that were begun so long ago; returns how many. Raises
     StorageUnavailable.
     """
-    aborted = 0
-    bucket = settings.RX_ORIGINALS_BUCKET
-    for upload in call("list_multipart_uploads", Bucket=bucket, Prefix=prefix).get("Uploads", []):
-        if begun_before is not None and upload["Initiated"] >= begun_before:
-            continue
-        try:
-            call("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        except ObjectMissing:
-            continue  # somebody was faster
-        aborted += 1
-    return aborted
+    aborted, bucket = 0, settings.RX_ORIGINALS_BUCKET
+    after: dict[str, str] = {}
+    while True:
+        page = call("list_multipart_uploads", Bucket=bucket, Prefix=prefix, MaxUploads=AT_ONCE, **after)
+        before, uploads = aborted, page.get("Uploads", [])
+        for upload in uploads:
+            if begun_before is not None and upload["Initiated"] >= begun_before:
+                continue
+            with suppress(ObjectMissing):  # somebody was faster
+                call("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                aborted += 1
+        if not uploads or not page.get("IsTruncated"):
+            return aborted
+        if aborted == before:  # else what followed has moved up
+            after = {"KeyMarker": uploads[-1]["Key"], "UploadIdMarker": uploads[-1]["UploadId"]}
 
 
 def give_up(key: str, upload: str) -> None:

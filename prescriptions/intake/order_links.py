@@ -12,9 +12,12 @@ from enum import StrEnum
 from django.core import signing
 from django.utils import timezone
 
+from prescriptions.infra.problems import Problem
 from prescriptions.models import REFERENCE, RevokedOrderLink
 
 SALT = "rx-order-link-v2"
+MOST_REVOKED = 100_000  # of one client: some thousands a day, each for a month
+_AT_ONCE = 5000  # forgotten by one sweep
 
 
 class LinkScope(StrEnum):
@@ -84,13 +87,21 @@ def taken_back(link: OrderLink) -> bool:
 
 
 def revoke(client: str, name: str, *, longest: datetime) -> None:
-    """A client takes back one of its links. Kept until `longest`, after which none that exists now is good anyway."""
+    """A client takes back one of its links. Kept until `longest`, after which none that exists now is good anyway.
+
+    Raises Problem 409 where it has taken back so many that its names can only be made up.
+    """
+    mine = RevokedOrderLink.objects.filter(client=client)
+    if mine[:MOST_REVOKED].count() >= MOST_REVOKED and not mine.filter(link=name).exists():
+        detail = f"At most {MOST_REVOKED:,} links of a client that were taken back are remembered. Let them end."
+        raise Problem(409, "too-many-links", "Too many links", detail)
     RevokedOrderLink.objects.update_or_create(client=client, link=name, defaults={"until": longest})
 
 
 def sweep() -> int:
-    """Forget what has run out. How many there were."""
-    return RevokedOrderLink.objects.filter(until__lt=timezone.now()).delete()[0]
+    """Forget what has run out, so much at a time; returns how much."""
+    ended = RevokedOrderLink.objects.filter(until__lt=timezone.now()).order_by("until").values_list("pk", flat=True)
+    return RevokedOrderLink.objects.filter(pk__in=list(ended[:_AT_ONCE])).delete()[0]
 
 
 def ends(link: OrderLink) -> datetime:

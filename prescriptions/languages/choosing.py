@@ -55,8 +55,10 @@ def speak(request: HttpRequest, language: str) -> None:
 
 @methods("POST")
 def choose(request: HttpRequest) -> HttpResponse:
-    """`language`, kept in a cookie; back to `next`, an address of this site. What is not spoken changes nothing."""
+    """`language`, kept in a cookie; back to `next`, an address of this site. What no page speaks changes nothing."""
     response: HttpResponse = set_language(request)
+    if not _spoken(request, request.POST.get("language", "")):  # Django has more languages than these pages
+        response.cookies.pop(settings.LANGUAGE_COOKIE_NAME, None)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -69,9 +69,7 @@ def erase(
     Raises Problem 409 (kept by law or hold; links are cut), 410 (somebody was faster), StorageUnavailable (tombstone
     set, sweep goes on).
     """
-    now = agreed.now()
-    Prescription.objects.filter(pk=prescription.pk, links_cut_at=None).update(links_cut_at=now)
-    lent.cut(prescription.pk, now)
+    lent.cut(prescription.pk, agreed.now())
     write_down(prescription)
     if reason := kept_because(prescription, override):
         _forget_variants(prescription.pk)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import Site
 from tests.contract import node
+from tests.prescriptions.conftest import picture
 
 pytestmark = pytest.mark.contract
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,9 +85,11 @@ def test_a_generated_python_client_goes_the_whole_way(site: Site, generated: Any
 @pytest.mark.usefixtures("typescript")
 def test_the_typescript_client_goes_the_whole_way(site: Site, photo: bytes, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo)
+    scan = picture(1100, 1100, "PNG", compress_level=0)
+    (tmp_path / "scan.png").write_bytes(scan)
     environment = {"RX_URL": site.stack.base_url, "RX_TOKEN": site.token, "RX_ORDER": f"T-{uuid4().hex[:8]}"}
 
-    done = node.run("node", "journey.mjs", str(tmp_path / "photo.jpg"), **environment)
+    done = node.run("node", "journey.mjs", str(tmp_path / "photo.jpg"), str(tmp_path / "scan.png"), **environment)
 
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
@@ -97,4 +100,8 @@ def test_the_typescript_client_goes_the_whole_way(site: Site, photo: bytes, tmp_
         "whole": True,
         "events": ["prescription.received"],
         "refused": "not-found",
+        "pieces": [len(scan), len(photo)],
+        "seen": [0, len(scan), len(scan)],
+        "unfit": [True, "unsupported-media-type"],
+        "strange": [True, 401, "unauthorized"],
     }

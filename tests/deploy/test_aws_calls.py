@@ -124,6 +124,7 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("intake/loose.py", "delete_everything"): {"beat"},
     **{("intake/tus/pieces.py", name): {"web"} for name in ("begin", "add", "complete", "give_up")},
     **{("intake/tus/pieces.py", name): {"web"} for name in ("put_original", "get_original", "open_original")},
+    ("intake/tus/pieces.py", "head_original"): {"web"},
     **{("intake/tus/pieces.py", name): {"web", "beat"} for name in ("abort_everything", "delete_everything")},
     ("intake/drafts.py", "get_original"): {"web"},
     ("intake/drafts.py", "put_original"): {"web"},

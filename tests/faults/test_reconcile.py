@@ -370,6 +370,19 @@ def test_a_whole_pdf_is_known_by_its_row_and_goes_when_it_is_damaged(page: Page,
     assert (list(storage.list_objects(VARIANTS)), WholePdf.objects.exists()) == ([], False)
 
 
+def test_uploads_under_way_are_given_up_however_many_there_are(servers: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_s3, "AT_ONCE", 2)
+    incoming, other = new_identifier(), new_identifier()
+    for n in range(7):
+        parts_s3.begin(f"{incoming_prefix(incoming)}{n // 2}", media_type="a/b")
+    parts_s3.begin(assembled_key(other), media_type="a/b")
+
+    before = timezone.now() - timedelta(hours=1)
+    assert parts_s3.abort_everything(incoming_prefix(incoming), begun_before=before) == 0
+    assert [parts_s3.abort_everything(incoming_prefix(incoming)) for _twice in range(2)] == [7, 0]
+    assert parts_s3.abort_everything(incoming_prefix(other)) == 1
+
+
 def test_pieces_of_files_that_no_row_knows_go_after_days(later: Any, servers: Stack) -> None:
     # given what a restored database does not know of: a piece, and a multipart upload under way
     incoming = new_identifier()

@@ -6,13 +6,16 @@ from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from prescriptions.audit import actors
 from prescriptions.audit.actors import SYSTEM
 from prescriptions.events import webhooks
 from prescriptions.infra.problems import Problem
-from prescriptions.models import AuditEvent, IdempotencyKey, LooseOriginal, Prescription, Replay
+from prescriptions.intake.tus import uploads
+from prescriptions.models import AuditEvent, IdempotencyKey, Incoming, LentLink, LooseOriginal, Prescription, Replay
 from prescriptions.review import replays
+from prescriptions.variants.links import lent
 from rxproject.local.stack.stack import Stack
 from tests.databases import on_each_database
 from tests.prescriptions.conftest import Upload, objects
@@ -96,3 +99,40 @@ def test_webhooks_made_at_the_same_moment_are_no_more_than_a_client_may_have() -
         return "made"
 
     assert sorted(at_once(4, one)) == ["made", *["too-many-webhooks"] * 3]
+
+
+def test_who_begins_many_files_in_pieces_gets_no_more_than_so_many() -> None:
+    sender = uploads.Sender("client:shop", "shop", 3)
+
+    def begin() -> int:
+        try:
+            return int(bool(uploads.begin(sender, length=9)))
+        except Problem as problem:
+            return problem.status
+
+    assert sorted(at_once(8, begin)) == [1] * 3 + [429] * 5
+    assert Incoming.objects.count() == 3
+
+
+def test_of_links_that_are_made_while_all_are_cut_none_is_left(make: Make) -> None:
+    row = Prescription.objects.get(pk=make(client="shop").pk)
+    turns = iter(range(9))
+
+    def made() -> str:
+        try:
+            lent.make(row, scope="f", expires_in=600, pages=(), actor=SYSTEM)
+        except Problem as problem:
+            return problem.code
+        return "made"
+
+    def go() -> str:
+        if next(turns) != 4:
+            return made()
+        lent.cut(row.pk, timezone.now())
+        return "cut"
+
+    assert set(at_once(9, go)) <= {"made", "cut", "links-cut"}
+    assert not LentLink.objects.filter(revoked_at=None).exists()
+    assert made() == "links-cut"
+    Prescription.objects.update(erased_at=timezone.now())
+    assert made() == "erased"

@@ -1,6 +1,7 @@
 /** The API, typed by its OpenAPI document, with what every caller needs: keys for POST, tries again, waiting, uploads. */
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import { Webhook } from "standardwebhooks";
+import { inPieces, type Place } from "./pieces.js";
 import type { components, paths } from "./schema.js";
 
 export type { components, paths } from "./schema.js";
@@ -15,6 +16,8 @@ export interface Options {
   token: string;
   /** How often a request is tried in all. */
   tries?: number;
+  /** From so many bytes on a file goes in pieces. */
+  large?: number;
   fetch?: typeof fetch;
 }
 
@@ -30,6 +33,8 @@ export class Problem extends Error {
 
 const AGAIN = new Set([429, 502, 503, 504]);
 const LONGEST = 60;
+const TRIES = 5;
+const LARGE = 4 * 1024 * 1024;
 
 /** Seconds until the next try: what the server says, else longer each time; never all callers at once. */
 function pause(attempt: number, said: string | null): number {
@@ -47,7 +52,7 @@ const sleep = (seconds: number) => new Promise((done) => setTimeout(done, second
 /** Tries again where that helps. A POST has its Idempotency-Key, so nothing is done twice. */
 function patient(options: Options): typeof fetch {
   const send = options.fetch ?? fetch;
-  const tries = options.tries ?? 5;
+  const tries = options.tries ?? TRIES;
   return async (input, init) => {
     const request = new Request(input, init);
     for (let attempt = 0; ; attempt++) {
@@ -79,28 +84,68 @@ const headers = (token: string): Middleware => ({
 /** Throws a Problem unless there is an answer. */
 function said<T>(result: { data?: T; error?: unknown; response: Response }): T {
   if (result.data !== undefined) return result.data;
-  const body = result.error as Partial<Schemas["Problem"]> | undefined;
-  const { status, statusText } = result.response;
-  const blank = { type: "", title: statusText, status, detail: "", request_id: "" };
-  throw new Problem(status, { ...blank, ...(typeof body === "object" ? body : {}) });
+  throw problem(result.response.status, result.error, result.response.statusText);
 }
+
+/** `body`: as it was parsed; whatever is no problem counts for nothing. */
+function problem(status: number, body: unknown, title = ""): Problem {
+  const blank = { type: "", title, status, detail: "", request_id: "" };
+  return new Problem(status, { ...blank, ...(typeof body === "object" ? body : {}) });
+}
+
+function refused(status: number, body: string): Problem {
+  try {
+    return problem(status, JSON.parse(body));
+  } catch {
+    return problem(status, undefined);
+  }
+}
+
+export interface References {
+  orderRef?: string;
+  patientRef?: string;
+}
+
+const named = ({ orderRef, patientRef }: References) => ({
+  ...(orderRef ? { order_ref: orderRef } : {}),
+  ...(patientRef ? { patient_ref: patientRef } : {}),
+});
 
 export class RxClient {
   /** Every operation, by its path. */
   readonly api: Client<paths>;
+  private readonly place: Place;
+  private readonly large: number;
 
   constructor(options: Options) {
+    const { baseUrl, token, tries = TRIES, large = LARGE } = options;
+    this.place = { baseUrl, token, tries };
+    this.large = large;
     this.api = createClient<paths>({ baseUrl: options.baseUrl, fetch: patient(options) });
     this.api.use(headers(options.token));
   }
 
-  async upload(files: (File | Blob)[], references: { orderRef?: string; patientRef?: string } = {}): Promise<Prescription> {
+  /** One prescription of these files, in their order. If one of them is large, all go in pieces first. */
+  async upload(files: (File | Blob)[], references: References = {}): Promise<Prescription> {
+    if (files.some(({ size }) => size >= this.large)) return this.uploadInPieces(files, references);
     const form = new FormData();
     for (const file of files) form.append("files", file, file instanceof File ? file.name : "prescription");
-    if (references.orderRef) form.append("order_ref", references.orderRef);
-    if (references.patientRef) form.append("patient_ref", references.patientRef);
+    for (const [name, value] of Object.entries(named(references))) form.append(name, value);
     const body = form as unknown as Schemas["UploadRequest"];
     return said(await this.api.POST("/api/v1/prescriptions", { body, bodySerializer: () => form }));
+  }
+
+  /** The same over a line that breaks. `progress`: bytes of file `at` that have come, and all it has. */
+  async uploadInPieces(
+    files: (File | Blob)[],
+    references: References = {},
+    progress?: (at: number, sent: number, total: number) => void,
+  ): Promise<Prescription> {
+    const uploads: string[] = [];
+    for (const [at, file] of files.entries()) {
+      uploads.push(await inPieces(file, this.place, refused, (sent, total) => progress?.(at, sent, total)));
+    }
+    return said(await this.api.POST("/api/v1/prescriptions", { body: { uploads, ...named(references) } }));
   }
 
   async prescription(rx: string): Promise<Prescription> {

@@ -53,7 +53,7 @@ class OrderLink(ApiView):
 
     scopes = {"DELETE": "orders:write"}  # noqa: RUF012
 
-    @extend_schema(operation_id="order_links_revoke", request=None, responses={204: None, **problems(404)})
+    @extend_schema(operation_id="order_links_revoke", request=None, responses={204: None, **problems(404, 409)})
     def delete(self, request: Request, link: str) -> Response:
         order_links.revoke(client_of(request), link, longest=timezone.now() + timedelta(seconds=LONGEST_LINK))
         return Response(status=204)

@@ -96,8 +96,6 @@ class Links(ApiView):
         pages = sorted(set(asked.get("pages", ())))
         if missing := set(pages) - {page.number for page in prescription.pages.all()}:
             raise serializers.ValidationError({"pages": [f"There is no page {min(missing)}."]})
-        if links.are_cut(prescription):
-            raise problems.links_cut()
         actor = actors.of(request)
         link = make(prescription, scope=asked["scope"], expires_in=asked["expires_in"], pages=pages, actor=actor)
         location = absolute(f"/api/v1/prescriptions/{rx}/links/{link.pk}")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.files.uploadedfile import UploadedFile
 
+from prescriptions.infra import storage
 from prescriptions.infra.guards import bulkheads
 from prescriptions.intake import accepting, multipart
 from prescriptions.intake.tus import pieces, uploads
@@ -29,10 +30,13 @@ class Arrived(_File):
         return at
 
     def read(self, size: int = -1) -> bytes:
-        """Raises storage.ObjectMissing, storage.StorageUnavailable."""
+        """Raises Problem 409 where it was used meanwhile, 410 where it ended or is lost; storage.StorageUnavailable."""
         if not self._data:
             bulkheads.give_back_connection()
-            self._data = pieces.read(self.row)
+            try:
+                self._data = pieces.read(self.row)
+            except storage.ObjectMissing:
+                raise uploads.overtaken(self.row) from None
         end = len(self._data) if size < 0 else self._at + size
         found, self._at = self._data[self._at : end], min(end, len(self._data))
         if size < 0:

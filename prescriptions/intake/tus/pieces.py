@@ -77,6 +77,17 @@ def read(row: Incoming) -> bytes:
     return data
 
 
+def missing(row: Incoming) -> int:
+    """How many are not there of those that the row names and are no part yet. Raises storage.StorageUnavailable."""
+    listed, lost = _parts(row.tail), 0
+    for piece in listed:
+        try:
+            storage.head_original(piece_key(row.pk, listed[0].number, piece.number))
+        except storage.ObjectMissing:
+            lost += 1
+    return lost
+
+
 def delete(incoming: str) -> None:
     """Everything that S3 has of it, under way or kept. Raises storage.StorageUnavailable."""
     parts_s3.abort_everything(incoming_prefix(incoming))

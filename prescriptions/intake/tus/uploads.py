@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from prescriptions.infra import storage
+from prescriptions.infra.database import turns
 from prescriptions.infra.database.rounds import Rounds
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.keys import sealing
@@ -34,7 +35,7 @@ LARGEST: Final = max(LIMITS.image_bytes, LIMITS.pdf_bytes)
 # So many times as many as may be under way may have been given up in a day.
 _ENDED: Final = 10
 # Each may leave a piece behind until the whole goes, so they are few: the largest file in pieces of 20 kB.
-_ATTEMPTS: Final = 1_000
+ATTEMPTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +53,10 @@ def begin(sender: Sender, *, length: int, name: str = "", wants: Mapping[str, st
         detail = f"A file of {length} bytes; at most {LARGEST} are allowed."
         headers = {"Tus-Max-Size": str(LARGEST)}
         raise Problem(413, "source-too-large", "The file is too large", detail, headers=headers)
-    unused = Incoming.objects.filter(owner=sender.owner, rx="", expires_at__gt=timezone.now())
-    if unused.filter(closed=False).count() >= sender.most:
-        detail = f"{sender.most} files are there that nothing was made of. Use them, or end some (DELETE)."
-        raise Problem(429, "too-many-uploads", "Too many files under way", detail, retry_after=600)
-    # What was ended is a row for a day all the same.
-    if unused.count() >= _ENDED * sender.most:
-        detail = (
-            f"{_ENDED * sender.most} files were begun in a day, and nothing was made of them. Begin no more for now."
-        )
-        raise Problem(429, "too-many-uploads", "Too many files given up", detail, retry_after=3600)
-    pk = new_identifier()
-    return Incoming.objects.create(
-        id=pk,
-        owner=sender.owner,
-        client=sender.client,
-        # People name files after people. Where nothing can be sealed, the name is not kept.
-        name=sealing.seal(name.encode(), place=_place(pk)) if name and sealing.can_seal() else None,
-        wants=None if wants is None else dict(wants),
-        length=length,
-        expires_at=timezone.now() + KEPT,
-    )
+    with transaction.atomic():
+        turns.take(f"incoming:{sender.owner}")
+        _check_quota(sender)
+        return _insert(sender, length, name, wants)
 
 
 def find(sender: Sender, pk: str) -> Incoming:
@@ -104,10 +88,8 @@ def append(row: Incoming, offset: int, data: bytes) -> Incoming:
     if not data:
         return row
     number = row.attempts + 1
-    if number > _ATTEMPTS:
-        raise Problem(
-            422, "too-many-pieces", "Too many pieces", f"At most {_ATTEMPTS}: send larger ones, from the start."
-        )
+    if number > ATTEMPTS:
+        raise too_many_pieces()
     here = Incoming.objects.filter(pk=row.pk, closed=False, offset=offset)
     if not here.filter(attempts=row.attempts).update(attempts=number):
         raise _elsewhere_or_locked(row)
@@ -141,9 +123,19 @@ def take(taken: Sequence[Incoming], rx: str, file: str = "") -> None:
     ids = [row.pk for row in taken]
     used = {"closed": True, "rx": rx, "file": file, "name": None, "wants": None}
     if Incoming.objects.filter(pk__in=ids, closed=False).update(**used) != len(ids):
-        raise Problem(409, "upload-used", "The file was used", "Something was made of it before. Look at it (HEAD).")
+        raise _used()
     for pk in ids:
         transaction.on_commit(partial(discard, pk))
+
+
+def overtaken(row: Incoming) -> Problem:
+    """Why the bytes of a whole file are not there: something was made of it since it was looked at (409); it has ended,
+    or they are lost (410).
+    """
+    if Incoming.objects.filter(pk=row.pk).exclude(rx="").exists():
+        return _used()
+    end(row)
+    return gone()
 
 
 def name_of(row: Incoming) -> str:
@@ -210,6 +202,38 @@ def gone() -> Problem:
     return Problem(410, "upload-gone", "This upload is over", "It was ended, refused or has expired. Begin a new one.")
 
 
+def _check_quota(sender: Sender) -> None:
+    unused = Incoming.objects.filter(owner=sender.owner, rx="", expires_at__gt=timezone.now())
+    if unused.filter(closed=False).count() >= sender.most:
+        detail = f"{sender.most} files are there that nothing was made of. Use them, or end some (DELETE)."
+        raise Problem(429, "too-many-uploads", "Too many files under way", detail, retry_after=600)
+    # What was ended is a row for a day all the same.
+    if unused.count() >= _ENDED * sender.most:
+        detail = (
+            f"{_ENDED * sender.most} files were begun in a day, and nothing was made of them. Begin no more for now."
+        )
+        raise Problem(429, "too-many-uploads", "Too many files given up", detail, retry_after=3600)
+
+
+def _insert(sender: Sender, length: int, name: str, wants: Mapping[str, str] | None) -> Incoming:
+    pk = new_identifier()
+    return Incoming.objects.create(
+        id=pk,
+        owner=sender.owner,
+        client=sender.client,
+        # People name files after people. Where nothing can be sealed, the name is not kept.
+        name=sealing.seal(name.encode(), place=_place(pk)) if name and sealing.can_seal() else None,
+        wants=None if wants is None else dict(wants),
+        length=length,
+        expires_at=timezone.now() + KEPT,
+    )
+
+
+def too_many_pieces() -> Problem:
+    detail = f"At most {ATTEMPTS}: send larger ones, from the start."
+    return Problem(422, "too-many-pieces", "Too many pieces", detail)
+
+
 @per_process
 def _rounds() -> Rounds:
     return Rounds("expires_at")
@@ -239,6 +263,10 @@ def _elsewhere_or_locked(row: Incoming) -> Problem:
 def _elsewhere(offset: int) -> Problem:
     detail = f"{offset} bytes are kept: go on there."
     return Problem(409, "offset-mismatch", "Not at this offset", detail, headers={"Upload-Offset": str(offset)})
+
+
+def _used() -> Problem:
+    return Problem(409, "upload-used", "The file was used", "Something was made of it before. Look at it (HEAD).")
 
 
 def _place(pk: str) -> str:

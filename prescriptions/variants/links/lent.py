@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from prescriptions import audit
 from prescriptions.audit.actors import Actor
+from prescriptions.infra import problems
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LentLink, Prescription
-from prescriptions.variants.links.tokens import Scope
+from prescriptions.variants.links.tokens import Scope, are_cut
 
 MOST: Final = 100
 # With those that were taken back and have not ended yet: each of them is told to every edge.
@@ -29,27 +31,35 @@ _AT_ONCE: Final = 5000  # forgotten by one sweep
 def make(prescription: Prescription, *, scope: Scope, expires_in: int, pages: Sequence[int], actor: Actor) -> LentLink:
     """A link that ends after `expires_in` seconds, or when it is taken back. `pages`: only these; none: all.
 
-    Raises Problem 409 where the prescription has as many that are good as it may have.
+    Raises Problem 409 where the prescription has as many that are good as it may have, or its links were cut; 410 where
+    it was erased.
     """
     now = timezone.now()
-    standing = LentLink.objects.filter(prescription=prescription.pk, expires_at__gt=now)
-    if standing.filter(revoked_at=None).count() >= MOST or standing.count() >= MOST_IN_ALL:
-        raise Problem(
-            409,
-            "too-many-links",
-            "Too many links",
-            f"A prescription has at most {MOST} links that can be taken back, and {MOST_IN_ALL} with those that were "
-            "and have not ended yet. Take some back, or use those.",
+    with transaction.atomic():
+        _hold(prescription.pk)  # two at once are counted one after the other
+        found = Prescription.objects.get(pk=prescription.pk)
+        if found.erased_at is not None:
+            raise problems.erased()
+        if are_cut(found):
+            raise problems.links_cut()
+        standing = LentLink.objects.filter(prescription=found.pk, expires_at__gt=now)
+        if standing.filter(revoked_at=None).count() >= MOST or standing.count() >= MOST_IN_ALL:
+            raise Problem(
+                409,
+                "too-many-links",
+                "Too many links",
+                f"A prescription has at most {MOST} links that can be taken back, and {MOST_IN_ALL} with those that "
+                "were and have not ended yet. Take some back, or use those.",
+            )
+        return LentLink.objects.create(
+            id=secrets.token_hex(6),
+            prescription=found,
+            scope=scope,
+            pages=list(pages),
+            made_by=str(actor),
+            made_at=now,
+            expires_at=(now + timedelta(seconds=expires_in)).replace(microsecond=0),
         )
-    return LentLink.objects.create(
-        id=secrets.token_hex(6),
-        prescription=prescription,
-        scope=scope,
-        pages=list(pages),
-        made_by=str(actor),
-        made_at=now,
-        expires_at=(now + timedelta(seconds=expires_in)).replace(microsecond=0),
-    )
 
 
 def take_back(link: LentLink, *, actor: Actor) -> None:
@@ -72,12 +82,19 @@ def all_taken_back() -> list[str] | None:
 
 def cut(rx: str, now: datetime) -> None:
     """With all other links of a prescription (`are_cut`). Those wait until the last of them has ended; these may be
-    longer.
+    longer. Whoever makes one at this moment has made it before, and it is cut, or is refused.
     """
-    LentLink.objects.filter(prescription=rx, revoked_at=None).update(revoked_at=now)
+    with transaction.atomic():
+        _hold(rx)
+        Prescription.objects.filter(pk=rx, links_cut_at=None).update(links_cut_at=now)
+        LentLink.objects.filter(prescription=rx, revoked_at=None).update(revoked_at=now)
 
 
 def sweep() -> int:
     """Forget what has ended by itself; returns how many."""
     ended = LentLink.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at").values_list("pk", flat=True)
     return LentLink.objects.filter(pk__in=list(ended[:_AT_ONCE])).delete()[0]
+
+
+def _hold(rx: str) -> None:
+    list(Prescription.objects.select_for_update().filter(pk=rx).values_list("pk"))

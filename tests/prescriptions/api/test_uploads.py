@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from prescriptions.api import uploads as uploads_of_the_api
 from prescriptions.intake import loose
 from prescriptions.intake.tus import pieces, uploads
 from prescriptions.models import Document, Incoming, Prescription
@@ -256,6 +257,49 @@ def test_whoever_died_before_the_prescription_was_made_leaves_it_to_whoever_asks
     answer = shop.head(path)
 
     assert answer["Location"] == f"http://testserver{LIST}/{Prescription.objects.get().pk}"
+
+
+def test_whoever_asks_while_the_prescription_is_being_made_is_told_of_it(shop: Shop) -> None:
+    """They have seen the file whole; when they come to read it, its pieces have gone where they belong."""
+    data = picture()
+    shop.begin(len(data), prescription="")
+    seen = uploads.append(Incoming.objects.get(), 0, data)
+
+    rxs = {uploads_of_the_api.finished(seen).rx for _both in range(2)}
+
+    assert rxs == {Prescription.objects.get().pk}
+
+
+def test_whoever_names_a_file_that_was_used_meanwhile_is_told_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = picture()
+    path = shop.begin(len(data))["Location"]
+    shop.patch(path, 0, data)
+    used = {"uploads": [path[-32:]]}
+    read, faster = pieces.read, list[int]()
+
+    def overtaken(row: Incoming) -> bytes:
+        if not faster:
+            faster.append(0)
+            faster[0] = shop.http.post(LIST, used, content_type="application/json", headers=shop.headers).status_code
+        return read(row)
+
+    monkeypatch.setattr(pieces, "read", overtaken)
+
+    late = shop.http.post(LIST, used, content_type="application/json", headers=shop.headers)
+
+    assert faster == [201]
+    assert_problem(late, 409, "upload-used")
+    assert Prescription.objects.count() == 1
+
+
+def test_one_whose_bytes_are_lost_is_over(shop: Shop) -> None:
+    data = picture()
+    path = shop.begin(len(data), prescription="")["Location"]
+    uploads.append(Incoming.objects.get(), 0, data)
+    pieces.delete(path[-32:])
+
+    assert [shop.head(path).status_code for _twice in range(2)] == [410, 410]
+    assert (Prescription.objects.count(), Incoming.objects.get().closed) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,9 @@ def test_an_order_may_say_a_language_that_no_page_speaks(customer: Client, link:
 def test_what_nobody_speaks_changes_nothing(customer: Client, language: str) -> None:
     assert choose(customer, language).status_code == 302
     assert spoken(customer) == ("en", "en")
+    choose(customer, "hi")
+    assert choose(customer, language).status_code == 302
+    assert spoken(customer) == ("hi", "hi")
 
 
 @pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""])

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from prescriptions.intake import order_links
+from prescriptions.models import RevokedOrderLink
 from tests.prescriptions.conftest import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +81,25 @@ def test_a_client_takes_back_its_own_links(mint: Callable[..., Any], http: Clien
     assert http.delete(address, headers=bearer("rx:read")).status_code == 403
 
 
+def test_how_many_are_remembered_is_bounded_and_what_has_ended_is_forgotten(
+    http: Client, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_links, "MOST_REVOKED", 3)
+    headers, now = bearer("orders:write"), timezone.now()
+
+    def take_back(name: int) -> Any:
+        return http.delete(f"/api/v1/order-links/{name:016x}", headers=headers)
+
+    assert [take_back(name).status_code for name in (1, 2, 3, 1)] == [204] * 4
+    assert_problem(take_back(4), 409, "too-many-links")
+    assert (
+        http.delete(f"/api/v1/order-links/{4:016x}", headers=bearer("orders:write", client="rival")).status_code == 204
+    )
+    RevokedOrderLink.objects.filter(link=f"{2:016x}").update(until=now)
+    assert order_links.sweep() == 1
+    assert take_back(4).status_code == 204
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -141,6 +162,20 @@ def test_a_body_that_is_no_request(body: bytes, content_type: str, status: int, 
 def test_json_is_utf_8_whatever_else_is_said_of_it(mint: Callable[..., Any]) -> None:
     for charset in ("rot13", "utf-16", "x", "utf-8"):
         assert mint(b'\xef\xbb\xbf{"order_ref": "A"}', f"application/json; charset={charset}").status_code == 201
+
+
+@pytest.mark.parametrize("deep", [33, 500, 5_000, 20_000])
+def test_what_is_nested_too_deeply_is_said(deep: int, mint: Callable[..., Any]) -> None:
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        body = b'{"order_ref": "A", "x": ' + opening * (deep - 1) + b"1" + closing * (deep - 1) + b"}"
+        told = assert_problem(mint(body), 400, "invalid")
+        assert [error["detail"] for error in told["errors"]] == ["Objects and lists are nested more than 32 deep."]
+
+
+def test_what_is_nested_as_deep_as_it_may_is_judged_by_what_it_says(mint: Callable[..., Any]) -> None:
+    told = assert_problem(mint(b'{"order_ref": "A", "x": ' + b"[" * 31 + b"]" * 31 + b"}"), 400, "invalid")
+
+    assert [error["pointer"] for error in told["errors"]] == ["/x"]
 
 
 def test_a_key_that_is_there_twice_has_no_meaning(mint: Callable[..., Any]) -> None:
