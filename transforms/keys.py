@@ -16,6 +16,7 @@ PAGE_NUMBER: Final = r"[1-9][0-9]{0,2}"  # counts from 1 over all documents of a
 
 INCOMING: Final = "incoming/"  # of files that come in pieces; no prescription's id, and behind all of them in a listing
 _PREFIX: Final = re.compile(rf"({ID})/")
+_INCOMING: Final = re.compile(rf"{INCOMING}({ID})/")
 _ORIGINAL: Final = re.compile(rf"({ID})/({ID})")
 _RECEIPT: Final = re.compile(rf"({ID})/({ID})\.receipt")
 _VARIANT: Final = re.compile(rf"({ID})/({PAGE_NUMBER})/(p[1-9][0-9]{{0,3}})/(.+)")
@@ -87,6 +88,12 @@ def pieces_prefix(incoming: str, first: int) -> str:
 def assembled_key(incoming: str) -> str:
     """Key of what S3 puts together from parts."""
     return f"{incoming_prefix(incoming)}whole"
+
+
+def parse_incoming_key(key: str) -> str | None:
+    """The file in pieces that a key belongs to."""
+    found = _INCOMING.match(key)
+    return found[1] if found else None
 
 
 def is_incoming(key: str) -> bool:

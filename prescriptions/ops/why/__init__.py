@@ -69,6 +69,9 @@ def _address(notes: Notes, found: Asked) -> None:
         pictures.by_link(notes, named["token"], named["identifier"])
     elif found.route in ("manifest", "document"):
         rest.whole(notes, named["token"], named["rx"])
+    elif "incoming" in named:
+        if not rest.upload(notes, named["incoming"]):
+            notes.refuse(not_found(), "No file in pieces has this id.", "Begin one (POST), and use its Location.")
     elif found.route.startswith(("order", "upload")):
         tokens.order(notes, found.query.get("link", ""), named.get("order_ref", ""))
     elif found.route == "api/variant":

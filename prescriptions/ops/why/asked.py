@@ -47,7 +47,7 @@ def read(text: str) -> Asked:
         return Asked("reference", given)
     if keys.parse_page_identifier(given):
         return Asked("page", given)
-    if keys.prescription_of(given):
+    if keys.prescription_of(given) or keys.parse_incoming_key(given):
         return Asked("key", given)
     if _LINK_TOKEN.fullmatch(given):
         return Asked("link-token", given)

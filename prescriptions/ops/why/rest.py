@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from prescriptions.infra.problems import forbidden_link, links_cut, not_found
 from prescriptions.intake import loose
-from prescriptions.models import Document, LooseOriginal, Prescription, Review, ReviewStatus, Variant
-from prescriptions.ops.why import pictures, standing, tokens
+from prescriptions.models import Document, Incoming, LooseOriginal, Prescription, Review, ReviewStatus, Variant
+from prescriptions.ops.why import incoming, pictures, standing, tokens
 from prescriptions.ops.why.notes import Notes, moment
 from prescriptions.review.publication import standing as review_standing
 from prescriptions.variants import links
@@ -47,9 +47,17 @@ def by_id(notes: Notes, name: str) -> None:
         notes.say("file", "id", name)
         prescription(notes, document.prescription_id)
         return
-    if _lost_upload(notes, name):
+    if upload(notes, name) or _lost_upload(notes, name):
         return
     prescription(notes, name)
+
+
+def upload(notes: Notes, name: str) -> bool:
+    """A file that comes in pieces, if there is one of this id."""
+    row = Incoming.objects.filter(pk=name).first()
+    if row is not None and (rx := incoming.explain(notes, row)):
+        prescription(notes, rx)
+    return row is not None
 
 
 def _variant(notes: Notes, variant: Variant) -> None:
@@ -123,6 +131,12 @@ def _lost_upload(notes: Notes, name: str) -> bool:
 
 def key(notes: Notes, text: str) -> None:
     """Of an object, in whichever bucket."""
+    if name := keys.parse_incoming_key(text):
+        notes.say("object", "bucket", settings.RX_ORIGINALS_BUCKET)
+        if not upload(notes, name):
+            why = "No row tells of the file that this piece is of: it was forgotten, or a restored database lost it."
+            notes.end(0, "piece-without-row", why, "Nothing: manage.py reconcile deletes it when it is three days old.")
+        return
     variant, original = keys.parse_variant_key(text), keys.parse_original_key(text)
     if original is not None:
         notes.say("object", "bucket", settings.RX_ORIGINALS_BUCKET)

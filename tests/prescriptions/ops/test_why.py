@@ -18,7 +18,8 @@ from pytest_django import Settings
 from prescriptions.audit.actors import SYSTEM
 from prescriptions.infra import per_process, redis_client, storage
 from prescriptions.intake import loose, order_links
-from prescriptions.models import AuditEvent, Page, Prescription, Redaction, Review
+from prescriptions.intake.tus import pieces, uploads
+from prescriptions.models import AuditEvent, Draft, Incoming, Page, Prescription, Redaction, Review
 from prescriptions.ops import why
 from prescriptions.upkeep import erasure
 from prescriptions.variants import links
@@ -26,7 +27,7 @@ from prescriptions.variants.fairness import quota
 from prescriptions.variants.fairness.askers import Asker
 from tests.links import mint
 from tests.prescriptions.conftest import CLOSED, claim
-from transforms.keys import original_key
+from transforms.keys import original_key, piece_key
 from transforms.objects import NewObject
 from transforms.request.spec import Stored
 
@@ -147,6 +148,27 @@ def order_link(bench: Bench, *, order_ref: str = "A-1", lasts: int = 600, taken_
     return order_links.page_path(link).replace("/A-1/", f"/{order_ref}/")
 
 
+def in_pieces(bench: Bench, came: int = 3, **columns: Any) -> str:
+    """A file of nine bytes, of which some have come."""
+    row = uploads.begin(
+        uploads.Sender("client:shop", "shop", 9), length=9, name=PATIENT, wants=columns.pop("wants", None)
+    )
+    if came:
+        row = uploads.append(row, 0, b"%PDF-1.7\n"[:came])
+    Incoming.objects.filter(pk=row.pk).update(**columns)
+    return row.pk
+
+
+def pieces_lost(bench: Bench) -> str:
+    pk = in_pieces(bench)
+    pieces.delete(pk)
+    return pk
+
+
+def in_a_draft(bench: Bench) -> str:
+    return in_pieces(bench, 9, closed=True, rx=Draft.objects.create(client="shop", order_ref="A-1").pk)
+
+
 LATER = timedelta(minutes=1)
 FAULTS: dict[str, tuple[Callable[[Bench], str], str]] = {
     # --- The link ---
@@ -221,6 +243,23 @@ FAULTS: dict[str, tuple[Callable[[Bench], str], str]] = {
     ),
     # --- Uploads, order links, nothing ---
     "broken-off upload": (broken_off, "404 not-found: The upload was never completed"),
+    "not all has come": (in_pieces, "200 upload-incomplete: 6 of 9 bytes have not come yet."),
+    "nothing has come": (lambda b: in_pieces(b, 0), "200 upload-incomplete: 9 of 9 bytes"),
+    "nobody named it": (lambda b: in_pieces(b, 9), "200 upload-waits: The file is whole, and nothing was made of it"),
+    "its maker died": (lambda b: in_pieces(b, 9, wants={}), "200 upload-unfinished: The file is whole, and whoever"),
+    "in a draft": (in_a_draft, "200 in-a-draft: The file has come, was checked, and is one of a draft"),
+    "no draft any more": (lambda b: in_pieces(b, 9, closed=True, rx="d" * 32), "410 upload-gone: The file was one"),
+    "file given up": (lambda b: in_pieces(b, closed=True), "410 upload-gone: The file is over: its sender gave it up"),
+    "file expired": (
+        lambda b: in_pieces(b, expires_at=timezone.now() - LATER),
+        "410 upload-gone: The file is over: it was not whole and used by",
+    ),
+    "pieces lost": (pieces_lost, "410 upload-gone: S3 has lost 1 of the pieces"),
+    "pieces too small": (lambda b: in_pieces(b, attempts=1000), "422 too-many-pieces: At most 1000"),
+    "piece without row": (
+        lambda b: piece_key("d" * 32, 1, 1),
+        "piece-without-row: No row tells of the file that this piece is of",
+    ),
     "order link expired": (lambda b: order_link(b, lasts=-1), "404 not-found: The order link expired"),
     "order link taken back": (lambda b: order_link(b, taken_back=True), "404 not-found: The order link "),
     "order link of another": (lambda b: order_link(b, order_ref="A-2"), "404 not-found: The order link is for another"),
@@ -286,6 +325,19 @@ def test_ids_and_keys_lead_to_the_same_row(bench: Bench) -> None:
     assert "\x1b" not in str(why.explain(odd))
     assert why.explain("/admin/prescriptions/variant/%00/change/").verdict.code == "no-variant"
     assert why.explain(f"rxk_{'0' * 16}_secret").verdict.status == 401
+
+
+def test_a_file_in_pieces_is_found_by_its_address_and_its_pieces_and_leads_to_its_prescription(bench: Bench) -> None:
+    waiting, used = in_pieces(bench), in_pieces(bench, 9, closed=True, rx=bench.rx)
+
+    under = [f"/api/v1/uploads/{waiting}", f"/orders/A-1/prescription/uploads/{waiting}", piece_key(waiting, 1, 1)]
+    assert [why.explain(text).verdict.code for text in under] == ["upload-incomplete"] * 3
+    assert str(why.explain(under[0].replace(waiting, "d" * 32)).verdict).startswith("404 not-found: No file in pieces")
+    found = why.explain(used)
+    assert (found.verdict.code, found.rxs) == ("there", {bench.rx})
+    facts = {(fact.part, fact.name): fact.value for fact in found.facts}
+    assert facts[("file in pieces", "kept")] == "9 of 9 bytes"
+    assert facts[("file in pieces", "has become")] == f"a file of the prescription {bench.rx}"
 
 
 def test_a_stage_of_a_variant_that_was_made_has_its_milliseconds(bench: Bench) -> None:
