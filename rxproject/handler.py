@@ -1,8 +1,10 @@
-"""How a WSGI environment becomes a request."""
+"""How a WSGI environment becomes a request, and what goes back of an answer to HEAD."""
 
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 
 
@@ -22,4 +24,13 @@ class Request(WSGIRequest):
 
 
 class Handler(WSGIHandler):
+    """To HEAD the headers alone (RFC 9110 §9.3.2): servers drop a body that comes all the same, and complain."""
+
     request_class = Request
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        response = super().get_response(request)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
