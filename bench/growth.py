@@ -187,6 +187,8 @@ def _api(ids: list[str]) -> dict[str, Callable[[], object]]:
         asks[f"API list, ?updated_after=, {whose}"] = partial(ask, f"/api/v1/prescriptions?updated_after={latest}")
         following = ask("/api/v1/prescriptions?page_size=20").json()["next"]
         asks[f"API list, ?cursor=, {whose}"] = partial(ask, following.partition("8000")[2])
+    _token, text = tokens.make(name="operator", client="operator", scopes=["ops:read"])
+    asks["API stats"] = partial(get, {"Authorization": f"Bearer {text}"}, "/api/v1/stats?days=30")
     asks["API prescription"] = partial(ask, f"/api/v1/prescriptions/{ids[-1]}")
     return asks
 
@@ -211,6 +213,7 @@ def _admin(ids: list[str], user: int) -> dict[str, Callable[[], object]]:
 
 
 def _background(ids: list[str]) -> dict[str, Callable[[], object]]:
+    from prescriptions.figures import rolling
     from prescriptions.intake import drafts, loose
     from prescriptions.models import Page
     from prescriptions.ops import scrape
@@ -237,6 +240,7 @@ def _background(ids: list[str]) -> dict[str, Callable[[], object]]:
         "sweep: redactions": redactions.sweep,
         "sweep: pages to compare": duplicates.sweep,
         "sweep: kept answers": replays.sweep,
+        "sweep: figures": partial(rolling.roll_up, 1),
     }
 
 

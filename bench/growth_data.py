@@ -23,6 +23,19 @@ _RARE: Final = 60  # variants that failed, and that Lambda made: a page of a lis
 _BITS: Final = 256
 # Half of the letterheads are printed: the first and last rows and columns of 16 are white paper, which gives no bits.
 _MARGINS: Final = sum(0x7FFE << 16 * row for row in range(1, 15))
+_STEPS: Final = tuple(map(str, range(20, 60)))
+_FIGURES: Final = {
+    "received": ("",),
+    "pages": ("",),
+    "decided": ("approved", "partially_approved", "rejected"),
+    "alongside": ("question", "withdrawn", "expired"),
+    "reason": tuple(f"reason_{number}" for number in range(25)),
+    "made": ("thumb", "card", "preview", "review", "print", "other"),
+    "work": ("thumb", "card", "preview", "review", "print", "other"),
+    "edge": ("hit", "fetched", "miss", "refused", "failed", "other"),
+    "failed": ("source-damaged", "render-timeout", "source-too-large"),
+    **dict.fromkeys(("wait", "render", "first_view"), _STEPS),
+}
 _COLUMNS: Final = {
     "prescription": """id client order_ref patient_ref created_at updated_at legal_hold erased_at purged_at
         noted_at links_cut_at told_status""",
@@ -33,6 +46,8 @@ _COLUMNS: Final = {
     "review": """prescription_id status status_at version priority queued_at due_at outcome decided_at reviewer_id
         customer_text internal_note prescriber registration_number checklist override_reason overridden valid_until
         is_duplicate is_small is_dark lookalikes""",
+    "figure": "grain name at label count total",
+    "figuremark": "name at place",
     "auditevent": "rx seq at actor actor_name verb data request_id prev_hash hash",
 }
 Row = Sequence[Any]
@@ -65,6 +80,8 @@ class Filling:
             for definition in definitions:
                 cursor.execute(definition)
             cursor.execute("SET session_replication_role = origin")
+            _copy(cursor, "figure", self._figures())
+            _copy(cursor, "figuremark", (("variants", self._now, "g"), ("done", self._now, "")))
             cursor.execute("SELECT setval(pg_get_serial_sequence('prescriptions_page', 'id'), %s)", [self.count])
             cursor.execute("VACUUM ANALYZE")
 
@@ -145,6 +162,21 @@ class Filling:
         when, first, second = self._at(at), f"{at:064x}", f"{at + self.count:064x}"
         yield self.ids[at], 1, when, f"token:client-{at % CLIENTS}", "", "received", "{}", "", "", first
         yield self.ids[at], 2, when, "user:1", "", "review.approve", json.dumps({"to": "approved"}), "", first, second
+
+    def _figures(self) -> Iterable[Row]:
+        """A year of days and a week of hours, each with every figure that there is."""
+        from prescriptions.models.events.figures import day_of, hour_of
+
+        for number in range(365):
+            yield from self._figures_of("d", day_of(self._now - timedelta(days=number)))
+        for number in range(8 * 24):
+            yield from self._figures_of("h", hour_of(self._now - timedelta(hours=number)))
+
+    @staticmethod
+    def _figures_of(grain: str, at: datetime) -> Iterable[Row]:
+        for name, labels in _FIGURES.items():
+            for label in labels:
+                yield grain, name, at, label, 1000, 1000.0
 
 
 def _copy(cursor: Any, table: str, rows: Iterable[Row]) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from prescriptions.accounts import sessions
 from prescriptions.audit import edge_logs, looks
 from prescriptions.events import delivering, feed
+from prescriptions.figures import rolling
 from prescriptions.intake import drafts, loose, order_links
 from prescriptions.intake.tus import uploads
 from prescriptions.review import replays
@@ -22,6 +23,7 @@ from prescriptions.variants.links import lent
 _UPKEEP: Final = "upkeep"
 _TURN: Final = 600  # seconds from one place of a long duty to the next
 _LATER: Final = 60
+_ROLLING: Final = 20  # seconds of one turn at figures
 _MISSED: Final = 6  # sweeps; at rest every third one runs
 _HANG: Final = 60  # what calls to a storage that hangs may take together
 
@@ -93,6 +95,14 @@ def anchor_audit() -> None:
         return
     looks.close()  # hours that are over; the anchor seals what they wrote
     reviews.anchor()
+
+
+@shared_task
+def roll_up() -> None:
+    """What the start page shows. What is left over is added up the next time."""
+    if duties.lead("figures", seconds=_HANG + 24 * settings.RX_SWEEP_EVERY):
+        rolling.roll_up(_ROLLING)
+        rolling.forget_old()
 
 
 @shared_task

@@ -197,6 +197,10 @@ RX_ACCESS_LOGS = _read("RX_ACCESS_LOGS", "", kinds.edge_logs())
 RX_ACCESS_LOGS_EVERY = _read("RX_ACCESS_LOGS_EVERY", "3600", env.number(1, _DAY, "seconds"))
 RX_SHOW_LOOKS = _read("RX_SHOW_LOOKS", "on", env.flag())
 
+# --- Figures: what a variant that was not made would have cost. docs/explanation/savings.md has the arithmetic. -------
+_PRICES = "currency:USD,cpu_hour:0.05,put_thousand:0.005,gb_month:0.025"
+RX_PRICES = _read("RX_PRICES", _PRICES, kinds.prices())
+
 # --- Variants ---------------------------------------------------------------------------------------------------
 RX_LINK_KEYS = _read("RX_LINK_KEYS", "", kinds.keyring())
 RX_LINK_TTL = _read("RX_LINK_TTL", "3600", env.whole(1, 7 * _DAY, "seconds"))
@@ -305,7 +309,7 @@ CELERY_TASK_ROUTES = {
     f"prescriptions.tasks.{name}": {"queue": "control"}
     for name in (
         *("sweep", "erase", "tidy", "review_housekeeping", "anchor_audit", "tell_ages"),
-        *("reconcile_nightly", "retain_nightly", "read_edge_logs", "deliver_events", "play_sandbox"),
+        *("reconcile_nightly", "retain_nightly", "read_edge_logs", "deliver_events", "play_sandbox", "roll_up"),
     )
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -323,6 +327,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.tidy"),
     "reviews": every(RX_HOUSEKEEPING_EVERY, "prescriptions.tasks.review_housekeeping"),
     "audit": every(RX_AUDIT_EVERY, "prescriptions.tasks.anchor_audit"),
+    "figures": every(12 * RX_SWEEP_EVERY, "prescriptions.tasks.roll_up"),
     "edge-logs": every(RX_ACCESS_LOGS_EVERY, "prescriptions.tasks.read_edge_logs"),
     **({"ages": every(RX_LOG_AGES_EVERY, "prescriptions.tasks.tell_ages")} if RX_LOG_AGES_EVERY else {}),
     **({"sandbox": every(_SANDBOX_EVERY, "prescriptions.tasks.play_sandbox")} if RX_SANDBOX else {}),

@@ -38,7 +38,7 @@ _SCOPE_WORDS: Final = {
     "rx:all": _("See the prescriptions of every client, not only its own"),
     "webhooks:write": _("Set up webhooks, and see what was sent to them"),
     "orders:write": _("Write orders, and make upload links for their customers"),
-    "ops:read": _("Read /metrics"),
+    "ops:read": _("Read /metrics and figures"),
 }
 
 

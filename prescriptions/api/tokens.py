@@ -29,7 +29,7 @@ SCOPES: Final = {
     "rx:all": "see the prescriptions of every client, not only its own",
     "webhooks:write": "set up webhooks, and see what was sent to them",
     "orders:write": "write orders, and mint upload links for their customers",
-    "ops:read": "read /metrics",
+    "ops:read": "read /metrics and figures (/api/v1/stats)",
 }
 MOST_DAYS: Final = 3650
 # The chain of events about clients.

@@ -4,7 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path, re_path
 
 from prescriptions.api import prescriptions, reviews, schema, uploads
-from prescriptions.api.discovery import catalogue, me
+from prescriptions.api.discovery import catalogue, me, stats
 from prescriptions.api.events import feed, webhooks
 from prescriptions.api.keeping import views as keeping
 from prescriptions.api.ordering import customers, orders
@@ -39,6 +39,7 @@ urlpatterns = [
     path("exports", keeping.Exports.as_view(), name="exports"),
     path("catalogue", catalogue.Catalogue.as_view(), name="catalogue"),
     path("me", me.Me.as_view(), name="me"),
+    path("stats", stats.Stats.as_view(), name="stats"),
     path("reasons", reviews.Reasons.as_view(), name="reasons"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),
     re_path(

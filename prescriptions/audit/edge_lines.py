@@ -12,6 +12,8 @@ _PICTURE: Final = re.compile(r"(?:/[^/]+){3}/[^/]+\.[a-z]+")
 _WHOLE: Final = re.compile(r"/iiif/presentation/3/\*/(?P<rx>[0-9a-f]{32})/.*")
 _LINK: Final = re.compile(r"(?P<kid>[a-z0-9]{1,8})\.(?P<until>[0-9a-z]{1,9})\.(?P<scope>[fr])(?:[0-9a-f]{12})?")
 _SHOWN: Final = (200, 206, 304)  # 304: it lies in the browser, and was looked at again
+# `hit`: from the edge's own cache; `fetched`: from S3; `miss`: sent on to be made.
+OUTCOMES: Final = ("hit", "fetched", "miss", "refused", "failed", "other")
 _ADDRESS: Final = 45  # the longest that IPv6 can be written
 
 
@@ -50,21 +52,36 @@ class Answer:
     size: int
     cached: bool
 
+    @property
+    def outcome(self) -> str:
+        """One of OUTCOMES."""
+        if self.status >= 500:
+            return "failed"
+        if not self.variant:
+            return "other"
+        if self.status in (200, 206, 304):
+            return "hit" if self.cached else "fetched"
+        return {307: "miss", 403: "refused"}.get(self.status, "other")
 
-def parse(line: bytes) -> Picture | Refusal | datetime:
-    """What the line tells; only its time where that is no look. Raises Malformed."""
+
+def parse(line: bytes) -> tuple[datetime, Answer | None, Picture | Refusal | None]:
+    """When it was, what was answered, if it says so, and the look that it tells of, if it is one. Raises Malformed."""
     said = _read(line)
     try:
         at = datetime.fromisoformat(said["time"]).astimezone(UTC)
         method, path, status = str(said["method"]), str(said["path"]), int(said["status"])
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed from error
-    return _look(said, at, path, status) if method == "GET" else at
+    answered = _answer(said) if {"bytes", "cache"} <= said.keys() else None
+    return at, answered, _look(said, at, path, status) if method == "GET" else None
 
 
 def answer(line: bytes) -> Answer:
     """The line, to be counted. Raises Malformed."""
-    said = _read(line)
+    return _answer(_read(line))
+
+
+def _answer(said: Any) -> Answer:
     try:
         path, status, size = str(said["path"]), int(said["status"]), int(said["bytes"])
         cached = said["cache"] == "HIT"
@@ -81,7 +98,7 @@ def _read(line: bytes) -> Any:
         raise Malformed from error
 
 
-def _look(said: dict[str, Any], at: datetime, path: str, status: int) -> Picture | Refusal | datetime:
+def _look(said: dict[str, Any], at: datetime, path: str, status: int) -> Picture | Refusal | None:
     address = str(said.get("ip", ""))[:_ADDRESS]
     if page := _PAGE.fullmatch(path):
         if status == 403:
@@ -93,4 +110,4 @@ def _look(said: dict[str, Any], at: datetime, path: str, status: int) -> Picture
         return Refusal(at, whole["rx"], address, "link")
     elif path.startswith("/orders/*") and status == 404:
         return Refusal(at, "", address, "order link")
-    return at
+    return None

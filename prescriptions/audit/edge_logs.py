@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from prescriptions.audit import chain, looks
 from prescriptions.audit.actors import LINK, NOBODY, SYSTEM
-from prescriptions.audit.edge_lines import Malformed, Picture, Refusal, parse
-from prescriptions.models import EdgeLog, Prescription
+from prescriptions.audit.edge_lines import Answer, Malformed, Picture, Refusal, parse
+from prescriptions.models import EdgeLog, Figure, Prescription, Tally
 
 log = logging.getLogger("rx.audit")
 
@@ -54,7 +54,8 @@ class Span:
 class Batch:
     """What was read of one file and is not committed yet, up to `offset` bytes. `more`: there is more to read.
 
-    `counted`: what was told, with the hour in place of its moment.
+    `counted`: what was told, with the hour in place of its moment; `answers`: all lines by outcome and hour, and their
+    bytes.
     """
 
     offset: int
@@ -64,6 +65,8 @@ class Batch:
     more: bool = False
     refused: Counter[str] = field(default_factory=Counter)
     counted: dict[Picture | Refusal, Span] = field(default_factory=dict)
+    answers: Counter[tuple[str, datetime]] = field(default_factory=Counter)
+    sizes: Counter[tuple[str, datetime]] = field(default_factory=Counter)
 
 
 def chain_of(edge: str) -> str:
@@ -155,7 +158,7 @@ def _take(source: BinaryIO, offset: int, *, last: bool) -> Batch:
         try:
             if size > len(line):
                 raise Malformed  # longer than any of ours, or without an end
-            _count(batch, parse(line))
+            _count(batch, *parse(line))
         except Malformed:
             batch.malformed += 1
         if batch.lines >= _LINES or len(batch.counted) >= _KEYS:
@@ -164,12 +167,14 @@ def _take(source: BinaryIO, offset: int, *, last: bool) -> Batch:
     return batch
 
 
-def _count(batch: Batch, said: Picture | Refusal | datetime) -> None:
-    if isinstance(said, datetime):
-        batch.until = said
+def _count(batch: Batch, at: datetime, answer: Answer | None, said: Picture | Refusal | None) -> None:
+    batch.until, hour = at, looks.hour_of(at)
+    if answer is not None:
+        batch.answers[answer.outcome, hour] += 1
+        batch.sizes[answer.outcome, hour] += answer.size
+    if said is None:
         return
-    batch.until = at = said.at
-    key = replace(said, at=looks.hour_of(at))
+    key = replace(said, at=hour)
     if isinstance(key, Refusal) and key not in batch.counted:
         key = _bounded(batch, key)
     span = batch.counted.setdefault(key, Span(at, at))
@@ -197,6 +202,10 @@ def _commit(row: EdgeLog, batch: Batch, *, ended: bool, cut: bool) -> bool:
             elif not EdgeLog.objects.filter(pk=row.pk, offset=before).update(**moved):
                 return False
             looks.add(list(_tallies(row.edge, batch)))
+            Figure.objects.add(
+                Tally("edge", outcome, hour, count, batch.sizes[outcome, hour])
+                for (outcome, hour), count in batch.answers.items()
+            )
             if cut:
                 _tell(row.edge, chain.Verb.EDGE_GAP, _gap(row.identity, since, "shorter"))
             if batch.malformed:

@@ -12,6 +12,9 @@ from prescriptions.models.events import (
     Event,
     EventHead,
     EventType,
+    Figure,
+    FigureMark,
+    Tally,
     Webhook,
 )
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
@@ -79,6 +82,8 @@ __all__ = [
     "Event",
     "EventHead",
     "EventType",
+    "Figure",
+    "FigureMark",
     "HoldReason",
     "IdempotencyKey",
     "Incoming",
@@ -106,6 +111,7 @@ __all__ = [
     "ReviewStatus",
     "RevokedOrderLink",
     "Schedule",
+    "Tally",
     "Variant",
     "VariantState",
     "Webhook",

@@ -17,7 +17,6 @@ from prescriptions.audit import edge_lines
 from prescriptions.infra.per_process import per_process
 from prescriptions.upkeep import duties
 
-OUTCOMES: Final = ("hit", "fetched", "miss", "refused", "failed", "other")
 CACHE_FILE: Final = "cache-bytes"
 # What one look takes in at most: some 100,000 lines, a second's work. What is more waits for the next.
 _BYTES: Final = 32 * 1024 * 1024
@@ -87,19 +86,8 @@ class Edge:
             said = edge_lines.answer(line)
         except edge_lines.Malformed:
             return
-        outcome = _outcome(said)
-        self.answers[outcome] += 1
-        self.bytes[outcome] += said.size
-
-
-def _outcome(said: edge_lines.Answer) -> str:
-    if said.status >= 500:
-        return "failed"
-    if not said.variant:
-        return "other"
-    if said.status in (200, 206, 304):
-        return "hit" if said.cached else "fetched"
-    return {307: "miss", 403: "refused"}.get(said.status, "other")
+        self.answers[said.outcome] += 1
+        self.bytes[said.outcome] += said.size
 
 
 @per_process
@@ -129,7 +117,7 @@ def told() -> Iterator[Metric]:
             _edges()[name] = Edge(log)
         edge = _edges()[name]
         edge.read()
-        for outcome in OUTCOMES:
+        for outcome in edge_lines.OUTCOMES:
             answers.add_metric([name, outcome], edge.answers[outcome])
             sent.add_metric([name, outcome], edge.bytes[outcome])
         if (size := edge.cached()) is not None:

@@ -4,7 +4,7 @@ environment.py.
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from prescriptions.infra import edges
@@ -94,6 +94,21 @@ def retention() -> Kind[dict[str, tuple[int, int | None]]]:
     allowed = f"status:days-days with commas between them, for each of {', '.join(statuses)} and any of "
     allowed += f"{', '.join(f'approved/{schedule}' for schedule in SCHEDULES)}: days to keep, then as many or more "
     return Kind(f"{allowed}until it is erased, or never, each from 0 to 99999", parse)
+
+
+def prices() -> Kind[dict[str, Any]]:
+    """What a saving is worth: `currency`, and the price of each thing that is saved, in it."""
+    priced = ("cpu_hour", "put_thousand", "gb_month")
+
+    def parse(value: str) -> dict[str, Any]:
+        pattern = r"\s*([a-z_]+)\s*:\s*([A-Z]{3}|[0-9]{1,6}(?:\.[0-9]{1,9})?)\s*"
+        found = [re.fullmatch(pattern, entry) for entry in value.split(",")]
+        table = {pair[1]: pair[2] for pair in found if pair}
+        if len(table) < len(found) or set(table) != {"currency", *priced} or not table["currency"].isalpha():
+            raise ValueError(value)
+        return {"currency": table["currency"], **{name: float(table[name]) for name in priced}}
+
+    return Kind(f"name:price with commas between them: currency (three letters), {', '.join(priced)}", parse)
 
 
 def time_zone() -> Kind[str]:

@@ -356,6 +356,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /metrics
+        /api/v1/stats
     """,
     ),
     (

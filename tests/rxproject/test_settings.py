@@ -60,6 +60,7 @@ SHIPPED: dict[str, Any] = {
     "RX_ACCESS_LOGS": {},
     "RX_ACCESS_LOGS_EVERY": 3600.0,
     "RX_SHOW_LOOKS": True,
+    "RX_PRICES": {"currency": "USD", "cpu_hour": 0.05, "put_thousand": 0.005, "gb_month": 0.025},
     "RX_RETENTION": {
         "open": (0, 365),
         "rejected": (0, 365),

@@ -4,6 +4,7 @@ These are stored for every page that is looked at, so they never count against a
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -29,6 +30,14 @@ PREFERRED_FORMATS: Final = (OutputFormat.WEBP, OutputFormat.JPG)
 def preset(name: str, page: Size, limits: Limits = LIMITS) -> Stored:
     """The stored form of a preset for one page; a smaller page is used as it is. KeyError if unknown."""
     return Spec.parse(PRESETS[name]).resolve(page, oversize="fit", limits=limits)
+
+
+@lru_cache(maxsize=1024)
+def names(page: Size, rotation: int) -> dict[Stored, str]:
+    """Stored forms of the presets of a page that is shown turned; where two are the same (a small page), the first
+    one's name counts.
+    """
+    return {replace(preset(name, page), rotation=rotation): name for name in reversed(PRESETS)}
 
 
 def advertised_sizes(page: Size, limits: Limits = LIMITS) -> tuple[Size, ...]:

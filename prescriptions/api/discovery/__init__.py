@@ -1,1 +1,1 @@
-"""What a client can find out: its own rights, and every code that the API takes or tells."""
+"""What a client can find out: its own rights, every code that the API takes or tells, and figures."""

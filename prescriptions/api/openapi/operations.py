@@ -10,7 +10,7 @@ TAGS: Final = {
     "Events": "What happened, for whoever asks again and again, and for whoever wants to be sent it.",
     "Reviews": "Pharmacists' work: claim, decide, release. The token acts in a person's name.",
     "Keeping": "How long things are kept, legal holds, exports, erasure and its proof.",
-    "Discovery": "What a token may do, and every code that the API takes or tells.",
+    "Discovery": "What a token may do, every code that the API takes or tells, and figures.",
 }
 
 # Operation: its tag, its summary.
@@ -66,4 +66,5 @@ OPERATIONS: Final = {
     "exports_create": ("Keeping", "Export all of a patient or an order"),
     "catalogue_retrieve": ("Discovery", "Read every code with its words"),
     "me_retrieve": ("Discovery", "Read what this token may do"),
+    "stats_retrieve": ("Discovery", "Read the figures of the service"),
 }

@@ -7,8 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any, Final, ParamSpec
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from prescriptions.infra.metrics import definitions
 from prescriptions.infra.per_process import per_process
 from transforms.errors import ALL
 from transforms.geometry import Size
-from transforms.request.presets import PRESETS, preset
+from transforms.request.presets import names
 from transforms.request.spec import Stored
 
 log = logging.getLogger("rx.metrics")
@@ -63,7 +62,7 @@ def http_answered(status: int) -> None:
 @_never_raises
 def variant_asked(stored: Stored, page: Size, *, turned: int, outcome: str) -> None:
     """`turned`: the rotation that presets of this page have."""
-    name = _presets(page, turned).get(stored, OTHER)
+    name = names(page, turned).get(stored, OTHER)
     definitions.REQUESTS.labels(outcome, name, stored.format.value).inc()
 
 
@@ -153,9 +152,3 @@ def _uploaded(door: str, outcome: str) -> None:
 
 def _of(words: Any, word: str) -> str:
     return word if word in words else OTHER
-
-
-@lru_cache(maxsize=1024)
-def _presets(page: Size, turned: int) -> dict[Stored, str]:
-    """Stored forms of the presets; where two are the same (a small page), the first one's name counts."""
-    return {replace(preset(name, page), rotation=turned): name for name in reversed(PRESETS)}

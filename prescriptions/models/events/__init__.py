@@ -1,5 +1,6 @@
-"""What clients are told, and how far each of their receivers has been told it."""
+"""What happened: as clients are told it, how far each of their receivers has been told, and how it adds up."""
 
+from prescriptions.models.events.figures import Figure, FigureMark, Tally
 from prescriptions.models.events.outbox import USUAL, WANTED, Event, EventHead, EventType
 from prescriptions.models.events.webhooks import Delivery, DeliveryState, DisabledBecause, Webhook
 
@@ -12,5 +13,8 @@ __all__ = [
     "Event",
     "EventHead",
     "EventType",
+    "Figure",
+    "FigureMark",
+    "Tally",
     "Webhook",
 ]

@@ -36,6 +36,7 @@ GOOD = {
     "types": "prescription.approved",
     "before": "9",
     "state": "open",
+    "days": "2",
 }
 Operation = tuple[str, str, list[str]]
 
@@ -107,6 +108,7 @@ def test_the_document_lists_what_is_known(operations: list[Operation]) -> None:
         ("get", "deliveries"): ["before", "limit", "state"],
         ("get", "original"): ["document"],
         ("get", "document.pdf"): ["fit"],
+        ("get", "stats"): ["days"],
         ("delete", next(path for method, path in listed if method == "delete")): ["override", "reference"],
     }
     assert {name for taken in listed.values() for name in taken} == set(GOOD)

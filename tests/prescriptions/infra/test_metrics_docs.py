@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
+from prescriptions.audit import edge_lines
 from prescriptions.infra import metrics
 from prescriptions.infra.metrics import definitions
 from prescriptions.ops import edge_counts, scrape
@@ -55,7 +56,7 @@ def test_the_words_are_those_that_are_counted() -> None:
         "rx_http_requests_total": metrics.ROLES,
         "rx_variant_queue_seconds": metrics.LANES,
         "rx_variant_generation_seconds": metrics.BACKENDS,
-        "rx_edge_requests_total": edge_counts.OUTCOMES,
+        "rx_edge_requests_total": edge_lines.OUTCOMES,
         "rx_renderer_capability": Confinement.__dataclass_fields__,
     }.items():
         assert [word for word in allowed if word not in words(name)] == [], name
