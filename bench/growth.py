@@ -207,6 +207,7 @@ def _admin(ids: list[str], user: int) -> dict[str, Callable[[], object]]:
     last = len(ids) - 1
     known = {"rx": ids[last], "short": ids[last][:8], "order": f"order-{last}", "patient": f"patient-{last // 3}"}
     asks: dict[str, Callable[[], object]] = {}
+    asks["admin start page"] = partial(get, "/admin/?days=30")
     for path in _PATHS:
         asks[f"admin {path}"] = partial(get, f"/admin/prescriptions/{path.format(**known)}")
     return asks

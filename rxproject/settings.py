@@ -142,9 +142,11 @@ LOCALE_PATHS = [BASE_DIR / "prescriptions" / "languages" / whose for whose in ("
 
 # --- Files ------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-# `npm ci` puts the viewer of the review page there. Without it that page's viewer shows plain images.
-_VIEWER = BASE_DIR / "node_modules" / "openseadragon" / "build" / "openseadragon"
-STATICFILES_DIRS = [("openseadragon", _VIEWER)] if _VIEWER.is_dir() else []
+# `npm ci` puts the viewer of the review page and the charts of the start page there. Without them the pages show plain
+# images and tables.
+_PACKAGES = BASE_DIR / "node_modules"
+_FRONT = (("openseadragon", "openseadragon/build/openseadragon"), ("chart.js", "chart.js/dist"))
+STATICFILES_DIRS = [(name, _PACKAGES / path) for name, path in _FRONT if (_PACKAGES / path).is_dir()]
 # Served straight from the packages and this tree; without a collected copy nothing can be stale.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -1,5 +1,6 @@
 """The admin's site: our own screens alone, and no second door. (Not in `admin`: loading that registers.)"""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import admin
@@ -17,7 +18,12 @@ _OURS: Final = "prescriptions."
 
 
 class Site(admin.AdminSite):
-    """What other apps register (accounts of theirs, tokens, secrets) is for nobody's eyes."""
+    """What other apps register (accounts of theirs, tokens, secrets) is for nobody's eyes.
+
+    `start_page`: what the start page shows besides its lists. Whoever has figures sets it, which is above this.
+    """
+
+    start_page: Callable[[HttpRequest], dict[str, Any]] = staticmethod(lambda _request: {})
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         if admin_class is not None and admin_class.__module__.startswith(_OURS):
@@ -37,6 +43,9 @@ class Site(admin.AdminSite):
             for entry in app["models"]:
                 entry["name"] = getattr(self._registry[entry["model"]], "list_title", None) or entry["name"]
         return found
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {**(extra_context or {}), **self.start_page(request)})
 
     def roles(self, request: HttpRequest) -> HttpResponse:
         """Who may do what; for everybody of staff."""

@@ -19,6 +19,7 @@ from transforms.fonts import files
 from transforms.limits import LIMITS
 
 VIEWER = "openseadragon/openseadragon.min.js"
+CHARTS = "chart.js/chart.umd.min.js"
 
 # What one variable can say wrong ends every process when it reads its settings
 # (rxproject/configuration/environment.py). Here is what they say wrong together, or what only a loaded app can tell.
@@ -124,15 +125,16 @@ def codecs(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessag
 
 
 @register()
-def viewer(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    if finders.find(VIEWER):
-        return []
+def front_end(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What npm installs."""
+    without = (
+        (VIEWER, "rx.W003", "The review page has no zooming viewer: OpenSeadragon", "it shows plain images"),
+        (CHARTS, "rx.W013", "The start page has no charts: Chart.js", "it shows tables"),
+    )
     return [
-        Warning(
-            "The review page has no zooming viewer: OpenSeadragon is not installed.",
-            hint="npm ci --omit=dev --ignore-scripts. Until then it shows plain images.",
-            id="rx.W003",
-        )
+        Warning(f"{what} is not installed.", hint=f"npm ci --omit=dev --ignore-scripts. Until then {then}.", id=number)
+        for file, number, what, then in without
+        if finders.find(file) is None
     ]
 
 
