@@ -3,7 +3,7 @@
 Must never be called on uploaded bytes outside the sandbox in production.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -18,6 +18,7 @@ from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import ENGINES, PDFIUM
 from transforms.pixels import colour, encode, images, plan, proxy, qualities, steps, transparency
 from transforms.pixels.plan import Plan
+from transforms.pixels.steps import Scaled
 from transforms.request.spec import Stored
 
 
@@ -104,6 +105,7 @@ class _Work:
     plain: bool = False  # CMYK that is not stored inverted
     plan: Plan = field(init=False)
     factor: int = 1  # `source` was decoded at 1/factor
+    scaled: Scaled = field(init=False)
     image: Image.Image = field(init=False)  # what the next step works on
     encoded: bytes = b""
 
@@ -153,6 +155,7 @@ def _copy_pdf_page(work: _Work) -> None:
 
 def _draw_pdf_page(work: _Work) -> None:
     work.image = _drawn(work, work.plan.crop, work.plan.size)
+    work.scaled = Scaled(work.image, steps.frame_of(work.plan), extra=(0, 0, 0, 0))
 
 
 def _decode(work: _Work) -> None:
@@ -162,7 +165,9 @@ def _decode(work: _Work) -> None:
 def _scale(work: _Work) -> None:
     image = _scalable(work, work.source)
     image = steps.burn_source(image, work.plan, work.factor)
-    work.image = steps.scale(image, work.plan, work.factor)
+    halo = qualities.halo(work.job.stored.quality, steps.frame_of(work.plan), work.plan.size.width)
+    work.scaled = steps.scale(image, work.plan, work.factor, halo)
+    work.image = work.scaled.image
 
 
 def _convert_to_srgb(work: _Work) -> None:
@@ -171,8 +176,9 @@ def _convert_to_srgb(work: _Work) -> None:
 
 def _apply_quality(work: _Work) -> None:
     drawn = _pdf_proxy if work.job.media_type is SourceType.PDF else _image_proxy
-    page = qualities.Measured(work.job.light, partial(drawn, work))
-    work.image = qualities.apply(work.job.stored.quality, work.image, work.plan, page)
+    page = qualities.Measured(work.job.light, partial(drawn, work), partial(_parts, work))
+    image = qualities.apply(work.job.stored.quality, work.image, work.scaled.frame, page)
+    work.image = work.scaled.without_extra(image)
 
 
 def _burn_redactions(work: _Work) -> None:
@@ -282,3 +288,12 @@ def _image_proxy(work: _Work) -> Image.Image:
         shrunk = proxy.decode(source, limits=work.limits)
     image = _scalable(work, source)
     return _in_srgb(work, proxy.reduced(image, size, shrunk=shrunk, limits=work.limits))
+
+
+def _parts(work: _Work, boxes: Iterable[Box]) -> Iterator[tuple[Image.Image, Box]]:
+    """None of a PDF page, which is drawn sharp, and none where a JPEG was shrunk while it was decoded."""
+    if work.job.media_type is SourceType.PDF or work.factor != 1:
+        return
+    for box in boxes:
+        part = work.source.crop((box.x, box.y, box.right, box.bottom))
+        yield _in_srgb(work, colour.scalable(part)), box

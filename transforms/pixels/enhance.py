@@ -1,50 +1,84 @@
-"""Makes a phone photo of a page read like a scan: even light, white paper, dark ink in its own colour.
+"""Makes a phone photo of a page read like a scan: even light and white paper, nothing darker than it was.
 
-Pure, deterministic and pointwise: geometry never changes, and tiles of one page match because everything is measured
-once on a small proxy of the whole page. Pillow only.
+Deterministic. Geometry never changes, and tiles of one page match because everything is measured once for the whole
+page: the light and the noise on its small proxy, blur on windows of it at full size. Pillow only.
 """
 
+import math
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image, ImageChops, ImageFilter, ImageMath
 
-from transforms.pixels.plan import Plan
+from transforms.geometry import Box, Size
 from transforms.pixels.resize import resize
 from transforms.version import PIPELINE
 
-_MAP_SIDE: Final = 96  # longest side of the light map, in map pixels; shadows are soft, ink is not
-_PAPER_WINDOW: Final = 13  # map pixels: wider than letters and most headings, narrower than shadows
+# --- the light, from the proxy ---
+_MAP_SIDE: Final = 64  # longest side of the light map, in map pixels; shadows are soft, ink is not
+_PAPER_WINDOW: Final = 9  # map pixels: wider than letters and most headings, narrower than shadows
 _PAPER_RANK: Final = 0.9  # of a neighbourhood: paper is as bright as its brightest tenth
-_BLUR: Final = 2  # map pixels
+_BLUR: Final = 1.5  # map pixels
 _COLOURFUL: Final = 110  # HSV saturation: a printed band or a stamp, not paper in the warmest lamp light
 _GUESS: Final = 8  # of 255: the share of paper around that is enough to go by
 _LIFT: Final = 2.5  # a table top or a black-and-white photo must not be pulled up to white
-_BAND_PIXELS: Final = 1_000_000  # arithmetic needs 32-bit copies: one band at a time keeps them small
-_PAPER: Final = (225, 246)  # bounds of the grey that becomes white, after the light is even
-_SAG: Final = 5  # of 10, where 10 is a straight line
-_INK: Final = (0, 56)  # bounds of the grey that becomes black: higher, and blue ink would lose its colour
-_TINT: Final = 4  # colour this weak is the paper's, or noise
+_PAPER: Final = (235, 246)  # bounds of the grey that becomes white, after the light is even
+
+# --- noise, from the evened proxy ---
+_GRAIN: Final = ImageFilter.Kernel((3, 3), (1, -2, 1, -2, 4, -2, 1, -2, 1), 1, 128)  # blind to edges and slopes
+_QUIET: Final = 0.6  # of the pixels: ink is what most disagrees with its surroundings
+_TO_SIGMA: Final = 2.2 / 6  # of Gaussian noise, from the mean of its quieter part in that filter
+_NOISY: Final = 2.5  # sigma in levels of 255
+
+# --- blur, from windows at full size ---
+_WINDOWS: Final = (4, 6)  # so many across and down
+_WINDOW: Final = 128  # pixels a side
+_LEAST_SIDE: Final = 16  # of a page that can be blurred
+_SECOND: Final = ImageFilter.Kernel((3, 3), (0, -1, 0, -1, 4, -1, 0, -1, 0), 1, 128)
+_STEEP: Final = 0.99  # of the pixels have no steeper second difference than that of blurred letters
+_BLURRED: Final = 0.3  # of the contrast
+_LEAST_CONTRAST: Final = 8  # levels: an empty page is not a blurred one
+
+# --- what is done about them, in pixels of the page ---
+_SMOOTH: Final = 0.8  # sigma
+_SHARPEN: Final = (1.5, 80)  # sigma, per cent
+_FILTERED: Final = 0.5  # pixels for each of the page's: where the page is shrunk further, so are noise and blur
+HALO: Final = 4  # pixels around a tile that these filters look at
+
 _STAMP: Final = f"{PIPELINE}\n".encode()  # a new pipeline may measure differently: what is stored must not count
-_HEAD: Final = struct.Struct(">BBBHH")  # white, black, bands, width, height
+_HEAD: Final = struct.Struct(">B?BHH")  # white, noisy, bands, width, height
 _MODES: Final = {1: "L", 3: "RGB"}
-_VIVID: Final = (5, 4)  # what is left is ink or a stamp: a quarter stronger, as darkening alone would dull it
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was measured on the proxy: how bright the paper is in each place and channel, and where ink starts."""
+    """What was measured on the proxy: how bright the paper is in each place and channel, what grey of the evened page
+    is white, and whether it is grainy.
+    """
 
     light: Image.Image
     white: int
-    black: int
+    noisy: bool
 
     def encode(self) -> bytes:
         """A few kilobytes that `decode` reads."""
-        head = _HEAD.pack(self.white, self.black, len(self.light.getbands()), *self.light.size)
+        head = _HEAD.pack(self.white, self.noisy, len(self.light.getbands()), *self.light.size)
         return _STAMP + head + zlib.compress(self.light.tobytes(), 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a scaled picture lies on its page: `box` (left, top, right, bottom) in pixels of a page of size `page`."""
+
+    page: Size
+    box: tuple[float, float, float, float]
+
+    def scale(self, width: int) -> float:
+        """Pixels of a picture of this width for each pixel of the page."""
+        return width / (self.box[2] - self.box[0])
 
 
 def decode(data: bytes) -> Look | None:
@@ -52,8 +86,8 @@ def decode(data: bytes) -> Look | None:
     body = data.removeprefix(_STAMP)
     if len(body) == len(data) or len(body) <= _HEAD.size:
         return None
-    white, black, bands, width, height = _HEAD.unpack_from(body)
-    if bands not in _MODES or not 0 < width <= _MAP_SIDE or not 0 < height <= _MAP_SIDE or white <= black:
+    white, noisy, bands, width, height = _HEAD.unpack_from(body)
+    if bands not in _MODES or not 0 < width <= _MAP_SIDE or not 0 < height <= _MAP_SIDE or not white:
         return None
     length = width * height * bands
     try:
@@ -62,7 +96,7 @@ def decode(data: bytes) -> Look | None:
         return None
     if len(pixels) != length:
         return None
-    return Look(Image.frombytes(_MODES[bands], (width, height), pixels), white, black)
+    return Look(Image.frombytes(_MODES[bands], (width, height), pixels), white, noisy)
 
 
 def measure(proxy: Image.Image) -> Look:
@@ -76,39 +110,105 @@ def measure(proxy: Image.Image) -> Look:
     for rank in ranks:
         light = light.filter(ImageFilter.RankFilter(_PAPER_WINDOW, rank))
     light = light.filter(ImageFilter.GaussianBlur(_BLUR))
-    floor = max(1, int(_brightest_paper(light) / _LIFT))
-    light = light.point(lambda level: max(level, floor))
-    gray, paper = proxy.convert("L"), resize(light.convert("L"), proxy.size, kernel=Image.Resampling.BICUBIC)
-    white, black = _levels(_even(gray, paper).histogram())
-    return Look(light, white, black)
+    floor = max(1, int(_percentile(light.convert("L").histogram(), 0.9) / _LIFT))
+    light = light.point([max(level, floor) for level in range(256)] * len(light.getbands()))
+    even = _evened(proxy.convert("L"), light.convert("L"), (0, 0, *light.size))
+    return Look(light, _white(even.histogram()), _noise(even) >= _NOISY)
 
 
-def apply(image: Image.Image, look: Look, plan: Plan) -> Image.Image:
-    """`image` is the scaled crop of `plan`, not yet turned; mode L or RGB."""
-    across, down = look.light.width / plan.source.width, look.light.height / plan.source.height
-    crop = plan.crop
-    box = (crop.x * across, crop.y * down, crop.right * across, crop.bottom * down)
-    light = resize(look.light, image.size, box=box, kernel=Image.Resampling.BICUBIC)
-    out = Image.new(image.mode, image.size)
-    rows = max(1, _BAND_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        band = (0, top, image.width, min(image.height, top + rows))
-        out.paste(_even(image.crop(band), light.crop(band)), band)
-    if out.mode == "L":
-        return out.point(_curve(look.white, look.black))
-    colour = _chroma()
-    return out.convert("YCbCr").point(_curve(look.white, look.black) + colour + colour).convert("RGB")
+def needs_halo(frame: Frame, width: int) -> bool:
+    """True if pixels around a picture of this width can matter to those in it."""
+    return frame.scale(width) > _FILTERED
 
 
-def _even(image: Image.Image, light: Image.Image) -> Image.Image:
-    """Each channel divided by the paper's brightness there: paper comes out near 255, whatever lit it."""
-    channels = [
-        ImageMath.lambda_eval(
-            lambda args: args["convert"]((args["a"] * 510 + args["b"]) / (args["b"] * 2), "L"), a=channel, b=paper
-        )
-        for channel, paper in zip(image.split(), light.split(), strict=True)
-    ]
-    return channels[0] if len(channels) == 1 else Image.merge(image.mode, channels)
+def windows(page: Size) -> Iterator[Box]:
+    """Parts of a page of such a size, for `is_blurred`."""
+    if min(page.width, page.height) < _LEAST_SIDE:
+        return
+    across, down = _WINDOWS
+    width, height = min(_WINDOW, page.width), min(_WINDOW, page.height)
+    for row in range(down):
+        for column in range(across):
+            x, y = (page.width - width) * (2 * column + 1), (page.height - height) * (2 * row + 1)
+            yield Box(x // (2 * across), y // (2 * down), width, height)
+
+
+def is_blurred(parts: Iterable[tuple[Image.Image, Box]], page: Size, look: Look) -> bool:
+    """True if letters have no edges at full size. `parts` are the pixels (mode L or RGB) of `windows`."""
+    levels, steps = [0] * 256, [0] * 256
+    for part, box in parts:
+        frame = Frame(page, (box.x, box.y, box.right, box.bottom))
+        even = _evened(part.convert("L"), look.light.convert("L"), _on_map(frame, look))
+        levels = [a + b for a, b in zip(levels, even.histogram(), strict=True)]
+        # Pillow leaves the outermost pixels as they were.
+        second = even.filter(_SECOND).crop((1, 1, part.width - 1, part.height - 1))
+        steps = [a + b for a, b in zip(steps, _around_middle(second.histogram()), strict=True)]
+    contrast = max(_LEAST_CONTRAST, _percentile(levels, 0.9) - _percentile(levels, 0.01))
+    return _percentile(steps, _STEEP) < _BLURRED * contrast
+
+
+def apply(image: Image.Image, frame: Frame, look: Look, *, blurred: bool = False) -> Image.Image:
+    """`image` is what lies in `frame`, not yet turned; mode L or RGB.
+
+    With `needs_halo`, pixels within `HALO` of a side that is not the page's own have not seen all they depend on.
+    """
+    even = _evened(image, look.light, _on_map(frame, look), look.white)
+    scale = frame.scale(image.width)
+    if scale <= _FILTERED:
+        return even
+    if look.noisy:
+        return _on_lightness(even, _gauss(_SMOOTH * scale))
+    if blurred:
+        sigma, per_cent = _SHARPEN
+        return _on_lightness(even, ImageFilter.UnsharpMask(sigma * scale, per_cent, 0))
+    return even
+
+
+def _on_map(frame: Frame, look: Look) -> tuple[float, float, float, float]:
+    across, down = look.light.width / frame.page.width, look.light.height / frame.page.height
+    left, top, right, bottom = frame.box
+    return left * across, top * down, right * across, bottom * down
+
+
+def _evened(
+    image: Image.Image, light: Image.Image, box: tuple[float, float, float, float], white: int = 255
+) -> Image.Image:
+    """`image` with the paper's brightness, of the map in `box`, brought to 255 everywhere and then `white` to 255.
+
+    What all pixels are multiplied by is one table, and the rest of it (1 to 3) is added in 8 bits: a third of the time
+    of exact arithmetic, and within a level of it.
+    """
+    bands = light.split()
+    darkest, peaks = zip(*(_range(band) for band in bands), strict=True)
+    table = [min(255, round(level * 255 * 255 / (peak * white))) for peak in peaks for level in range(256)]
+    out = base = image.point(table)
+    # How often `base` has to be added: light is at least 1 / _LIFT of most of it, so hardly ever more than twice.
+    more = [[255 * peak / max(1, level) - 255 for level in range(256)] for peak in peaks]
+    for turn in range(math.ceil(max(channel[least] for channel, least in zip(more, darkest, strict=True)) / 255)):
+        part = [min(255, max(0, round(level - 255 * turn))) for channel in more for level in channel]
+        weight = resize(light.point(part), image.size, box=box)
+        out = ImageChops.add(out, ImageChops.multiply(base, weight))
+    return out
+
+
+def _range(band: Image.Image) -> tuple[int, int]:
+    least, most = band.getextrema()
+    return int(least), max(1, int(most))  # type: ignore[arg-type]
+
+
+def _gauss(sigma: float) -> ImageFilter.Kernel:
+    """3 x 3: a third of the time of Pillow's own."""
+    side, corner = math.exp(-0.5 / sigma**2), math.exp(-1 / sigma**2)
+    weights = (corner, side, corner, side, 1.0, side, corner, side, corner)
+    return ImageFilter.Kernel((3, 3), weights, sum(weights))
+
+
+def _on_lightness(image: Image.Image, filtered: ImageFilter.Filter) -> Image.Image:
+    """Colour is coarser than lightness in a photo: nobody sees whether it was filtered, and it is two thirds of it."""
+    if image.mode == "L":
+        return image.filter(filtered)
+    lightness, *colour = image.convert("YCbCr").split()
+    return Image.merge("YCbCr", (lightness.filter(filtered), *colour)).convert("RGB")
 
 
 def _without_colourful(small: Image.Image) -> Image.Image:
@@ -138,38 +238,32 @@ def _some(known: Image.Image) -> Image.Image:
     return known.point(lambda level: 255 * (level > _GUESS))
 
 
-def _brightest_paper(light: Image.Image) -> int:
-    """The grey that a tenth of the page is brighter than."""
-    histogram = light.convert("L").histogram()
-    return _percentile(histogram, 0.9)
-
-
-def _levels(histogram: list[int]) -> tuple[int, int]:
-    """(white, black): the paper's own grain goes to white, the darkest ink to black. Faint strokes stay between."""
+def _white(histogram: list[int]) -> int:
+    """The grey that becomes white: below the paper and its own grain."""
     paper = max(range(_PAPER[0], 256), key=lambda level: histogram[level])
     edge = paper
     while edge > _PAPER[0] and 2 * histogram[edge] >= histogram[paper]:
         edge -= 1
-    white = min(max(paper - 2 * (paper - edge), _PAPER[0]), _PAPER[1])
-    black = min(max(_percentile(histogram, 0.01), _INK[0]), _INK[1])
-    return white, black
+    return min(max(paper - 2 * (paper - edge), _PAPER[0]), _PAPER[1])
 
 
-def _curve(white: int, black: int) -> list[int]:
-    """From black to white, sagging a little in between so that pencil gets darker. In exact arithmetic."""
-    span = white - black
-    steps = [min(span, max(0, level - black)) for level in range(256)]
-    return [255 * step * (_SAG * span + (10 - _SAG) * step) // (10 * span * span) for step in steps]
+def _noise(even: Image.Image) -> float:
+    """Sigma of what changes from pixel to pixel, in levels: of its quieter part, for letters are not noise."""
+    counts = _around_middle(even.filter(_GRAIN).histogram())
+    left = wanted = _QUIET * sum(counts)
+    total = 0.0
+    for distance, count in enumerate(counts):
+        taken = min(count, left)
+        total, left = total + taken * distance, left - taken
+    return total / wanted * _TO_SIGMA
 
 
-def _chroma() -> list[int]:
-    """Cb or Cr, whose middle is 128: weak colours to none, others stronger."""
-    gain, per = _VIVID
-    out = []
-    for level in range(256):
-        strength = max(0, abs(level - 128) - _TINT) * gain // per
-        out.append(min(255, max(0, 128 + (strength if level > 128 else -strength))))
-    return out
+def _around_middle(histogram: list[int]) -> list[int]:
+    """How many are so many levels away from 128, which stands for 0."""
+    counts = [0] * 256
+    for level, count in enumerate(histogram):
+        counts[abs(level - 128)] += count
+    return counts
 
 
 def _percentile(histogram: list[int], share: float) -> int:

@@ -3,7 +3,7 @@
 Those that go by the whole page take what intake has measured of it, or measure its proxy: so all its tiles match.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,15 +13,19 @@ from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box
 from transforms.pixels import enhance
-from transforms.pixels.plan import Plan
+from transforms.pixels.enhance import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`light`: an encoded `enhance.Look`, or nothing. `proxy` makes the whole page in about a megapixel."""
+    """`light`: an encoded `enhance.Look`, or nothing. `proxy` makes the whole page in about a megapixel.
+
+    `parts` gives such boxes of the page at full size, or none of them where it was not decoded at full size.
+    """
 
     light: bytes
     proxy: Callable[[], Image.Image]
+    parts: Callable[[Iterable[Box]], Iterable[tuple[Image.Image, Box]]]
 
     def look(self, mode: str) -> enhance.Look:
         """For pictures of this mode. What is stored counts if this release has measured it; the rest is made anew."""
@@ -45,29 +49,38 @@ def check(quality: str, redactions: tuple[Box, ...]) -> None:
         raise RedactionMissing
 
 
-def apply(quality: str, image: Image.Image, plan: Plan, page: Measured) -> Image.Image:
-    """`image` (mode L or RGB, the scaled crop of `plan`, not yet turned) in the asked quality."""
+def halo(quality: str, frame: Frame, width: int) -> int:
+    """How many pixels around the picture of `width` pixels of `frame` matter to those in it."""
+    return enhance.HALO if goes_by_light(quality) and enhance.needs_halo(frame, width) else 0
+
+
+def apply(quality: str, image: Image.Image, frame: Frame, page: Measured) -> Image.Image:
+    """`image` (mode L or RGB, the scaled pixels of `frame`, not yet turned) in the asked quality."""
     step = _STEPS.get(quality)
-    return step(image, plan, page) if step else image
+    return step(image, frame, page) if step else image
 
 
-def _gray(image: Image.Image, _: Plan, __: Measured) -> Image.Image:
+def _gray(image: Image.Image, _: Frame, __: Measured) -> Image.Image:
     return image.convert("L")
 
 
-def _enhanced(image: Image.Image, plan: Plan, page: Measured) -> Image.Image:
-    return enhance.apply(image, page.look(image.mode), plan)
+def _enhanced(image: Image.Image, frame: Frame, page: Measured) -> Image.Image:
+    look = page.look(image.mode)
+    if look.noisy or not enhance.needs_halo(frame, image.width):
+        return enhance.apply(image, frame, look)
+    blurred = enhance.is_blurred(page.parts(enhance.windows(frame.page)), frame.page, look)
+    return enhance.apply(image, frame, look, blurred=blurred)
 
 
-def _bitonal(image: Image.Image, plan: Plan, page: Measured) -> Image.Image:
+def _bitonal(image: Image.Image, frame: Frame, page: Measured) -> Image.Image:
     """Black ink on white paper, not dithered: measured against the paper nearby, or a shadow would hide the ink."""
-    even = _enhanced(image, plan, page).convert("L")
+    even = _enhanced(image, frame, page).convert("L")
     return even.point([0] * _HALF + [255] * (256 - _HALF), mode="1")
 
 
 _BY_LIGHT: Final = frozenset({"enhanced", "bitonal"})
-_HALF: Final = 140  # between ink at 0 and paper at 255; above the middle, so that thin strokes stay whole
-_STEPS: Final[dict[str, Callable[[Image.Image, Plan, Measured], Image.Image]]] = {
+_HALF: Final = 170  # between ink and paper at 255; nearer to the paper, so that thin strokes stay whole
+_STEPS: Final[dict[str, Callable[[Image.Image, Frame, Measured], Image.Image]]] = {
     "gray": _gray,
     "bitonal": _bitonal,
     "enhanced": _enhanced,

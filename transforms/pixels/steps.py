@@ -1,12 +1,14 @@
 """What is done to pixels on the way from an opened image to a small upright picture; `render.py` has the order."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFile, JpegImagePlugin
 
 from transforms.geometry import Box
+from transforms.pixels.enhance import Frame
 from transforms.pixels.plan import Plan, outward
 from transforms.pixels.resize import resize
 
@@ -56,17 +58,52 @@ def burn_source(image: Image.Image, plan: Plan, factor: int) -> Image.Image:
     return burn(image, (outward(box, across=shrunk, down=shrunk) for box in plan.burn))
 
 
-def scale(image: Image.Image, plan: Plan, factor: int) -> Image.Image:
-    """The crop at its final size, from an image decoded at 1/`factor`."""
-    left, top, crop = plan.crop.x, plan.crop.y, plan.crop
-    size = (plan.size.width, plan.size.height)
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A picture, where it lies on its page, and how many pixels of it at each side were only made to be looked at."""
+
+    image: Image.Image
+    frame: Frame
+    extra: tuple[int, int, int, int]
+
+    def without_extra(self, image: Image.Image) -> Image.Image:
+        """`image`, made of this one, as it was asked for."""
+        left, top, right, bottom = self.extra
+        box = (left, top, image.width - right, image.height - bottom)
+        return image if not any(self.extra) else image.crop(box)
+
+
+def frame_of(plan: Plan) -> Frame:
+    """Where what `plan` asks for lies on its page."""
+    crop = plan.crop
+    return Frame(plan.source, (crop.x, crop.y, crop.right, crop.bottom))
+
+
+def scale(image: Image.Image, plan: Plan, factor: int, halo: int = 0) -> Scaled:
+    """The crop at its final size, from an image decoded at 1/`factor`, with up to `halo` pixels more at each side."""
+    asked, extra = frame_of(plan), (0, 0, 0, 0)
+    width, height = plan.size.width, plan.size.height
+    if plan.is_exact(factor) and plan.whole:
+        return Scaled(image, asked, extra)
+    left, top, right, bottom = asked.box
+    if halo:
+        across, down = plan.crop.width / width, plan.crop.height / height
+        past_right, past_bottom = plan.source.width - right, plan.source.height - bottom
+        extra = (
+            min(halo, int(left / across)),
+            min(halo, int(top / down)),
+            min(halo, int(past_right / across)),
+            min(halo, int(past_bottom / down)),
+        )
+        left, top = left - extra[0] * across, top - extra[1] * down
+        right, bottom = right + extra[2] * across, bottom + extra[3] * down
+        width, height = width + extra[0] + extra[2], height + extra[1] + extra[3]
+    frame = Frame(plan.source, (left, top, right, bottom))
     if plan.is_exact(factor):
-        if plan.whole:
-            return image
-        left, top = left // factor, top // factor
-        return image.crop((left, top, left + size[0], top + size[1]))
-    right, bottom = min(image.width, crop.right / factor), min(image.height, crop.bottom / factor)
-    return resize(image, size, box=(left / factor, top / factor, right, bottom))
+        x, y = round(left / factor), round(top / factor)
+        return Scaled(image.crop((x, y, x + width, y + height)), frame, extra)
+    box = (left / factor, top / factor, min(image.width, right / factor), min(image.height, bottom / factor))
+    return Scaled(resize(image, (width, height), box=box), frame, extra)
 
 
 def turn(image: Image.Image, plan: Plan) -> Image.Image:
