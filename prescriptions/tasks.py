@@ -9,7 +9,7 @@ from prescriptions.accounts import sessions
 from prescriptions.audit import edge_logs, looks
 from prescriptions.events import delivering, feed
 from prescriptions.figures import rolling
-from prescriptions.intake import drafts, loose, order_links
+from prescriptions.intake import drafts, handovers, loose, order_links
 from prescriptions.intake.tus import uploads
 from prescriptions.review import replays
 from prescriptions.upkeep import ages, duties, erasure, four_eyes, nightly, reconcile, replaying, reviews, sandbox
@@ -64,6 +64,7 @@ def tidy() -> None:
     loose.sweep()
     uploads.sweep()
     order_links.sweep()
+    handovers.sweep()
     lent.sweep()
     replays.sweep()
     sessions.forget_expired()

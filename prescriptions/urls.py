@@ -5,7 +5,7 @@ from django.urls import URLPattern, include, path
 from prescriptions.iiif import images, manifests
 from prescriptions.languages import choosing
 from prescriptions.ops import health, metrics_view, problem_page, security_txt, senders
-from prescriptions.order_pages import draft_files, status, upload, uploads
+from prescriptions.order_pages import draft_files, phone, status, upload, uploads
 
 _service = "iiif/3/<str:token>/<str:identifier>"
 
@@ -27,6 +27,10 @@ urlpatterns = [
     path("accounts/", include("prescriptions.accounts.urls")),
     *_pages_of_an_order("orders/<str:order_ref>/prescription", "order", bare=False),
     *_pages_of_an_order("upload/", "upload", bare=True),
+    path("upload/phone", phone.PhonePage.as_view(), name="phone"),
+    path("upload/phone/files", draft_files.DraftFiles.as_view(phone=True), name="phone-files"),
+    path("upload/phone/uploads", uploads.OrderUploads.as_view(phone=True), name="phone-uploads"),
+    path("upload/phone/uploads/<str:incoming>", uploads.OrderUpload.as_view(phone=True), name="phone-incoming"),
     path("iiif/presentation/3/<str:token>/<str:rx>/manifest", manifests.manifest, name="manifest"),
     path("iiif/presentation/3/<str:token>/<str:rx>/document.pdf", manifests.document, name="document"),
     path(_service, images.service, name="service"),

@@ -122,7 +122,8 @@ globals().update(signing_in.libraries(globals()))
 # --- Transport: everything behind TLS is switched by the address people use -------------------------------------
 _TLS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
-SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, RX_ORDER_COOKIE, RX_KNOWN_COOKIE, LANGUAGE_COOKIE_NAME = fixed.cookies(tls=_TLS)
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, *_OF_PATHS, LANGUAGE_COOKIE_NAME = fixed.cookies(tls=_TLS)
+RX_ORDER_COOKIE, RX_PHONE_COOKIE, RX_KNOWN_COOKIE = _OF_PATHS
 LANGUAGE_COOKIE_SECURE = _TLS
 SECURE_SSL_REDIRECT = False
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the edge always sets it, clients cannot

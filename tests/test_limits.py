@@ -68,6 +68,9 @@ def test_the_docs_name_the_limits_of_an_upload() -> None:
 
     assert f"| {image} MB, 64 megapixels |" in how_to
     assert f"| PDF | {pdf} MB, not locked" in how_to
-    assert f"| {LIMITS.files} files, {LIMITS.pdf_pages} pages |" in how_to
+    assert (
+        f"| {LIMITS.order_files} files, {LIMITS.pdf_pages} pages; without scripts {LIMITS.files} files at a time |"
+        in how_to
+    )
     assert f"{image} MiB an image, {pdf} MiB a PDF, {LIMITS.files} files at a time" in problems
     assert f"more than {LIMITS.variant_bytes // MIB} MiB" in problems

@@ -22,7 +22,8 @@ class Limits:
     pdf_pages: int = 50
 
     # What one prescription may have.
-    files: int = 10  # more is a parcel of papers, not a prescription
+    files: int = 10  # at a time; more is a parcel of papers, not a prescription
+    order_files: int = 20  # of an order's draft, where they come one by one: pages that a phone has taken
     order_lines: int = 50
     redactions: int = 50  # boxes on one page
 

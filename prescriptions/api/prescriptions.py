@@ -119,7 +119,7 @@ _PARTS = [
 
 
 class OriginalQuery(serializers.Serializer[Any]):
-    document = WholeNumber(most=LIMITS.files, default=1, help_text="Position of the document, from 1.")
+    document = WholeNumber(most=LIMITS.order_files, default=1, help_text="Position of the document, from 1.")
 
 
 class DocumentQuery(serializers.Serializer[Any]):

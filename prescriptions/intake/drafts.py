@@ -12,12 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from prescriptions.infra import metrics, storage
 from prescriptions.intake import accepting, loose, refusals
 from prescriptions.intake.checked import Checked
-from prescriptions.intake.order_links import OrderLink
+from prescriptions.intake.order_links import LinkScope, OrderLink
 from prescriptions.intake.refusals import refused
 from prescriptions.models import Draft, DraftFile, Prescription, new_identifier
 from transforms import sandbox
@@ -37,8 +38,8 @@ Taken = Callable[[DraftFile], None]
 
 
 def files_of(link: OrderLink) -> list[DraftFile]:
-    """What waits to be sent, in the chosen order."""
-    return list(DraftFile.objects.filter(draft__in=Draft.objects.filter(**whose(link))))
+    """What waits to be sent, in the chosen order; for a phone, what it has sent there itself."""
+    return list(_files(link))
 
 
 def add(link: OrderLink, file: accepting.Upload, *, key: str = "", taken: Taken = lambda row: None) -> DraftFile:
@@ -57,7 +58,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "", taken: Taken 
         return known
     with metrics.upload("order"):
         refuse_full(link)
-        if draft.files.count() >= LIMITS.files:
+        if draft.files.count() >= LIMITS.order_files:
             raise refused("too-many-files", 422, file=name)
         try:
             with accepting.room():
@@ -66,7 +67,7 @@ def add(link: OrderLink, file: accepting.Upload, *, key: str = "", taken: Taken 
                 accepting.keep(draft.pk, file, checked)
         except TransformError as error:
             raise refusals.of_transform(error, file=name, size=size) from None
-        row = _insert_or_discard(draft.pk, checked, key or new_identifier(), taken)
+        row = _insert_or_discard(draft.pk, checked, key or new_identifier(), taken, phone=_phone(link))
     log.info("draft file", extra={"rx": draft.pk, "pages": len(checked.pages)})
     return row
 
@@ -166,17 +167,19 @@ def sweep(limit: int = 20) -> int:
     return done
 
 
-def _insert_or_discard(draft_id: str, item: Checked, key: str, taken: Taken = lambda row: None) -> DraftFile:
+def _insert_or_discard(
+    draft_id: str, item: Checked, key: str, taken: Taken = lambda row: None, *, phone: str = ""
+) -> DraftFile:
     row = None
     try:
-        row = _insert(draft_id, item, key, taken)
+        row = _insert(draft_id, item, key, taken, phone)
     finally:
         if row is None or row.pk != item.document_id:
             loose.discard(draft_id, [item.document_id])
     return row
 
 
-def _insert(draft_id: str, item: Checked, key: str, taken: Taken) -> DraftFile:
+def _insert(draft_id: str, item: Checked, key: str, taken: Taken, phone: str) -> DraftFile:
     """The new row, or the one that a parallel try with the same key has made. Raises Problem 409, 422."""
     with transaction.atomic():
         draft = Draft.objects.select_for_update().filter(pk=draft_id).first()
@@ -188,7 +191,7 @@ def _insert(draft_id: str, item: Checked, key: str, taken: Taken) -> DraftFile:
             if same.sha256 != item.sha256:
                 raise refused("idempotency-key-reused", 422, file=item.name)
             return same
-        if len(rows) >= LIMITS.files:
+        if len(rows) >= LIMITS.order_files:
             raise refused("too-many-files", 422, file=item.name)
         if sum(len(row.pages) for row in rows) + len(item.pages) > LIMITS.pdf_pages:
             raise refused("too-many-pages", 422, file=item.name)
@@ -207,6 +210,7 @@ def _insert(draft_id: str, item: Checked, key: str, taken: Taken) -> DraftFile:
             notices=[list(codes) for codes in item.notices],
             measures=[found and found.as_fields() for found in item.measures],
             thumbnail=item.thumbnail or None,
+            phone=phone,
         )
         taken(row)
         return row
@@ -224,8 +228,8 @@ def refuse_full(link: OrderLink) -> None:
 
 
 def find(link: OrderLink, file_id: str) -> DraftFile | None:
-    """A file that waits to be sent."""
-    return DraftFile.objects.filter(pk=file_id, draft__in=Draft.objects.filter(**whose(link))).first()
+    """A file that waits to be sent, if it is there for this link."""
+    return _files(link).filter(pk=file_id).first()
 
 
 def locked(link: OrderLink) -> Draft | None:
@@ -234,9 +238,19 @@ def locked(link: OrderLink) -> Draft | None:
 
 def whose(link: OrderLink) -> dict[str, Any]:
     """An order has one draft, which all links that show it share. One that only uploads has its own: what it neither
-    sees nor sent it must not remove, reorder or send.
+    sees nor sent it must not remove, reorder or send. A phone sends into the draft of the link that it was given by.
     """
-    return {"client": link.client, "order_ref": link.order_ref, "link": "" if link.shows else link.id}
+    own = "" if link.shows else link.parent_draft if link.scope == LinkScope.PHONE else link.id
+    return {"client": link.client, "order_ref": link.order_ref, "link": own}
+
+
+def _files(link: OrderLink) -> QuerySet[DraftFile]:
+    rows = DraftFile.objects.filter(draft__in=Draft.objects.filter(**whose(link)))
+    return rows.filter(phone=link.id) if link.scope == LinkScope.PHONE else rows
+
+
+def _phone(link: OrderLink) -> str:
+    return link.id if link.scope == LinkScope.PHONE else ""
 
 
 def _touch(draft_id: str) -> None:

@@ -25,6 +25,7 @@ class LinkScope(StrEnum):
 
     ORDER = "order"  # to send, and to see what was sent and how it fares
     UPLOAD = "upload"  # to send, and to see nothing
+    PHONE = "phone"  # to send into another link's draft, and to see nothing else; never signed: `handovers`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class OrderLink:
     patient_ref: str = ""
     id: str = ""
     scope: str = LinkScope.ORDER
+    parent_draft: str = ""  # of a phone: as whose draft it sends
 
     @property
     def shows(self) -> bool:
@@ -70,6 +72,8 @@ def signed_by_us(signed: str) -> OrderLink | None:
     try:
         order_ref, client, expires, patient_ref, name, scope = signing.loads(signed, salt=SALT)
         scope = LinkScope(scope)
+        if scope is LinkScope.PHONE:
+            return None
     except (signing.BadSignature, ValueError, TypeError):
         return None
     found = OrderLink(order_ref, client, expires, signed, patient_ref, name, scope)

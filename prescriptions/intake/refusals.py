@@ -64,7 +64,7 @@ def template(code: str) -> str:
         "size": "%(size)s",
         **BYTES,
         "pages": LIMITS.pdf_pages,
-        "files": LIMITS.files,
+        "files": LIMITS.order_files,
     }
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from prescriptions.infra import problems
-from prescriptions.intake import accepting, consent, drafts, loose, receipts
+from prescriptions.intake import accepting, consent, drafts, handovers, loose, receipts
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.intake.receipts import Receipt
 from prescriptions.models import Draft, DraftFile, Prescription
@@ -139,6 +139,7 @@ def _submit(
         drafts.refuse_full(link)
         others = [row.pk for row in draft.files.all() if row.pk not in files]
         draft.delete()
+        handovers.end(link)
         loose.announce(receipt.rx, others)
         loose.settle(announced)
         prescription = accepting.write_rows(receipt)

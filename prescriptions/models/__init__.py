@@ -2,7 +2,7 @@
 
 from prescriptions.models.access import ApiToken, Client, LentLink, RevokedOrderLink, origin_of, origins_of
 from prescriptions.models.audit import AppendOnly, AuditAnchor, AuditAnchorHead, AuditEvent, EdgeLog, Look
-from prescriptions.models.drafts import Consent, Draft, DraftFile
+from prescriptions.models.drafts import Consent, Draft, DraftFile, Handover
 from prescriptions.models.events import (
     USUAL,
     WANTED,
@@ -84,6 +84,7 @@ __all__ = [
     "EventType",
     "Figure",
     "FigureMark",
+    "Handover",
     "HoldReason",
     "IdempotencyKey",
     "Incoming",

@@ -53,6 +53,9 @@ class DraftFile(models.Model):
         default=list, db_default=Value([], models.JSONField()), help_text=_("What was measured of each page.")
     )
     thumbnail = models.BinaryField(null=True, help_text=_("The first page as WebP."))
+    phone = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text="The handover that it came by."
+    )
     created_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
 
     class Meta:
@@ -63,6 +66,27 @@ class DraftFile(models.Model):
 
     def __str__(self) -> str:
         return f"File {self.position}"
+
+
+class Handover(models.Model):
+    """A phone's right to send into the draft of an order's link: one phone, for minutes. Without a row it has none."""
+
+    id = models.CharField(primary_key=True, max_length=16, editable=False)
+    code = models.CharField(max_length=64, unique=True, help_text="SHA-256 of what opens it, once.")
+    phone = models.CharField(max_length=64, blank=True, help_text="SHA-256 of what the first phone was given.")
+    client = models.CharField(max_length=64)
+    order_ref = models.CharField(max_length=64)
+    parent = models.CharField(max_length=16, help_text="The id of the link that it is a child of.")
+    draft_link = models.CharField(max_length=16, blank=True, help_text="As the draft's.")
+    expires_at = models.DateTimeField(db_index=True)
+    ends_at = models.DateTimeField(help_text="When its parent ends.")
+
+    class Meta:
+        indexes = (models.Index(fields=("client", "order_ref"), name="handover_of_order"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"Handover {self.id[:8]}"
 
 
 class Consent(models.Model):

@@ -17,11 +17,12 @@ from prescriptions.api.authentication import BearerAuthentication
 from prescriptions.audit import actors
 from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
-from prescriptions.order_pages.access import open_link, presented
+from prescriptions.order_pages.access import PHONE, open_link, open_phone, presented
 from prescriptions.variants import links
 from prescriptions.variants.links import lent
 
 _ORDER: Final = re.compile(r"/orders/([^/?]+)/")
+_PHONE: Final = re.compile(rf"{PHONE}(?:[/?]|\Z)")
 _IN_PIECES: Final = re.compile(r"/(?:upload|orders/[^/?]+/prescription)/uploads(?:[/?]|\Z)")
 _LINK: Final = re.compile(r"[0-9a-f]{12}")
 
@@ -53,7 +54,10 @@ def is_good(request: HttpRequest) -> HttpResponse:
 
 
 def _customer(request: HttpRequest, address: str) -> str:
-    """By a good link, of this order if the address names one."""
+    """By a good link, of this order if the address names one; or as the phone that an order was handed over to."""
+    if _PHONE.match(address):
+        lent_to = open_phone(request)
+        return f"link-{lent_to.id}" if lent_to else ""
     shown = presented(request) if _IN_PIECES.match(address) else ""
     link = open_link(request, shown or request.COOKIES.get(settings.RX_ORDER_COOKIE, ""))
     order = _ORDER.match(address)

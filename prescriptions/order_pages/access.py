@@ -1,6 +1,6 @@
 """Who may see an order's pages: the holder of a signed order link, and nobody else (404)."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -11,10 +11,13 @@ from django.views import View
 from prescriptions.accounts.lockout import address
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.scripts.throttle import WRONG_LINKS
-from prescriptions.intake import order_links
+from prescriptions.intake import handovers, order_links
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.languages import choosing as languages
 from prescriptions.models import Order
+
+# Where a phone takes photos for a computer's order: without the order's reference, which is in no code.
+PHONE: Final = "/upload/phone"
 
 
 def open_link(request: HttpRequest, signed: str) -> OrderLink | None:
@@ -24,6 +27,19 @@ def open_link(request: HttpRequest, signed: str) -> OrderLink | None:
     where = address(request)
     WRONG_LINKS.check(where)
     link = order_links.opened(signed)
+    if link is None:
+        WRONG_LINKS.wrong(where)
+    return link
+
+
+def open_phone(request: HttpRequest) -> OrderLink | None:
+    """What the phone that asks was let in to. Raises Problem 429 as `open_link`."""
+    held = request.COOKIES.get(settings.RX_PHONE_COOKIE, "")
+    if not held:
+        return None
+    where = address(request)
+    WRONG_LINKS.check(where)
+    link = handovers.opened(held)
     if link is None:
         WRONG_LINKS.wrong(where)
     return link
@@ -39,26 +55,48 @@ class OrderView(View):
     """Base of everything under an order: `self.link` is the verified link, `self.base` the order's page."""
 
     bare = False  # True: under /upload/, the same pages without an order's address
+    phone = False  # True: under /upload/phone, for the phone that an order was handed over to
     shows = False  # True: what a link that only uploads does not open
     bearers = False  # True: the link may come as a bearer token
     link: OrderLink
     base: str
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.phone:
+            return self._by_phone(request, *args, **kwargs)
         order_ref = str(kwargs.pop("order_ref", ""))
         signed = request.GET.get("link")
         held = (self.bearers and presented(request)) or request.COOKIES.get(settings.RX_ORDER_COOKIE, "")
         try:
             link = open_link(request, held if signed is None else signed)
         except Problem as problem:
-            return _wait(request, problem)
+            return wait(request, problem)
         if link is None or (not self.bare and link.order_ref != order_ref) or (self.shows and not link.shows):
             raise Http404
         self.base = "/upload/" if self.bare else f"/orders/{order_ref}/prescription"
         if signed is not None:
             return self._let_in(request, link, instead_of=order_links.opened(held))
+        return self._serve(request, link, *args, **kwargs)
+
+    def _by_phone(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            link = open_phone(request)
+        except Problem as problem:
+            return wait(request, problem)
+        if link is None:
+            return self.over(request)
+        self.base = PHONE
+        if request.method in ("POST", "PATCH"):
+            handovers.prolong(link)
+        return self._serve(request, link, *args, **kwargs)
+
+    def over(self, request: HttpRequest) -> HttpResponse:
+        """What a phone is told that has no right here, or none any more."""
+        raise Http404
+
+    def _serve(self, request: HttpRequest, link: OrderLink, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.link = link
-        languages.speak(request, _language_of(link))
+        languages.speak(request, language_of(link))
         request.rx_client = link.client  # type: ignore[attr-defined]  # whose pages may read the answer
         response = super().dispatch(request, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
@@ -76,7 +114,7 @@ class OrderView(View):
         """
         other = instead_of is not None and (instead_of.client, instead_of.order_ref) != (link.client, link.order_ref)
         if other and request.method != "POST":
-            languages.speak(request, _language_of(link))
+            languages.speak(request, language_of(link))
             response = render(request, "prescriptions/other_order.html", {"link": link, "open": instead_of})
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -94,13 +132,13 @@ class OrderView(View):
         return response
 
 
-def _language_of(link: OrderLink) -> str:
+def language_of(link: OrderLink) -> str:
     """The customer's, as far as the shop has said it."""
     order = Order.objects.filter(client=link.client, ref=link.order_ref)
     return order.values_list("language", flat=True).first() or ""
 
 
-def _wait(request: HttpRequest, problem: Problem) -> HttpResponse:
+def wait(request: HttpRequest, problem: Problem) -> HttpResponse:
     """A page for people; upload.js, which sends files with a key or in pieces, is told as a machine is."""
     if "Idempotency-Key" in request.headers or "Tus-Resumable" in request.headers:
         return problem.response()

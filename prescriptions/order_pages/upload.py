@@ -9,13 +9,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts, progress, refusals, submission
-from prescriptions.intake.notices import gathered
+from prescriptions.intake import drafts, handovers, progress, refusals, submission
 from prescriptions.models import new_identifier
-from prescriptions.order_pages import returning
+from prescriptions.order_pages import qr, returning
 from prescriptions.order_pages import status as order_status
-from prescriptions.order_pages.access import OrderView
+from prescriptions.order_pages.access import PHONE, OrderView
+from prescriptions.order_pages.draft_files import described
 from prescriptions.order_pages.forms import ACCEPT, SubmitForm
 from transforms.limits import LIMITS
 
@@ -42,6 +43,8 @@ class OrderPage(OrderView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         action, _, target = request.POST.get("action", "send").partition(":")
+        if action == "phone":
+            return self._upload(request, code=qr.of(absolute(f"{PHONE}?link={handovers.begin(self.link)}")))
         handle = self._ACTIONS.get(action)
         if handle is not None:
             handle(self, request, target)
@@ -91,6 +94,7 @@ class OrderPage(OrderView):
         *,
         agreed: bool = False,
         status: int = 200,
+        code: qr.Code | None = None,
     ) -> HttpResponse:
         context = {
             "link": self.link,
@@ -100,14 +104,15 @@ class OrderPage(OrderView):
             "consent_error": next((c.text for c in complaints if c.field == "consent"), ""),
             "agreed": agreed,
             "consent": SubmitForm.base_fields["consent"].label,
-            "files": [(file, gathered(enumerate(file.notices, 1))) for file in drafts.files_of(self.link)],
+            "files": described(self.link),
+            "code": code,
             "reusable": progress.reusable(self.link),
             "sent": bool(progress.of_order(self.link)),
             "accept": ACCEPT,
             "formats": refusals.FORMATS,
             "limits": refusals.BYTES,
             "files_path": self.under("files"),
-            "rules": _rules(self.under("files")),
+            "rules": rules(self),
         }
         return render(request, "prescriptions/upload.html", context, status=status)
 
@@ -126,12 +131,14 @@ class OrderPage(OrderView):
     }
 
 
-def _rules(files_path: str) -> dict[str, Any]:
+def rules(view: OrderView) -> dict[str, Any]:
     """Limits and sentences for upload.js: it says beforehand, in the same words, what the server would say."""
     return {
-        "files": files_path,
+        "phone": view.phone,
+        "files": view.under("files"),
+        "uploads": view.under("uploads"),
         "accept": ACCEPT.split(","),
-        "most": LIMITS.files,
+        "most": LIMITS.order_files,
         "image": LIMITS.image_bytes,
         "pdf": LIMITS.pdf_bytes,
         "small": LIMITS.small_side_advice,
@@ -150,8 +157,14 @@ def _rules(files_path: str) -> dict[str, Any]:
             "removed": gettext("%(file)s was removed."),
             "moved": gettext("%(file)s is now number %(place)s."),
             "lost": gettext("%(file)s did not get through. Check your connection and try again."),
+            "offline": gettext("%(file)s waits for the connection. It goes on by itself when it is back."),
+            "unfinished": gettext(
+                "%(there)s of %(size)s have arrived of %(file)s. Choose the same file again: it goes on from there."
+            ),
+            "lessened": gettext("Made smaller for your slow line: %(size)s instead of %(full)s."),
+            "consent": str(SubmitForm.base_fields["consent"].error_messages["required"]),
             "later": gettext("Your files are still on their way. They will be sent for review as soon as they arrive."),
             "cancel": gettext("Cancel %(file)s"),
-            "problem": gettext("One file needs your attention before you can send."),
+            "problem": gettext("Not sent yet. First put right what is marked in the list."),
         },
     }

@@ -22,7 +22,7 @@ from prescriptions.order_pages.access import OrderView, presented
 from transforms.limits import LIMITS
 
 # Of one order, at one time: as many again as it can send, for those who began anew.
-_MOST: Final = 2 * LIMITS.files
+_MOST: Final = 2 * LIMITS.order_files
 
 
 def sender_of(link: OrderLink) -> Sender:
@@ -83,7 +83,7 @@ class _Tus(OrderView):
         return HttpResponse(status=204, headers=protocol.ABILITIES)
 
     def _dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not presented(request) and _is_forged(request):
+        if (self.phone or not presented(request)) and _is_forged(request):
             raise Problem(403, "forbidden", "Not allowed", "Send the page's X-CSRFToken.")
         return super().dispatch(request, *args, **kwargs)
 

@@ -120,14 +120,15 @@ SPECTACULAR_SETTINGS: Final[Any] = {
 SILENCED_SYSTEM_CHECKS: Final = ("security.W008",)
 
 
-def cookies(*, tls: bool) -> tuple[str, str, str, str, str]:
-    """Names of a session's, a form's, an order's, a known browser's and a chosen language's cookie.
+def cookies(*, tls: bool) -> tuple[str, str, str, str, str, str]:
+    """Names of a session's, a form's, an order's, a phone's, a known browser's and a chosen language's cookie.
 
-    By these browsers take one from this host alone, over TLS, and from no neighbour. The order's and the known
-    browser's have a path of their own, which `__Host-` forbids.
+    By these browsers take one from this host alone, over TLS, and from no neighbour. The order's, the phone's and the
+    known browser's have a path of their own, which `__Host-` forbids.
     """
     host, secure = ("__Host-", "__Secure-") if tls else ("", "")
-    return f"{host}sessionid", f"{host}csrftoken", f"{secure}rx_order", f"{secure}rx_known", f"{host}rx_language"
+    of_paths = (f"{secure}rx_order", f"{secure}rx_phone", f"{secure}rx_known")
+    return f"{host}sessionid", f"{host}csrftoken", *of_paths, f"{host}rx_language"
 
 
 def storages(own: dict[str, Any], *, config: Any, ca_file: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from rxproject.local.shots.screenshots import find_chromium
+from tests.browser.order_site import files, order  # noqa: F401
 from tests.browser.review_site import open_as, pharmacist, pharmacists, uploaded  # noqa: F401
 from tests.waiting import until
 

@@ -1,7 +1,6 @@
 """Pages in other letters, and from right to left: chosen by plain forms, nothing cut off, nothing too wide."""
 
 import re
-from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,13 +10,6 @@ from tests.browser.review_site import OpenAs, Uploaded
 from tests.conftest import Site
 
 NARROW = {"width": 320, "height": 640}
-
-
-@pytest.fixture
-def order(site: Site) -> str:
-    """Address of a fresh order's page, with the link that opens it."""
-    answer = site.http.post("/api/v1/order-links", json={"order_ref": f"WEB-{uuid4().hex}"}, headers=site.bearer)
-    return str(answer.json()["url"])
 
 
 def language(page: Page) -> tuple[str | None, str | None]:
@@ -32,10 +24,10 @@ def check_all_sizes(page: Page) -> None:
 
 
 def sent_by(page: Page, pdf: bytes) -> None:
-    """By plain forms: first not sent, for want of a tick, then sent."""
+    """First not sent, for want of a tick, then sent."""
     page.set_input_files("#choose", {"name": "prescription.pdf", "mimeType": "application/pdf", "buffer": pdf})
     page.click("#send")
-    expect(page.locator("#summary")).to_be_visible()
+    expect(page.locator("#summary, #wait:not([hidden])")).to_be_visible()
     check_all_sizes(page)
     page.check("#consent")
     page.click("#send")

@@ -1,63 +1,17 @@
 """The order's pages in a real browser, on the real stack: files in, answer out."""
 
 import base64
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Page, Request, Route, expect
 
-from rxproject.local import samples
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
+from tests.browser.order_site import Files, choose, names, ref_of
 from tests.conftest import Site
 from tests.prescriptions.order_pages.pseudo import spoken, untranslated
-
-Files = dict[str, Path]
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """What customers choose: a good photo, three that deserve advice, a PDF, a HEIC, and something else."""
-    folder = tmp_path_factory.mktemp("files")
-    photo = ImageOps.exif_transpose(Image.open(io.BytesIO(samples.phone_photo(1, megapixels=2))))
-
-    def jpeg(image: Image.Image) -> bytes:
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=88)
-        return out.getvalue()
-
-    content = {
-        "good.jpg": jpeg(photo),
-        "blurred.jpg": jpeg(photo.filter(ImageFilter.GaussianBlur(4))),
-        "dark.jpg": jpeg(photo.point(lambda value: value * 0.3)),
-        "small.png": samples.as_png(),
-        "three.pdf": samples.three_page_pdf(),
-        "iphone.heic": samples.photo_heic(),
-        "scan.bmp": b"BM" + b"0" * 900,
-    }
-    for name, data in content.items():
-        (folder / name).write_bytes(data)
-    return {name: folder / name for name in content}
-
-
-@pytest.fixture
-def order(site: Site) -> str:
-    """Address of a fresh order's page, with the link that opens it."""
-    answer = site.http.post("/api/v1/order-links", json={"order_ref": f"WEB-{uuid4().hex}"}, headers=site.bearer)
-    return str(answer.json()["url"])
-
-
-def choose(page: Page, files: Files, *names: str) -> None:
-    page.set_input_files("#choose", [files[name] for name in names])
-    expect(page.locator(".kept")).to_have_count(len([name for name in names if name != "scan.bmp"]))
-
-
-def names(page: Page) -> list[str]:
-    return page.locator(".file bdi").all_inner_texts()
 
 
 def hand_over(page: Page, kind: str, file: Path, mime: str) -> None:
@@ -77,8 +31,7 @@ def hand_over(page: Page, kind: str, file: Path, mime: str) -> None:
 
 def decide(site: Site, order: str, **columns: Any) -> str:
     """What a pharmacist does, written straight into the stack's database; the prescription's id."""
-    ref = order.split("/orders/")[1].split("/")[0]
-    [(rx,)] = site.rows("SELECT id FROM prescriptions_prescription WHERE order_ref = ?", ref)
+    [(rx,)] = site.rows("SELECT id FROM prescriptions_prescription WHERE order_ref = ?", ref_of(order))
     sets = ", ".join(f"{name} = ?" for name in columns)
     site.change(
         f"UPDATE prescriptions_review SET {sets}, version = version + 1 WHERE prescription_id = ?",  # noqa: S608
@@ -113,8 +66,10 @@ def test_choose_drop_paste_advise_arrange_and_send(site: Site, order: str, open_
     expect(wrong).to_contain_text("scan.bmp is not a file we can read. It must be one of: JPEG, PNG, WebP, HEIC, PDF.")
 
     # when the advice is followed once and not another time, the wrong one goes, and pages are put in order
+    page.check("#consent")
     page.get_by_role("button", name="Send for review").click()
-    expect(page.locator("#wait")).to_have_text("One file needs your attention before you can send.")
+    expect(page.locator("#wait")).to_have_text("Not sent yet. First put right what is marked in the list.")
+    page.uncheck("#consent")
     wrong.get_by_role("button", name="Cancel scan.bmp").click()
     page.locator(".kept", has_text="dark.jpg").get_by_role("button", name="Keep").click()
     page.get_by_role("button", name="Remove blurred.jpg").click()
@@ -130,17 +85,16 @@ def test_choose_drop_paste_advise_arrange_and_send(site: Site, order: str, open_
 
     # then it can be sent, once the box is ticked
     page.get_by_role("button", name="Send for review").click()
-    expect(page.locator("#summary")).to_be_focused()
-    page.get_by_role("link", name="Tick the box").click()
+    expect(page.locator("#wait")).to_contain_text("Tick the box")
+    expect(page.locator("#consent")).to_be_focused()
     page.keyboard.press("Space")
     page.get_by_role("button", name="Send for review").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
     assert page.locator(".pages img").count() == 7
-    ref = order.split("/orders/")[1].split("/")[0]
     documents = site.rows(
         "SELECT d.name FROM prescriptions_document d JOIN prescriptions_prescription p ON p.id = d.prescription_id "
         "WHERE p.order_ref = ? ORDER BY d.position",
-        ref,
+        ref_of(order),
     )
     assert [name for (name,) in documents] == wanted
 
@@ -184,7 +138,7 @@ def test_trouble_on_the_way_two_at_a_time_and_one_key(order: str, open_page: Ope
     assert all(len(set(tries)) == 1 and len(tries) == 2 for name, tries in keys.items() if name != "small.png")
 
 
-def test_a_file_that_never_gets_through_can_be_tried_again(order: str, open_page: OpenPage, files: Files) -> None:
+def test_a_file_that_does_not_get_through_can_be_tried_at_once(order: str, open_page: OpenPage, files: Files) -> None:
     page = open_page(order)
     page.clock.install()
     page.route("**/files", lambda route: route.abort())
@@ -192,7 +146,7 @@ def test_a_file_that_never_gets_through_can_be_tried_again(order: str, open_page
     for _ in range(4):
         page.clock.run_for(10_000)
         page.wait_for_timeout(100)
-    expect(page.locator(".rx-error")).to_contain_text("good.jpg did not get through. Check your connection")
+    expect(page.locator(".rx-error")).to_contain_text("good.jpg waits for the connection. It goes on by itself")
 
     page.unroute("**/files")
     page.get_by_role("button", name="Try again").click()
@@ -239,9 +193,9 @@ def test_without_javascript(site: Site, order: str, open_page: OpenPage, files: 
     page.check("#consent")
     page.click("#send")
     expect(page.locator("#summary")).to_contain_text("scan.bmp is not a file we can read.")
-    assert names(page) == ["good.jpg", "dark.jpg"]
-    page.locator("[data-do=down]").first.click()
     assert names(page) == ["dark.jpg", "good.jpg"]
+    page.locator("[data-do=down]").first.click()
+    assert names(page) == ["good.jpg", "dark.jpg"]
     page.check("#consent")
     page.click("#send")
     expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
@@ -284,7 +238,7 @@ def test_accessible_on_every_screen(site: Site, order: str, open_page: OpenPage,
     check_accessible(page)
     page.get_by_role("button", name="Cancel scan.bmp").click()
     page.click("#send")
-    expect(page.locator("#summary")).to_be_visible()
+    expect(page.locator("#wait")).to_be_visible()
     check_accessible(page)
     page.check("#consent")
     page.click("#send")
@@ -349,7 +303,7 @@ def test_longer_words_break_no_layout(
     assert untranslated(said, ("blurred.jpg", "three.pdf", "scan.bmp", "JPEG, PNG, WebP, HEIC, PDF")) == ""
     page.locator(".file:not(.kept) [data-do=cancel]").click()
     page.click("#send")
-    expect(page.locator("#summary")).to_be_visible()
+    expect(page.locator("#wait")).to_be_visible()
     check_layout(page)
     page.check("#consent")
     page.click("#send")

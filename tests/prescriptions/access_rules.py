@@ -13,8 +13,8 @@ STAFF: Final = {*READERS, "ops"}
 SIGNED_IN_STAFF: Final = {*STAFF, "no role"}
 SIGNED_IN: Final = {*SIGNED_IN_STAFF, "customer with an account"}
 EVERYBODY: Final = {
-    *SIGNED_IN, "nobody", "link", "redacted link", "customer", "sender", "other customer", "same order elsewhere",
-    "rival", *(f"token {scope}" for scope in SCOPES),
+    *SIGNED_IN, "nobody", "link", "redacted link", "customer", "sender", "phone", "other customer",
+    "same order elsewhere", "rival", *(f"token {scope}" for scope in SCOPES),
 }  # fmt: skip
 # Who is let in by one of the methods; who of them sees what a person wrote; where.
 RULES: Final[list[tuple[set[str], set[str], str]]] = [
@@ -47,6 +47,13 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
     """,
     ),
     (
+        {"phone"},
+        NOBODY,
+        """
+        /upload/phone /upload/phone/files /upload/phone/uploads
+    """,
+    ),
+    (
         NOBODY,
         NOBODY,
         """
@@ -74,7 +81,8 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/review/%(object_id)s/delete/ /admin/prescriptions/review/add/
         /admin/prescriptions/variant/%(object_id)s/delete/ /admin/prescriptions/variant/add/
         /admin/r/%(content_type_id)s/%(object_id)s/ /orders/%(order_ref)s/prescription/files/%(file_id)s
-        /upload/files/%(file_id)s /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
+        /upload/files/%(file_id)s /upload/phone/uploads/%(incoming)s
+        /admin/prescriptions/prescription/%(rx)s/erase-all/%(by)s/
         /admin/prescriptions/prescription/%(rx)s/export/ /admin/prescriptions/prescription/%(rx)s/hold/
         /admin/prescriptions/retentionrun/add/ /admin/prescriptions/retentionrun/%(object_id)s/delete/ /-link
         /api/v1/prescriptions/%(rx)s/links/%(lent)s /api/v1/uploads/%(incoming)s

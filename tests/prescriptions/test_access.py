@@ -20,7 +20,7 @@ from pytest_django import Settings
 
 from prescriptions.api import tokens
 from prescriptions.infra import per_process
-from prescriptions.intake import order_links
+from prescriptions.intake import handovers, order_links
 from prescriptions.models import (
     ClarificationMessage,
     Document,
@@ -98,12 +98,19 @@ def callers(objects: dict[str, str]) -> dict[str, Caller]:
             client.get(path)
         return client
 
+    def phone() -> Client:
+        code = handovers.begin(order_links.mint(order_ref="A-1", client="shop", expires_in=600))
+        client = Client(raise_request_exception=False)
+        client.post(f"/upload/phone?link={code}")
+        return client
+
     return {
         "nobody": Caller(Client(raise_request_exception=False), stranger),
         "link": Caller(Client(raise_request_exception=False), mint(objects["rx"])),
         "redacted link": Caller(Client(raise_request_exception=False), mint(objects["rx"], scope="r")),
         "customer": Caller(with_link(), stranger),
         "sender": Caller(with_link("upload"), stranger),
+        "phone": Caller(phone(), stranger),
         "other customer": Caller(with_link(order_ref="A-2"), stranger),
         "same order elsewhere": Caller(with_link(client="rival"), stranger),
         **{name: Caller(signed_in(user), stranger) for name, user in users.items()},

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from prescriptions.api import tokens
 from prescriptions.infra import per_process
-from prescriptions.intake import order_links
+from prescriptions.intake import handovers, order_links
 from prescriptions.models import Page, Prescription
 from prescriptions.variants import links
 from tests.links import mint
@@ -111,7 +111,11 @@ def callers(seeded: None) -> dict[str, Client]:
     staff = Client(raise_request_exception=False)
     staff.force_login(user)
     staff.get(order_links.page_path(order_links.mint(order_ref="A-1", client="shop", expires_in=600)))
+    phone = Client(raise_request_exception=False)
+    shop = order_links.mint(order_ref="A-1", client="shop", expires_in=600)
+    phone.post(f"/upload/phone?link={handovers.begin(shop)}")
     return {
+        "phone": phone,
         "staff": staff,
         "token": Client(raise_request_exception=False, headers={"Authorization": f"Bearer {text}"}),
         "nobody": Client(raise_request_exception=False, enforce_csrf_checks=True),

@@ -3,25 +3,31 @@ const live = document.querySelector('#live')
 document.documentElement.classList.add('rx-js')
 let tag = '', pause = 5000
 
+function said() {
+  const card = live.querySelector('[data-say]')
+  return card && card.dataset.say
+}
+
 async function ask() {
   const typing = [...live.querySelectorAll('textarea')].some(field => field.value)
   if (!document.hidden && !typing) {
     try {
-      const answer = await fetch(live.dataset.poll, { headers: tag ? { 'If-None-Match': tag } : {} })
+      const answer = await fetch(live.dataset.poll, { credentials: 'same-origin', headers: tag ? { 'If-None-Match': tag } : {} })
       pause = answer.status < 400 ? 5000 : Math.min(pause * 2, 60000)
       if (answer.status == 200) show(answer.headers.get('ETag'), await answer.text())
-    } catch { pause = Math.min(pause * 2, 60000) }
+    } catch (_) { pause = Math.min(pause * 2, 60000) }
   }
   if (live.querySelector('[data-waiting]')) setTimeout(ask, pause)
 }
 
 function show(fresh, html) {
-  const before = live.querySelector('[data-say]')?.dataset.say, first = !tag
+  const before = said(), first = !tag
   tag = fresh
   if (first && html.trim() == live.innerHTML.trim()) return
   const inside = live.contains(document.activeElement)
-  live.replaceChildren(document.createRange().createContextualFragment(html))
-  const now = live.querySelector('[data-say]')?.dataset.say
+  live.textContent = ''
+  live.append(document.createRange().createContextualFragment(html))
+  const now = said()
   if (now != before) document.querySelector('#say').textContent = now
   if (inside) document.querySelector('#main').focus()
 }

@@ -127,18 +127,18 @@ def test_a_refusal_names_file_rule_and_way_out_and_keeps_nothing(
     assert originals(Draft.objects.get().pk) == []
 
 
-def test_the_eleventh_file_is_refused(link: OrderLink) -> None:
+def test_one_file_too_many_is_refused(link: OrderLink) -> None:
     draft = Draft.objects.create(client="shop", order_ref="A-1")
     DraftFile.objects.bulk_create(
         DraftFile(draft=draft, key=str(n), position=n, media_type="image/png", size=1, sha256="0", pages=[[1, 1]])
-        for n in range(10)
+        for n in range(LIMITS.order_files)
     )
 
     with pytest.raises(Problem) as refused:
-        drafts.add(link, file("eleven.png"))
+        drafts.add(link, file("one more.png"))
 
     assert refused.value.code == "too-many-files"
-    assert draft.files.count() == 10
+    assert draft.files.count() == LIMITS.order_files
 
 
 def test_fifty_one_pages_are_refused(link: OrderLink, originals: Originals) -> None:

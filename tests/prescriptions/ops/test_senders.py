@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from prescriptions.api import tokens
-from prescriptions.intake import order_links
+from prescriptions.intake import handovers, order_links
 from prescriptions.intake.order_links import OrderLink
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,16 @@ def test_an_orders_link_does_not_open_the_api_nor_a_token_an_order() -> None:
 
     assert asked(API, link=mint().signed) == 401
     assert asked(PAGE, token=f"Bearer {text}") == 403
+
+
+def test_a_phone_sends_into_the_order_that_it_was_handed() -> None:
+    phone = Client()
+    phone.post(f"/upload/phone?link={handovers.begin(mint())}")
+
+    assert asked("/upload/phone/files", client=phone) == asked("/upload/phone", client=phone) == 204
+    for address in (FILES, "/upload/files", "/upload/phones", API):
+        assert asked(address, client=phone) in (401, 403)
+    assert asked("/upload/phone/files", link=mint().signed) == 403
 
 
 def test_staff_send_by_their_session() -> None:

@@ -13,6 +13,7 @@ from prescriptions.intake import drafts, order_links
 from prescriptions.models import Draft, DraftFile, Prescription
 from rxproject.local.stack.stack import Stack
 from tests.prescriptions.conftest import Upload, assert_problem, file, fresh_address, objects, picture
+from transforms.limits import LIMITS
 
 pytestmark = [pytest.mark.usefixtures("servers"), pytest.mark.django_db]
 PAGE = "/orders/ORDER-7/prescription"
@@ -209,11 +210,17 @@ def test_a_form_without_files_or_consent_says_what_to_do(customer: Client) -> No
     assert "Choose at least one photo, scan or PDF" in response.content.decode()
 
 
-def test_the_eleventh_file_is_refused(customer: Client) -> None:
-    response = send(customer, *(file(f"{n}.jpg", picture(30 + n, 40)) for n in range(11)))
+def test_one_file_too_many_is_refused(customer: Client) -> None:
+    draft = Draft.objects.create(client="shop", order_ref="ORDER-7")
+    DraftFile.objects.bulk_create(
+        DraftFile(draft=draft, key=str(n), position=n, media_type="image/png", size=1, sha256="0", pages=[[1, 1]])
+        for n in range(LIMITS.order_files - 1)
+    )
+
+    response = send(customer, *(file(f"{n}.jpg", picture(30 + n, 40)) for n in range(2)))
 
     assert response.status_code == 422
-    assert "10.jpg was not added" in response.content.decode()
+    assert "1.jpg was not added, because one prescription has at most 20 files" in response.content.decode()
     assert Prescription.objects.count() == 0
 
 
