@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +20,7 @@ from prescriptions.intake import accepting, loose, refusals
 from prescriptions.intake.checked import Checked
 from prescriptions.intake.order_links import LinkScope, OrderLink
 from prescriptions.intake.refusals import refused
-from prescriptions.models import Draft, DraftFile, Prescription, new_identifier
+from prescriptions.models import Document, Draft, DraftFile, Prescription, new_identifier
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
@@ -33,6 +33,7 @@ from transforms.request.presets import preset
 
 log = logging.getLogger("rx.drafts")
 
+_AGAIN: Final = "again-"  # and the earlier document, as the key of its copy
 ABANDONED_AFTER = timedelta(days=1)
 Taken = Callable[[DraftFile], None]
 
@@ -79,7 +80,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
     """
     draft, _created = Draft.objects.get_or_create(**whose(link))
     for document in earlier.documents.prefetch_related("pages__lit"):
-        key = f"again-{document.pk}"
+        key = f"{_AGAIN}{document.pk}"
         if draft.files.filter(key=key).exists():
             continue
         pages = tuple(document.pages.all())
@@ -98,6 +99,13 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
         loose.announce(draft.pk, [copy.document_id])
         storage.put_original(target, data, media_type=copy.media_type, sha256=copy.sha256)
         _insert_or_discard(draft.pk, copy, key)
+
+
+def reused(link: OrderLink) -> set[str]:
+    """Ids of the earlier prescriptions that have a file in the draft."""
+    keys = [row.key for row in files_of(link) if row.key.startswith(_AGAIN)]
+    documents = Document.objects.filter(pk__in=[key.removeprefix(_AGAIN) for key in keys])
+    return set(documents.values_list("prescription", flat=True))
 
 
 def remove(link: OrderLink, file_id: str) -> None:

@@ -4,8 +4,8 @@ pages, and for the shops that tell them.
 Reads the review's rows and never writes them; what only pharmacists may know stays out of here.
 """
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -59,7 +59,7 @@ DISPLAYS: Final[dict[Stage, Display]] = {
         "info",
         "clock",
         _("We have your prescription"),
-        _("A pharmacist will check it soon. You can close this page and come back with the same link."),
+        _("It waits for a pharmacist. You can close this page and come back with the same link."),
         1,
     ),
     Stage.IN_REVIEW: Display(
@@ -120,8 +120,28 @@ DISPLAYS: Final[dict[Stage, Display]] = {
     ),
 }
 
+# What customers see in place of the first two when the time has passed that they were told.
+LATE: Final = Display(
+    _("Running late"),
+    "warn",
+    "clock",
+    _("It takes longer than usual"),
+    _("We are sorry. You need not do anything, and sending it again would not make it faster: it keeps its place."),
+    1,
+)
+
+# And in place of a withdrawal that they never asked for: an answer came with another one.
+REPLACED: Final = Display(
+    _("Replaced"),
+    "info",
+    "again",
+    _("You sent another one in its place"),
+    _("The other one goes on."),
+    3,
+)
+
 STAGES: Final[dict[str, Stage]] = {
-    ReviewStatus.QUEUED: Stage.IN_REVIEW,
+    ReviewStatus.QUEUED: Stage.RECEIVED,
     ReviewStatus.IN_REVIEW: Stage.IN_REVIEW,
     ReviewStatus.SECOND_CHECK: Stage.IN_REVIEW,
     ReviewStatus.CLARIFICATION: Stage.NEEDS_ANSWER,
@@ -138,6 +158,7 @@ _BUTTONS: Final[dict[str, Promise]] = {
     CustomerAction.CONTACT_DOCTOR: _("Send the corrected prescription"),
     CustomerAction.CONSULT_DOCTOR: _("Send a new prescription"),
 }
+_WAITS: Final = (Stage.RECEIVED, Stage.IN_REVIEW)
 _DECIDED: Final = (ReviewStatus.APPROVED, ReviewStatus.PARTIALLY_APPROVED)
 
 
@@ -154,15 +175,28 @@ class Progress:
     lines: tuple[OrderLine, ...] = ()
     valid_until: date | None = None
     version: int = 0
+    replaced: bool = False  # by a newer one of the order
+    due_at: datetime | None = None  # until when we usually know, while we do not
 
     @property
     def display(self) -> Display:
         return DISPLAYS[self.stage]
 
     @property
+    def late(self) -> bool:
+        return self.due_at is not None and self.due_at <= timezone.now()
+
+    @property
+    def shown(self) -> Display:
+        """What the customer's page says at this moment."""
+        if self.replaced and self.stage is Stage.WITHDRAWN:
+            return REPLACED
+        return LATE if self.late else self.display
+
+    @property
     def waiting(self) -> bool:
         """Can news come without the customer doing anything?"""
-        return self.stage in (Stage.RECEIVED, Stage.IN_REVIEW)
+        return self.stage in _WAITS
 
     @property
     def may_withdraw(self) -> bool:
@@ -173,7 +207,7 @@ class Progress:
     @property
     def button(self) -> Promise | None:
         """Label of the button that leads to a new upload; None where sending again helps nobody."""
-        if self.stage not in _SEND_AGAIN:
+        if self.stage not in _SEND_AGAIN or self.replaced:
             return None
         return _BUTTONS.get(self.reason.action if self.reason else "", _("Send another prescription"))
 
@@ -186,7 +220,8 @@ def of_order(link: OrderLink) -> list[Progress]:
         .select_related("review", "review__reason")
         .prefetch_related("pages", "order_lines__reason", "review__messages")
     )
-    return [of(row) for row in rows]
+    newer = {review.supersedes_id for row in rows if (review := getattr(row, "review", None)) is not None}
+    return [replace(of(row), replaced=row.pk in newer) for row in rows]
 
 
 def reusable(link: OrderLink) -> list[Prescription]:
@@ -208,7 +243,7 @@ def reusable_for(client: str, order_ref: str, patient_ref: str) -> QuerySet[Pres
         review__status__in=_DECIDED,
         review__valid_until__gte=timezone.localdate(),
     )
-    return rows.exclude(order_ref=order_ref).select_related("review")
+    return rows.exclude(order_ref=order_ref).select_related("review").prefetch_related("pages", "order_lines")
 
 
 def _visible() -> QuerySet[Prescription]:
@@ -241,4 +276,5 @@ def of(row: Prescription) -> Progress:
         lines=tuple(row.order_lines.all()) if stage in (Stage.APPROVED, Stage.PARTLY_APPROVED) else (),
         valid_until=review.valid_until if stage in (Stage.APPROVED, Stage.PARTLY_APPROVED) else None,
         version=review.version,
+        due_at=review.due_at if stage in _WAITS else None,
     )

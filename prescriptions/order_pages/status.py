@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,16 +12,19 @@ from django.utils.translation import gettext as _
 from prescriptions import audit
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts, progress
+from prescriptions.intake import answering, drafts, progress
 from prescriptions.intake.notices import Found, gathered
 from prescriptions.intake.progress import Progress
 from prescriptions.order_pages import onlookers, returning
 from prescriptions.order_pages.access import OrderView
+from prescriptions.order_pages.forms import ACCEPT
 from prescriptions.order_pages.onlookers import Onlooker
 from prescriptions.review import replays
 from prescriptions.variants import delivery, links
 from prescriptions.variants.pictures import Picture, picture
 
+# What a file or a text lacks, and what is full or busy. Conflicts are worded for staff.
+_OURS_TO_SAY: Final = (413, 415, 422, 429, 503)
 Pages = list[tuple[int, Picture, Picture]]  # number, thumbnail, preview
 
 
@@ -53,20 +56,30 @@ class OrderStatus(OrderView):
             raise Http404
         try:
             if action == "answer":
-                asked = request.POST.get("question", "")
-                question = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else None
-                replays.answer_once(rx, request.POST.get("answer", ""), actor=actors.CUSTOMER, question=question)
+                self._answer(request, rx)
             else:
                 replays.withdraw_once(rx, actor=actors.CUSTOMER)
         except Problem as problem:
             # A conflict is worded for staff: who did what, and outcomes that nobody else may know yet.
-            complaint = problem.detail if problem.status == 422 else _("This has changed meanwhile. See below.")
+            ours = problem.status in _OURS_TO_SAY
+            complaint = problem.detail if ours else _("This has changed meanwhile. See below.")
             page = show(self, request, progress.of_order(self.link), complaint=complaint)
             page.status_code = problem.status
             for name, value in problem.all_headers().items():
                 page.headers[name] = value
             return page
         return HttpResponseRedirect(self.base, status=303)
+
+    def _answer(self, request: HttpRequest, rx: str) -> None:
+        """A text, a photo, or both."""
+        asked, said = request.POST.get("question", ""), request.POST.get("answer", "")
+        question = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else None
+        photo = request.FILES.get("photo")
+        if photo is None or question is None:
+            replays.answer_once(rx, said, actor=actors.CUSTOMER, question=question)
+            return
+        item = next(item for item in progress.of_order(self.link) if item.prescription.pk == rx)
+        answering.with_photo(self.link, item.prescription, photo, said, question=question)
 
 
 def show(view: OrderView, request: HttpRequest, sent: list[Progress], *, complaint: str = "") -> HttpResponse:
@@ -98,6 +111,7 @@ def _context(view: OrderView, sent: list[Progress]) -> dict[str, Any]:
         "link": view.link,
         "base": view.base,
         "status_path": view.under("status"),
+        "accept": ACCEPT,
         "back": returning.address(view.link, sent),
         "cards": [(item, _pages(item, tokens[item.prescription.pk]), _notices(item)) for item in sent],
     }

@@ -9,15 +9,18 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from prescriptions.audit import actors
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import drafts, handovers, progress, refusals, submission
-from prescriptions.models import new_identifier
+from prescriptions.models import Prescription, new_identifier
 from prescriptions.order_pages import qr, returning
 from prescriptions.order_pages import status as order_status
 from prescriptions.order_pages.access import PHONE, OrderView
 from prescriptions.order_pages.draft_files import described
 from prescriptions.order_pages.forms import ACCEPT, SubmitForm
+from prescriptions.variants import links
+from prescriptions.variants.pictures import Picture, picture
 from transforms.limits import LIMITS
 
 
@@ -27,6 +30,16 @@ class Complaint:
 
     field: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A prescription that may be used again, its first page, and whether it is."""
+
+    prescription: Prescription
+    thumb: Picture
+    preview: Picture
+    used: bool
 
 
 class OrderPage(OrderView):
@@ -106,7 +119,7 @@ class OrderPage(OrderView):
             "consent": SubmitForm.base_fields["consent"].label,
             "files": described(self.link),
             "code": code,
-            "reusable": progress.reusable(self.link),
+            "reusable": self._reusable(),
             "sent": bool(progress.of_order(self.link)),
             "accept": ACCEPT,
             "formats": refusals.FORMATS,
@@ -115,6 +128,18 @@ class OrderPage(OrderView):
             "rules": rules(self),
         }
         return render(request, "prescriptions/upload.html", context, status=status)
+
+    def _reusable(self) -> list[Earlier]:
+        """With a picture to know each by, and whether it is in the list already."""
+        rows = progress.reusable(self.link)
+        tokens = links.hand_out([row.pk for row in rows], actors.CUSTOMER)
+        used = drafts.reused(self.link)
+        found = []
+        for row in rows:
+            first, token = row.pages.all()[0], tokens[row.pk]
+            thumb, preview = (picture(first, size, token) for size in ("thumb", "preview"))
+            found.append(Earlier(row, thumb, preview, row.pk in used))
+        return found
 
     def _reuse(self, _request: HttpRequest, target: str) -> None:
         earlier = next((row for row in progress.reusable(self.link) if row.pk == target), None)

@@ -41,7 +41,7 @@ def ask(rx: str, text: str, *, actor: Actor, version: int, page: int | None = No
 
 def answer(rx: str, text: str, *, actor: Actor, version: int | None = None) -> Review:
     """The customer's answer; the review goes to the front of the queue. Raises Problem 409, 422."""
-    reply = _text(text, "answer")
+    reply = said(text)
     now = timezone.now()
     with transaction.atomic():
         answered = transition(load(rx), Action.ANSWER, actor=actor, version=version)
@@ -54,6 +54,11 @@ def add(rx: str, text: str) -> None:
     """What the customer says with another prescription that they send in place of an answer. Raises Problem 422."""
     said = _text(text, "text")
     ClarificationMessage.objects.create(review_id=rx, author=MessageAuthor.CUSTOMER, text=said, at=timezone.now())
+
+
+def said(text: str) -> str:
+    """The text of an answer as it is kept. Raises Problem 422."""
+    return _text(text, "answer")
 
 
 def withdraw(rx: str, *, actor: Actor, version: int | None = None) -> Review:

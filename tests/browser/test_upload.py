@@ -89,7 +89,7 @@ def test_choose_drop_paste_advise_arrange_and_send(site: Site, order: str, open_
     expect(page.locator("#consent")).to_be_focused()
     page.keyboard.press("Space")
     page.get_by_role("button", name="Send for review").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
     assert page.locator(".pages img").count() == 7
     documents = site.rows(
         "SELECT d.name FROM prescriptions_document d JOIN prescriptions_prescription p ON p.id = d.prescription_id "
@@ -132,7 +132,7 @@ def test_trouble_on_the_way_two_at_a_time_and_one_key(order: str, open_page: Ope
         page.wait_for_timeout(50)
 
     # then it goes out by itself as soon as all are there, each with one key
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
     assert most == 2
     assert page.locator(".pages img").count() == 2
     assert all(len(set(tries)) == 1 and len(tries) == 2 for name, tries in keys.items() if name != "small.png")
@@ -183,7 +183,7 @@ def test_the_keyboard_is_enough(order: str, open_page: OpenPage, files: Files) -
     page.keyboard.press("Space")
     press_until("Send for review")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
 
 
 def test_without_javascript(site: Site, order: str, open_page: OpenPage, files: Files) -> None:
@@ -198,7 +198,7 @@ def test_without_javascript(site: Site, order: str, open_page: OpenPage, files: 
     assert names(page) == ["good.jpg", "dark.jpg"]
     page.check("#consent")
     page.click("#send")
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
     decide(site, order, status="approved")
     page.get_by_role("link", name="Look for news").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your prescription is approved")
@@ -211,7 +211,7 @@ def test_the_status_follows_live(site: Site, order: str, open_page: OpenPage, fi
     choose(page, files, "good.jpg")
     page.check("#consent")
     page.click("#send")
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
     page.wait_for_load_state()  # else the clock may run before the script has set its timer
 
     # when it is not accepted
@@ -227,7 +227,7 @@ def test_the_status_follows_live(site: Site, order: str, open_page: OpenPage, fi
     page.check("#consent")
     page.click("#send")
     expect(page.locator(".status")).to_have_count(2)
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
 
 
 @pytest.mark.long
@@ -274,7 +274,7 @@ def test_a_question_is_answered_on_the_page(site: Site, order: str, open_page: O
     page.get_by_role("button", name="Send the answer").click()
 
     # then the pharmacist has it, and the customer waits again
-    expect(page.get_by_role("heading", level=1)).to_have_text("A pharmacist is checking your prescription")
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have your prescription")
     assert site.rows(
         "SELECT text FROM prescriptions_clarificationmessage WHERE review_id = ? AND author = 'customer'", rx
     ) == [("It is 40 mg.",)]

@@ -9,7 +9,7 @@ function said() {
 }
 
 async function ask() {
-  const typing = [...live.querySelectorAll('textarea')].some(field => field.value)
+  const typing = [...live.querySelectorAll('textarea, input[type=file]')].some(field => field.value)
   if (!document.hidden && !typing) {
     try {
       const answer = await fetch(live.dataset.poll, { credentials: 'same-origin', headers: tag ? { 'If-None-Match': tag } : {} })

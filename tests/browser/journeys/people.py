@@ -16,6 +16,7 @@ from tests.conftest import Site
 from tests.waiting import SECONDS
 
 QUEUE: Final = "/admin/prescriptions/review/"
+RECEIVED: Final = "We have your prescription"
 CHECKING: Final = "A pharmacist is checking your prescription"
 TELMISARTAN: Final = {"name": "Telmisartan", "strength": "40 mg", "schedule": "H", "quantity_ordered": 30}
 METFORMIN: Final = {"name": "Metformin SR", "strength": "500 mg", "schedule": "H", "quantity_ordered": 60}
@@ -63,7 +64,7 @@ class Pharmacy:
         expect(page.locator(".kept")).to_have_count(len(names))
         page.check("#consent")
         page.click("#send")
-        expect(page.get_by_role("heading", level=1)).to_have_text(CHECKING)
+        expect(page.get_by_role("heading", level=1)).to_have_text(RECEIVED)
 
     def news(self, page: Page, headline: str) -> None:
         """The page asks by itself every few seconds; its clock goes faster here."""

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE
 from tests.browser.journeys.people import (
-    CHECKING,
     METFORMIN,
     QUEUE,
+    RECEIVED,
     TELMISARTAN,
     Pharmacy,
     choose,
@@ -86,7 +86,7 @@ def test_without_scripts(pharmacy: Pharmacy) -> None:
     customer.check("#consent")
     customer.click("#send")
     heading = customer.get_by_role("heading", level=1)
-    expect(heading).to_have_text(CHECKING)
+    expect(heading).to_have_text(RECEIVED)
     rx = pharmacy.ordered("ORD-13", TELMISARTAN)
 
     asha = pharmacy.signed_in("asha", **plain)
@@ -125,7 +125,7 @@ def test_on_a_slow_network(pharmacy: Pharmacy) -> None:
     customer.check("#consent")
     customer.evaluate("() => { for (const _ of [1, 2, 3]) document.querySelector('#send').click() }")
     expect(customer.locator("#wait")).to_contain_text("still on")
-    expect(customer.get_by_role("heading", level=1)).to_have_text(CHECKING)
+    expect(customer.get_by_role("heading", level=1)).to_have_text(RECEIVED)
     assert posts.count("files") == 1
     [rx] = pharmacy.sent("ORD-14")
 

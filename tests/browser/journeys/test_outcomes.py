@@ -11,6 +11,7 @@ from tests.browser.journeys.people import (
     CHECKING,
     METFORMIN,
     QUEUE,
+    RECEIVED,
     TELMISARTAN,
     Pharmacy,
     agree,
@@ -104,7 +105,7 @@ def test_a_question_and_its_answer(pharmacy: Pharmacy) -> None:
     check(customer)
     customer.get_by_label("Your answer").fill("It is 40 mg.")
     customer.get_by_role("button", name="Send the answer").click()
-    expect(customer.get_by_role("heading", level=1)).to_have_text(CHECKING)
+    expect(customer.get_by_role("heading", level=1)).to_have_text(RECEIVED)
 
     # then it is the next one, with question and answer, and can be approved
     assert pharmacy.start(asha) == rx
@@ -158,7 +159,7 @@ def test_a_second_pair_of_eyes(pharmacy: Pharmacy) -> None:
     check(chitra)
     bela = pharmacy.signed_in("bela", f"{QUEUE}{rx}/")
     expect(bela.locator(".banner")).to_have_text("This is waiting for a second check by a senior.")
-    assert customer.get_by_role("heading", level=1).inner_text() == CHECKING
+    assert customer.get_by_role("heading", level=1).inner_text() == RECEIVED
 
     # when another senior does not agree, it goes back, to the front, with the note
     pharmacy.site.change(

@@ -3,8 +3,8 @@
 from playwright.sync_api import expect
 
 from tests.browser.journeys.people import (
-    CHECKING,
     QUEUE,
+    RECEIVED,
     Pharmacy,
     check,
     choose,
@@ -100,7 +100,7 @@ def test_a_slip_is_taken_back_in_time(pharmacy: Pharmacy) -> None:
 
     # then the customer never heard of it
     assert pharmacy.status(rx) == "in_review"
-    assert customer.get_by_role("heading", level=1).inner_text() == CHECKING
+    assert customer.get_by_role("heading", level=1).inner_text() == RECEIVED
 
     # and too late it says so
     choose(asha, "Not accepted")
@@ -122,5 +122,5 @@ def test_send_pressed_twice_sends_once(pharmacy: Pharmacy) -> None:
 
     customer.dblclick("#send")
 
-    expect(customer.get_by_role("heading", level=1)).to_have_text(CHECKING)
+    expect(customer.get_by_role("heading", level=1)).to_have_text(RECEIVED)
     assert len(pharmacy.sent("ORD-15")) == 1

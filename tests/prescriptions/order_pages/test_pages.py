@@ -15,6 +15,7 @@ from prescriptions.models import (
     Document,
     Draft,
     DraftFile,
+    OrderLine,
     Prescription,
     Review,
 )
@@ -94,7 +95,7 @@ def test_one_form_sends_everything(customer: Client) -> None:
     assert [d.name for d in prescription.documents.all()] == ["a.png", "b.png"]
     assert Consent.objects.get(prescription=prescription).version == "2026-11"
     status = customer.get(PAGE)
-    assert "A pharmacist is checking your prescription" in text(status.content)
+    assert "We have your prescription" in text(status.content)
 
 
 def key_of(page: bytes) -> str:
@@ -263,11 +264,21 @@ def test_an_earlier_prescription_of_the_patient_is_offered_while_valid(
     before = order_links.mint(order_ref="A-0", client="shop", expires_in=600, patient_ref="P-1")
     earlier = sent(before, **{"status": "approved", "valid_until": "2099-01-01", **change})
 
-    assert (b"Use it again" in customer.get(PAGE).content) is offered
+    OrderLine.objects.create(prescription=earlier, position=1, name="Telmisartan", strength="40 mg", quantity_ordered=3)
+    page = customer.get(PAGE).content.decode()
+    assert ("Use it again" in page) is offered
+    assert (f"/{earlier.pk}_1/" in page and "Telmisartan 40 mg" in page and "until 1 January 2099" in page) is offered
     response = customer.post(PAGE, {"action": f"reuse:{earlier.pk}"})
 
     assert response.status_code == (303 if offered else 404)
     assert len(drafts.files_of(link)) == offered
+    # a choice is made once, and can be taken back
+    chosen = text(customer.get(PAGE).content)
+    assert ("It is in the list below." in chosen) is offered
+    assert "Use it again" not in chosen
+    for row in drafts.files_of(link):
+        customer.post(PAGE, {"action": f"remove:{row.pk}"})
+    assert (b"Use it again" in customer.get(PAGE).content) is offered
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,29 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from prescriptions.intake import order_links
+from prescriptions.intake import drafts, order_links
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import (
     ClarificationMessage,
     OrderLine,
+    Prescription,
     Review,
 )
-from tests.prescriptions.customer import PAGE, sent, text
+from tests.prescriptions.customer import PAGE, file, picture, sent, text
 
 
 @pytest.mark.parametrize(
     ("status", "chip", "headline"),
     [
-        ("queued", "In review", "A pharmacist is checking your prescription"),
+        ("queued", "Received", "We have your prescription"),
         ("in_review", "In review", "A pharmacist is checking your prescription"),
         ("second_check", "In review", "A pharmacist is checking your prescription"),
         ("approved", "Approved", "Your prescription is approved"),
@@ -37,6 +41,28 @@ def test_every_state_has_its_words(customer: Client, link: OrderLink, status: st
 
     assert chip in page
     assert headline in page
+
+
+def test_the_promise_is_told_in_local_time_and_owned_up_to_when_it_is_broken(
+    customer: Client, link: OrderLink, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "Asia/Kolkata"
+    due = timezone.now() + timedelta(minutes=20)
+    prescription = sent(link, due_at=due)
+    clock = f"{due.astimezone(ZoneInfo('Asia/Kolkata')):%-I:%M %p}"
+
+    for status in ("queued", "in_review"):
+        Review.objects.filter(pk=prescription.pk).update(status=status, due_at=due)
+        page = text(customer.get(PAGE).content)
+        assert re.search(rf"Usually there is an answer by (\d+ \w+ \d{{4}}, )?{clock}\.", page)
+        assert "longer than usual" not in page
+        Review.objects.filter(pk=prescription.pk).update(due_at=timezone.now() - timedelta(seconds=1))
+        page = text(customer.get(PAGE).content)
+        assert "It takes longer than usual" in page
+        assert "Running late" in page
+        assert "Usually there is" not in page
+    Review.objects.filter(pk=prescription.pk).update(status="rejected", reason_id="image_blurry")
+    assert "longer than usual" not in text(customer.get(PAGE).content)
 
 
 def test_not_accepted_says_why_and_has_one_button(customer: Client, link: OrderLink) -> None:
@@ -110,6 +136,57 @@ def test_a_question_is_answered_once(customer: Client, link: OrderLink) -> None:
     assert Review.objects.get(pk=prescription.pk).status == "queued"
     answers = ClarificationMessage.objects.filter(author="customer").values_list("text", flat=True)
     assert list(answers) == ["40 mg"]
+
+
+def ask(rx: str) -> int:
+    asked = ClarificationMessage.objects.create(
+        review_id=rx, author="staff", text="Page 2?", expires_at=timezone.now() + timedelta(days=2)
+    )
+    return int(asked.pk)
+
+
+def test_a_question_says_until_when_it_can_be_answered(customer: Client, link: OrderLink) -> None:
+    asked = ask(sent(link, status="clarification").pk)
+    until = timezone.localtime(ClarificationMessage.objects.get(pk=asked).expires_at)
+
+    page = text(customer.get(PAGE).content)
+
+    assert f"Please answer by {until:%-d %B %Y, %-I:%M %p}. Without an answer we cannot accept" in page
+
+
+@pytest.mark.parametrize("said", ["It is this one.", ""])
+def test_a_question_is_answered_with_a_photo(customer: Client, link: OrderLink, said: str) -> None:
+    # given a question, and something else that was chosen and not sent
+    before = sent(link, status="clarification")
+    question = ask(before.pk)
+    other = drafts.add(link, file("other.png", picture("red")))
+
+    def answer(name: str, data: bytes, asked: int = question, words: str = said) -> HttpResponse:
+        form = {"action": f"answer:{before.pk}", "answer": words, "question": asked, "photo": file(name, data)}
+        return customer.post(f"{PAGE}/status", form)  # type: ignore[return-value]
+
+    # when something that is no picture, too long a text, and an answer to another question come
+    refused = [answer("x.bmp", b"BM" + b"0" * 99), answer("2.png", picture("teal"), words="x" * 1001)]
+    refused.append(answer("2.png", picture("teal"), question + 1))
+
+    # then nothing has changed
+    assert [each.status_code for each in refused] == [415, 422, 409]
+    assert "x.bmp is not a file we can read" in text(refused[0].content)
+    assert Review.objects.get().status == "clarification"
+
+    # when it is a photo, twice, for the answer was lost
+    assert [answer("2.png", picture("teal")).status_code for _ in range(2)] == [303, 303]
+
+    # then all pages, and the photo behind them, are in front of the pharmacist with what was said
+    [after] = Prescription.objects.exclude(pk=before.pk)
+    assert [document.name for document in after.documents.all()] == ["page.png", "2.png"]
+    assert (after.patient_ref, after.review.supersedes, after.review.status) == ("P-1", before, "queued")
+    assert Review.objects.get(pk=before.pk).status == "withdrawn"
+    page = text(customer.get(PAGE).content)
+    assert ("You sent another one in its place" in page, "You withdrew" in page) == (True, False)
+    words = ClarificationMessage.objects.filter(review_id=after.pk).values_list("text", flat=True)
+    assert list(words) == ([said] if said else [])
+    assert drafts.files_of(link) == [other]
 
 
 def test_it_can_be_taken_back_until_somebody_looks(customer: Client, link: OrderLink) -> None:

@@ -66,7 +66,7 @@ def test_the_question_is_told_in_the_words_of_the_customers_page_and_answered(sh
 
     assert [each.status_code for each in answers] == [200, 200]
     assert answers[0].json()["question"] is None
-    assert answers[0].json()["customer"]["stage"] == "in-review"
+    assert answers[0].json()["customer"]["stage"] == "received"
     assert [m.text for m in ClarificationMessage.objects.filter(author="customer")] == ["40 mg"]
     assert Review.objects.get(pk=asked.pk).status == ReviewStatus.QUEUED
 
