@@ -1,7 +1,7 @@
 """Makes a phone photo of a page read like a scan: even light and white paper, nothing darker than it was.
 
 Deterministic. Geometry never changes, and tiles of one page match because everything is measured once for the whole
-page: the light and the noise on its small proxy, blur on windows of it at full size. Pillow only.
+page: the light on its small proxy, noise and blur on windows of it at full size. Pillow only.
 """
 
 import math
@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from PIL import Image, ImageChops, ImageFilter, ImageMath
@@ -27,16 +28,14 @@ _GUESS: Final = 8  # of 255: the share of paper around that is enough to go by
 _LIFT: Final = 2.5  # a table top or a black-and-white photo must not be pulled up to white
 _PAPER: Final = (235, 246)  # bounds of the grey that becomes white, after the light is even
 
-# --- noise, from the evened proxy ---
+# --- noise and blur, from windows at full size ---
+_WINDOWS: Final = (4, 6)  # so many across and down
+_WINDOW: Final = 128  # pixels a side
+_LEAST_SIDE: Final = 16  # of a page that can have either
 _GRAIN: Final = ImageFilter.Kernel((3, 3), (1, -2, 1, -2, 4, -2, 1, -2, 1), 1, 128)  # blind to edges and slopes
 _QUIET: Final = 0.6  # of the pixels: ink is what most disagrees with its surroundings
 _TO_SIGMA: Final = 2.2 / 6  # of Gaussian noise, from the mean of its quieter part in that filter
-_NOISY: Final = 2.5  # sigma in levels of 255
-
-# --- blur, from windows at full size ---
-_WINDOWS: Final = (4, 6)  # so many across and down
-_WINDOW: Final = 128  # pixels a side
-_LEAST_SIDE: Final = 16  # of a page that can be blurred
+_NOISY: Final = 4  # sigma in levels of 255
 _SECOND: Final = ImageFilter.Kernel((3, 3), (0, -1, 0, -1, 4, -1, 0, -1, 0), 1, 128)
 _STEEP: Final = 0.99  # of the pixels have no steeper second difference than that of blurred letters
 _BLURRED: Final = 0.3  # of the contrast
@@ -49,24 +48,30 @@ _FILTERED: Final = 0.5  # pixels for each of the page's: where the page is shrun
 HALO: Final = 4  # pixels around a tile that these filters look at
 
 _STAMP: Final = f"{PIPELINE}\n".encode()  # a new pipeline may measure differently: what is stored must not count
-_HEAD: Final = struct.Struct(">B?BHH")  # white, noisy, bands, width, height
+_HEAD: Final = struct.Struct(">BBHH")  # white, bands, width, height
 _MODES: Final = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was measured on the proxy: how bright the paper is in each place and channel, what grey of the evened page
-    is white, and whether it is grainy.
+    """What was measured on the proxy: how bright the paper is in each place and channel, and what grey of the evened
+    page is white.
     """
 
     light: Image.Image
     white: int
-    noisy: bool
 
     def encode(self) -> bytes:
         """A few kilobytes that `decode` reads."""
-        head = _HEAD.pack(self.white, self.noisy, len(self.light.getbands()), *self.light.size)
+        head = _HEAD.pack(self.white, len(self.light.getbands()), *self.light.size)
         return _STAMP + head + zlib.compress(self.light.tobytes(), 9)
+
+
+class Fault(Enum):
+    """What is wrong with a picture at full size; the worse of the two where it has both."""
+
+    NOISE = "noise"
+    BLUR = "blur"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ def decode(data: bytes) -> Look | None:
     body = data.removeprefix(_STAMP)
     if len(body) == len(data) or len(body) <= _HEAD.size:
         return None
-    white, noisy, bands, width, height = _HEAD.unpack_from(body)
+    white, bands, width, height = _HEAD.unpack_from(body)
     if bands not in _MODES or not 0 < width <= _MAP_SIDE or not 0 < height <= _MAP_SIDE or not white:
         return None
     length = width * height * bands
@@ -96,7 +101,7 @@ def decode(data: bytes) -> Look | None:
         return None
     if len(pixels) != length:
         return None
-    return Look(Image.frombytes(_MODES[bands], (width, height), pixels), white, noisy)
+    return Look(Image.frombytes(_MODES[bands], (width, height), pixels), white)
 
 
 def measure(proxy: Image.Image) -> Look:
@@ -113,7 +118,7 @@ def measure(proxy: Image.Image) -> Look:
     floor = max(1, int(_percentile(light.convert("L").histogram(), 0.9) / _LIFT))
     light = light.point([max(level, floor) for level in range(256)] * len(light.getbands()))
     even = _evened(proxy.convert("L"), light.convert("L"), (0, 0, *light.size))
-    return Look(light, _white(even.histogram()), _noise(even) >= _NOISY)
+    return Look(light, _white(even.histogram()))
 
 
 def needs_halo(frame: Frame, width: int) -> bool:
@@ -122,7 +127,7 @@ def needs_halo(frame: Frame, width: int) -> bool:
 
 
 def windows(page: Size) -> Iterator[Box]:
-    """Parts of a page of such a size, for `is_blurred`."""
+    """Parts of a page of such a size, for `fault`."""
     if min(page.width, page.height) < _LEAST_SIDE:
         return
     across, down = _WINDOWS
@@ -133,32 +138,35 @@ def windows(page: Size) -> Iterator[Box]:
             yield Box(x // (2 * across), y // (2 * down), width, height)
 
 
-def is_blurred(parts: Iterable[tuple[Image.Image, Box]], page: Size, look: Look) -> bool:
-    """True if letters have no edges at full size. `parts` are the pixels (mode L or RGB) of `windows`."""
-    levels, steps = [0] * 256, [0] * 256
+def fault(parts: Iterable[tuple[Image.Image, Box]], page: Size, look: Look) -> Fault | None:
+    """What has to be mended. `parts` are the pixels (mode L or RGB) of `windows`."""
+    levels, grain, steps = [0] * 256, [0] * 256, [0] * 256
     for part, box in parts:
         frame = Frame(page, (box.x, box.y, box.right, box.bottom))
         even = _evened(part.convert("L"), look.light.convert("L"), _on_map(frame, look))
-        levels = [a + b for a, b in zip(levels, even.histogram(), strict=True)]
+        _count(levels, even.histogram())
         # Pillow leaves the outermost pixels as they were.
-        second = even.filter(_SECOND).crop((1, 1, part.width - 1, part.height - 1))
-        steps = [a + b for a, b in zip(steps, _around_middle(second.histogram()), strict=True)]
+        inside = (1, 1, part.width - 1, part.height - 1)
+        _count(grain, _around_middle(even.filter(_GRAIN).crop(inside).histogram()))
+        _count(steps, _around_middle(even.filter(_SECOND).crop(inside).histogram()))
+    if not any(levels):
+        return None
+    if _noise(grain) >= _NOISY:
+        return Fault.NOISE
     contrast = max(_LEAST_CONTRAST, _percentile(levels, 0.9) - _percentile(levels, 0.01))
-    return _percentile(steps, _STEEP) < _BLURRED * contrast
+    return Fault.BLUR if _percentile(steps, _STEEP) < _BLURRED * contrast else None
 
 
-def apply(image: Image.Image, frame: Frame, look: Look, *, blurred: bool = False) -> Image.Image:
-    """`image` is what lies in `frame`, not yet turned; mode L or RGB.
+def apply(image: Image.Image, frame: Frame, look: Look, wrong: Fault | None = None) -> Image.Image:
+    """`image` is what lies in `frame`, not yet turned; mode L or RGB. What is `wrong` is mended.
 
     With `needs_halo`, pixels within `HALO` of a side that is not the page's own have not seen all they depend on.
     """
     even = _evened(image, look.light, _on_map(frame, look), look.white)
     scale = frame.scale(image.width)
-    if scale <= _FILTERED:
-        return even
-    if look.noisy:
+    if wrong is Fault.NOISE:
         return _on_lightness(even, _gauss(_SMOOTH * scale))
-    if blurred:
+    if wrong is Fault.BLUR:
         sigma, per_cent = _SHARPEN
         return _on_lightness(even, ImageFilter.UnsharpMask(sigma * scale, per_cent, 0))
     return even
@@ -247,15 +255,18 @@ def _white(histogram: list[int]) -> int:
     return min(max(paper - 2 * (paper - edge), _PAPER[0]), _PAPER[1])
 
 
-def _noise(even: Image.Image) -> float:
+def _noise(counts: list[int]) -> float:
     """Sigma of what changes from pixel to pixel, in levels: of its quieter part, for letters are not noise."""
-    counts = _around_middle(even.filter(_GRAIN).histogram())
     left = wanted = _QUIET * sum(counts)
     total = 0.0
     for distance, count in enumerate(counts):
         taken = min(count, left)
         total, left = total + taken * distance, left - taken
     return total / wanted * _TO_SIGMA
+
+
+def _count(counts: list[int], more: list[int]) -> None:
+    counts[:] = [a + b for a, b in zip(counts, more, strict=True)]
 
 
 def _around_middle(histogram: list[int]) -> list[int]:

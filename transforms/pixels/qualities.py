@@ -66,10 +66,9 @@ def _gray(image: Image.Image, _: Frame, __: Measured) -> Image.Image:
 
 def _enhanced(image: Image.Image, frame: Frame, page: Measured) -> Image.Image:
     look = page.look(image.mode)
-    if look.noisy or not enhance.needs_halo(frame, image.width):
+    if not enhance.needs_halo(frame, image.width):
         return enhance.apply(image, frame, look)
-    blurred = enhance.is_blurred(page.parts(enhance.windows(frame.page)), frame.page, look)
-    return enhance.apply(image, frame, look, blurred=blurred)
+    return enhance.apply(image, frame, look, enhance.fault(page.parts(enhance.windows(frame.page)), frame.page, look))
 
 
 def _bitonal(image: Image.Image, frame: Frame, page: Measured) -> Image.Image:
