@@ -7,7 +7,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
-from bench import ocr, papers, tables
+from bench import pages, papers, tables
 from rxproject.local.samples import camera
 
 TUNING: Final = range(60)
@@ -16,7 +16,7 @@ HELD_OUT: Final = range(3000, 3050)  # of each kind
 
 
 def _scan(rng: random.Random) -> Image.Image:
-    return camera.scan(ocr.page(rng.randrange(1, 9))[0], rng)
+    return camera.scan(pages.page(rng.randrange(1, 9))[0], rng)
 
 
 def _screen(rng: random.Random) -> Image.Image:
@@ -42,7 +42,7 @@ def _screen(rng: random.Random) -> Image.Image:
     elif style == "viewer":
         draw.rectangle((0, height // 14, width, height), fill=(82, 86, 89))
         wide = int(min(width * 0.9, height * 0.86 / 1.414))
-        shown = ocr.page(rng.randrange(1, 9))[0].resize((wide, int(wide * 1.414)))
+        shown = pages.page(rng.randrange(1, 9))[0].resize((wide, int(wide * 1.414)))
         image.paste(shown, ((width - wide) // 2, int(height * 0.09)))
     else:
         for y in range(height // 10, height - 50, letters * 2):

@@ -13,7 +13,8 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from bench import ocr, tables
+from bench import pages, tables
+from bench.pages import WORDS
 from rxproject.local.samples import camera
 from rxproject.local.samples.camera import Quad
 from rxproject.local.samples.ink import Ink, Point
@@ -27,10 +28,6 @@ EFFECTS: Final = {
 }  # fmt: skip
 FOCAL: Final = 0.78  # of the picture's longer side, as phones have it
 SKINS: Final[tuple[Ink, ...]] = ((205, 150, 125), (150, 100, 75), (230, 185, 165), (95, 60, 45))
-WORDS: Final = (
-    "take", "one", "tablet", "daily", "after", "food", "for", "five", "days", "examplocillin", "placebol", "fictozine",
-    "review", "doctor", "clinic", "dosage", "morning", "night", "before", "water", "capsule", "syrup", "ten", "twenty",
-)  # fmt: skip
 GRID: Final = 24  # cells a side, in each of which a curled page is flat
 
 
@@ -59,7 +56,7 @@ class Page:
 
 @cache
 def _prescription(seed: int) -> Image.Image:
-    return ocr.page(seed)[0]
+    return pages.page(seed)[0]
 
 
 def page(rng: random.Random) -> Page:

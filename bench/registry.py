@@ -90,6 +90,10 @@ SECTIONS: Final = (
             "CPU beyond the decode, m",
         ),
     ),
-    Section("Legibility of `enhanced`", ("ocr",), ("shadow and uneven light, back", "all kinds, back", "clean, lost")),
+    Section(
+        "Legibility of `enhanced`",
+        ("legibility",),
+        ("shadow and uneven light, back", "all kinds of a flat page, back", "worst kind, lost against default"),
+    ),
 )
 MODULES: Final = tuple(module for section in SECTIONS for module in section.modules)
