@@ -24,6 +24,10 @@ from tests.waiting import descendants_of, free_port, generation, kill_all
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _PAUSE: Final = 0.05
+_WIDEST: Final = 1200  # pixels: the photos have some more
+_FORMS: Final = tuple(
+    f"{quality}.{form}" for quality in ("gray", "default", "bitonal") for form in ("webp", "jpg", "png")
+)
 
 
 @dataclass
@@ -36,7 +40,9 @@ class Stage:
     photos: Sequence[bytes]
     large: bytes
     beat: str
-    widths: Iterator[int] = field(default_factory=lambda: itertools.count(100))
+    sizes: Iterator[tuple[str, int]] = field(
+        default_factory=lambda: itertools.cycle(itertools.product(_FORMS, range(100, _WIDEST)))
+    )
 
     def upload(self, photo: bytes) -> str:
         return str(self.site.prescription(("photo.jpg", photo))["id"])
@@ -46,8 +52,9 @@ class Stage:
         return self.photos[0] + os.urandom(8)
 
     def path(self, rx: str) -> str:
-        """A size that nobody has asked for."""
-        return f"/api/v1/prescriptions/{rx}/pages/1/variants/full/{next(self.widths)},/0/gray.webp"
+        """A size that nobody has asked for; after thousands the first ones again, of another page by then."""
+        form, width = next(self.sizes)
+        return f"/api/v1/prescriptions/{rx}/pages/1/variants/full/{width},/0/{form}"
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.site.stack.base_url, headers=self.site.bearer, timeout=60)
@@ -125,16 +132,24 @@ def s3_fails(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def no_worker(stage: Stage) -> Iterator[None]:
-    """Two clients ask for hundreds, and eight people wait."""
+    """One asks for hundreds, and eight people wait: from then on, what nobody waits for is hardly taken on."""
+    rx = stage.upload(stage.another())
+    asks = [looks(stage, rx, Prefer="respond-async") for _ in range(4)]
+    waits = [looks(stage, rx) for _ in range(8)]
+    with frozen(stage, "worker"), people(stage, *asks, *waits):
+        yield
+
+
+@contextmanager
+def asks_for_hundreds(stage: Stage) -> Iterator[None]:
+    """Two clients, while nobody waits."""
     token = stage.site.manage("rxtoken", "create", "--name", "drill-other", "--scopes", "rx:read,rx:write")
     other = {"Authorization": f"Bearer {token}"}
     mine = stage.upload(stage.another())
-    sent = stage.site.upload(("photo.jpg", stage.another()), headers=other)
-    theirs = str(sent.json()["id"])
+    theirs = str(stage.site.upload(("photo.jpg", stage.another()), headers=other).json()["id"])
     asks = [looks(stage, mine, Prefer="respond-async") for _ in range(4)]
     asks += [looks(stage, theirs, Prefer="respond-async", **other) for _ in range(4)]
-    waits = [looks(stage, mine) for _ in range(8)]
-    with frozen(stage, "worker"), people(stage, *asks, *waits):
+    with frozen(stage, "worker"), people(stage, *asks):
         yield
 
 
@@ -144,11 +159,12 @@ def stage_client(stage: Stage) -> str:
 
 @contextmanager
 def work_is_late(stage: Stage) -> Iterator[None]:
+    """Nobody asks afterwards: what is made at once would outnumber what was late."""
     rx = stage.upload(stage.another())
-    with people(stage, looks(stage, rx), looks(stage, rx)):
-        with frozen(stage, "worker"):
-            stage.scene.pause(12)
-        yield
+    asks = [looks(stage, rx, Prefer="respond-async") for _ in range(3)]
+    with frozen(stage, "worker"), people(stage, *asks):
+        stage.scene.pause(12)
+    yield
 
 
 @contextmanager
@@ -363,6 +379,6 @@ CAUSES: Final[list[tuple[str, Cause, set[str]]]] = [
      {"RxErrors", "RxStorageFails", "RxServiceAway", "RxUploadsFail", "RxEdgeFails"}),
     ("renderers crash at work", renderers_crash, {"RxRendererKilled"}),
     ("workers may not read originals", work_is_given_up, {"RxVariantsGivenUp"}),
-    ("the worker stands still, and one asks for hundreds", no_worker,
-     {"RxLinesLong", "RxLaneStuck", "RxClientOverShare", "RxRequestsRefused", "RxVariantsLate"}),
+    ("the worker stands still, and people wait", no_worker, {"RxLaneStuck", "RxRequestsRefused", "RxVariantsLate"}),
+    ("the worker stands still, and two ask for hundreds", asks_for_hundreds, {"RxClientOverShare", "RxLinesLong"}),
 ]  # fmt: skip
