@@ -45,7 +45,7 @@ def test_a_language_is_chosen_without_javascript_and_stays(order: str, open_page
     assert language(page) == ("ur", "rtl")
 
     page.get_by_role("button", name="हिंदी").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("फ़ार्मासिस्ट आपके प्रिस्क्रिप्शन की जाँच कर रहे हैं")
+    expect(page.get_by_role("heading", level=1)).to_have_text("आपका प्रिस्क्रिप्शन हमें मिल गया है")
     assert language(page) == ("hi", "ltr")
 
 
