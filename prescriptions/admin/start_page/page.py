@@ -14,7 +14,8 @@ from prescriptions.ops.checks import CHARTS
 
 _PERIODS: Final = (1, 7, 30, 90)
 _USUAL: Final = 7
-_RIGHTS: Final = {"pharmacy": "view_review", "operator": "view_variant", "savings": "view_variant"}
+# By what people do, not by what they may look at: pharmacists may see variants, too.
+_RIGHTS: Final = {"pharmacy": "claim_review", "operator": "change_variant", "savings": "change_variant"}
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
