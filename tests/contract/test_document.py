@@ -103,5 +103,5 @@ def test_the_typescript_client_goes_the_whole_way(site: Site, photo: bytes, tmp_
         "pieces": [len(scan), len(photo)],
         "seen": [0, len(scan), len(scan)],
         "unfit": [True, "unsupported-media-type"],
-        "strange": [True, 401, "unauthorized"],
+        "strange": [True, 401, "authentication-failed"],
     }

@@ -152,8 +152,10 @@ def _operator(told: dict[str, Any]) -> Part:
         # Apart: hits are so many that nobody would see the others beside them.
         Chart(_("Misses and failures by day"), "bar", _("Day"), columns[1:], [(day, cells[1:]) for day, cells in rows]),
         Chart(_("Hits by day"), "bar", _("Day"), columns[:1], [(day, cells[:1]) for day, cells in rows]),
-        Chart(_("Queues now"), "bar", _("Lane"), [_("Seconds that the oldest has waited")], lanes),
     ]  # fmt: skip
+    if any(told["oldest_seconds"].values()):
+        seconds_waited = _("Seconds that the oldest has waited")
+        charts.append(Chart(_("Queues now"), "bar", _("Lane"), [seconds_waited], lanes))
     return Part(_("Operation"), tiles, charts)
 
 
@@ -181,7 +183,7 @@ def _savings(told: dict[str, Any]) -> Part:
     )
     shares = [(name, [round(100 * made[key] / eager[key], 1) if eager[key] else 0]) for key, name, _say in measures]
     charts = [
-        Chart(_("Made, of all presets of all pages"), "bar", _("What"), [_("Per cent")], shares)
+        Chart(_("Made, in per cent of all presets of all pages"), "bar", _("What"), [_("Per cent")], shares)
     ] if eager["variants"] else []  # fmt: skip
     unknown = ", ".join(told["unknown"])
     note = _("Never made in these days, so not counted: %(presets)s.") % {"presets": unknown} if unknown else ""
