@@ -93,7 +93,7 @@ def test_each_chart_is_a_table_first() -> None:
     assert found["Reasons by week"][0][-2:] == ["gone", "Others"], "a reason that no row words any more"
     assert sum(int(row[1]) for row in found["Outcomes by week"][1:]) == 4
     operator = charts(signed_in("ops"))
-    assert operator["Made, in per cent of all presets of all pages"][1:3] == [["Variants", "25"], ["Bytes", "25"]]
+    assert operator["Made, in per cent of all presets of all pages"][1:3] == [["Variants", "25.0"], ["Bytes", "25.0"]]
     assert operator["Hits by day"][-1][1] == "996"
 
 
