@@ -242,15 +242,26 @@ class UploadSerializer(serializers.Serializer[Any]):
     patient_ref = serializers.RegexField(REFERENCE, required=False, help_text=REFERENCE_HELP)
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "pattern": f"^{ID}$"},
+        "minItems": 1,
+        "maxItems": LIMITS.files,
+        "uniqueItems": True,
+    }
+)
+class _Uploads(serializers.ListField):
+    child = serializers.RegexField(rf"^{ID}\Z", trim_whitespace=False)
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(min_length=1, max_length=LIMITS.files, **rest)
+
+
 class FromUploadsSerializer(Strict):
     """Files that came in pieces (`/api/v1/uploads`), in this order."""
 
-    uploads = serializers.ListField(
-        child=serializers.RegexField(rf"^{ID}\Z", trim_whitespace=False),
-        min_length=1,
-        max_length=LIMITS.files,
-        help_text="Ids of files that are whole.",
-    )
+    uploads = _Uploads(help_text="Ids of files that are whole, each once.")
     order_ref = serializers.RegexField(
         REFERENCE, required=False, error_messages={"invalid": REFERENCE_HELP}, help_text=REFERENCE_HELP
     )

@@ -45,6 +45,7 @@ _DECISION: Final = (*_TEXTS, *_AGREEMENT, "checklist", "prescribed_on", "reason"
 _UNSEEN: Final = re.compile(  # controls, directions, no width; not the joiners, which Indian scripts need
     r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
+_MOST: Final = 2**31 - 1  # that a column holds
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters that show nothing
 
 
@@ -68,9 +69,12 @@ class _Text(serializers.CharField):
 class _Number(serializers.IntegerField):
     default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}  # noqa: RUF012
 
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(min_value=-_MOST, max_value=_MOST, **rest)
+
     def to_internal_value(self, data: Any) -> int:
         number = int(super().to_internal_value(data))
-        if abs(number) >= 2**31:  # more than a column holds
+        if abs(number) > _MOST:
             self.fail("invalid")
         return number
 

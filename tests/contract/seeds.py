@@ -8,7 +8,7 @@ from tests.browser.staff import hire
 from tests.conftest import Site
 from tests.prescriptions.conftest import picture
 
-SCOPES = "rx:read,rx:write,rx:erase,rx:override,rx:hold,rx:export,rx:review,webhooks:write,orders:write"
+SCOPES = "rx:read,rx:write,rx:erase,rx:override,rx:hold,rx:export,rx:review,webhooks:write,orders:write,ops:read"
 SPECS = [
     *("thumb", "card", "preview", "full/max/0/default.jpg", "full/!90,90/90/gray.webp", "square/20,/0/default.png"),
     *("pct:10,10,50,50/10,/180/default.avif", "0,0,20,20/max/0/bitonal.png", "full/^500,/0/default.jpg"),
