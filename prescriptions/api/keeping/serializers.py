@@ -59,7 +59,9 @@ class WhoseSerializer(Strict):
 
     patient_ref = _reference(required=False)
     order_ref = _reference(required=False)
-    client = serializers.CharField(required=False, max_length=64, help_text="Where several use the same reference.")
+    client = serializers.CharField(
+        required=False, max_length=64, trim_whitespace=False, help_text="Where several use the same reference."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("patient_ref" in attrs) == ("order_ref" in attrs):
