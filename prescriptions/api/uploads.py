@@ -159,6 +159,12 @@ class Uploads(_Tus):
     scopes = {"POST": "rx:write"}  # noqa: RUF012
     said_in = ("Upload-Length", "Upload-Metadata")
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ahead of what was answered before: whoever does not speak tus is told nothing else."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            protocol.check_version(request._request)
+
     @extend_schema(
         operation_id="uploads_create",
         request=None,

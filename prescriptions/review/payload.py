@@ -67,16 +67,10 @@ class _Text(serializers.CharField):
 
 
 class _Number(serializers.IntegerField):
-    default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}  # noqa: RUF012
+    default_error_messages = dict.fromkeys(("invalid", "min_value", "max_value"), gettext_lazy("Write a whole number."))
 
     def __init__(self, **rest: Any) -> None:
         super().__init__(min_value=-_MOST, max_value=_MOST, **rest)
-
-    def to_internal_value(self, data: Any) -> int:
-        number = int(super().to_internal_value(data))
-        if abs(number) > _MOST:
-            self.fail("invalid")
-        return number
 
 
 class _Date(serializers.DateField):

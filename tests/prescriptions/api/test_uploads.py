@@ -421,4 +421,6 @@ def test_the_same_key_begins_one_file(shop: Shop) -> None:
     assert (first.status_code, again["Location"]) == (201, first["Location"])
     assert first["Location"].endswith(first.json()["id"])
     assert_problem(other, 422, "idempotency-key-reused")
+    del headers["Tus-Resumable"]
+    assert_problem(shop.http.post(UPLOADS, headers=headers), 412, "tus-version")
     assert Incoming.objects.count() == 1
