@@ -80,6 +80,15 @@ class RedactionMissing(SpecError):
     permanent = False
 
 
+class SheetMissing(SpecError):
+    """The sheet in a page was asked for, and none was found or set there."""
+
+    code = "sheet-missing"
+    status = 404
+    title = "No sheet of paper is known in this page."
+    permanent = False
+
+
 class UnsupportedMedia(TransformError):
     """By its first bytes the file is of no accepted kind."""
 
@@ -204,6 +213,7 @@ ALL: tuple[type[TransformError], ...] = (
     SpecError,
     UpscaleRefused,
     RedactionMissing,
+    SheetMissing,
     UnsupportedMedia,
     SourceEmpty,
     SourceDamaged,

@@ -13,15 +13,16 @@ from transforms.request.spec import Stored
 # For whoever has to recognise them inside something longer, such as an address.
 ID: Final = r"[0-9a-f]{32}"  # of a prescription, document, variant
 PAGE_NUMBER: Final = r"[1-9][0-9]{0,2}"  # counts from 1 over all documents of a prescription
+SHEET: Final = r"[0-9a-f]{8}"  # digest of a sheet in a page (`paper`)
 
 INCOMING: Final = "incoming/"  # of files that come in pieces; no prescription's id, and behind all of them in a listing
 _PREFIX: Final = re.compile(rf"({ID})/")
 _INCOMING: Final = re.compile(rf"{INCOMING}({ID})/")
 _ORIGINAL: Final = re.compile(rf"({ID})/({ID})")
 _RECEIPT: Final = re.compile(rf"({ID})/({ID})\.receipt")
-_VARIANT: Final = re.compile(rf"({ID})/({PAGE_NUMBER})/(p[1-9][0-9]{{0,3}})/(.+)")
+_VARIANT: Final = re.compile(rf"({ID})/({PAGE_NUMBER})(?:s({SHEET}))?/(p[1-9][0-9]{{0,3}})/(.+)")
 _DOCUMENT: Final = re.compile(rf"({ID})/document/[0-9a-f]{{32}}\.pdf")
-_PAGE: Final = re.compile(rf"({ID})_({PAGE_NUMBER})")
+_IMAGE: Final = re.compile(rf"({ID})_({PAGE_NUMBER})(?:s({SHEET})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,27 @@ class OriginalKey:
 
 @dataclass(frozen=True, slots=True)
 class VariantKey:
-    """Id of the prescription, page number in it, pipeline version; `stored` is not yet proved to be a stored form."""
+    """Id of the prescription, page number in it, pipeline version; `stored` is not yet proved to be a stored form.
+
+    `sheet`: digest of the sheet in the page that it shows; empty for the page itself.
+    """
 
     rx: str
     number: int
     pipeline: str
     stored: str
+    sheet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class PageIdentifier:
-    """Id of the prescription and page number in it."""
+class ImageIdentifier:
+    """Id of the prescription and page number in it. `sheet`: None for the page itself; the digest of a sheet in it, or
+    empty for the one that counts now.
+    """
 
     rx: str
     number: int
+    sheet: str | None = None
 
 
 def is_id(text: str) -> bool:
@@ -101,9 +109,9 @@ def is_incoming(key: str) -> bool:
     return key.startswith(INCOMING)
 
 
-def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str) -> str:
+def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str, *, sheet: str = "") -> str:
     """Key of a derived file in the variants bucket; the edge builds the same from the URL by position."""
-    return f"{prefix(rx)}{number}/{pipeline}/{stored}"
+    return f"{prefix(rx)}{number}{_of_sheet(sheet)}/{pipeline}/{stored}"
 
 
 def document_key(rx: str, digest: str) -> str:
@@ -114,6 +122,15 @@ def document_key(rx: str, digest: str) -> str:
 def page_identifier(rx: str, number: int) -> str:
     """The `identifier` of a page in addresses (IIIF Image API 3.0 §2.1)."""
     return f"{rx}_{number}"
+
+
+def image_identifier(rx: str, number: int, sheet: str = "") -> str:
+    """The same of the sheet with this digest in the page; of the page itself without one."""
+    return f"{page_identifier(rx, number)}{_of_sheet(sheet)}"
+
+
+def _of_sheet(digest: str) -> str:
+    return f"s{digest}" if digest else ""
 
 
 def prescription_of(key: str) -> str | None:
@@ -137,7 +154,7 @@ def parse_receipt_key(key: str) -> OriginalKey | None:
 def parse_variant_key(key: str) -> VariantKey | None:
     """The parts of what `variant_key` builds."""
     found = _VARIANT.fullmatch(key)
-    return VariantKey(found[1], int(found[2]), found[3], found[4]) if found else None
+    return VariantKey(found[1], int(found[2]), found[4], found[5], found[3] or "") if found else None
 
 
 def parse_document_key(key: str) -> str | None:
@@ -146,7 +163,10 @@ def parse_document_key(key: str) -> str | None:
     return found[1] if found else None
 
 
-def parse_page_identifier(text: str) -> PageIdentifier | None:
-    """The parts of what `page_identifier` builds."""
-    found = _PAGE.fullmatch(text)
-    return PageIdentifier(found[1], int(found[2])) if found else None
+def parse_image_identifier(text: str) -> ImageIdentifier | None:
+    """The parts of what `image_identifier` builds, and of `{page}s`: the sheet in it, whichever counts now."""
+    found = _IMAGE.fullmatch(text)
+    if found is None:
+        return None
+    with_sheet = len(text) > found.end(2)
+    return ImageIdentifier(found[1], int(found[2]), (found[3] or "") if with_sheet else None)

@@ -49,12 +49,13 @@ class VariantTask:
     @property
     def target(self) -> str:
         """Key of the variant."""
-        return variant_key(self.rx, self.number, self.pipeline, self.job.stored)
+        sheet = self.job.paper.digest if self.job.paper else ""
+        return variant_key(self.rx, self.number, self.pipeline, self.job.stored, sheet=sheet)
 
     @property
     def canonical(self) -> str:
         """The canonical tail of the image's URI (IIIF Image API 3.0 §4.8)."""
-        return self.job.stored.canonical(self.job.page_size)
+        return self.job.stored.canonical(self.job.size)
 
     @property
     def metadata(self) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ Must never be called on uploaded bytes outside the sandbox in production.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -16,9 +16,11 @@ from transforms.formats import OutputFormat, SourceType
 from transforms.geometry import Box, Size, fit
 from transforms.limits import LIMITS, Limits
 from transforms.pdf.engines import ENGINES, PDFIUM
-from transforms.pixels import colour, encode, images, plan, proxy, qualities, steps, transparency
+from transforms.pixels import colour, encode, flatten, images, plan, proxy, qualities, steps, transparency
+from transforms.pixels.flatten import Flat
 from transforms.pixels.plan import Plan
 from transforms.pixels.steps import Scaled
+from transforms.request.paper import Paper
 from transforms.request.spec import Stored
 
 
@@ -26,7 +28,8 @@ from transforms.request.spec import Stored
 class RenderJob:
     """What to make. `page` counts from 1 in the document; `page_size`, `redactions` are in upright page pixels.
 
-    `light` is what intake has measured of the page (`Measures.light`). Without it, the render measures: the same.
+    With `paper`, the sheet in the page, `stored` is of that: flat, in pixels of its own. `light` is what intake has
+    measured of the page, or of the sheet (`Measures.light`). Without it, the render measures: the same.
     """
 
     media_type: SourceType
@@ -35,6 +38,12 @@ class RenderJob:
     page_size: Size
     redactions: tuple[Box, ...] = ()
     light: bytes = b""
+    paper: Paper | None = None
+
+    @property
+    def size(self) -> Size:
+        """Of the image that `stored` is of, in upright pixels."""
+        return self.paper.size if self.paper else self.page_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class _Work:
     orientation: int = 1  # EXIF
     plain: bool = False  # CMYK that is not stored inverted
     plan: Plan = field(init=False)
+    flat: Flat | None = None  # of sheets; then `plan` has the sheet for its source
     factor: int = 1  # `source` was decoded at 1/factor
     scaled: Scaled = field(init=False)
     image: Image.Image = field(init=False)  # what the next step works on
@@ -124,9 +134,13 @@ def _make_plan(work: _Work) -> None:
     job = work.job
     size = job.page_size if job.media_type is SourceType.PDF else images.size_of(work.source)
     redactions = job.redactions if qualities.is_redacted(job.stored.quality) else ()
-    work.plan = plan.make(job.stored, source=size, orientation=work.orientation, redactions=redactions)
     if size.rotated(90 * plan.turns_of(work.orientation)[1]) != job.page_size:
         raise SourceDamaged(Detail.OTHER_FILE)
+    if job.paper is None:
+        work.plan = plan.make(job.stored, source=size, orientation=work.orientation, redactions=redactions)
+        return
+    work.plan = plan.make(job.stored, source=job.paper.size)
+    work.flat = Flat(size, work.orientation, job.paper, work.plan.crop, work.plan.size, redactions)
 
 
 def _read_cmyk(work: _Work) -> None:
@@ -154,19 +168,28 @@ def _copy_pdf_page(work: _Work) -> None:
 
 
 def _draw_pdf_page(work: _Work) -> None:
-    work.image = _drawn(work, work.plan.crop, work.plan.size)
+    if work.flat is None:
+        work.image = _drawn(work, work.plan.crop, work.plan.size)
+    else:
+        box, size = work.flat.window
+        work.image = work.flat.from_window(steps.burn_window(_drawn(work, box, size), work.flat.burn, box), box)
     work.scaled = Scaled(work.image, steps.frame_of(work.plan), extra=(0, 0, 0, 0))
 
 
 def _decode(work: _Work) -> None:
-    work.factor = steps.decode(work.source, work.plan, gray=work.job.stored.quality == "gray")
+    work.factor = steps.decode(work.source, work.flat or work.plan, gray=work.job.stored.quality == "gray")
 
 
 def _scale(work: _Work) -> None:
     image = _scalable(work, work.source)
-    image = steps.burn_source(image, work.plan, work.factor)
     halo = qualities.halo(work.job.stored.quality, steps.frame_of(work.plan), work.plan.size.width)
-    work.scaled = steps.scale(image, work.plan, work.factor, halo)
+    if work.flat:
+        image = steps.burn_source(image, work.flat.burnt_source, work.factor)
+        frame, extra = steps.widened(work.plan, halo)
+        work.scaled = Scaled(work.flat.from_source(image, work.factor, extra), frame, extra)
+    else:
+        image = steps.burn_source(image, work.plan.burn, work.factor)
+        work.scaled = steps.scale(image, work.plan, work.factor, halo)
     work.image = work.scaled.image
 
 
@@ -175,14 +198,16 @@ def _convert_to_srgb(work: _Work) -> None:
 
 
 def _apply_quality(work: _Work) -> None:
-    drawn = _pdf_proxy if work.job.media_type is SourceType.PDF else _image_proxy
-    page = qualities.Measured(work.job.light, partial(drawn, work), partial(_parts, work))
+    page = qualities.Measured(work.job.light, partial(_proxy, work), partial(_parts, work))
     image = qualities.apply(work.job.stored.quality, work.image, work.scaled.frame, page)
     work.image = work.scaled.without_extra(image)
 
 
 def _burn_redactions(work: _Work) -> None:
-    work.image = steps.burn(work.image, work.plan.burnt_output())
+    if work.flat:
+        work.image = flatten.burn(work.image, work.flat.burnt_output())
+    else:
+        work.image = steps.burn(work.image, work.plan.burnt_output())
 
 
 def _turn(work: _Work) -> None:
@@ -244,7 +269,7 @@ def _run(table: _Steps, work: _Work) -> None:
 
 def _is_page_itself(job: RenderJob) -> bool:
     """True if the whole page at its own size is asked for as PDF: nothing has to be drawn for that."""
-    whole = job.stored.region is None and job.stored.size == job.page_size
+    whole = job.paper is None and job.stored.region is None and job.stored.size == job.page_size
     return job.stored.format is OutputFormat.PDF and whole and job.stored.quality == "default"
 
 
@@ -274,6 +299,17 @@ def _drawn(work: _Work, region: Box, size: Size) -> Image.Image:
     )
 
 
+def _proxy(work: _Work) -> Image.Image:
+    """What the light is measured on: the whole page, or the whole sheet, in small."""
+    is_pdf = work.job.media_type is SourceType.PDF
+    whole = _pdf_proxy(work) if is_pdf else _image_proxy(work)
+    if work.job.paper is None:
+        return whole
+    turn = None if is_pdf else plan.turn_of(work.orientation)
+    upright = whole if turn is None else whole.transpose(turn)
+    return flatten.proxy(upright, work.job.page_size, work.job.paper)
+
+
 def _pdf_proxy(work: _Work) -> Image.Image:
     """The whole page in at most a megapixel."""
     page = work.job.page_size
@@ -282,7 +318,7 @@ def _pdf_proxy(work: _Work) -> Image.Image:
 
 def _image_proxy(work: _Work) -> Image.Image:
     """Where the source was decoded as the proxy needs it, it is not decoded again."""
-    size, source, shrunk = work.plan.source, work.source, work.factor
+    size, source, shrunk = (work.flat or work.plan).source, work.source, work.factor
     if shrunk != proxy.shrink(size, work.job.media_type, limits=work.limits):
         source = images.open_image(work.data, work.job.media_type, limits=work.limits)
         shrunk = proxy.decode(source, limits=work.limits)
@@ -295,5 +331,8 @@ def _parts(work: _Work, boxes: Iterable[Box]) -> Iterator[tuple[Image.Image, Box
     if work.job.media_type is SourceType.PDF or work.factor != 1:
         return
     for box in boxes:
-        part = work.source.crop((box.x, box.y, box.right, box.bottom))
+        if work.flat:
+            part = replace(work.flat, crop=box, size=box.size).from_source(colour.scalable(work.source), 1)
+        else:
+            part = work.source.crop((box.x, box.y, box.right, box.bottom))
         yield _in_srgb(work, colour.scalable(part)), box

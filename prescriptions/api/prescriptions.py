@@ -36,7 +36,8 @@ from prescriptions.models import REFERENCE, REFERENCE_HELP, Prescription, Review
 from prescriptions.models.finding import find
 from prescriptions.review import publication
 from prescriptions.upkeep import four_eyes
-from prescriptions.variants import claims, delivery, links, stored_pdf
+from prescriptions.variants import claims, delivery, links
+from prescriptions.variants.documents import stored_pdf
 from prescriptions.variants.fairness import quota
 from transforms.limits import LIMITS
 
@@ -49,7 +50,7 @@ def find_visible(request: Request, rx: str) -> Prescription:
 def with_everything(rows: QuerySet[Prescription]) -> QuerySet[Prescription]:
     """With all rows that `bodies` reads; as many queries for one as for many."""
     return rows.select_related("review__reason").prefetch_related(
-        "pages", "documents", "order_lines", "review__messages"
+        "pages__sheets", "documents", "order_lines", "review__messages"
     )
 
 

@@ -11,16 +11,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from prescriptions.api.ordering.lines import OrderLineSerializer, told
+from prescriptions.api.pictures.pages import PageSerializer
 from prescriptions.api.strict import Strict
 from prescriptions.infra.addresses import absolute
-from prescriptions.intake import notices, progress
+from prescriptions.intake import progress
 from prescriptions.intake.order_links import LinkScope
 from prescriptions.models import (
     REFERENCE,
     REFERENCE_HELP,
     CustomerAction,
     Document,
-    Page,
     Prescription,
     ReasonCode,
     Review,
@@ -30,11 +30,8 @@ from prescriptions.models import (
 )
 from prescriptions.review.publication import changed_at, published, standing
 from prescriptions.variants import links
-from prescriptions.variants.pictures import picture
-from transforms.keys import ID
+from transforms.keys import ID, image_identifier
 from transforms.limits import LIMITS
-from transforms.measure.notices import Notice
-from transforms.request.presets import PRESETS
 
 # Statuses whose reason is the customer's to know.
 _EXPLAINED = (ReviewStatus.REJECTED, ReviewStatus.WITHDRAWN)
@@ -48,49 +45,6 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
     class Meta:
         model = Document
         fields = ("id", "position", "media_type", "size", "sha256", "name")
-
-
-class NoticeSerializer(serializers.Serializer[Any]):
-    """Something that a page does not show of its file, in the customer's words."""
-
-    code = serializers.ChoiceField(choices=[code.value for code in Notice])
-    text = serializers.CharField()
-
-
-class PageSerializer(serializers.ModelSerializer[Page]):
-    """A page with the addresses of its IIIF service and of every preset. Presets are turned; the service is not."""
-
-    id = serializers.CharField(source="identifier", help_text="The page's IIIF identifier, `{rx}_{n}`.")
-    width = serializers.IntegerField(read_only=True, help_text="Pixels, before `rotation`.")
-    height = serializers.IntegerField(read_only=True, help_text="Pixels, before `rotation`.")
-    rotation = serializers.IntegerField(
-        read_only=True, help_text="Degrees clockwise by which the presets are turned: 0, 90, 180 or 270."
-    )
-    notices = serializers.SerializerMethodField(help_text="What it does not show of its file; usually nothing.")
-    info = serializers.SerializerMethodField(help_text="The page's IIIF info.json.")
-    variants = serializers.SerializerMethodField(help_text="Preset name to address. Made when first asked for.")
-
-    class Meta:
-        model = Page
-        fields = ("number", "id", "width", "height", "rotation", "notices", "info", "variants")
-
-    @extend_schema_field(NoticeSerializer(many=True))
-    def get_notices(self, page: Page) -> list[dict[str, str]]:
-        return [{"code": code, "text": str(words.customer)} for code, words in notices.known(page.notices)]
-
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_info(self, page: Page) -> str:
-        path = links.service_path(page.prescription_id, page.number, self._token(page))
-        return absolute(f"{path}/info.json")
-
-    @extend_schema_field(serializers.DictField(child=serializers.URLField()))
-    def get_variants(self, page: Page) -> dict[str, str]:
-        token = self._token(page)
-        return {name: absolute(picture(page, name, token).src) for name in PRESETS}
-
-    def _token(self, page: Page) -> str:
-        tokens: Mapping[str, str] = self.context["tokens"]
-        return tokens[page.prescription_id]
 
 
 class ReasonSerializer(serializers.ModelSerializer[ReasonCode]):
@@ -312,7 +266,7 @@ class JobSerializer(serializers.ModelSerializer[Variant]):
     """A variant that is being made."""
 
     status = serializers.SerializerMethodField()
-    page = serializers.CharField(source="page.identifier")
+    page = serializers.SerializerMethodField(help_text="The IIIF identifier of the page, or of the sheet in it.")
 
     class Meta:
         model = Variant
@@ -321,6 +275,9 @@ class JobSerializer(serializers.ModelSerializer[Variant]):
     @extend_schema_field(serializers.ChoiceField(choices=["queued", "rendering", "retry"]))
     def get_status(self, variant: Variant) -> str:
         return str(VariantState(variant.state).value)
+
+    def get_page(self, variant: Variant) -> str:
+        return image_identifier(variant.page.prescription_id, variant.page.number, variant.sheet)
 
 
 class WrongSerializer(serializers.Serializer[Any]):

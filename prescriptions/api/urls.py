@@ -9,7 +9,7 @@ from prescriptions.api.events import feed, webhooks
 from prescriptions.api.keeping import views as keeping
 from prescriptions.api.ordering import customers, orders
 from prescriptions.api.ordering import links as order_links
-from prescriptions.api.pictures import links, variants, warm
+from prescriptions.api.pictures import links, sheets, variants, warm
 from transforms.keys import ID, PAGE_NUMBER
 
 _RX = rf"(?P<rx>{ID})"
@@ -42,6 +42,7 @@ urlpatterns = [
     path("stats", stats.Stats.as_view(), name="stats"),
     path("reasons", reviews.Reasons.as_view(), name="reasons"),
     path("reviews/next", reviews.NextReview.as_view(), name="reviews-next"),
+    re_path(rf"^prescriptions/{_RX}/pages/(?P<number>{PAGE_NUMBER})/sheet$", sheets.PageSheet.as_view(), name="sheet"),
     re_path(
         rf"^prescriptions/{_RX}/pages/(?P<number>{PAGE_NUMBER})/variants/(?P<spec>.+)$",
         variants.PageVariant.as_view(),

@@ -53,6 +53,8 @@ class Verb(StrEnum):
     EDGE_GAP = "edge.gap"
     EDGE_MALFORMED = "edge.malformed"
     REDACTED = "page.redacted"
+    SHEET_SET = "page.sheet_set"
+    SHEET_REFUSED = "page.sheet_refused"
     PRIORITY_SET = "review.priority"
     LINES_SET = "order.lines"
     ERASED = "erased"

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 # Addresses as deploy/nginx/nginx.conf.template logs them, the token masked. With a region it is a picture.
-_PAGE: Final = re.compile(r"/(?:generate/)?iiif/3/\*/(?P<rx>[0-9a-f]{32})_(?P<page>[1-9][0-9]{0,2})(?P<tail>/.*)?")
+_PAGE: Final = re.compile(
+    r"/(?:generate/)?iiif/3/\*/(?P<rx>[0-9a-f]{32})_(?P<page>[1-9][0-9]{0,2})(?:s(?:[0-9a-f]{8})?)?(?P<tail>/.*)?"
+)
 _PICTURE: Final = re.compile(r"(?:/[^/]+){3}/[^/]+\.[a-z]+")
 _WHOLE: Final = re.compile(r"/iiif/presentation/3/\*/(?P<rx>[0-9a-f]{32})/.*")
 _LINK: Final = re.compile(r"(?P<kid>[a-z0-9]{1,8})\.(?P<until>[0-9a-z]{1,9})\.(?P<scope>[fr])(?:[0-9a-f]{12})?")

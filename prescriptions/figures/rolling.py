@@ -68,7 +68,7 @@ def _move(mark: FigureMark, at: datetime, place: str, tallies: Sequence[Tally]) 
 # --- Variants ---------------------------------------------------------------------------------------------------------
 _COLUMNS: Final = (
     "created_at", "pk", "stored", "state", "backend", "size", "milliseconds", "timings", "cost_usd", "error_code",
-    "ready_at", "page__width", "page__height", "page__rotation",
+    "ready_at", "page__width", "page__height", "page__rotation", "sheet",
 )  # fmt: skip
 
 
@@ -97,7 +97,9 @@ def _of_variant(row: dict[str, Any]) -> Iterator[Tally]:
     if row["state"] != VariantState.READY:
         return
     page = Size(row["page__width"], row["page__height"])
-    name = presets.names(page, row["page__rotation"]).get(Stored.parse(row["stored"]), OTHER)
+    # Sheets have presets of their own sizes; nobody would make them up front.
+    named = {} if row["sheet"] else presets.names(page, row["page__rotation"])
+    name = named.get(Stored.parse(row["stored"]), OTHER)
     timings, whole = row["timings"], row["milliseconds"] or 0.0
     yield Tally("made", name, at, total=row["size"] or 0)
     yield Tally("work", name, at, total=timings.get("render", timings.get("lambda.render", whole)) / 1000)

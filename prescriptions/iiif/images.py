@@ -18,12 +18,13 @@ from prescriptions.audit.actors import LINK
 from prescriptions.infra import logs, problems, storage, viewers
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.methods import methods
-from prescriptions.models import Page
+from prescriptions.models import Image
 from prescriptions.models.finding import find_page
-from prescriptions.variants import asking, delivery, links, redactions
+from prescriptions.variants import asking, delivery, links, redactions, sheets
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.links import Link
-from transforms.keys import parse_page_identifier, variant_key
+from prescriptions.variants.pictures import service_of
+from transforms.keys import parse_image_identifier, variant_key
 from transforms.request import iiif
 from transforms.request.spec import Spec, Stored
 from transforms.version import PIPELINE
@@ -50,9 +51,9 @@ def public_resource(view: View) -> View:
     return wrapped
 
 
-def open_page(token: str, identifier: str) -> tuple[Page, Link]:
-    """The page that a link opens. An impossible identifier is 404 before anybody looks at the token."""
-    named = parse_page_identifier(identifier)
+def open_image(token: str, identifier: str) -> tuple[Image, Link]:
+    """The page that a link opens, or the sheet in it. An impossible identifier is 404 before the token is looked at."""
+    named = parse_image_identifier(identifier)
     if named is None:
         raise problems.not_found()
     link = links.verify(token, named.rx, page=named.number)
@@ -61,28 +62,31 @@ def open_page(token: str, identifier: str) -> tuple[Page, Link]:
     page = find_page(named.rx, named.number)
     if links.are_cut(page.prescription) or (link.id and links.taken_back(link.id)):
         raise problems.forbidden_link()
-    return page, link
+    return (page if named.sheet is None else sheets.sheet_of(page, named.sheet)), link
 
 
 @public_resource
 def service(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     """The service's base address leads to its info.json (IIIF Image API 3.0 §2)."""
-    page, _link = open_page(token, identifier)
-    return delivery.redirect(303, f"{links.service_path(page.prescription_id, page.number, token)}/info.json")
+    opened, _link = open_image(token, identifier)
+    return delivery.redirect(303, f"{service_of(opened, token)}/info.json")
 
 
 @public_resource
 def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
     """info.json, as JSON-LD unless the client prefers plain JSON (IIIF Image API 3.0 §5.1)."""
-    page, link = open_page(token, identifier)
+    opened, link = open_image(token, identifier)
+    page = opened.page
     if link.scope == "r":
         raise problems.forbidden_link()  # it tells the clear page's qualities
+    path = service_of(opened, token)
+    if path.rpartition("/")[2] != identifier:
+        return delivery.redirect(303, f"{path}/info.json")
     data = {"page": page.number, "until": link.expires}
     audit.looked(page.prescription_id, audit.Verb.PAGE_OPENED, actor=LINK, data=data)
-    path = links.service_path(page.prescription_id, page.number, token)
     body = iiif.info_json(
         service_id=absolute(path),
-        page=page.size,
+        page=opened.size,
         part_of=None if link.page else absolute(links.manifest_path(page.prescription_id, token)),
     )
     plain = request.get_preferred_type(["application/ld+json", "application/json"]) == "application/json"
@@ -102,16 +106,16 @@ def info(request: HttpRequest, token: str, identifier: str) -> HttpResponseBase:
 @public_resource
 def image(request: HttpRequest, token: str, identifier: str, tail: str) -> HttpResponseBase:
     """Any spelling of an image request: to its stored form, or (without an edge) the stored variant itself."""
-    page, link = open_page(token, identifier)
-    stored = resolve(page, tail, link)
-    path = links.variant_path(page.prescription_id, page.number, stored, token)
-    if tail != str(stored):
+    opened, link = open_image(token, identifier)
+    stored = resolve(opened, tail, link)
+    path = f"{service_of(opened, token)}/{stored}"
+    if not path.endswith(f"/{identifier}/{tail}"):
         return delivery.redirect(303, path)
     try:
-        answer = _stream(request, page, stored, link)
+        answer = _stream(request, opened, stored, link)
     except storage.ObjectMissing:
         return delivery.redirect(307, f"/generate{path}{_query(hop=_hopped(request))}")
-    asking.count_hit(page, stored)
+    asking.count_hit(opened, stored)
     return answer
 
 
@@ -122,20 +126,20 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
     If the edge would not find it (it, or whoever made it, has another pipeline; or the client has been here once
     already), the bytes are sent from here, so that no loop is possible.
     """
-    page, link = open_page(token, identifier)
-    stored = resolve(page, tail, link)
-    path = links.variant_path(page.prescription_id, page.number, stored, token)
-    if tail != str(stored):
+    opened, link = open_image(token, identifier)
+    stored = resolve(opened, tail, link)
+    path = f"{service_of(opened, token)}/{stored}"
+    if not path.endswith(f"/{identifier}/{tail}"):
         return delivery.redirect(303, path)
     started = time.perf_counter()
     hopped = _hopped(request)
-    by = Asker.holders(page.prescription_id)
+    by = Asker.holders(opened.page.prescription_id)
     trust_for = timedelta(0) if hopped else _JUST_MADE
-    outcome = asking.get_variant(page, stored, by=by, wait=settings.RX_WAIT, trust_for=trust_for)
+    outcome = asking.get_variant(opened, stored, by=by, wait=settings.RX_WAIT, trust_for=trust_for)
     made_by = outcome.variant.pipeline  # by another release, if nobody works for this one any more
     if hopped or {made_by, request.headers.get("X-Rx-Pipeline", PIPELINE)} != {PIPELINE}:
         try:
-            return _stream(request, page, stored, link, pipeline=made_by, keep=False, how=outcome.how)
+            return _stream(request, opened, stored, link, pipeline=made_by, keep=False, how=outcome.how)
         except storage.ObjectMissing:
             raise problems.not_ready() from None
     waited = (time.perf_counter() - started) * 1000
@@ -144,7 +148,7 @@ def generate(request: HttpRequest, token: str, identifier: str, tail: str) -> Ht
     )
 
 
-def resolve(page: Page, tail: str, link: Link) -> Stored:
+def resolve(opened: Image, tail: str, link: Link) -> Stored:
     """The stored form of a request, if the link's scope allows it.
 
     Raises SpecError (400, 501), RedactionMissing (404), Problem 403 (the link shows redacted pages only), 410 (an older
@@ -153,7 +157,7 @@ def resolve(page: Page, tail: str, link: Link) -> Stored:
     spec = Spec.parse(tail)
     if link.scope == "r" and spec.quality != "default" and not spec.quality.startswith("redacted"):
         raise problems.forbidden_link()
-    return redactions.resolve(spec, page, only_redacted=link.scope == "r")
+    return redactions.resolve(spec, opened, only_redacted=link.scope == "r")
 
 
 def _query(*, hop: bool) -> str:
@@ -168,7 +172,7 @@ def _hopped(request: HttpRequest) -> bool:
 
 def _stream(
     request: HttpRequest,
-    page: Page,
+    opened: Image,
     stored: Stored,
     link: Link,
     *,
@@ -176,12 +180,12 @@ def _stream(
     keep: bool = True,
     how: str = "hit",
 ) -> HttpResponseBase:
-    rx = page.prescription_id
+    page, rx = opened.page, opened.page.prescription_id
     answer = delivery.variant(
         request,
-        variant_key(rx, page.number, pipeline, stored),
+        variant_key(rx, page.number, pipeline, stored, sheet=opened.sheet_digest),
         link=link,
-        service=absolute(links.service_path(rx, page.number, link.token)),
+        service=absolute(service_of(opened, link.token)),
         keep=keep,
         how=how,
     )

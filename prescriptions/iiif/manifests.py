@@ -10,11 +10,13 @@ from prescriptions.audit.actors import LINK
 from prescriptions.iiif.images import public_resource
 from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
-from prescriptions.models import Prescription
+from prescriptions.models import Page, Prescription
 from prescriptions.models.finding import find
-from prescriptions.variants import delivery, links, stored_pdf, whole_pdf
+from prescriptions.variants import delivery, links
+from prescriptions.variants.documents import stored_pdf, whole_pdf
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.links import Link
+from prescriptions.variants.pictures import service_of
 from transforms.keys import is_id
 from transforms.request import iiif
 
@@ -28,7 +30,7 @@ def open_prescription(token: str, rx: str) -> tuple[Prescription, Link]:
     link = links.verify(token, rx)
     if link is None or link.scope == "r":
         raise problems.forbidden_link()
-    prescription = find(Prescription.objects.prefetch_related("pages", "documents"), pk=rx)
+    prescription = find(Prescription.objects.prefetch_related("pages__sheets", "documents"), pk=rx)
     if links.are_cut(prescription) or (link.id and links.taken_back(link.id)):
         raise problems.forbidden_link()
     return prescription, link
@@ -55,7 +57,8 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
             page=page.size,
             rotation=page.rotation,
             label=f"Page {page.number}",
-            service_id=absolute(links.service_path(rx, page.number, token)),
+            service_id=absolute(service_of(page, token)),
+            sheet=_sheet(page, token),
         )
         for page in prescription.pages.all()
     ]
@@ -70,6 +73,10 @@ def manifest(request: HttpRequest, token: str, rx: str) -> HttpResponseBase:
         content_type=MEDIA_TYPE,
         headers={"Cache-Control": "private, no-cache", "Referrer-Policy": "no-referrer"},
     )
+
+
+def _sheet(page: Page, token: str) -> iiif.Sheet | None:
+    return iiif.Sheet(absolute(service_of(page.sheet, token)), page.sheet.size) if page.sheet else None
 
 
 def _renderings(prescription: Prescription, token: str) -> list[iiif.Rendering]:

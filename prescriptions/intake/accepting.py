@@ -39,6 +39,7 @@ from prescriptions.models import (
     PageLight,
     Prescription,
     Replay,
+    Sheet,
     new_identifier,
 )
 from prescriptions.review import opening
@@ -263,6 +264,7 @@ def write_rows(receipt: Receipt, *, rebuilt: bool = False) -> Prescription:
         )
         pages: list[Page] = []
         lights: list[PageLight] = []
+        sheets: list[Sheet] = []
         for position, item in enumerate(receipt.files, 1):
             document = Document.objects.create(
                 id=item.document_id,
@@ -281,8 +283,11 @@ def write_rows(receipt: Receipt, *, rebuilt: bool = False) -> Prescription:
                 pages.append(page)
                 if measures:
                     lights.append(page.take(measures))
+                    if found := Sheet.found(page, measures.sheet):
+                        sheets.append(found)
         Page.objects.bulk_create(pages)
         PageLight.objects.bulk_create(lights)
+        Sheet.objects.bulk_create(sheets)
         if receipt.consent:
             version, language = receipt.consent
             given = receipt.received

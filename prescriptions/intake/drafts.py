@@ -79,7 +79,7 @@ def reuse(link: OrderLink, earlier: Prescription) -> None:
     Raises Problem 409, 422, storage.ObjectMissing, storage.StorageUnavailable.
     """
     draft, _created = Draft.objects.get_or_create(**whose(link))
-    for document in earlier.documents.prefetch_related("pages__lit"):
+    for document in earlier.documents.prefetch_related("pages__lit", "pages__sheets"):
         key = f"{_AGAIN}{document.pk}"
         if draft.files.filter(key=key).exists():
             continue

@@ -19,8 +19,9 @@ from prescriptions.models.events import (
 )
 from prescriptions.models.identifiers import KEY, KEY_HELP, REFERENCE, REFERENCE_HELP, new_identifier
 from prescriptions.models.lines import LineDecision, Order, OrderLine, Schedule
+from prescriptions.models.marks.redactions import Redaction
+from prescriptions.models.marks.sheets import Image, Sheet, SheetSource, image_of
 from prescriptions.models.reasons import CustomerAction, ReasonCode, ReasonGroup
-from prescriptions.models.redactions import Redaction
 from prescriptions.models.retention import (
     APPROVED,
     ErasureRequest,
@@ -87,6 +88,7 @@ __all__ = [
     "Handover",
     "HoldReason",
     "IdempotencyKey",
+    "Image",
     "Incoming",
     "LedgerHead",
     "LentLink",
@@ -112,11 +114,14 @@ __all__ = [
     "ReviewStatus",
     "RevokedOrderLink",
     "Schedule",
+    "Sheet",
+    "SheetSource",
     "Tally",
     "Variant",
     "VariantState",
     "Webhook",
     "WholePdf",
+    "image_of",
     "new_identifier",
     "origin_of",
     "origins_of",

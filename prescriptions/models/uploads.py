@@ -1,5 +1,7 @@
 """What was uploaded: Prescription, Document, Page."""
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q, Value
 from django.utils import timezone
@@ -11,6 +13,9 @@ from transforms.geometry import Size
 from transforms.keys import page_identifier
 from transforms.measure.page import Measures
 from transforms.measure.perceptual_hash import BANDS
+
+if TYPE_CHECKING:
+    from prescriptions.models.marks.sheets import Sheet
 
 
 def _likeness_band(places: range) -> models.Func:
@@ -176,7 +181,34 @@ class Page(models.Model):
         if light is None or self.luminance is None or not self.likeness:
             return None
         likeness = "" if self.likeness == NO_LIKENESS else self.likeness
-        return Measures(likeness, self.luminance, self.skew, bytes(light.light))
+        sheet = self.standing_sheet
+        return Measures(likeness, self.luminance, self.skew, bytes(light.light), sheet.measured if sheet else None)
+
+    @property
+    def standing_sheet(self) -> "Sheet | None":
+        """The sheet in it, if only proposed. One query, unless `sheets` were prefetched."""
+        return next((sheet for sheet in self.sheets.all() if sheet.retired_at is None), None)
+
+    @property
+    def sheet(self) -> "Sheet | None":
+        """The sheet in it: the page's second image."""
+        standing = self.standing_sheet
+        return None if standing is None or standing.proposed else standing
+
+    @property
+    def page(self) -> "Page":
+        """Of an image: the page that it is of. A page is one, and so is the sheet in it."""
+        return self
+
+    @property
+    def sheet_digest(self) -> str:
+        """Of an image: which sheet of its page it is. None."""
+        return ""
+
+    @property
+    def turned(self) -> int:
+        """Degrees clockwise by which it is shown."""
+        return self.rotation
 
     @property
     def identifier(self) -> str:

@@ -24,10 +24,14 @@ class VariantState(models.TextChoices):
 
 
 class Variant(models.Model):
-    """One derived file, unique on (page, stored form, pipeline). The row is the claim: who makes it, until when."""
+    """One derived file, unique on (page, sheet, stored form, pipeline). The row is the claim: whose, until when."""
 
     id = models.CharField(primary_key=True, max_length=32, default=new_identifier, editable=False)
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="variants")
+    # Never null: to the constraint that makes single-flight, two nulls would be two values.
+    sheet = models.CharField(
+        _("sheet"), max_length=8, blank=True, default="", db_default="", help_text=_("Its digest; empty: the page.")
+    )
     stored = models.CharField(_("stored form"), max_length=96)
     pipeline = models.CharField(_("pipeline"), max_length=16)
     state = models.CharField(_("state"), max_length=16, choices=VariantState.choices, default=VariantState.QUEUED)
@@ -60,7 +64,9 @@ class Variant(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        constraints = (models.UniqueConstraint(fields=("page", "stored", "pipeline"), name="variant_single_flight"),)
+        constraints = (
+            models.UniqueConstraint(fields=("page", "sheet", "stored", "pipeline"), name="variant_made_once"),
+        )
         indexes = (
             models.Index(fields=("state", "lease_until"), name="variant_sweep"),
             models.Index(fields=("-created_at",), name="variant_newest"),
@@ -76,7 +82,7 @@ class Variant(models.Model):
     @property
     def key(self) -> str:
         """The object's key in the variants bucket."""
-        return variant_key(self.page.prescription_id, self.page.number, self.pipeline, self.stored)
+        return variant_key(self.page.prescription_id, self.page.number, self.pipeline, self.stored, sheet=self.sheet)
 
 
 class WholePdf(models.Model):

@@ -22,7 +22,7 @@ from django.utils import timezone
 from prescriptions.infra import storage
 from prescriptions.infra.database.rounds import Rounds
 from prescriptions.infra.per_process import per_process
-from prescriptions.models import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Review, ReviewStatus
+from prescriptions.models import LIKENESS_BANDS, NO_LIKENESS, Document, Page, PageLight, Review, ReviewStatus, Sheet
 from transforms import sandbox
 from transforms.errors import TransformError
 from transforms.formats import SourceType
@@ -120,6 +120,9 @@ def _keep(page: Page, measures: Measures) -> None:
         if not Page.objects.filter(pk=page.pk).update(likeness=page.likeness, luminance=page.luminance, skew=page.skew):
             return  # erased meanwhile
         PageLight.objects.update_or_create(page=page, defaults={"light": light.light})
+        found = Sheet.found(page, measures.sheet)
+        if found and not Sheet.objects.filter(page=page).exists():  # what a person has said is not measured again
+            Sheet.objects.bulk_create([found], ignore_conflicts=True)
     review = Review.objects.filter(pk=page.prescription_id).first()
     if review is None:
         return

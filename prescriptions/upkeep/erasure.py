@@ -37,7 +37,8 @@ from prescriptions.models import (
 )
 from prescriptions.review import opening, orders, replays
 from prescriptions.upkeep import holds, ledger, remains
-from prescriptions.variants import claims, stored_pdf
+from prescriptions.variants import claims
+from prescriptions.variants.documents import stored_pdf
 from prescriptions.variants.links import lent
 from transforms.keys import prefix
 

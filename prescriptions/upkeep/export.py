@@ -15,7 +15,7 @@ from prescriptions import audit
 from prescriptions.audit import listings
 from prescriptions.audit.actors import Actor
 from prescriptions.infra import storage
-from prescriptions.models import AuditEvent, Consent, Document, Prescription, Redaction, retention_of
+from prescriptions.models import AuditEvent, Consent, Document, Prescription, Redaction, Sheet, retention_of
 from transforms.keys import original_key
 
 _ENDINGS: Final = {
@@ -121,6 +121,7 @@ def _data(prescription: Prescription) -> dict[str, Any]:
     review = getattr(prescription, "review", None)
     consent = Consent.objects.filter(prescription=prescription).first()
     boxes = Redaction.objects.filter(page__prescription=prescription).values("page__number", "boxes", "confirmed_at")
+    papers = Sheet.objects.filter(page__prescription=prescription)
     kept = retention_of(prescription)
     columns = ("id", "client", "order_ref", "patient_ref", "created_at", "links_cut_at")
     return {
@@ -130,6 +131,7 @@ def _data(prescription: Prescription) -> dict[str, Any]:
         "documents": [_fields(row, _DOCUMENT) for row in prescription.documents.all()],
         "pages": [_fields(row, _PAGE) for row in prescription.pages.all()],
         "redactions": list(boxes),
+        "sheets": list(papers.values("page__number", "corners", "source", "proposed", "created_at", "retired_at")),
         "order_lines": [_fields(row, _LINE) for row in prescription.order_lines.all()],
         "review": review and _fields(review, _REVIEW),
         "messages": [_fields(row, _MESSAGE) for row in review.messages.all()] if review else [],

@@ -7,14 +7,14 @@ from django.db import connection
 from prescriptions import audit
 from prescriptions.review import clarifications, decisions, duplicates, publication, queue
 from prescriptions.upkeep.restoring import checking
-from prescriptions.variants import redactions
+from prescriptions.variants import redactions, sheets
 
 log = logging.getLogger("rx.review")
 
 
 def housekeeping() -> dict[str, int]:
-    """Expired leases, unanswered questions, ended validity, decisions that are told now, older redactions, pages to
-    compare; how many of each.
+    """Expired leases, unanswered questions, ended validity, decisions that are told now, older redactions and
+    sheets, pages to compare; how many of each.
     """
     done = {
         "lapsed": queue.lapse_expired(),
@@ -22,6 +22,7 @@ def housekeeping() -> dict[str, int]:
         "expired": decisions.expire_due(),
         "told": publication.tell_due() + _mend(),
         "redactions": redactions.sweep(),
+        "sheets": sheets.sweep(),
         "compared": duplicates.sweep(),
     }
     if any(done.values()):

@@ -11,7 +11,7 @@ from django.db.models import F, Sum
 
 from prescriptions.infra import metrics, ratelimit
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Page, Variant
+from prescriptions.models import Image, Page, Variant
 from prescriptions.variants import claims, statements
 from prescriptions.variants.pictures import is_advertised
 from transforms.limits import LIMITS, MIB
@@ -26,17 +26,17 @@ _PER_SECOND = 20
 _SOONEST, _LATEST = 2, 60  # seconds
 
 
-def refuse(page: Page, stored: Stored, *, counted: bool = True) -> str:
+def refuse(image: Image, stored: Stored, *, counted: bool = True) -> str:
     """The lane that it may wait in. Raises Problem: 413 (never), 429 (later, or another size), 503 (later).
 
     `counted`: in the metrics; not for whoever only wants to know.
     """
-    advertised = is_advertised(page, stored)
-    lane = claims.lane_of(page, stored, advertised=advertised)
+    advertised = is_advertised(image, stored)
+    lane = claims.lane_of(image, stored, advertised=advertised)
     if not advertised:
-        _refuse_another_size(page)
+        _refuse_another_size(image.page)
         if lane == claims.LARGE:
-            _refuse_large(page, stored, counted=counted)
+            _refuse_large(image, stored, counted=counted)
     _refuse_full_queue(lane, advertised=advertised)
     return lane
 
@@ -54,8 +54,9 @@ def _refuse_another_size(page: Page) -> None:
         )
 
 
-def _refuse_large(page: Page, stored: Stored, *, counted: bool) -> None:
-    needs = claims.cost_of(page, stored).bytes
+def _refuse_large(image: Image, stored: Stored, *, counted: bool) -> None:
+    page = image.page
+    needs = claims.cost_of(page, stored, of_sheet=bool(image.sheet_digest)).bytes
     if needs > min(LIMITS.child_memory_bytes, settings.RX_LARGE_MEMORY_MB * MIB):
         _refuse(
             "too-large-to-make",

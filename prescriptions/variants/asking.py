@@ -20,7 +20,7 @@ from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import Problem, erased, links_cut, not_ready
 from prescriptions.infra.telemetry import traces
-from prescriptions.models import Page, Prescription, Variant, VariantState, new_identifier
+from prescriptions.models import Image, Page, Prescription, Variant, VariantState, new_identifier
 from prescriptions.variants import admission, backends, claims, links, statements
 from prescriptions.variants.fairness import quota
 from prescriptions.variants.fairness.askers import Asker
@@ -48,20 +48,20 @@ class Outcome:
     left: int | None = None
 
 
-def _counted(ask: Callable[Concatenate[Page, Stored, P], Outcome]) -> Callable[Concatenate[Page, Stored, P], Outcome]:
+def _counted(ask: Callable[Concatenate[Image, Stored, P], Outcome]) -> Callable[Concatenate[Image, Stored, P], Outcome]:
     """Count how each request ends: hit, generated, coalesced, or why without a variant."""
 
     @wraps(ask)
-    def counting(page: Page, stored: Stored, /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+    def counting(image: Image, stored: Stored, /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
         try:
-            outcome = ask(page, stored, *args, **kwargs)
+            outcome = ask(image, stored, *args, **kwargs)
         except Problem as problem:
-            _count(page, stored, _ENDINGS.get(problem.code) or _ENDINGS.get(problem.status, "failed"))
+            _count(image, stored, _ENDINGS.get(problem.code) or _ENDINGS.get(problem.status, "failed"))
             raise
         except Exception:
-            _count(page, stored, "failed")
+            _count(image, stored, "failed")
             raise
-        _count(page, stored, outcome.how)
+        _count(image, stored, outcome.how)
         return outcome
 
     return counting
@@ -69,13 +69,13 @@ def _counted(ask: Callable[Concatenate[Page, Stored, P], Outcome]) -> Callable[C
 
 # --- What there is to ask for -----------------------------------------------------------------------------------------
 @_counted
-def get_variant(page: Page, stored: Stored, *, by: Asker, wait: float, trust_for: timedelta = _NO_TIME) -> Outcome:
+def get_variant(image: Image, stored: Stored, *, by: Asker, wait: float, trust_for: timedelta = _NO_TIME) -> Outcome:
     """A ready variant, waited for up to `wait` seconds. Raises Problem: 409, 410, 422, 429, 503 (ask again).
 
     A row that became ready within `trust_for` is believed; of any older one S3 is asked whether the object is there.
     """
     deadline = time.monotonic() + wait
-    outcome = _find_or_claim(page, stored, by, trust_for)
+    outcome = _find_or_claim(image, stored, by, trust_for)
     if outcome.how == "hit":
         return outcome
     with Registration(outcome.variant.id) as registration:
@@ -89,35 +89,36 @@ def get_variant(page: Page, stored: Stored, *, by: Asker, wait: float, trust_for
 
 
 @_counted
-def find_or_claim(page: Page, stored: Stored, *, by: Asker) -> Outcome:
+def find_or_claim(image: Image, stored: Stored, *, by: Asker) -> Outcome:
     """The same without waiting: the variant is ready or being made. Raises Problem as `get_variant` does."""
     by = by.in_bulk()
-    outcome = _find_or_claim(page, stored, by, _NO_TIME)
+    outcome = _find_or_claim(image, stored, by, _NO_TIME)
     if outcome.how == "generated":
         dispatch(outcome.variant, by)
     return outcome
 
 
-def count_hit(page: Page, stored: Stored) -> None:
+def count_hit(image: Image, stored: Stored) -> None:
     """Count a hit for a caller who found the object in S3 without asking here."""
-    _count(page, stored, "hit")
+    _count(image, stored, "hit")
 
 
-def _count(page: Page, stored: Stored, outcome: str) -> None:
-    metrics.variant_asked(stored, page.size, turned=page.rotation, outcome=outcome)
+def _count(image: Image, stored: Stored, outcome: str) -> None:
+    metrics.variant_asked(stored, image.size, turned=image.turned, outcome=outcome)
 
 
 # --- Find it, or claim it ---------------------------------------------------------------------------------------------
-def _find_or_claim(page: Page, stored: Stored, by: Asker, trust_for: timedelta) -> Outcome:
+def _find_or_claim(image: Image, stored: Stored, by: Asker, trust_for: timedelta) -> Outcome:
     """Of one that is "generated" nobody was told yet: the caller dispatches it."""
+    page = image.page
     if links.are_cut(page.prescription):
         raise links_cut()  # the edge would show what is made now to whoever has an old link
-    known = statements.of_page(page.pk, str(stored), PIPELINE)
+    known = statements.of_image(page.pk, image.sheet_digest, str(stored), PIPELINE)
     left = None
     if not known:
-        lane, fresh = admission.refuse(page, stored), new_identifier()
+        lane, fresh = admission.refuse(image, stored), new_identifier()
         left = quota.take(by.unit, lane, fresh)
-        variant, won = claims.insert(page, stored, advertised=is_advertised(page, stored), variant_id=fresh)
+        variant, won = claims.insert(image, stored, advertised=is_advertised(image, stored), variant_id=fresh)
         if not won:
             quota.leave(by.unit, lane, fresh)
     else:

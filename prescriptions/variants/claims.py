@@ -18,7 +18,7 @@ from prescriptions.events import of_variants
 from prescriptions.infra import logs
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import erased
-from prescriptions.models import EventType, Page, Variant, VariantState, new_identifier
+from prescriptions.models import EventType, Image, Page, Variant, VariantState, new_identifier
 from prescriptions.variants import backends, statements
 from prescriptions.variants.fairness import tickets
 from prescriptions.variants.fairness.askers import Asker
@@ -55,24 +55,29 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.RX_VARIANT_LEASE)
 
 
-def lane_of(page: Page, stored: Stored, *, advertised: bool) -> str:
+def lane_of(image: Image, stored: Stored, *, advertised: bool) -> str:
     """Which of LANES it waits in."""
-    if cost_of(page, stored).is_large:
+    if cost_of(image.page, stored, of_sheet=bool(image.sheet_digest)).is_large:
         return LARGE
-    if page.document.media_type == SourceType.PDF:
+    if image.page.document.media_type == SourceType.PDF:
         return DOCUMENTS
     return ADVERTISED if advertised else IMAGES
 
 
-def cost_of(page: Page, stored: Stored) -> Cost:
+def cost_of(page: Page, stored: Stored, *, of_sheet: bool) -> Cost:
     """What the renderer is expected to need for it."""
-    return estimate(SourceType(page.document.media_type), page.size, stored)
+    return estimate(SourceType(page.document.media_type), page.size, stored, of_sheet=of_sheet)
+
+
+def cost_of_variant(variant: Variant) -> Cost:
+    """The same of what was claimed."""
+    return cost_of(variant.page, Stored.parse(variant.stored), of_sheet=bool(variant.sheet))
 
 
 def ticket(variant: Variant, asker: Asker) -> Ticket:
     """A claim's place in line: what it costs, and whether somebody waits for it."""
     rank = tickets.BULK if asker.bulk else tickets.ADVERTISED if variant.advertised else tickets.OTHER
-    megapixels = cost_of(variant.page, Stored.parse(variant.stored)).pixels / 1_000_000
+    megapixels = cost_of_variant(variant).pixels / 1_000_000
     cost = max(1.0, megapixels)
     return Ticket(variant.pk, variant.owner, variant.lane, asker.unit, rank, cost, variant.pipeline)
 
@@ -82,17 +87,18 @@ def _claimable(now: datetime) -> Q:
     return (Q(state__in=OPEN) & over) | (Q(state=VariantState.DEAD, error_code=TROUBLE) & over)
 
 
-def insert(page: Page, stored: Stored, *, advertised: bool, variant_id: str | None = None) -> tuple[Variant, bool]:
+def insert(image: Image, stored: Stored, *, advertised: bool, variant_id: str | None = None) -> tuple[Variant, bool]:
     """The row of a variant and whether this call created it, as `variant_id` if given (and so holds the claim)."""
     fresh = Variant(
         id=variant_id or new_identifier(),
-        page=page,
+        page=image.page,
+        sheet=image.sheet_digest,
         stored=str(stored),
         pipeline=PIPELINE,
         owner=new_identifier(),
         lease_until=agreed.now() + lease(),
         advertised=advertised,
-        lane=lane_of(page, stored, advertised=advertised),
+        lane=lane_of(image, stored, advertised=advertised),
         backend=backends.name_of(settings.RX_BACKEND),
         request_id=logs.request_id(),
     )
@@ -102,11 +108,11 @@ def insert(page: Page, stored: Stored, *, advertised: bool, variant_id: str | No
         raise erased() from None  # its page went this moment
     if won:
         return fresh, True
-    found = statements.of_page(page.pk, fresh.stored, PIPELINE)
+    found = statements.of_image(image.page.pk, fresh.sheet, fresh.stored, PIPELINE)
     if not found:
         raise erased()  # whoever was first has gone already
     row = found[0]
-    row.page = page
+    row.page = image.page
     return row, False
 
 

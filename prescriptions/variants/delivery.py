@@ -23,8 +23,8 @@ from prescriptions.infra import storage
 from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Document
+from prescriptions.variants.documents.stored_pdf import Pdf
 from prescriptions.variants.links import Link
-from prescriptions.variants.stored_pdf import Pdf
 from transforms.keys import original_key
 from transforms.objects import StoredObject
 from transforms.request import iiif

@@ -14,7 +14,7 @@ from django.utils import timezone
 from prescriptions.infra import logs, metrics, storage
 from prescriptions.infra.telemetry import traces
 from prescriptions.models import Page, PageLight, Variant
-from prescriptions.variants import backends, claims, links, redactions, statements, waiting
+from prescriptions.variants import backends, claims, links, redactions, sheets, statements, waiting
 from prescriptions.variants.backends import BackendUnavailable
 from prescriptions.variants.fairness.askers import Asker
 from transforms import render, sandbox
@@ -100,8 +100,14 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         except storage.StorageUnavailable:
             return "erased; the sweep deletes what was stored"
         return "erased"
-    if links.are_cut(alive[0]) or redactions.is_superseded(variant.page, variant.stored):
-        # Its links were cut, or another redaction was confirmed: its objects were deleted, and none may come back.
+    page = variant.page
+    if (
+        links.are_cut(alive[0])
+        or redactions.is_superseded(page, variant.stored)
+        or sheets.is_retired(page, variant.sheet)
+    ):
+        # Its links were cut, another redaction was confirmed, or the sheet lies elsewhere: its objects were deleted,
+        # and none may come back.
         try:
             storage.delete_variant(variant.key)
         except storage.StorageUnavailable as error:
@@ -133,8 +139,11 @@ def _fall_back(variant: Variant) -> bool:
 
 
 def task_of(variant: Variant) -> VariantTask:
-    """What is to be made, as every renderer is told. Raises RedactionMissing where its redaction no longer counts."""
+    """What is to be made, as every renderer is told. Raises RedactionMissing, SheetMissing where its redaction or its
+    sheet no longer counts.
+    """
     page, document, stored = variant.page, variant.page.document, Stored.parse(variant.stored)
+    paper, light = sheets.paper_of(page, variant.sheet) if variant.sheet else (None, _light_of(page, stored))
     return VariantTask(
         rx=page.prescription_id,
         document=document.id,
@@ -147,7 +156,8 @@ def task_of(variant: Variant) -> VariantTask:
             stored=stored,
             page_size=Size(page.width, page.height),
             redactions=redactions.boxes_of(page, stored),
-            light=_light_of(page, stored),
+            light=light if qualities.goes_by_light(stored.quality) else b"",
+            paper=paper,
         ),
     )
 

@@ -1,11 +1,12 @@
-"""The picture of a page, for everyone who shows one: where it is and how large, turned the way the reviewer set it.
+"""The picture of a page, or of the sheet in it, for everyone who shows one: where it is and how large, turned the way
+the reviewer set it.
 
 Links are not minted here: whoever shows a picture has a token that was handed out to the reader (`links.hand_out`).
 """
 
 from dataclasses import dataclass, replace
 
-from prescriptions.models import Page
+from prescriptions.models import Image
 from prescriptions.variants import links
 from transforms.request import presets
 from transforms.request.spec import Stored
@@ -20,19 +21,24 @@ class Picture:
     height: int
 
 
-def picture(page: Page, preset: str, token: str) -> Picture:
-    """The picture of a page in the size of a preset. Raises KeyError if there is no such preset."""
-    stored = preset_of(page, preset)
+def picture(image: Image, preset: str, token: str) -> Picture:
+    """The picture in the size of a preset. Raises KeyError if there is no such preset."""
+    stored = preset_of(image, preset)
     shown = stored.size.rotated(stored.rotation)
-    return Picture(links.variant_path(page.prescription_id, page.number, stored, token), shown.width, shown.height)
+    return Picture(f"{service_of(image, token)}/{stored}", shown.width, shown.height)
 
 
-def preset_of(page: Page, preset: str) -> Stored:
-    """The stored form of a preset of this page, turned. Raises KeyError if there is no such preset."""
-    return replace(presets.preset(preset, page.size), rotation=page.rotation)
+def service_of(image: Image, token: str) -> str:
+    """Path of its IIIF image service."""
+    return links.service_path(image.page.prescription_id, image.page.number, token, sheet=image.sheet_digest)
 
 
-def is_advertised(page: Page, stored: Stored) -> bool:
-    """Presets, listed sizes and tiles, upright or turned the way this page is shown."""
-    upright = replace(stored, rotation=0) if stored.rotation == page.rotation else stored
-    return presets.is_advertised(upright, page.size)
+def preset_of(image: Image, preset: str) -> Stored:
+    """The stored form of a preset of this image, turned. Raises KeyError if there is no such preset."""
+    return replace(presets.preset(preset, image.size), rotation=image.turned)
+
+
+def is_advertised(image: Image, stored: Stored) -> bool:
+    """Presets, listed sizes and tiles, upright or turned the way this image is shown."""
+    upright = replace(stored, rotation=0) if stored.rotation == image.turned else stored
+    return presets.is_advertised(upright, image.size)

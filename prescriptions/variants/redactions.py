@@ -16,7 +16,7 @@ from prescriptions import audit
 from prescriptions.audit.actors import Actor
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Page, Redaction, Variant
+from prescriptions.models import Image, Page, Redaction, Variant
 from prescriptions.models.finding import find_page
 from transforms import redaction
 from transforms.errors import RedactionMissing
@@ -87,7 +87,7 @@ def current_digest(page: Page) -> str | None:
     return Redaction.objects.filter(page=page, superseded_at=None).values_list("digest", flat=True).first()
 
 
-def resolve(spec: Spec, page: Page, *, only_redacted: bool = False) -> Stored:
+def resolve(spec: Spec, image: Image, *, only_redacted: bool = False) -> Stored:
     """The stored form of a request, with `redacted` as the digest that counts.
 
     `only_redacted`: `default` means the redacted page, too (links of scope `r`). Raises SpecError, RedactionMissing
@@ -98,9 +98,10 @@ def resolve(spec: Spec, page: Page, *, only_redacted: bool = False) -> Stored:
     if only_redacted and spec.quality == "default":
         spec = replace(spec, quality="redacted")
     if not spec.quality.startswith("redacted"):
-        return spec.resolve(page.size, oversize=oversize)
+        return spec.resolve(image.size, oversize=oversize)
+    page = image.page  # a sheet has the redaction of its page
     digest = current_digest(page)
-    stored = spec.resolve(page.size, oversize=oversize, redaction=digest)
+    stored = spec.resolve(image.size, oversize=oversize, redaction=digest)
     asked = stored.quality.removeprefix(_PREFIX)
     if asked == digest:
         return stored

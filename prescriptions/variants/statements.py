@@ -20,9 +20,9 @@ def not_erased() -> Exists:
 
 # --- Asked for --------------------------------------------------------------------------------------------------------
 @prepared.rows
-def of_page(page: int, stored: str, pipeline: str) -> QuerySet[Variant]:
-    """The variant of this form; there is at most one."""
-    return Variant.objects.filter(page=page, stored=stored, pipeline=pipeline).order_by()
+def of_image(page: int, sheet: str, stored: str, pipeline: str) -> QuerySet[Variant]:
+    """The variant of this form, of a page or of the sheet in it; there is at most one."""
+    return Variant.objects.filter(page=page, sheet=sheet, stored=stored, pipeline=pipeline).order_by()
 
 
 @prepared.rows

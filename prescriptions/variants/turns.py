@@ -27,7 +27,6 @@ from prescriptions.variants.fairness import line, quota
 from prescriptions.variants.fairness.line import Among
 from prescriptions.variants.fairness.tickets import BULK, Ticket
 from transforms.limits import MIB
-from transforms.request.spec import Stored
 
 # So many claims of a lane that wait for memory; then only presets and tiles leave its line, up to as many.
 _HELD = 2
@@ -264,5 +263,5 @@ def _work(ticket: Ticket) -> Work:
     found = Variant.objects.select_related("page__document").filter(pk=variant_id, owner=owner).first()
     if found is None:
         return work
-    needs = claims.cost_of(found.page, Stored.parse(found.stored)).bytes if lane == claims.LARGE else 0
+    needs = claims.cost_of_variant(found).bytes if lane == claims.LARGE else 0
     return replace(work, bytes=needs, advertised=found.advertised)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from prescriptions.infra.problems import Problem
 from prescriptions.infra.storage import StorageUnavailable
-from prescriptions.models import Page, Variant
+from prescriptions.models import Image, Page, Variant, image_of
 from prescriptions.variants import asking
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.pictures import preset_of
@@ -21,21 +21,24 @@ _PAGES = 8
 def warm(rx: str, *, by: Asker, following: str | None = None) -> int:
     """Ask for what the review page shows of this item's pages and of the next item's first; returns how many were new.
 
-    First the image that the viewer begins with, of every page, then the strip's thumbnails.
+    First the image that the viewer begins with, of every page (its sheet, where there is one), then the strip's
+    thumbnails.
     """
-    pages = list(Page.objects.filter(prescription_id=rx).select_related("prescription", "document")[:_PAGES])
+    rows = Page.objects.select_related("prescription", "document").prefetch_related("sheets")
+    pages = list(rows.filter(prescription_id=rx)[:_PAGES])
     if following:
-        pages += Page.objects.filter(prescription_id=following, number=1).select_related("prescription", "document")
+        pages += rows.filter(prescription_id=following, number=1)
     known = set(
-        Variant.objects.filter(page__in=pages, pipeline=PIPELINE).values_list("page_id", "stored")
+        Variant.objects.filter(page__in=pages, pipeline=PIPELINE).values_list("page_id", "sheet", "stored")
     )  # ready or on its way: no need to ask S3
     asked = 0
-    for page, stored in _wanted(pages):
-        if (page.pk, str(stored)) in known:
+    for image, stored in _wanted(pages):
+        name = (image.page.pk, image.sheet_digest, str(stored))
+        if name in known:
             continue
-        known.add((page.pk, str(stored)))
+        known.add(name)
         try:
-            asking.find_or_claim(page, stored, by=by)
+            asking.find_or_claim(image, stored, by=by)
         except (Problem, StorageUnavailable) as error:
             log.info("not warmed", extra={"reason": type(error).__name__})
             break  # busy or down: the reviewer's own request will say so
@@ -43,7 +46,7 @@ def warm(rx: str, *, by: Asker, following: str | None = None) -> int:
     return asked
 
 
-def _wanted(pages: list[Page]) -> Iterator[tuple[Page, Stored]]:
+def _wanted(pages: list[Page]) -> Iterator[tuple[Image, Stored]]:
     # The viewer draws tiles only for those who zoom in further than the first image goes.
-    for preset in ("review", "thumb"):
-        yield from ((page, preset_of(page, preset)) for page in pages)
+    yield from ((image, preset_of(image, "review")) for image in map(image_of, pages))
+    yield from ((page, preset_of(page, "thumb")) for page in pages)

@@ -231,14 +231,15 @@ def mint(rx: str, *, scope: str = "f", ttl: int = 3600) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One variant of page 1 of a prescription that nobody else uses."""
+    """One variant of page 1 of a prescription that nobody else uses; with `sheet`, of the sheet in it."""
 
     tail: str = "full/200,150/0/default.webp"
     rx: str = field(default_factory=lambda: uuid4().hex)
+    sheet: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.rx}/1/{PIPELINE}/{self.tail}"
+        return f"{self.rx}/1{self.sheet}/{PIPELINE}/{self.tail}"
 
     def path(self, token: str | None = None) -> str:
-        return f"/iiif/3/{token or mint(self.rx)}/{self.rx}_1/{self.tail}"
+        return f"/iiif/3/{token or mint(self.rx)}/{self.rx}_1{self.sheet}/{self.tail}"

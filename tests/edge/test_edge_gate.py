@@ -237,6 +237,11 @@ def test_a_refusal_asks_neither_s3_nor_django(start_edge: StartEdge, django: Sta
         "0" * 32 + "_-1",
         "0" * 32 + "%0A_1",
         "0" * 32 + "_1%0A",
+        "0" * 32 + "_1s0123456",
+        "0" * 32 + "_1s012345678",
+        "0" * 32 + "_1sABCDEF01",
+        "0" * 32 + "_1ss",
+        "0" * 32 + "_s01234567",
     ],
 )
 @pytest.mark.parametrize("token", ["good", "bad"])

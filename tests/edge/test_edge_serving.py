@@ -71,6 +71,32 @@ def test_an_existing_variant_is_served_without_django(edge: Edge, store: Store, 
     assert django.seen == []
 
 
+@pytest.mark.parametrize("lent", ["", "00aa11bb22cc"], ids=["usual", "lent"])
+def test_a_sheet_is_served_like_its_page_and_never_for_it(edge: Edge, store: Store, django: StandIn, lent: str) -> None:
+    sheet = Address(sheet="s0a1b2c3d")
+    page, other = Address(rx=sheet.rx), Address(rx=sheet.rx, sheet="sffffffff")
+    store.put(sheet.key, BODY, Metadata=CANONICAL)
+    store.put(page.key, b"the page", Metadata=CANONICAL)
+    # A link to this page alone opens its sheet, too.
+    token = mint(f"{sheet.rx}_1" if lent else sheet.rx, scope=f"f{lent}")
+    django.status, django.headers, django.body = 204, {"X-Rx-Cut": "-"}, b""
+
+    for _ in ("cold", "cached"):
+        answers = [edge.http.get(address.path(token)) for address in (sheet, page)]
+        assert [answer.content for answer in answers] == [BODY, b"the page"]
+    assert f"/{sheet.rx}_1s0a1b2c3d/full/max/0/default.webp>" in answers[0].headers["link"]
+    assert edge.http.get(other.path(token)).headers["location"].startswith(f"/generate{other.path(token)}?")
+    # Only redacted ones by a link to those; and the one that counts is for Django to say.
+    shut = mint(sheet.rx, scope="r")
+    assert edge.http.get(Address("full/200,150/0/gray.webp", sheet.rx, sheet.sheet).path(shut)).status_code == 403
+    seen = len(django.seen)
+    for path in (sheet.path(shut), f"/iiif/3/{token}/{sheet.rx}_1s/info.json", Address(rx=sheet.rx, sheet="s").path()):
+        edge.http.get(path)
+        seen += 1
+        assert django.seen[-1].target == path
+    assert len(django.seen) == seen
+
+
 # A thumbnail's body is sent in another way than a larger picture's.
 @pytest.mark.parametrize("size", ["200,150", "800,600"])
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "cached"])

@@ -310,6 +310,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /api/v1/prescriptions/%(rx)s/claim
+        /api/v1/prescriptions/%(rx)s/pages/%(number)s/sheet
     """,
     ),
     (

@@ -10,6 +10,7 @@ from PIL import Image
 from transforms.geometry import Box
 from transforms.measure import probe as probing
 from transforms.render import Rendered, RenderJob, render
+from transforms.request.paper import Paper
 from transforms.request.spec import Spec
 
 # Collected files of other projects; not part of this one.
@@ -22,12 +23,20 @@ TAKEN_WITHOUT_PROFILE = "Pillow/unknown_compression_method.png"
 probe = lru_cache(maxsize=32)(probing.probe)
 
 
-def variant(data: bytes, spec: str, *, page: int = 1, redactions: tuple[Box, ...] = (), **options: Any) -> Rendered:
-    """`spec` as a client would ask; `redacted` means the given rectangles."""
+def variant(
+    data: bytes,
+    spec: str,
+    *,
+    page: int = 1,
+    redactions: tuple[Box, ...] = (),
+    paper: Paper | None = None,
+    **options: Any,
+) -> Rendered:
+    """`spec` as a client would ask; `redacted` means the given rectangles; with `paper`, of that sheet in the page."""
     found = probe(data)
     size = found.pages[page - 1]
-    stored = Spec.parse(spec).resolve(size, redaction="00000000")
-    return render(data, RenderJob(found.media_type, page, stored, size, redactions), **options)
+    stored = Spec.parse(spec).resolve(paper.size if paper else size, redaction="00000000")
+    return render(data, RenderJob(found.media_type, page, stored, size, redactions, paper=paper), **options)
 
 
 def opened(rendered: Rendered) -> Image.Image:

@@ -11,6 +11,7 @@ TABLE = {
     "bad-spec": (400, True),
     "upscaling-not-supported": (501, True),
     "redaction-missing": (404, False),
+    "sheet-missing": (404, False),
     "unsupported-media-type": (415, True),
     "source-empty": (422, True),
     "source-damaged": (422, True),

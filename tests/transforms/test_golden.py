@@ -17,11 +17,13 @@ from PIL import features
 
 from tests.transforms import fixtures
 from tests.transforms.rendering import pixels
-from transforms.geometry import Box
+from transforms.geometry import Box, Size
 from transforms.pixels import resize
+from transforms.request.paper import Paper
 from transforms.version import PIPELINE
 
 RESIZERS = ("fast", "pillow")
+PAPER = Paper.of([(60, 40), (700, 70), (720, 480), (50, 470)], Size(*fixtures.photo().size))
 RECORD = Path(__file__).with_name("golden.json")
 CASES = {
     "jpeg shrunk": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/default.png"),
@@ -36,6 +38,8 @@ CASES = {
     "bitonal": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/bitonal.png"),
     "enhanced": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/enhanced.png"),
     "redacted": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/redacted.png"),
+    "sheet": (lambda: fixtures.jpeg(fixtures.photo()), "full/100,/0/default.png"),
+    "sheet at its own size": (lambda: fixtures.jpeg(fixtures.photo()), "40,50,200,150/max/0/default.png"),
     "pdf page": (lambda: fixtures.vector_pdf(text="Amoxicillin"), "full/200,/0/default.png"),
     "pdf region": (lambda: fixtures.scanned_pdf(), "100,50,200,150/100,/180/default.png"),
 }
@@ -57,7 +61,8 @@ def engines() -> dict[str, str]:
 def digest(case: str, resizer: str) -> str:
     make, spec = CASES[case]
     with mock.patch.object(resize, "fast", (lambda: None) if resizer == "pillow" else resize.fast):
-        image = pixels(make(), spec, redactions=(Box(100, 100, 300, 200),))
+        paper = PAPER if case.startswith("sheet") else None
+        image = pixels(make(), spec, redactions=(Box(100, 100, 300, 200),), paper=paper)
     head = f"{image.mode} {image.size}".encode()
     return hashlib.sha256(head + image.tobytes()).hexdigest()
 

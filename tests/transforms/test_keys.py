@@ -6,14 +6,15 @@ from hypothesis import strategies as st
 
 from prescriptions.models import REFERENCE, new_identifier
 from transforms.keys import (
+    ImageIdentifier,
     OriginalKey,
-    PageIdentifier,
     VariantKey,
+    image_identifier,
     is_id,
     original_key,
     page_identifier,
+    parse_image_identifier,
     parse_original_key,
-    parse_page_identifier,
     parse_variant_key,
     prefix,
     prescription_of,
@@ -37,6 +38,23 @@ def test_an_originals_key_is_two_ids() -> None:
     assert original_key(RX, DOCUMENT) == f"{RX}/{DOCUMENT}"
 
 
+def test_a_sheet_is_named_behind_its_page() -> None:
+    assert variant_key(RX, 12, "p1", TAIL, sheet="0a1b2c3d") == f"{RX}/12s0a1b2c3d/p1/{TAIL}"
+    assert image_identifier(RX, 12, "0a1b2c3d") == f"{RX}_12s0a1b2c3d"
+    assert image_identifier(RX, 12) == page_identifier(RX, 12)
+    assert parse_image_identifier(f"{RX}_12s") == ImageIdentifier(RX, 12, "")
+
+
+@given(rx=IDS, number=NUMBERS, pipeline=st.integers(1, 9999), sheet=st.text("0123456789abcdef", min_size=8, max_size=8))
+def test_what_was_built_of_a_sheet_is_read(rx: str, number: int, pipeline: int, sheet: str) -> None:
+    variant, named = variant_key(rx, number, f"p{pipeline}", TAIL, sheet=sheet), image_identifier(rx, number, sheet)
+
+    assert parse_variant_key(variant) == VariantKey(rx, number, f"p{pipeline}", TAIL, sheet)
+    assert parse_image_identifier(named) == ImageIdentifier(rx, number, sheet)
+    assert variant.startswith(prefix(rx))
+    assert prescription_of(variant) == rx
+
+
 @given(rx=IDS, document=IDS, number=NUMBERS, pipeline=st.integers(1, 9999))
 def test_what_was_built_is_read(rx: str, document: str, number: int, pipeline: int) -> None:
     original, page = original_key(rx, document), page_identifier(rx, number)
@@ -44,7 +62,7 @@ def test_what_was_built_is_read(rx: str, document: str, number: int, pipeline: i
 
     assert parse_original_key(original) == OriginalKey(rx, document)
     assert parse_variant_key(variant) == VariantKey(rx, number, f"p{pipeline}", TAIL)
-    assert parse_page_identifier(page) == PageIdentifier(rx, number)
+    assert parse_image_identifier(page) == ImageIdentifier(rx, number)
     assert original.startswith(prefix(rx))
     assert variant.startswith(prefix(rx))
     assert prescription_of(original) == prescription_of(variant) == rx
@@ -53,7 +71,7 @@ def test_what_was_built_is_read(rx: str, document: str, number: int, pipeline: i
 
 @pytest.mark.parametrize(("text", "number"), [(f"{RX}_1", 1), (f"{RX}_10", 10), (f"{RX}_999", 999)])
 def test_page_identifiers(text: str, number: int) -> None:
-    assert parse_page_identifier(text) == PageIdentifier(RX, number)
+    assert parse_image_identifier(text) == ImageIdentifier(RX, number)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +93,19 @@ def test_page_identifiers(text: str, number: int) -> None:
         f"{RX}_١",
         "http://169.254.169.254/_1",
         "..%2f..%2f_1",
+        f"{RX}_s",
+        f"{RX}_s01234567",
+        f"{RX}_1s0123456",
+        f"{RX}_1s012345678",
+        f"{RX}_1sABCDEF01",
+        f"{RX}_1S01234567",
+        f"{RX}_1s01234567s01234567",
+        f"{RX}_1s01234567\n",
+        f"{RX}_1ss",
     ],
 )
 def test_what_is_no_page_identifier(text: str) -> None:
-    assert parse_page_identifier(text) is None
+    assert parse_image_identifier(text) is None
 
 
 @pytest.mark.parametrize(
@@ -117,6 +144,10 @@ def test_what_is_no_originals_key(key: str) -> None:
         f"{RX}/1/bench/{TAIL}",
         f"{RX}/1/p1/{TAIL}\n",
         f"{RX[1:]}/1/p1/{TAIL}",
+        f"{RX}/1s/p1/{TAIL}",
+        f"{RX}/1s0123456/p1/{TAIL}",
+        f"{RX}/1s01234567{TAIL}",
+        f"{RX}/1sABCDEF01/p1/{TAIL}",
     ],
 )
 def test_what_is_no_variants_key(key: str) -> None:

@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from math import inf
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -20,6 +21,7 @@ from transforms.limits import LIMITS
 from transforms.make import MadeVariant, VariantTask
 from transforms.pixels.qualities import is_redacted
 from transforms.render import PHASES, RenderJob
+from transforms.request.paper import CornersRefused, Paper
 from transforms.request.spec import Stored
 
 _FIELDS: Final[Mapping[str, type]] = {
@@ -33,6 +35,7 @@ _FIELDS: Final[Mapping[str, type]] = {
     "canonical": str,
     "redactions": list,
 }
+_SHEET: Final = "sheet"  # there for sheets only
 _PHASES: Final = frozenset({"fetch", "render", "put", "total", *(f"render.{phase}" for phase in PHASES)})
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SIDE: Final = 65_535  # beyond any page this service knows; keeps the arithmetic small
@@ -73,6 +76,8 @@ def to_body(task: VariantTask) -> bytes:
         "canonical": task.canonical,
         "redactions": [[box.x, box.y, box.width, box.height] for box in job.redactions],
     }
+    if job.paper:
+        fields[_SHEET] = job.paper.as_fields()
     return json.dumps(fields).encode()
 
 
@@ -87,8 +92,11 @@ def from_event(event: Mapping[str, Any]) -> VariantTask:
     if target.pipeline != version.PIPELINE:
         raise PipelineDiffers(f"target has {target.pipeline}; this renderer makes {version.PIPELINE}.")
     page = Size(_number(fields, "page_width", 1, _SIDE), _number(fields, "page_height", 1, _SIDE))
+    paper = _paper(fields[_SHEET], page) if _SHEET in fields else None
+    if target.sheet != (paper.digest if paper else ""):
+        raise EventRefused("target must be of the sheet with these corners, or of the page where there are none.")
     stored = Stored.parse(target.stored)
-    stored.fits(page)
+    stored.fits(paper.size if paper else page)
     task = VariantTask(
         rx=source.rx,
         document=source.document,
@@ -101,6 +109,7 @@ def from_event(event: Mapping[str, Any]) -> VariantTask:
             stored=stored,
             page_size=page,
             redactions=_redactions(fields["redactions"], page),
+            paper=paper,
         ),
     )
     if fields["canonical"] != task.canonical:
@@ -116,8 +125,8 @@ def _fields(event: Mapping[str, Any]) -> dict[str, Any]:
         fields = json.loads(text)
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise EventRefused("The body must be JSON.") from None
-    if not isinstance(fields, dict) or fields.keys() != _FIELDS.keys():
-        raise EventRefused(f"The body must be an object with exactly {', '.join(_FIELDS)}.")
+    if not isinstance(fields, dict) or fields.keys() - {_SHEET} != _FIELDS.keys():
+        raise EventRefused(f"The body must be an object with exactly {', '.join(_FIELDS)}, and sheet for one.")
     for name, kind in _FIELDS.items():
         if type(fields[name]) is not kind:  # not isinstance: True is an int
             raise EventRefused(f"{name} must be of type {kind.__name__}.")
@@ -142,6 +151,17 @@ def _media_type(text: str) -> SourceType:
         return SourceType(text)
     except ValueError:
         raise EventRefused(f"media_type must be one of {', '.join(SourceType)}.") from None
+
+
+def _paper(sheet: Any, page: Size) -> Paper:
+    """Its size is taken as it is: what it follows from may be rounded otherwise on another machine."""
+    match sheet:
+        case [corners, [int(width), int(height)]] if 1 <= width <= _SIDE and 1 <= height <= _SIDE:
+            size = Size(width, height)
+            with suppress(CornersRefused):
+                if size.area <= LIMITS.source_pixels:
+                    return Paper(Paper.of(corners, page).corners, size)
+    raise EventRefused("sheet must be the corners of one in the page, and its size.")
 
 
 def _redactions(items: list[Any], page: Size) -> tuple[Box, ...]:

@@ -16,13 +16,13 @@ from transforms.formats import OutputFormat
 from transforms.geometry import Size
 from transforms.limits import LIMITS, Limits
 from transforms.measure import perceptual_hash, sheet, skew
-from transforms.measure.sheet import Sheet
-from transforms.pixels import encode, enhance
+from transforms.measure.sheet import LIGHT_BYTES, Sheet
+from transforms.pixels import encode, enhance, flatten
 from transforms.pixels.resize import resize
+from transforms.request.paper import Paper
 from transforms.request.presets import preset
 
 _BITS: Final = re.compile(r"[0-9a-f]{64}|")
-_LIGHT_BYTES: Final = 40_000  # a map of noise, which no page is
 _DEGREES: Final = 90
 
 
@@ -65,7 +65,7 @@ class Measures:
             raise ValueError("the luminance is not a whole number from 0 to 255")
         if slope is not None and not (type(slope) in (int, float) and abs(slope) < _DEGREES):
             raise ValueError("the skew is not an angle")
-        if not isinstance(light, str) or len(light) > _LIGHT_BYTES * 4 // 3:
+        if not isinstance(light, str) or len(light) > LIGHT_BYTES * 4 // 3:
             raise ValueError("the light is too long")
         paper = None if found is None else Sheet.of_fields(found)
         return cls(likeness, luminance, slope, base64.b64decode(light, validate=True), paper)
@@ -80,8 +80,27 @@ def measure(proxy: Image.Image, page: Size, turn: Transpose | None = None) -> Me
         luminance=int(ImageStat.Stat(grey).mean[0]),
         skew=skew.slope(upright),
         light=enhance.measure(proxy).encode(),
-        sheet=sheet.find(proxy, page, turn),
+        sheet=_sheet(proxy, page, turn),
     )
+
+
+def _sheet(proxy: Image.Image, page: Size, turn: Transpose | None) -> Sheet | None:
+    try:
+        found = sheet.find(proxy, page, turn)
+        if found is None:
+            return None
+        whole = proxy if turn is None else proxy.transpose(turn)
+        paper = Paper.of(found.corners, page)
+        flat = flatten.proxy(whole, page, paper)
+        paper = Paper.of(sheet.level(paper.corners, flat.convert("L")), page)
+        return Sheet(paper.corners, found.confidence, sheet_light(whole, page, paper))
+    except Exception:  # noqa: BLE001  # the page itself, and all else that is measured of it, is worth more
+        return None
+
+
+def sheet_light(upright: Image.Image, page: Size, paper: Paper) -> bytes:
+    """What `enhanced` goes by for the sheet in a page of so many pixels whose whole, in small, is `upright`."""
+    return enhance.measure(flatten.proxy(upright, page, paper)).encode()
 
 
 def thumbnail(proxy: Image.Image, page: Size, turn: Transpose | None = None, *, limits: Limits = LIMITS) -> bytes:

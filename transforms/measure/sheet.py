@@ -5,6 +5,7 @@ headings and shadows; the best is traced on the larger picture (`trace`). How mu
 photos (`weights`). Deterministic.
 """
 
+import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from PIL import Image, ImageChops, ImageFilter
 from PIL.Image import Transpose
 
 from transforms.geometry import Size
-from transforms.measure import edges, lines, quads, sides, trace, weights
+from transforms.measure import edges, lines, quads, sides, skew, trace, weights
 from transforms.measure.quads import Corners, Point
+from transforms.request import paper
 
 _SIDE: Final = 256  # pixels of the longer side in which lines are looked for
 _LEAST: Final = 64  # pixels of the shorter side of a proxy, for anything to be seen
@@ -24,6 +26,7 @@ _TRIED: Final = 6  # figures of each pass that are looked at closely
 _REACH: Final = 0.014  # of the longer side: how far a side is from where it was first seen
 _ASTRAY: Final = 0.03  # of the longer side; who is led further was led by something else
 _OTHER: Final = 0.03  # of the longer side: corners of another figure are further away
+LIGHT_BYTES: Final = 40_000  # a map of noise, which no page is
 _FAR: Final = 100_000  # pixels, that no corner of any page has
 _CLIP: Final = 8  # beyond which a side is certain
 _SURE: Final = 0.8  # confidence; chosen by seeds to which nothing was fitted either (`papers.CHECK`)
@@ -42,11 +45,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """`corners` in pixels of the upright page, clockwise from the one nearest to its top left, to a tenth; they may lie
-    a little outside. `confidence`: 0 to 1."""
+    """`corners` in pixels of the upright page, clockwise from the sheet's own top left, to a tenth; they may lie a
+    little outside. `confidence`: 0 to 1. `light`: what `enhanced` goes by, for `RenderJob.light`."""
 
     corners: Corners
     confidence: float
+    light: bytes = b""
 
     @property
     def verdict(self) -> Verdict:
@@ -54,20 +58,29 @@ class Sheet:
 
     def as_fields(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"corners": [list(corner) for corner in self.corners], "confidence": self.confidence}
+        return {
+            "corners": [list(corner) for corner in self.corners],
+            "confidence": self.confidence,
+            "light": base64.b64encode(self.light).decode(),
+        }
 
     @classmethod
     def of_fields(cls, fields: object) -> Self:
         """What `as_fields` gave. Raises ValueError for what cannot have been found."""
-        if not isinstance(fields, Mapping) or fields.keys() != cls.__dataclass_fields__.keys():
+        if not isinstance(fields, Mapping):
             raise ValueError("the sheet has no corners or no confidence")
-        corners, confidence = fields["corners"], fields["confidence"]
+        fields = {"light": "", **fields}  # drafts of an older release have none
+        if fields.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("the sheet has no corners or no confidence")
+        corners, confidence, light = (fields[name] for name in cls.__dataclass_fields__)
         if not isinstance(corners, list) or len(corners) != 4 or not all(_is_point(corner) for corner in corners):
             raise ValueError("the corners are not four points")
         if not _is_number(confidence) or not 0 <= confidence <= 1:
             raise ValueError("the confidence is not a number from 0 to 1")
+        if not isinstance(light, str) or len(light) > LIGHT_BYTES * 4 // 3:
+            raise ValueError("the light is too long")
         a, b, c, d = ((float(x), float(y)) for x, y in corners)
-        return cls((a, b, c, d), float(confidence))
+        return cls((a, b, c, d), float(confidence), base64.b64decode(light, validate=True))
 
 
 def _is_number(value: object) -> bool:
@@ -113,6 +126,17 @@ def find(proxy: Image.Image, page: Size, turn: Transpose | None = None) -> Sheet
     if best is None or confidence < _LIKELY or (same > _DRAWN_STRAIGHT[0] and _lean(best.corners) < _DRAWN_STRAIGHT[1]):
         return None
     return Sheet(_upright(best.corners, proxy, page, turn), round(confidence, 3))
+
+
+def level(corners: Corners, flat: Image.Image) -> Corners:
+    """`corners` of a sheet that is `flat` (mode L) as it lies there, so that its lines are level.
+
+    Turned by a quarter at most, to whichever side is nearer to what is up in the photo: what is upside down is for
+    people to see.
+    """
+    if not skew.lines_stand(flat):
+        return corners
+    return paper.turned(corners, 1 if corners[1][1] > corners[0][1] else 3)
 
 
 def small(proxy: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ _STEPS: Final = 5  # parts of a degree, in the second pass
 # The level lines must stand out: on a page without lines every angle is as good as any other.
 _CLEAR: Final = 1.25
 _STRAIGHT: Final = 0.4  # degrees that nobody sees
+_STANDING: Final = 1.5  # so much clearer must upright lines be: forms have both
 
 
 def slope(page: Image.Image) -> float | None:
@@ -34,6 +35,13 @@ def slope(page: Image.Image) -> float | None:
     around = [best + step / _STEPS for step in range(-_STEPS, _STEPS + 1)]
     found = max(around, key=lambda degrees: _levelness(ink, degrees))
     return 0.0 if abs(found) < _STRAIGHT else round(found, 1)
+
+
+def lines_stand(sheet: Image.Image) -> bool:
+    """True where lines of a flat sheet (mode L), no longer than `_SIDE` pixels a side, clearly run up or down."""
+    ink = _ink(sheet)
+    across, standing = (_levelness(one, 0) / one.height for one in (ink, ink.transpose(Image.Transpose.ROTATE_90)))
+    return standing > _STANDING * across
 
 
 def _ink(grey: Image.Image) -> Image.Image:

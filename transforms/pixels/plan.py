@@ -121,14 +121,14 @@ def make(stored: Stored, *, source: Size, orientation: int = 1, redactions: tupl
         raise SpecError(f"The region {region} is not inside the page of {upright} pixels.")
     return Plan(
         source=source,
-        crop=_to_source(region, source, orientation),
+        crop=to_source(region, source, orientation),
         size=Size(stored.size.height, stored.size.width) if quarters % 2 else stored.size,
         turn=_TURNS[mirror, (quarters + stored.rotation // 90) % 4],
-        burn=tuple(_to_source(box, source, orientation) for box in redactions),
+        burn=tuple(to_source(box, source, orientation) for box in redactions),
     )
 
 
-def _to_source(box: Box, source: Size, orientation: int) -> Box:
+def to_source(box: Box, source: Size, orientation: int) -> Box:
     """A box of the upright page in the coordinates of the stored image: undo the quarter turns, then the mirror."""
     mirror, quarters = _ORIENTATIONS[orientation]
     x, y, width, height = box.x, box.y, box.width, box.height

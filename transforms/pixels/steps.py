@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, Protocol
 
 from PIL import Image, ImageDraw, ImageFile, JpegImagePlugin
 
-from transforms.geometry import Box
+from transforms.geometry import Box, Size
 from transforms.pixels.enhance import Frame
 from transforms.pixels.plan import Plan, outward
 from transforms.pixels.resize import resize
@@ -22,7 +22,17 @@ _BLACK: Final[dict[str, int | tuple[int, ...]]] = {
 }
 
 
-def decode(image: ImageFile.ImageFile, plan: Plan, *, gray: bool = False) -> int:
+class Decoded(Protocol):
+    """What decoding goes by."""
+
+    @property
+    def source(self) -> Size: ...
+
+    @property
+    def shrink(self) -> int: ...
+
+
+def decode(image: ImageFile.ImageFile, plan: Decoded, *, gray: bool = False) -> int:
     """Decodes `image` in place; returns the factor by which it was shrunk: 1, 2, 4 or 8 (JPEG only).
 
     `gray` allows a JPEG to be decoded as mode L. Raises what the decoder raises: call it inside `images.decoding`.
@@ -50,12 +60,19 @@ def burn(image: Image.Image, boxes: Iterable[Box]) -> Image.Image:
     return image
 
 
-def burn_source(image: Image.Image, plan: Plan, factor: int) -> Image.Image:
-    """Paints the redactions on an image decoded at 1/`factor`, before scaling: LANCZOS would carry a trace of what they
-    hide over their edges.
+def burn_source(image: Image.Image, boxes: Iterable[Box], factor: int) -> Image.Image:
+    """Paints the redactions, in pixels of the source, on an image decoded at 1/`factor`, before scaling: LANCZOS would
+    carry a trace of what they hide over their edges.
     """
     shrunk = Fraction(1, factor)
-    return burn(image, (outward(box, across=shrunk, down=shrunk) for box in plan.burn))
+    return burn(image, (outward(box, across=shrunk, down=shrunk) for box in boxes))
+
+
+def burn_window(image: Image.Image, boxes: Iterable[Box], window: Box) -> Image.Image:
+    """Paints redactions of a page on this part of it, drawn in some size."""
+    across, down = Fraction(image.width, window.width), Fraction(image.height, window.height)
+    moved = (Box(box.x - window.x, box.y - window.y, box.width, box.height) for box in boxes)
+    return burn(image, (outward(box, across=across, down=down) for box in moved))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +96,28 @@ def frame_of(plan: Plan) -> Frame:
     return Frame(plan.source, (crop.x, crop.y, crop.right, crop.bottom))
 
 
+def widened(plan: Plan, halo: int) -> tuple[Frame, tuple[int, int, int, int]]:
+    """Where that lies with up to `halo` pixels of the result more at each side, and how many these are."""
+    asked = frame_of(plan)
+    left, top, right, bottom = asked.box
+    across, down = plan.crop.width / plan.size.width, plan.crop.height / plan.size.height
+    extra = (
+        min(halo, int(left / across)),
+        min(halo, int(top / down)),
+        min(halo, int((plan.source.width - right) / across)),
+        min(halo, int((plan.source.height - bottom) / down)),
+    )
+    box = (left - extra[0] * across, top - extra[1] * down, right + extra[2] * across, bottom + extra[3] * down)
+    return Frame(plan.source, box), extra
+
+
 def scale(image: Image.Image, plan: Plan, factor: int, halo: int = 0) -> Scaled:
     """The crop at its final size, from an image decoded at 1/`factor`, with up to `halo` pixels more at each side."""
-    asked, extra = frame_of(plan), (0, 0, 0, 0)
-    width, height = plan.size.width, plan.size.height
     if plan.is_exact(factor) and plan.whole:
-        return Scaled(image, asked, extra)
-    left, top, right, bottom = asked.box
-    if halo:
-        across, down = plan.crop.width / width, plan.crop.height / height
-        past_right, past_bottom = plan.source.width - right, plan.source.height - bottom
-        extra = (
-            min(halo, int(left / across)),
-            min(halo, int(top / down)),
-            min(halo, int(past_right / across)),
-            min(halo, int(past_bottom / down)),
-        )
-        left, top = left - extra[0] * across, top - extra[1] * down
-        right, bottom = right + extra[2] * across, bottom + extra[3] * down
-        width, height = width + extra[0] + extra[2], height + extra[1] + extra[3]
-    frame = Frame(plan.source, (left, top, right, bottom))
+        return Scaled(image, frame_of(plan), (0, 0, 0, 0))
+    frame, extra = widened(plan, halo)
+    left, top, right, bottom = frame.box
+    width, height = plan.size.width + extra[0] + extra[2], plan.size.height + extra[1] + extra[3]
     if plan.is_exact(factor):
         x, y = round(left / factor), round(top / factor)
         return Scaled(image.crop((x, y, x + width, y + height)), frame, extra)

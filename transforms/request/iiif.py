@@ -28,12 +28,20 @@ QUALITIES: Final = ("color", "gray", "bitonal", "enhanced")
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The sheet of paper in a page: an image service of its own, and its size in pixels."""
+
+    service_id: str
+    size: Size
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
     """One page of a manifest.
 
     `page` is its size in pixels before it is turned clockwise by `rotation` (0, 90, 180 or 270 degrees); `quality` the
-    stored quality that this reader may see.
+    stored quality that this reader may see; `sheet` the other image to choose.
     """
 
     service_id: str
@@ -42,6 +50,7 @@ class Canvas:
     label: str
     quality: str = "default"
     rotation: int = 0
+    sheet: Sheet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +145,15 @@ def _canvas(manifest_id: str, canvas: Canvas, limits: Limits) -> Json:
     # Of a turned page there is the picture alone: with a service beside it viewers ask that for the upright page, and
     # an ImageApiSelector with a rotation (Cookbook recipe 0040) leaves Mirador 4.0 and Clover 3.3 with nothing to show.
     if not canvas.rotation:
-        body["service"] = [{"id": canvas.service_id, "type": "ImageService3", "profile": LEVEL}]
+        body["service"] = [_service(canvas.service_id)]
+    if canvas.sheet:
+        # The photo first: it has everything that the sheet has. Viewers that do not choose show the first (Cookbook
+        # recipe 0033).
+        shown = replace(preset("review", canvas.sheet.size, limits), quality=canvas.quality, format=OutputFormat.JPG)
+        sheet = _image(canvas.sheet.service_id, shown)
+        items = [{**body, "label": _text("Photo")}, {**sheet, "label": _text("Paper")}]
+        items[1]["service"] = [_service(canvas.sheet.service_id)]
+        body = {"type": "Choice", "items": items}
     return {
         "id": canvas_id,
         "type": "Canvas",
@@ -160,6 +177,10 @@ def _canvas(manifest_id: str, canvas: Canvas, limits: Limits) -> Json:
             }
         ],
     }
+
+
+def _service(service_id: str) -> Json:
+    return {"id": service_id, "type": "ImageService3", "profile": LEVEL}
 
 
 def _image(service_id: str, stored: Stored) -> Json:

@@ -24,6 +24,7 @@ from transforms.measure.page import Measures
 from transforms.measure.probe import Probe
 from transforms.pdf.engines import POPPLER
 from transforms.render import PHASES, Rendered, RenderJob
+from transforms.request.paper import Paper
 from transforms.request.spec import Stored
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ def _fields(job: Job) -> Fields:
                 "page_size": [job.page_size.width, job.page_size.height],
                 "redactions": [[box.x, box.y, box.width, box.height] for box in job.redactions],
                 "light": base64.b64encode(job.light).decode(),
+                "paper": job.paper and job.paper.as_fields(),
             }
 
 
@@ -148,6 +150,7 @@ def _render(fields: Fields) -> RenderJob:
         page_size=Size(*fields["page_size"]),
         redactions=tuple(Box(*box) for box in fields["redactions"]),
         light=base64.b64decode(fields["light"]),
+        paper=fields["paper"] and Paper.of_fields(fields["paper"]),
     )
 
 

@@ -48,6 +48,8 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "order.lines": (_("Order lines set"), _("{who} said what was ordered with {rx}, lines: {count}")),
     "page.rotated": (_("Page turned"), _("{who} turned page {page} of {rx}")),
     "page.redacted": (_("Page blacked out"), _("{who} blacked out parts of page {page} of {rx}")),
+    "page.sheet_set": (_("Paper set"), _("{who} said where the paper lies on page {page} of {rx}")),
+    "page.sheet_refused": (_("No paper"), _("{who} said that no paper is to be cut out of page {page} of {rx}")),
     "review.priority": (_("Priority set"), _("{who} changed the priority of {rx}")),
     "review.claim": (_("Claimed"), _("{who} took {rx} from the queue")),
     "review.release": (_("Released"), _("{who} gave {rx} back to the queue")),

@@ -15,7 +15,7 @@ from prescriptions.admin.explain.playground import PlayForm, play
 from prescriptions.audit import actors
 from prescriptions.ops import why
 from prescriptions.ops.why import Explanation
-from transforms.keys import is_id, parse_page_identifier
+from transforms.keys import is_id, parse_image_identifier
 
 
 class AskForm(forms.Form):
@@ -44,9 +44,9 @@ def page(request: HttpRequest) -> HttpResponse:
             found = why.explain(asked.cleaned_data["asked"], reviews=may(request, "view_review"))
         else:
             shown["ask"] = asked
-    elif is_id(name := request.GET.get("id", "")) or parse_page_identifier(name):
+    elif is_id(name := request.GET.get("id", "")) or parse_image_identifier(name):
         found = why.explain(name, reviews=may(request, "view_review"))
-        if parse_page_identifier(name):
+        if parse_image_identifier(name):
             shown["play"] = PlayForm(initial={"page": name})
     if found is not None:
         actor, data = actors.staff(request.user), {"part": "explain"}

@@ -24,7 +24,7 @@ from prescriptions.variants import asking, links
 from prescriptions.variants.fairness.askers import Asker
 from transforms.errors import TransformError
 from transforms.formats import OutputFormat
-from transforms.keys import PageIdentifier, parse_page_identifier
+from transforms.keys import ImageIdentifier, parse_image_identifier
 from transforms.request.presets import PRESETS
 from transforms.request.spec import QUALITIES
 
@@ -34,7 +34,7 @@ _LINK: Final = "{link}"
 class PlayForm(forms.Form):
     """A preset, or the four parts of an image request as IIIF writes them."""
 
-    page = forms.CharField(label=gettext_lazy("Page"), max_length=40, help_text=gettext_lazy("Id, _ and number"))
+    page = forms.CharField(label=gettext_lazy("Page"), max_length=50, help_text=gettext_lazy("Id, _ and number"))
     preset = forms.ChoiceField(
         label=gettext_lazy("Preset"),
         required=False,
@@ -51,8 +51,8 @@ class PlayForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
 
-    def clean_page(self) -> PageIdentifier:
-        named = parse_page_identifier(self.cleaned_data["page"].strip())
+    def clean_page(self) -> ImageIdentifier:
+        named = parse_image_identifier(self.cleaned_data["page"].strip())
         if named is None:
             raise forms.ValidationError(_("A page is named by the prescription's 32 digits, _ and a number from 1."))
         return named
@@ -62,7 +62,8 @@ class PlayForm(forms.Form):
         """What is asked for, as the API takes it."""
         said = self.cleaned_data
         own = f"{said['region']}/{said['size']}/{said['rotation']}/{said['quality']}.{said['format']}"
-        return said["preset"] or own
+        of_sheet = "sheet/" if said["page"].sheet is not None else ""
+        return of_sheet + (said["preset"] or own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +83,23 @@ def play(form: PlayForm, user: Any, *, make: bool) -> Played:
     how, ms = _make(named, spec, user) if make else ("", 0.0)
     found = why.explain_variant(named.rx, named.number, spec, by=Asker.staff(user.pk))
     stored = next((fact.value for fact in found.facts if fact.name == "stored form"), "")
-    iiif = absolute(links.variant_path(named.rx, named.number, stored, _LINK)) if stored else ""
+    digest = next((fact.value for fact in found.facts if fact.name == "sheet"), "")
+    iiif = absolute(links.variant_path(named.rx, named.number, stored, _LINK, sheet=digest)) if stored else ""
     address = absolute(f"/api/v1/prescriptions/{named.rx}/pages/{named.number}/variants/{spec}")
     file = f"page-{named.number}.{stored.rpartition('.')[2]}"
     curl = f"curl -fsSL -o {file} -H \"Authorization: Bearer $RX_TOKEN\" '{address}'" if stored else ""
     return Played(found, iiif, curl, how, ms)
 
 
-def _make(named: PageIdentifier, spec: str, user: Any) -> tuple[str, float]:
+def _make(named: ImageIdentifier, spec: str, user: Any) -> tuple[str, float]:
     """How it came about (or the code of why not), and milliseconds until then."""
     started = time.perf_counter()
     try:
         page = find_page(named.rx, named.number)
-        stored = variants.resolve(page, spec)
+        image, stored = variants.resolve(page, spec)
         actor, data = actors.staff(user), {"page": named.number}
         audit.looked(named.rx, audit.Verb.VARIANT_ASKED, actor=actor, data=data)
-        how: str = asking.get_variant(page, stored, by=Asker.staff(user.pk), wait=settings.RX_WAIT).how
+        how: str = asking.get_variant(image, stored, by=Asker.staff(user.pk), wait=settings.RX_WAIT).how
     except TransformError as error:
         how = from_transform(error).code
     except Problem as problem:

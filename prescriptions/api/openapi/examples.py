@@ -33,6 +33,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "order_links_create": {"order_ref": "A-1001", "patient_ref": "P-2002", "expires_in": 86400, "scope": "order"},
     "orders_reuse": {"reuse": "0b51c7a2f9e84d6db3aa52c1f0e97d34"},
     "answer_create": {"text": "Twice a day, after food."},
+    "sheets_set": {"corners": [[212.4, 305.0], [2840.1, 331.7], [2795.0, 3920.3], [190.8, 3877.5]]},
     "variants_warm": {"variants": ["thumb", "preview", "full/max/0/default.jpg"], "pages": [1]},
     "links_create": {"scope": "f", "expires_in": 3600, "pages": [1]},
     "webhooks_create": {"url": "https://shop.example.org/rx-events", "types": ["prescription.approved"]},

@@ -34,6 +34,8 @@ OPERATIONS: Final = {
     "answer_create": ("Customers", "Answer the pharmacist's question"),
     "withdraw_create": ("Customers", "Withdraw a prescription"),
     "variants_retrieve": ("Pictures", "Ask for a variant of a page"),
+    "sheets_set": ("Pictures", "Say where the paper lies in a page"),
+    "sheets_refuse": ("Pictures", "Say that there is no paper to cut out"),
     "variants_warm": ("Pictures", "Have many variants made ahead"),
     "jobs_retrieve": ("Pictures", "Ask how far a variant is"),
     "links_list": ("Pictures", "List links that can be taken back"),

@@ -16,11 +16,11 @@ from prescriptions.api.strict import Strict
 from prescriptions.audit import actors
 from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
-from prescriptions.models import LentLink, Prescription
+from prescriptions.models import Image, LentLink, Prescription
 from prescriptions.variants import links
 from prescriptions.variants.delivery import NO_STORE
 from prescriptions.variants.links.lent import LONGEST, make, take_back
-from prescriptions.variants.pictures import picture
+from prescriptions.variants.pictures import picture, service_of
 from transforms.request.presets import PRESETS
 
 _SCOPES = "`f`: the pages as they are; `r`: only where parts were blacked out, and never what is beneath."
@@ -36,6 +36,14 @@ class LinkRequestSerializer(Strict):
     pages = page_numbers(help_text="Numbers of the pages that it opens; all of them where it is left out.")
 
 
+class LentSheetSerializer(serializers.Serializer[Any]):
+    """The sheet of paper in a page, with its addresses under the link."""
+
+    id = serializers.CharField(help_text="The sheet's IIIF identifier.")
+    info = serializers.URLField(required=False, help_text="The sheet's IIIF info.json; not of a link with scope `r`.")
+    variants = serializers.DictField(child=serializers.URLField(), help_text="Preset name to address.")
+
+
 class LentPageSerializer(serializers.Serializer[Any]):
     """A page with its addresses under the link."""
 
@@ -43,6 +51,7 @@ class LentPageSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="The page's IIIF identifier.")
     info = serializers.URLField(required=False, help_text="The page's IIIF info.json; not of a link with scope `r`.")
     variants = serializers.DictField(child=serializers.URLField(), help_text="Preset name to address.")
+    sheet = LentSheetSerializer(allow_null=True, help_text="The paper in it; null where none is known.")
 
 
 class LinkSerializer(serializers.ModelSerializer[LentLink]):
@@ -145,9 +154,13 @@ def _with_addresses(request: Request, prescription: Prescription, link: LentLink
     for page in prescription.pages.all():
         token = tokens.get(page.number) or tokens.get(0)
         if token is not None:
-            path = links.service_path(rx, page.number, token)
-            info = {"info": absolute(f"{path}/info.json")} if full else {}
-            variants = {name: absolute(picture(page, name, token).src) for name in PRESETS}
-            opens.append({"number": page.number, "id": page.identifier, **info, "variants": variants})
+            sheet = page.sheet and _addresses(page.sheet, token, full=full)
+            opens.append({"number": page.number, **_addresses(page, token, full=full), "sheet": sheet})
     body = {**LinkSerializer(link).data, "opens": opens}
     return {**body, "manifest": absolute(links.manifest_path(rx, tokens[0]))} if full and 0 in tokens else body
+
+
+def _addresses(image: Image, token: str, *, full: bool) -> dict[str, Any]:
+    info = {"info": absolute(f"{service_of(image, token)}/info.json")} if full else {}
+    variants = {name: absolute(picture(image, name, token).src) for name in PRESETS}
+    return {"id": image.identifier, **info, "variants": variants}

@@ -26,9 +26,9 @@ from prescriptions.audit import actors
 from prescriptions.infra import problems, storage
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Page, Variant, VariantState
+from prescriptions.models import Image, Page, Variant, VariantState
 from prescriptions.models.finding import find
-from prescriptions.variants import asking, delivery, links, redactions, statements
+from prescriptions.variants import asking, delivery, links, redactions, sheets, statements
 from prescriptions.variants.asking import Outcome
 from prescriptions.variants.fairness import pace, quota
 from prescriptions.variants.pictures import preset_of
@@ -36,6 +36,7 @@ from transforms.request.presets import PRESETS
 from transforms.request.spec import Spec, Stored
 from transforms.version import PIPELINE
 
+_OF_SHEET = "sheet/"
 _VARY = {"Vary": "Accept"}
 
 
@@ -56,7 +57,9 @@ class VariantSerializer(serializers.Serializer[Any]):
 
 
 class PageVariant(ApiView):
-    """`spec` is a preset (thumb, card, preview, review, print) or `{region}/{size}/{rotation}/{quality}.{format}`."""
+    """`spec` is a preset (thumb, card, preview, review, print) or `{region}/{size}/{rotation}/{quality}.{format}`. With
+    `sheet/` before it, it is of the sheet of paper in the page.
+    """
 
     content_negotiation_class = AnyMedia
     scopes = {"GET": "rx:read"}  # noqa: RUF012
@@ -76,23 +79,23 @@ class PageVariant(ApiView):
     def get(self, request: Request, rx: str, number: str, spec: str) -> HttpResponse:
         """The address of a variant that exists when this answers. Made now if nobody asked for it before."""
         page = _page(request, rx, int(number))
-        stored = resolve(page, spec)
+        image, stored = resolve(page, spec)
         wish = Preferences.of(request)
-        found = _at_hand(page, stored)
+        found = _at_hand(image, stored)
         if found is not None:
-            asking.count_hit(page, stored)
+            asking.count_hit(image, stored)
             return _to_variant(request, found)
         by, started = asker_of(request), time.perf_counter()
         if wish.respond_async and not wish.wait:
             with pace.unhurried(by.unit):
-                outcome = asking.find_or_claim(page, stored, by=by)
+                outcome = asking.find_or_claim(image, stored, by=by)
             return _to_variant(request, outcome) if outcome.how == "hit" else _accepted(outcome, wish)
         wait = settings.RX_WAIT if wish.wait is None else min(settings.RX_WAIT, float(wish.wait))
         try:
             with nullcontext() if wait else pace.unhurried(by.unit):
-                outcome = asking.get_variant(page, stored, by=by if wait else by.in_bulk(), wait=wait)
+                outcome = asking.get_variant(image, stored, by=by if wait else by.in_bulk(), wait=wait)
         except Problem as problem:
-            begun = _begun(page, stored) if wish.respond_async and problem.code == "not-ready" else None
+            begun = _begun(image, stored) if wish.respond_async and problem.code == "not-ready" else None
             if begun is None:
                 raise
             return _accepted(begun, wish, waited=f"wait={wait:g}")
@@ -138,25 +141,33 @@ def _page(request: Request, rx: str, number: int) -> Page:
     return page
 
 
-def resolve(page: Page, spec: str) -> Stored:
-    """The stored form of a preset or an IIIF request. Raises TransformError (400, 404, 501), Problem (410)."""
-    if spec in PRESETS:
-        return preset_of(page, spec)
-    return redactions.resolve(Spec.parse(spec), page)
+def resolve(page: Page, spec: str) -> tuple[Image, Stored]:
+    """What is asked for, the page or the sheet in it; and the stored form of a preset or an IIIF request. Raises
+    TransformError (400, 404, 501), Problem (410).
+    """
+    image: Image = sheets.sheet_of(page) if spec.startswith(_OF_SHEET) else page
+    spec = spec.removeprefix(_OF_SHEET)
+    return image, preset_of(image, spec) if spec in PRESETS else redactions.resolve(Spec.parse(spec), image)
 
 
-def _at_hand(page: Page, stored: Stored) -> Outcome | None:
-    row = Variant.objects.filter(page=page, stored=str(stored), pipeline=PIPELINE, state=VariantState.READY).first()
-    if row is None or not storage.variant_exists(row.key):
+def _row_of(image: Image, stored: Stored) -> Variant | None:
+    rows = statements.of_image(image.page.pk, image.sheet_digest, str(stored), PIPELINE)
+    for row in rows:
+        row.page = image.page
+    return rows[0] if rows else None
+
+
+def _at_hand(image: Image, stored: Stored) -> Outcome | None:
+    row = _row_of(image, stored)
+    if row is None or row.state != VariantState.READY or not storage.variant_exists(row.key):
         return None
-    row.page = page
     return Outcome(row, "hit")
 
 
-def _begun(page: Page, stored: Stored) -> Outcome | None:
+def _begun(image: Image, stored: Stored) -> Outcome | None:
     """What this request, or another one, has begun and did not see the end of."""
-    rows = statements.of_page(page.pk, str(stored), PIPELINE)
-    return Outcome(rows[0], "coalesced") if rows else None
+    row = _row_of(image, stored)
+    return Outcome(row, "coalesced") if row else None
 
 
 def _to_variant(request: Request, outcome: Outcome, *, started: float | None = None, waited: str = "") -> HttpResponse:
@@ -165,7 +176,7 @@ def _to_variant(request: Request, outcome: Outcome, *, started: float | None = N
     rx, actor = variant.page.prescription_id, actors.of(request)
     audit.looked(rx, audit.Verb.VARIANT_ASKED, actor=actor, data={"page": variant.page.number})
     token = links.hand_out([rx], actor)[rx]
-    path = links.variant_path(rx, variant.page.number, variant.stored, token)
+    path = links.variant_path(rx, variant.page.number, variant.stored, token, sheet=variant.sheet)
     duration = "" if started is None else f";dur={(time.perf_counter() - started) * 1000:.1f}"
     headers = {
         "X-Variant": how,

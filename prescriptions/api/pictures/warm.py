@@ -24,7 +24,7 @@ from prescriptions.api.schema import problems as problems_of
 from prescriptions.api.strict import Strict
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem, from_transform, not_ready
-from prescriptions.models import Page, Prescription, Variant, VariantState
+from prescriptions.models import Image, Page, Prescription, Variant, VariantState
 from prescriptions.variants import asking, statements
 from prescriptions.variants.delivery import NO_STORE
 from prescriptions.variants.fairness import pace, quota
@@ -47,7 +47,8 @@ class WarmRequestSerializer(Strict):
         child=serializers.CharField(max_length=_LONGEST),
         min_length=1,
         max_length=_SPECS,
-        help_text="Presets, or IIIF requests `{region}/{size}/{rotation}/{quality}.{format}`.",
+        help_text="Presets, or IIIF requests `{region}/{size}/{rotation}/{quality}.{format}`; `sheet/` before one of "
+        "them: of the sheet of paper in the page.",
     )
     pages = page_numbers(help_text="Numbers of pages; all of them where it is left out.")
 
@@ -78,6 +79,7 @@ class WarmSerializer(serializers.Serializer[Any]):
 class _Wanted:
     page: Page
     spec: str
+    image: Image | None
     stored: Stored | None
     problem: Problem | None = None
 
@@ -131,33 +133,34 @@ def _wanted(prescription: Prescription, asked: dict[str, Any]) -> Iterator[_Want
         pages[number].prescription = prescription
         for at, spec in enumerate(specs):
             try:
-                yield _Wanted(pages[number], spec, resolve(pages[number], spec))
+                yield _Wanted(pages[number], spec, *resolve(pages[number], spec))
             except TransformError as error:
                 if error.status == 400:  # of no page
                     raise serializers.ValidationError({"variants": {str(at): [error.detail or error.title]}}) from None
-                yield _Wanted(pages[number], spec, None, from_transform(error))
+                yield _Wanted(pages[number], spec, None, None, from_transform(error))
             except Problem as problem:
-                yield _Wanted(pages[number], spec, None, problem)
+                yield _Wanted(pages[number], spec, None, None, problem)
 
 
 def _ask_for(wanted: list[_Wanted], by: Asker) -> tuple[list[dict[str, Any]], int | None, Problem | None]:
     """What became of each; how many more the caller may have open; and what made the rest not worth asking for."""
     rows = Variant.objects.filter(page__in={one.page.pk for one in wanted}, pipeline=PIPELINE)
-    known = {(row.page_id, row.stored): row for row in rows}
+    known = {(row.page_id, row.sheet, row.stored): row for row in rows}
     warmed: list[dict[str, Any]] = []
     left, trouble = None, None
     deadline = time.monotonic() + settings.RX_WAIT
     for one in wanted:
         said: dict[str, Any] = {"page": one.page.number, "variant": one.spec}
-        row, problem = known.get((one.page.pk, str(one.stored))), one.problem or trouble
+        digest = one.image.sheet_digest if one.image else ""
+        row, problem = known.get((one.page.pk, digest, str(one.stored))), one.problem or trouble
         # What is known costs nobody a turn. Should S3 have lost it, whoever looks has it made again.
         if row is not None and row.state in (VariantState.READY, *statements.OPEN):
             warmed.append({**said, **_standing(row)})
             continue
-        if one.stored is not None and problem is None:
+        if one.image is not None and one.stored is not None and problem is None:
             try:
                 with pace.unhurried(by.unit):
-                    outcome = asking.find_or_claim(one.page, one.stored, by=by)
+                    outcome = asking.find_or_claim(one.image, one.stored, by=by)
             except Problem as refusal:
                 problem = refusal
                 trouble = refusal if refusal.code in _ENOUGH else None

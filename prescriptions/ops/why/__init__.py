@@ -9,7 +9,7 @@ from prescriptions.ops.why import asked, pictures, rest, tokens
 from prescriptions.ops.why.asked import Asked
 from prescriptions.ops.why.notes import Ending, Explanation, Fact, Notes
 from prescriptions.variants.fairness.askers import Asker
-from transforms.keys import is_id, parse_page_identifier
+from transforms.keys import is_id, parse_image_identifier
 
 __all__ = ["Ending", "Explanation", "Fact", "explain", "explain_variant"]
 
@@ -49,7 +49,7 @@ def explain_variant(rx: str, number: int, spec: str, *, by: Asker) -> Explanatio
 
 
 def _page(notes: Notes, identifier: str) -> None:
-    named = parse_page_identifier(identifier)
+    named = parse_image_identifier(identifier)
     if named is not None and pictures.page_of(notes, named.rx, named.number) is not None:
         rest.prescription(notes, named.rx)
 

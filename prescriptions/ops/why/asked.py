@@ -45,7 +45,7 @@ def read(text: str) -> Asked:
         return Asked("id", given)
     if _REFERENCE.fullmatch(given):
         return Asked("reference", given)
-    if keys.parse_page_identifier(given):
+    if keys.parse_image_identifier(given):
         return Asked("page", given)
     if keys.prescription_of(given) or keys.parse_incoming_key(given):
         return Asked("key", given)

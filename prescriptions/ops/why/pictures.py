@@ -5,15 +5,15 @@ from typing import Final
 from prescriptions.api.pictures import variants as api_variants
 from prescriptions.iiif import images
 from prescriptions.infra.problems import Problem, erased, forbidden_link, from_transform, not_found
-from prescriptions.models import Page, Prescription, Redaction
+from prescriptions.models import Image, Page, Prescription, Redaction, Sheet
 from prescriptions.models.finding import numbered
 from prescriptions.ops.why import standing, tokens
 from prescriptions.ops.why.notes import Notes, moment
-from prescriptions.variants import links
+from prescriptions.variants import links, sheets
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.links import Link
 from transforms.errors import TransformError
-from transforms.keys import parse_page_identifier
+from transforms.keys import parse_image_identifier
 from transforms.request.presets import PRESETS
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
@@ -62,7 +62,7 @@ def prescription_of(notes: Notes, rx: str) -> Prescription | None:
 
 def by_link(notes: Notes, token: str, identifier: str, tail: str = "") -> None:
     """`/iiif/3/{token}/{identifier}/{tail}`. Without a tail: info.json, or the service itself."""
-    named = parse_page_identifier(identifier)
+    named = parse_image_identifier(identifier)
     if named is None:
         why = "A page is named by the prescription's id, _ and the page's number: this is no such name."
         notes.refuse(
@@ -75,14 +75,29 @@ def by_link(notes: Notes, token: str, identifier: str, tail: str = "") -> None:
         return
     if links.are_cut(page.prescription):
         _cut(notes, page.prescription)
+    image = page if named.sheet is None else _sheet(notes, page, named.sheet)
+    if image is None:
+        return
     if tail:
         link = Link("", scope or "f", 0)
-        variant(notes, page, tail, link=link, by=Asker.holders(named.rx))
+        variant(notes, image, tail, link=link, by=Asker.holders(named.rx))
     elif scope == "r":
         why = "info.json tells of the qualities of the clear page, and the link shows redacted pages alone."
         notes.refuse(forbidden_link(), why, "Ask for a link of scope f.")
     else:
         notes.end(200, "info", "The link opens this page: info.json tells its sizes and tiles.")
+
+
+def _sheet(notes: Notes, page: Page, digest: str) -> Sheet | None:
+    """The sheet in the page, if it counts; else why not."""
+    try:
+        return sheets.sheet_of(page, digest)
+    except TransformError as error:
+        notes.refuse(from_transform(error), do=_form(error.code))
+    except Problem as problem:
+        why = "The page never had a sheet of this name." if problem.status == 404 else ""
+        notes.refuse(problem, why, "Take the address from the API, which has the sheet that counts.")
+    return None
 
 
 def _cut(notes: Notes, prescription: Prescription) -> None:
@@ -91,12 +106,16 @@ def _cut(notes: Notes, prescription: Prescription) -> None:
     notes.refuse(forbidden_link(), why, "It opens when the last link has ended.")
 
 
-def variant(notes: Notes, page: Page, tail: str, *, by: Asker, link: Link | None = None) -> Stored | None:
-    """Of a page that may be shown: a preset (for the API) or an image request; its stored form."""
+def variant(notes: Notes, image: Image, tail: str, *, by: Asker, link: Link | None = None) -> Stored | None:
+    """Of a page that may be shown, or the sheet in it: a preset (for the API) or an image request; its stored form."""
+    page = image.page
     notes.say("request", "asked", tail[:256] if tail.isprintable() else ascii(tail[:256]))
     notes.say("request", "release", PIPELINE)
     try:
-        stored = images.resolve(page, tail, link) if link else api_variants.resolve(page, tail)
+        if link:
+            stored = images.resolve(image, tail, link)
+        else:
+            image, stored = api_variants.resolve(page, tail)
     except TransformError as error:
         notes.refuse(from_transform(error), do=_form(error.code))
         return None
@@ -111,9 +130,11 @@ def variant(notes: Notes, page: Page, tail: str, *, by: Asker, link: Link | None
         notes.refuse(problem, why, do)
         if not scope:
             return None
-        stored = images.resolve(page, tail, Link("", "f", 0))
+        stored = images.resolve(image, tail, Link("", "f", 0))
+    if image.sheet_digest:
+        notes.say("page", "sheet", image.sheet_digest)
     notes.say("request", "stored form", stored)
-    notes.say("request", "canonical", stored.canonical(page.size))
+    notes.say("request", "canonical", stored.canonical(image.size))
     if link is not None and tail != str(stored):
         why = f"The request is not in the stored form: the answer leads to {stored}."
         notes.end(303, "not-stored-form", why, "Nothing; whoever asks for the stored form saves a redirect.")
@@ -121,11 +142,13 @@ def variant(notes: Notes, page: Page, tail: str, *, by: Asker, link: Link | None
         digest = stored.quality.removeprefix("redacted-")
         confirmed = Redaction.objects.filter(page=page, digest=digest).values_list("confirmed_at", flat=True).first()
         notes.say("page", "redaction", f"{digest}, confirmed {moment(confirmed)}" if confirmed else digest)
-    standing.explain(notes, page, stored, by=by)
+    standing.explain(notes, image, stored, by=by)
     return stored
 
 
 def _form(code: str) -> str:
     if code == "redaction-missing":
         return "A reviewer confirms a redaction on the review page; until then there is nothing to show."
+    if code == "sheet-missing":
+        return "A reviewer sets its corners on the review page, or by API; until then there is the page alone."
     return f"Presets: {', '.join(PRESETS)}. Sizes and tiles: info.json."

@@ -11,8 +11,9 @@ from prescriptions.models import Document, Incoming, LooseOriginal, Prescription
 from prescriptions.ops.why import incoming, pictures, standing, tokens
 from prescriptions.ops.why.notes import Notes, moment
 from prescriptions.review.publication import standing as review_standing
-from prescriptions.variants import links
+from prescriptions.variants import links, sheets
 from prescriptions.variants.fairness.askers import Asker
+from prescriptions.variants.links import Link
 from transforms import keys
 from transforms.request.spec import Stored
 from transforms.version import PIPELINE
@@ -68,7 +69,8 @@ def _variant(notes: Notes, variant: Variant) -> None:
         why = f"This is the work of the release {variant.pipeline}; {PIPELINE} runs here, and has keys of its own."
         notes.end(0, "another-release", why, "Nothing: it is made anew when somebody asks for it.")
     notes.say("request", "stored form", variant.stored)
-    standing.explain(notes, page, Stored.parse(variant.stored), by=Asker.holders(page.prescription_id))
+    image = sheets.known(page, variant.sheet) or page
+    standing.explain(notes, image, Stored.parse(variant.stored), by=Asker.holders(page.prescription_id))
 
 
 def prescription(notes: Notes, rx: str) -> None:
@@ -150,8 +152,9 @@ def key(notes: Notes, text: str) -> None:
         why = f"The key is one of the release {variant.pipeline}; {PIPELINE} runs here, and has keys of its own."
         notes.end(0, "another-release", why, "Nothing: what nobody asks for any more expires by itself.")
     page = pictures.page_of(notes, variant.rx, variant.number)
-    if page is not None:
-        pictures.variant(notes, page, variant.stored, by=Asker.holders(variant.rx))
+    image = sheets.known(page, variant.sheet) if page else None
+    if image is not None:
+        pictures.variant(notes, image, variant.stored, by=Asker.holders(variant.rx), link=Link("", "f", 0))
 
 
 def reference(notes: Notes, text: str) -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from prescriptions.infra import redis_client, storage
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem, not_ready, storage_down
-from prescriptions.models import Page, Variant, VariantState
+from prescriptions.models import Image, Variant, VariantState
 from prescriptions.ops.why.notes import Notes, moment, size
 from prescriptions.variants import admission, asking, backends, claims
 from prescriptions.variants.fairness import line, quota, tickets
@@ -32,17 +32,19 @@ _TRY: Final = "Admin, Variants: Try again. The picture itself may be at fault: l
 _WORKER: Final = "Start a worker of this release, and read the end of its log: manage.py doctor."
 
 
-def explain(notes: Notes, page: Page, stored: Stored, *, by: Asker) -> None:
-    """Of a page that may be shown, in its stored form, asked for by `by`."""
-    key = variant_key(page.prescription_id, page.number, PIPELINE, stored)
-    advertised = is_advertised(page, stored)
-    cost, lane = claims.cost_of(page, stored), claims.lane_of(page, stored, advertised=advertised)
+def explain(notes: Notes, image: Image, stored: Stored, *, by: Asker) -> None:
+    """Of a page that may be shown, or the sheet in it, in its stored form, asked for by `by`."""
+    page, sheet = image.page, image.sheet_digest
+    key = variant_key(page.prescription_id, page.number, PIPELINE, stored, sheet=sheet)
+    advertised = is_advertised(image, stored)
+    cost = claims.cost_of(page, stored, of_sheet=bool(sheet))
+    lane = claims.lane_of(image, stored, advertised=advertised)
     notes.say("request", "key in S3", key)
     notes.say("request", "advertised", advertised)
     notes.say("cost", "lane", lane)
     notes.say("cost", "decoded or drawn", f"{cost.pixels / 1_000_000:.1f} megapixels")
     notes.say("cost", "memory of the renderer", f"about {cost.bytes // MIB} MiB")
-    rows = list(Variant.objects.filter(page=page, stored=str(stored)).order_by("-created_at"))
+    rows = list(Variant.objects.filter(page=page, sheet=sheet, stored=str(stored)).order_by("-created_at"))
     row = next((row for row in rows if row.pipeline == PIPELINE), None)
     for other in rows:
         other.page = page
@@ -60,7 +62,7 @@ def explain(notes: Notes, page: Page, stored: Stored, *, by: Asker) -> None:
     if found is not None:
         _there(notes, found, row)
     elif row is None:
-        _would_be_made(notes, page, stored, lane, by, rows)
+        _would_be_made(notes, image, stored, lane, by, rows)
     else:
         _not_there(notes, row, by)
 
@@ -201,12 +203,12 @@ def _original(notes: Notes, row: Variant) -> str:
 
 
 # --- Nobody has asked -------------------------------------------------------------------------------------------------
-def _would_be_made(notes: Notes, page: Page, stored: Stored, lane: str, by: Asker, others: list[Variant]) -> None:
-    missing = _original(notes, Variant(page=page, stored=str(stored)))
+def _would_be_made(notes: Notes, image: Image, stored: Stored, lane: str, by: Asker, others: list[Variant]) -> None:
+    missing = _original(notes, Variant(page=image.page, stored=str(stored)))
     left = quota.left(by.unit, lane)
     notes.say("cost", "open of this asker", "nobody knows" if left is None else f"{left} more may be")
     try:
-        admission.refuse(page, stored, counted=False)
+        admission.refuse(image, stored, counted=False)
     except Problem as problem:
         notes.refuse(
             problem, do="Ask for one of the sizes in info.json, or a preset." if problem.status != 503 else _AGAIN

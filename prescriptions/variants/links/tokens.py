@@ -26,7 +26,7 @@ from prescriptions.audit import listings
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.keys import keyrings
 from prescriptions.models import Prescription
-from transforms.keys import page_identifier
+from transforms.keys import image_identifier, page_identifier
 from transforms.request.spec import Stored
 
 Scope = Literal["f", "r"]
@@ -170,14 +170,16 @@ def are_cut(prescription: Prescription) -> bool:
     return timezone.now() < cut + timedelta(seconds=settings.RX_LINK_TTL + ROUNDING)
 
 
-def service_path(rx: str, number: int, token: str) -> str:
-    """Path of a page's IIIF image service (the `id` of its info.json, less scheme and host)."""
-    return f"/iiif/3/{token}/{page_identifier(rx, number)}"
+def service_path(rx: str, number: int, token: str, *, sheet: str = "") -> str:
+    """Path of the IIIF image service (the `id` of its info.json, less scheme and host) of a page, or of the sheet in it
+    with this digest.
+    """
+    return f"/iiif/3/{token}/{image_identifier(rx, number, sheet)}"
 
 
-def variant_path(rx: str, number: int, stored: Stored | str, token: str) -> str:
+def variant_path(rx: str, number: int, stored: Stored | str, token: str, *, sheet: str = "") -> str:
     """Path of a stored variant, as the edge serves it."""
-    return f"{service_path(rx, number, token)}/{stored}"
+    return f"{service_path(rx, number, token, sheet=sheet)}/{stored}"
 
 
 def manifest_path(rx: str, token: str) -> str:

@@ -9,10 +9,11 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from prescriptions.models import Page, Prescription, Variant, VariantState
+from prescriptions.models import Page, Prescription, Sheet, SheetSource, Variant, VariantState
 from prescriptions.variants import claims
 from tests.databases import on_each_database
 from tests.prescriptions.conftest import claim
+from transforms.request.paper import Paper
 from transforms.request.spec import Stored
 
 pytestmark = [on_each_database, pytest.mark.django_db(transaction=True)]
@@ -47,13 +48,18 @@ def at_once(call, times: int = 16) -> list[bool]:
         return list(pool.map(one, range(times)))
 
 
-def test_one_of_sixteen_gets_the_new_row(row: Page) -> None:
+@pytest.mark.parametrize("kind", ["page", "sheet"])
+def test_one_of_sixteen_gets_the_new_row(row: Page, kind: str) -> None:
     stored = Stored.parse("full/150,200/0/default.webp")
+    paper = Paper.of([(0, 0), (300, 0), (300, 400), (0, 400)], row.size)
+    sheet = Sheet.of(row, paper, source=SheetSource.AUTO)
+    sheet.save()
 
-    won = at_once(lambda: claims.insert(row, stored, advertised=True)[1])
+    won = at_once(lambda: claims.insert(row if kind == "page" else sheet, stored, advertised=True)[1])
 
     assert sorted(won) == [False] * 15 + [True]
     variant = Variant.objects.get()
+    assert variant.sheet == ("" if kind == "page" else sheet.digest)
     assert (variant.state, variant.attempts, variant.stored) == ("queued", 0, str(stored))
     assert 0 < seconds_left(variant) <= 40
 

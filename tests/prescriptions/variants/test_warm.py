@@ -55,11 +55,11 @@ def test_a_full_queue_is_no_reason_not_to_claim(
 
 
 @pytest.mark.parametrize("pages", [1, 8])
-def test_warming_what_is_there_costs_two_queries(
+def test_warming_what_is_there_costs_three_queries(
     make: Make, recorder: list[str], pages: int, django_assert_num_queries: Any
 ) -> None:
     review = make(pages=pages)
     warm.warm(review.pk, by=SOMEBODY)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         warm.warm(review.pk, by=SOMEBODY)

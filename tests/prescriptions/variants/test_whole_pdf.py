@@ -17,7 +17,8 @@ from pytest_django import Settings
 from prescriptions.infra import storage
 from prescriptions.models import AuditEvent, OverrideReason, Page, Prescription, Variant, VariantState, WholePdf
 from prescriptions.upkeep import erasure
-from prescriptions.variants import links, whole_pdf
+from prescriptions.variants import links
+from prescriptions.variants.documents import whole_pdf
 from tests.links import mint
 from tests.prescriptions.conftest import Upload, assert_problem, claim, file, picture
 from tests.transforms import fixtures

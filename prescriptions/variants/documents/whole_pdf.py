@@ -56,7 +56,7 @@ def _made_ahead(pages: Sequence[Page], by: Asker) -> Iterator[tuple[Page, Stored
     """Each page with the stored form of its print variant; the next few are being made meanwhile."""
     wanted = [(page, preset_of(page, PRESET)) for page in pages]
     ready = set(
-        Variant.objects.filter(page__in=pages, pipeline=PIPELINE, state=VariantState.READY).values_list(
+        Variant.objects.filter(page__in=pages, sheet="", pipeline=PIPELINE, state=VariantState.READY).values_list(
             "page_id", "stored"
         )
     )

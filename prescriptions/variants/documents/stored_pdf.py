@@ -20,7 +20,8 @@ from prescriptions.infra.guards import bulkheads
 from prescriptions.infra.per_process import per_process
 from prescriptions.infra.problems import erased, links_cut, not_ready
 from prescriptions.models import Page, Prescription, WholePdf, new_identifier
-from prescriptions.variants import links, whole_pdf
+from prescriptions.variants import links
+from prescriptions.variants.documents import whole_pdf
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.fairness.room import Room
 from prescriptions.variants.pictures import preset_of
