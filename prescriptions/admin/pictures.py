@@ -53,4 +53,20 @@ def viewer_page(page: Page, token: str, boxes: Mapping[int, list[list[int]]] | N
         "service": links.service_path(page.prescription_id, page.number, token),
         "first": picture(page, "review", token).src,
         "boxes": (boxes or {}).get(page.pk),
+        "sheet": viewer_sheet(page, token),
+        "proposal": standing.corners if (standing := page.standing_sheet) and standing.proposed else None,
+    }
+
+
+def viewer_sheet(page: Page, token: str) -> dict[str, Any] | None:
+    """The same of the sheet of paper in it; None where none is known for sure."""
+    sheet = page.sheet
+    if sheet is None:
+        return None
+    return {
+        "digest": sheet.digest,
+        "width": sheet.width,
+        "height": sheet.height,
+        "corners": sheet.corners,
+        "first": picture(sheet, "review", token).src,
     }

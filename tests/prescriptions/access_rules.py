@@ -410,6 +410,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/review/%(rx)s/opened/
         /admin/prescriptions/review/%(rx)s/redact/
         /admin/prescriptions/review/%(rx)s/rotate/
+        /admin/prescriptions/review/%(rx)s/sheet/
     """,
     ),
     (

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prescriptions.accounts import reauthentication
+from prescriptions.admin.pictures import viewer_sheet
 from prescriptions.admin.review_page import context
 from prescriptions.admin.review_page.form_state import FormState, numbers
 from prescriptions.admin.review_page.views import by_script, guarded_post, onward, render, version_of
@@ -62,6 +63,7 @@ def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -
     if actor.may("view_page"):
         answer["others"] = context.services_of(request.POST.get("others", "").split(","), actor)
         token, rows = context.links_of(review, actor)
+        answer["sheets"] = {row.number: viewer_sheet(row, token) for row in rows}
         answer["services"] = {row.number: links.service_path(rx, row.number, token) for row in rows}
         answer["thumbs"] = {row.number: picture(row, "thumb", token).src for row in rows}
     return JsonResponse(answer)
@@ -70,8 +72,8 @@ def heartbeat(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -
 @guarded_post
 def opened(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """A page is on the screen of somebody who only looks."""
-    _may_see_pages(actor)
-    pages.opened(rx, _page_number(request), actor=actor)
+    may_see_pages(actor)
+    pages.opened(rx, page_number(request), actor=actor)
     return HttpResponse(status=204)
 
 
@@ -81,19 +83,19 @@ def seen(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> Htt
     script = by_script(request)
     looked = numbers(request.POST.get("pages", ""))
     proof.look(rx, looked, actor=actor, version=version_of(request), declared=not script)
-    return HttpResponse(status=204) if script else onward(request, _page_address(rx, _next_unseen(rx, looked, actor)))
+    return HttpResponse(status=204) if script else onward(request, page_address(rx, _next_unseen(rx, looked, actor)))
 
 
 @guarded_post
 def rotate(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """This way up, for everybody, from now on."""
-    _may_see_pages(actor)
+    may_see_pages(actor)
     degrees = request.POST.get("rotation", "")
     turned = pages.rotate(
-        rx, _page_number(request), int(degrees) if degrees in ("0", "90", "180", "270") else -1, actor=actor
+        rx, page_number(request), int(degrees) if degrees in ("0", "90", "180", "270") else -1, actor=actor
     )
     if not by_script(request):
-        return onward(request, _page_address(rx, turned.number))
+        return onward(request, page_address(rx, turned.number))
     token, rows = context.links_of(turned.prescription.review, actor)
     row = next(row for row in rows if row.number == turned.number)
     thumb, first = picture(row, "thumb", token), picture(row, "review", token)
@@ -111,22 +113,24 @@ def rotate(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> H
 @guarded_post
 def redact(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """These boxes are burnt out from now on; what older redactions showed is withdrawn."""
-    _may_see_pages(actor)
-    number, boxes = _page_number(request), _boxes(request)
+    may_see_pages(actor)
+    number, boxes = page_number(request), _boxes(request)
     if redactions.uncovers(rx, number, boxes):
         reauthentication.demand(request)  # what was hidden can be seen again
     made = redactions.confirm(rx, number, boxes, actor=actor)
     if not by_script(request):
-        return onward(request, _page_address(rx, number))
+        return onward(request, page_address(rx, number))
     return JsonResponse({"boxes": made.boxes, "digest": made.digest})
 
 
-def _may_see_pages(actor: Actor) -> None:
+def may_see_pages(actor: Actor) -> None:
+    """Raises Problem 403."""
     if not actor.may("view_page"):
         raise Problem(403, "forbidden", _("Not allowed"), _("Your role does not allow this."))
 
 
-def _page_number(request: HttpRequest) -> int:
+def page_number(request: HttpRequest) -> int:
+    """Of the page that a post is about. Raises Problem 404."""
     number = next(iter(numbers(request.POST.get("page", ""))), None)
     if number is None:
         raise not_found()
@@ -140,7 +144,8 @@ def _next_unseen(rx: str, looked: frozenset[int], actor: Actor) -> int:
     return min(left, default=max(looked))
 
 
-def _page_address(rx: str, number: int) -> str:
+def page_address(rx: str, number: int) -> str:
+    """Of the review page, with that page on it."""
     return f"{reverse('admin:rx-review', args=[rx])}?page={number}"
 
 

@@ -32,6 +32,7 @@ from prescriptions.models import (
     ReviewStatus,
     Variant,
     VariantState,
+    image_of,
 )
 from prescriptions.review import proof, queue
 from prescriptions.review.proof import Calendar
@@ -42,7 +43,19 @@ from prescriptions.variants.pictures import picture, preset_of
 from transforms.version import PIPELINE
 
 QUEUE: Final = "admin:prescriptions_review_changelist"
-_ACTIONS: Final = ("claim", "release", "skip", "heartbeat", "opened", "seen", "rotate", "redact", "decide", "undo")
+_ACTIONS: Final = (
+    "claim",
+    "release",
+    "skip",
+    "heartbeat",
+    "opened",
+    "seen",
+    "rotate",
+    "redact",
+    "sheet",
+    "decide",
+    "undo",
+)
 _EVENTS: Final = 400
 _RELATED: Final = 25
 
@@ -116,7 +129,7 @@ def gather(
     actor, now, review = actors.staff(request.user), timezone.now(), load(rx)
     form = (state or FormState()).about(review)
     may = permissions_of(actor, review, now)
-    pages = list(Page.objects.filter(prescription=rx))
+    pages = list(Page.objects.filter(prescription=rx).prefetch_related("sheets"))
     events = list(AuditEvent.objects.filter(rx=rx).exclude(verb__in=audit.LOOKS).order_by("-seq")[:_EVENTS])
     related = _related(review)
     following = queue.next_waiting(request.user) if may.decide else None
@@ -149,7 +162,8 @@ def gather(
 
 def links_of(review: Review, actor: Actor) -> tuple[str, list[Page]]:
     """A fresh, audited token for this review's pages, and the pages."""
-    return links.hand_out([review.pk], actor)[review.pk], list(Page.objects.filter(prescription=review.pk))
+    rows = Page.objects.filter(prescription=review.pk).prefetch_related("sheets")
+    return links.hand_out([review.pk], actor)[review.pk], list(rows)
 
 
 def services_of(rxs: Iterable[str], actor: Actor) -> dict[str, str]:
@@ -182,7 +196,7 @@ def _related(review: Review) -> dict[str, Related]:
         Review.objects.filter(prescription__in=Prescription.objects.filter(wanted, erased_at=None).order_by())
         .exclude(pk=review.pk)
         .select_related("prescription", "reason")
-        .prefetch_related("prescription__pages")
+        .prefetch_related("prescription__pages__sheets")
         .order_by("-queued_at")[:_RELATED]
     )
     return {row.pk: Related(row, tuple(row.prescription.pages.all())) for row in rows}
@@ -198,10 +212,12 @@ def _ready_image(following: Review, tokens: Mapping[str, str]) -> str:
     """The next item's first image, if it was made already: a prefetch must not set work going."""
     ready = Variant.objects.filter(
         page__prescription=following.pk, page__number=1, pipeline=PIPELINE, state=VariantState.READY
-    ).select_related("page")
-    for variant in ready:
-        if variant.stored == str(preset_of(variant.page, "review")):
-            return picture(variant.page, "review", tokens[following.pk]).src
+    )
+    rows = list(ready.select_related("page").prefetch_related("page__sheets"))
+    for image in (image_of(row.page) for row in rows[:1]):
+        wanted = (image.sheet_digest, str(preset_of(image, "review")))
+        if wanted in {(row.sheet, row.stored) for row in rows}:
+            return picture(image, "review", tokens[following.pk]).src
     return ""
 
 

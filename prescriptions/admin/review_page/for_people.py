@@ -16,7 +16,7 @@ from prescriptions.admin.review_page.context import QUEUE, Facts
 from prescriptions.admin.review_page.permissions import WAITING, banner, name_of
 from prescriptions.admin.review_page.timeline import OVERRIDDEN, entries
 from prescriptions.intake import notices as noticed
-from prescriptions.models import Page, ReasonGroup
+from prescriptions.models import Page, ReasonGroup, image_of
 from prescriptions.ops.checks import VIEWER
 from prescriptions.review.payload import CHECKLIST
 from prescriptions.review.proof import Calendar, in_words, ran_out
@@ -91,7 +91,7 @@ def _pages(facts: Facts) -> dict[str, Any]:
         Sheet(
             page,
             picture(page, "thumb", token),
-            picture(page, "review", token),
+            picture(image_of(page), "review", token),
             page.number in facts.seen,
             page.number == facts.shown,
         )

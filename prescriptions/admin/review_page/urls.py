@@ -8,7 +8,7 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from prescriptions.admin.review_page import actions, views
+from prescriptions.admin.review_page import actions, sheets, views
 from transforms.keys import ID
 
 
@@ -29,6 +29,7 @@ _ACTIONS: Final[dict[str, Callable[..., HttpResponseBase]]] = {
     "seen": actions.seen,
     "rotate": actions.rotate,
     "redact": actions.redact,
+    "sheet": sheets.sheet,
     "decide": views.decide,
     "undo": views.undo,
 }

@@ -53,6 +53,8 @@ _SAY: Final[dict[str, Promise]] = {
     "redacted": _("Redaction of page %(page)s confirmed. Older versions of it are withdrawn."),
     "redaction_now": _("Confirmed boxes on page %(page)s: %(count)s"),
     "redaction_none": _("Nothing on page %(page)s is redacted."),
+    "sheet_set": _("The paper of page %(page)s is kept as it lies now, for everyone."),
+    "sheet_none": _("Page %(page)s is shown as the photo, for everyone."),
     "boxes_drawn": _("Drawn: %(count)s"),
     "leave": _("What you typed has not been sent yet. Leave anyway?"),
     "failed": _("Page %(page)s cannot be shown."),
@@ -68,6 +70,10 @@ _SAY: Final[dict[str, Promise]] = {
     "key_straighten": _("Straighten"),
     "key_previous": _("Previous page"),
     "key_next": _("Next page"),
+    "key_original": _("The whole photo, or the paper"),
+    "key_accept": _("Yes, this is the paper"),
+    "key_corners": _("Corners of the paper"),
+    "key_over": _("Turn the paper over"),
 }
 _LABELS: Final[dict[str, Promise]] = {
     "prescribed_on": _("Prescribed on"),

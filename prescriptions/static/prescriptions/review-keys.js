@@ -3,7 +3,7 @@ import { $, $$, listen, state } from './review-base.js'
 
 const STORE = 'rx-review-keys' // of this person's hands, nothing of a patient
 const FIRST = { 'zoom-in': '+', 'zoom-out': '-', fit: '0', width: 'w', right: 'r', left: 'R', invert: 'i', enhanced: 'e',
-  straighten: 's', previous: '[', next: ']' }
+  straighten: 's', previous: '[', next: ']', original: 'o', accept: 'y', corners: 'c', over: 'v' }
 const ARROWS = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }
 const TYPING = 'input:not([type=radio], [type=checkbox], [type=range]), textarea, select, [contenteditable]'
 

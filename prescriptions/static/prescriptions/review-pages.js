@@ -1,5 +1,6 @@
 // Pages: the strip, what was seen, turning, redacting, comparing. The viewer shows; this tells the server.
 import { $, $$, after, calm, fill, listen, post, say, state, trouble } from './review-base.js'
+import { keepSheets, renewSheets } from './review-sheet.js'
 import { Viewer } from './viewer.js'
 
 const SETTLE = 700 // ms: three quarter turns in a row are saved once
@@ -24,6 +25,7 @@ export class Pages {
     on('rotated', ({ number, rotation }) => this.#rotated(number, rotation))
     on('boxes', ({ number, boxes }) => { this.pages.get(number).drawn = boxes; this.#redaction() })
     this.viewer = new Viewer(this.section, { pages: state.pages })
+    keepSheets(this.viewer, this.section)
     this.#live = true
     queueMicrotask(() => this.#shown(state.shown))
     this.strip.addEventListener('click', e => {
@@ -48,7 +50,7 @@ export class Pages {
   }
 
   /** Fresh links: nothing that is on the screen is loaded again. */
-  renew({ services, thumbs, others }) {
+  renew({ services, thumbs, others, sheets }) {
     for (const [key, page] of Object.entries(state.compare)) {
       const service = others[key]
       if (!service) continue
@@ -56,6 +58,7 @@ export class Pages {
       page.service = service
     }
     this.viewer.renew(services)
+    renewSheets(this.viewer, sheets)
     for (const [number, src] of Object.entries(thumbs)) {
       const image = $(`[data-page="${number}"] img`, this.strip)
       if (image && (!image.complete || !image.naturalWidth) && image.getAttribute('src') != src) image.src = src

@@ -40,7 +40,8 @@ export class Boxes {
 
   /** A new box in the middle of what can be seen, with the focus. */
   add() {
-    const { x, y, scale } = this.pane.view, width = 160 / scale, height = 60 / scale
+    const { scale } = this.pane.view, width = 160 / scale, height = 60 / scale, box = this.pane.stage.getBoundingClientRect()
+    const { x, y } = this.pane.toPage(box.x + box.width / 2, box.y + box.height / 2)
     this.boxes.push(this.#inside([x - width / 2, y - height / 2, width, height]))
     this.#done(this.boxes.length - 1)
   }
@@ -51,7 +52,7 @@ export class Boxes {
   }
 
   place() {
-    this.layer.style.transform = this.pane.matrix
+    this.layer.style.transform = this.pane.pageMatrix
     this.layer.style.setProperty('--unit', 1 / this.pane.view.scale + 'px')
   }
 
@@ -62,14 +63,14 @@ export class Boxes {
   }
 
   #inside([x, y, width, height]) {
-    const page = this.pane.page, between = (value, most) => Math.round(Math.min(Math.max(value, 0), most))
+    const page = this.pane.whole, between = (value, most) => Math.round(Math.min(Math.max(value, 0), most))
     const left = between(x, page.width - 1), top = between(y, page.height - 1)
     const right = between(x + width, page.width), bottom = between(y + height, page.height)
     return [left, top, Math.max(1, right - left), Math.max(1, bottom - top)]
   }
 
   #moved([x, y, width, height], dx, dy) { // as a whole: it stops at the edges
-    const { page } = this.pane, stop = (value, most) => Math.min(Math.max(value, 0), most)
+    const { whole: page } = this.pane, stop = (value, most) => Math.min(Math.max(value, 0), most)
     return this.#inside([stop(x + dx, page.width - width), stop(y + dy, page.height - height), width, height])
   }
 
@@ -110,12 +111,14 @@ export class Boxes {
     if (!this.#on || e.button) return
     if (this.#drawing) return this.#drawing(false) // a second finger wants to zoom
     const from = this.pane.toPage(e.clientX, e.clientY), at = this.boxes.length
-    this.#follow(e, (to, scale) => {
-      const width = to.x - from.x, height = to.y - from.y
-      const large = Math.min(Math.abs(width), Math.abs(height)) * scale >= LEAST
+    this.#follow(e, (to, scale, end) => {
+      // On a sheet that lies askew in its photo, what was drawn is a box there all the same: one that covers it.
+      const others = this.pane.page.photo ? [[e.clientX, end.clientY], [end.clientX, e.clientY]] : []
+      const around = [from, to, ...others.map(point => this.pane.toPage(...point))]
+      const xs = around.map(({ x }) => x), ys = around.map(({ y }) => y), left = Math.min(...xs), top = Math.min(...ys)
+      const width = Math.max(...xs) - left, height = Math.max(...ys) - top
       this.boxes.length = at
-      const corner = [Math.min(from.x, to.x), Math.min(from.y, to.y)]
-      if (large) this.boxes.push(this.#inside([...corner, Math.abs(width), Math.abs(height)]))
+      if (Math.min(width, height) * scale >= LEAST) this.boxes.push(this.#inside([left, top, width, height]))
     }, () => this.boxes.length > at && at, () => { this.boxes.length = at })
   }
 
@@ -150,7 +153,7 @@ export class Boxes {
     }
     const mine = act => e => e.pointerId == start.pointerId && act(e)
     addEventListener('pointermove', mine(e => {
-      move(this.pane.toPage(e.clientX, e.clientY), this.pane.view.scale)
+      move(this.pane.toPage(e.clientX, e.clientY), this.pane.view.scale, e)
       this.#draw()
     }), { signal })
     addEventListener('pointerup', mine(() => finish(true)), { signal })

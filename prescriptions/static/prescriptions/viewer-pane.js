@@ -110,10 +110,16 @@ export class Pane {
     return new DOMMatrix().translate(width / 2, height / 2).rotate(degrees).scale(scale).translate(-x, -y)
   }
 
-  /** Upright page pixels under a point of the window. */
+  /** The page itself, whichever image of it is shown. */
+  get whole() { return this.page.photo || this.page }
+  /** From pixels of the page itself to CSS pixels of the stage. */
+  get pageMatrix() { return this.page.toImage ? this.matrix.multiply(this.page.toImage) : this.matrix }
+
+  /** Pixels of the page itself under a point of the window. */
   toPage(x, y) {
     const box = this.stage.getBoundingClientRect()
-    return this.matrix.inverse().transformPoint(new DOMPoint(x - box.x, y - box.y))
+    const { x: across, y: down, w } = this.pageMatrix.inverse().transformPoint(new DOMPoint(x - box.x, y - box.y))
+    return { x: across / w, y: down / w }
   }
 
   paint() {

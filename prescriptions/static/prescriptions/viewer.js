@@ -3,6 +3,7 @@
 import { Pane } from './viewer-pane.js'
 import { DeepPane } from './viewer-deep.js'
 import { Boxes } from './viewer-boxes.js'
+import { Corners, guess, sheetOf, turned } from './viewer-sheet.js'
 
 const FILTERS = ['brightness', 'contrast'], SWITCHES = ['invert', 'sharpen', 'enhanced', 'straighten']
 
@@ -12,10 +13,11 @@ const FILTERS = ['brightness', 'contrast'], SWITCHES = ['invert', 'sharpen', 'en
  * A page is {number, width, height, rotation, skew, service, first, boxes, label?}: `rotation` the saved default in
  * degrees clockwise, `skew` how far the lines of the upright page slope clockwise or null, `service` the path of its
  * IIIF service, `first` the address of its review preset turned by `rotation`, `boxes` confirmed [x, y, width, height]
- * in upright page pixels or null, `label` what to call it instead of "Page 1 of 2".
+ * in upright page pixels or null, `label` what to call it instead of "Page 1 of 2". Where `sheet` is the sheet of paper
+ * in it (see `sheetOf`), that is shown until the photo is asked for; `proposal` are the corners of one that is likely.
  *
  * Events on the section, all bubbling: viewer:shown {number}, viewer:rotated {number, rotation}, viewer:zoom {percent},
- * viewer:boxes {number, boxes} after each change by the user, viewer:failed {number}, viewer:painted {number} when the
+ * viewer:boxes {number, boxes} after each change by the user, viewer:corners {number, corners} as the user wants them, viewer:failed {number}, viewer:painted {number} when the
  * picture is on the screen (perhaps more than once), and viewer:help, whose default (the viewer's own help) can be
  * prevented.
  */
@@ -24,6 +26,7 @@ export class Viewer {
   #filters = { brightness: 1, contrast: 1 }
   #on = { invert: false, sharpen: false, enhanced: false, straighten: false }
   #panes = []
+  #original = false
 
   /** Shows the page whose picture is in the markup already, or else the first. */
   constructor(section, { pages }) {
@@ -52,7 +55,9 @@ export class Viewer {
       this.page.boxes = this.boxes
       this.#tell('boxes', { number: this.number, boxes: this.boxes })
     })
-    const image = stage.querySelector('img'), there = this.pages.find(page => page.first == image.getAttribute('src'))
+    this.cornerLayer = new Corners(this.#main, (...text) => this.#fill(...text), () => this.#say(this.section.dataset.sayMoved))
+    const image = stage.querySelector('img'), src = image.getAttribute('src')
+    const there = this.pages.find(page => (page.sheet || page).first == src)
     this.#show(there || this.pages[0], there && image)
   }
 
@@ -73,6 +78,8 @@ export class Viewer {
   pan(dx, dy) { for (const pane of this.#panes) pane.pan(dx, dy) }
 
   rotate(degrees) {
+    // A sheet is turned by naming its corners anew.
+    if (this.shown.photo) return this.#tellCorners(turned(this.page.sheet.corners, degrees / 90))
     this.page.rotation = (this.page.rotation + degrees + 360) % 360
     this.#turn()
     this.#say(this.#fill('turned', { degrees: this.page.rotation }))
@@ -96,6 +103,35 @@ export class Viewer {
     for (const name of SWITCHES) this.toggle(name, false)
   }
 
+  /** Whether the photo is shown although there is a sheet. */
+  original(on = !this.#original) {
+    this.#original = on
+    this.#show(this.page)
+    this.#say(this.#name(this.shown))
+  }
+
+  /** What is shown of the page: itself, or the sheet in it. */
+  get shown() { return this.#image(this.page) }
+
+  /** The sheet in a page is another now, or none (null); nothing is proposed any more. */
+  setSheet(number, sheet) {
+    const page = this.pages.find(page => page.number == number)
+    Object.assign(page, { sheet, flat: null, proposal: null })
+    if (page != this.page) return
+    this.#original = this.cornering = false
+    this.section.classList.remove('cornering')
+    this.#show(page)
+  }
+
+  /** Whether the corners of the sheet can be moved, in the photo. */
+  corners(on) {
+    this.cornering = on
+    if (on) this.redact(false)
+    this.section.classList.toggle('cornering', on)
+    this.#show(this.page)
+    if (on) this.cornerLayer.focus()
+  }
+
   /** Another page beside this one, of this or another prescription; null takes it away. */
   compare(page) {
     const second = this.#find('[data-second]'), stage = second.querySelector('[data-stage]')
@@ -104,7 +140,7 @@ export class Viewer {
     this.section.classList.toggle('comparing', !!page)
     if (page) {
       this.#panes.push(this.#pane(stage))
-      this.#open(this.#panes[1], own(page))
+      this.#open(this.#panes[1], page.photo || page == this.page ? page : own(page))
       this.#adjust()
     } else stage.querySelector('img').replaceWith(new Image())
     this.#main.fit()
@@ -147,7 +183,14 @@ export class Viewer {
       right: () => this.rotate(90),
       previous: () => this.show(this.pages[at - 1]?.number),
       next: () => this.show(this.pages[at + 1]?.number),
-      compare: () => this.compare(this.#panes[1] ? null : others[0]),
+      compare: () => this.compare(this.#panes[1] ? null : this.page.sheet ? this.#other() : others[0]),
+      original: () => this.page.sheet && !this.cornering && this.original(),
+      accept: () => this.page.proposal && this.#tellCorners(this.page.proposal),
+      corners: () => this.corners(!this.cornering),
+      over: () => this.cornering ? this.cornerLayer.set(turned(this.cornerLayer.corners, 2), true)
+        : this.page.sheet && this.#tellCorners(turned(this.page.sheet.corners, 2)),
+      keep: () => this.cornering && this.#tellCorners(this.cornerLayer.corners),
+      none: () => this.#tellCorners(null),
       redact: () => this.redact(!this.redacting),
       reset: () => { this.resetFilters(); this.fit() },
       add: () => this.boxLayer.add(),
@@ -162,6 +205,7 @@ export class Viewer {
     this.#left.abort()
     this.sized.disconnect()
     this.boxLayer.destroy()
+    this.cornerLayer.destroy()
     this.#main.destroy()
     clearTimeout(this.saying)
     this.section.classList.remove('ready')
@@ -180,7 +224,17 @@ export class Viewer {
     clearTimeout(this.saying)
     this.saying = setTimeout(() => { this.#find('[data-say]').textContent = text }, 400) // not each step of a zoom
   }
-  #name(page) { return page.label || this.#fill('page', { number: page.number, count: this.pages.length }) }
+  #name(page) {
+    const name = page.label || this.#fill('page', { number: page.number, count: this.pages.length })
+    return page.sheet ? this.#fill(page.photo ? 'paper' : 'photo', { name }) : name
+  }
+  #image(page) {
+    if (!page.sheet || this.#original || this.cornering) return page
+    return page.flat ||= sheetOf(page)
+  }
+  /** Of the page that is shown: the photo beside its sheet, or the other way round. */
+  #other() { return this.shown.photo ? this.page : sheetOf(this.page) }
+  #tellCorners(corners) { this.#tell('corners', { number: this.number, corners }) }
 
   #pane(stage) {
     const box = stage.parentElement, main = !this.#panes.length
@@ -208,9 +262,11 @@ export class Viewer {
   #retry() { for (const pane of this.#panes) if (pane.failed) this.#open(pane, pane.page) }
 
   #show(page, image) {
+    if (page != this.page) this.cornering = false
     this.page = page
-    this.#open(this.#main, page, image)
+    this.#open(this.#main, this.shown, image)
     this.boxLayer.set(page.boxes || [])
+    this.cornerLayer.set(this.cornering ? page.sheet?.corners || page.proposal || guess(page) : page.proposal, this.cornering)
     this.#adjust()
     this.#tell('shown', { number: page.number })
   }
@@ -218,6 +274,7 @@ export class Viewer {
   #moved() {
     const percent = Math.round(this.#main.view.scale * 100)
     this.boxLayer?.place()
+    this.cornerLayer?.place()
     if (percent == this.percent) return
     if (this.percent && !this.#main.mode) this.#say(this.#fill('zoom', { percent }))
     this.percent = percent
@@ -235,13 +292,24 @@ export class Viewer {
   }
 
   #marks() {
-    const skew = this.page?.skew, states = { ...this.#on, redact: this.redacting, compare: !!this.#panes[1] }
+    const skew = this.page && this.shown.skew, original = this.#original, states = { ...this.#on, redact: this.redacting, compare: !!this.#panes[1], original }
     for (const [name, on] of Object.entries(states)) this.#button(name)?.setAttribute('aria-pressed', on)
     const straighten = this.#button('straighten')
     straighten.disabled = !skew
     straighten.querySelector('span').textContent = skew ? this.#fill('straighten', { degrees: Math.abs(skew) })
       : this.section.dataset.sayStraight
-    this.#button('compare').disabled = this.pages.length < 2 && !this.#panes[1]
+    this.#button('compare').disabled = this.pages.length < 2 && !this.#panes[1] && !this.page?.sheet
+    this.#sheetTools()
+  }
+
+  #sheetTools() {
+    const { page, cornering = false } = this, may = !!this.section.dataset.mayTurn
+    this.#button('original').hidden = !page?.sheet || cornering
+    for (const tool of this.section.querySelectorAll('[data-sheet-tool]')) tool.hidden = !may || (tool.dataset.do == 'over' && !page?.sheet)
+    this.#button('corners').setAttribute('aria-pressed', cornering)
+    this.#find('[data-sheet]').hidden = !may || this.redacting || !(cornering || page?.proposal)
+    for (const part of this.section.querySelectorAll('[data-sheet-likely]')) part.hidden = cornering
+    for (const part of this.section.querySelectorAll('[data-sheet-corners]')) part.hidden = !cornering
   }
 
   // What has no room in the bar goes into the menu.

@@ -40,6 +40,19 @@ class Line(TypedDict):
     reason: str | None
 
 
+class Sheet(TypedDict):
+    """The sheet of paper in a page, flat: `corners` are [x, y] in pixels of the page, before its `rotation`."""
+
+    id: str
+    width: int
+    height: int
+    corners: list[list[float]]
+    confidence: float | None
+    by: Literal["auto", "person"]
+    info: str
+    variants: dict[str, str]
+
+
 class Page(TypedDict):
     """`width` and `height` in pixels, before `rotation` in degrees clockwise."""
 
@@ -51,6 +64,7 @@ class Page(TypedDict):
     notices: list[dict[str, str]]
     info: str
     variants: dict[str, str]
+    sheet: Sheet | None
 
 
 class Document(TypedDict):
