@@ -54,6 +54,12 @@ WORDS: Final[Mapping[Notice, Words]] = {
         _("The file says to show a part that lies outside the page. What should have been cut off may be visible."),
         _("This PDF says to show a part that lies outside the page. We show the whole page instead."),
     ),
+    Notice.CUT_OFF: Words(
+        "warn",
+        _("A corner of the paper is not in the photo"),
+        _("What stands there cannot be seen. If something is missing, ask for another photo."),
+        _("A corner of the paper is not in the photo. If something is written there, please take another photo."),
+    ),
 }
 
 

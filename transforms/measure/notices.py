@@ -10,3 +10,4 @@ class Notice(StrEnum):
     XFA = "xfa"  # the page only asks for another program: the form is in an XFA part that is not drawn
     PORTFOLIO = "portfolio"  # the page is the cover of other files inside the document
     CROP_BOX = "crop-box"  # its crop box lies outside the page; the whole page is shown
+    CUT_OFF = "cut-off"  # a corner of the paper lies outside the photo

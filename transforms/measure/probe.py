@@ -21,6 +21,7 @@ from transforms.limits import LIMITS, Limits
 from transforms.measure import page as paging
 from transforms.measure.notices import Notice
 from transforms.measure.page import Measures
+from transforms.measure.sheet import Verdict
 from transforms.pdf import look as looking
 from transforms.pdf.engines import ENGINES
 from transforms.pixels import colour, images, mending, plan, proxy, transparency
@@ -71,7 +72,8 @@ def probe(
         found = looking.look(data, seen.draw, engines=engines, clock=clock, limits=limits)
         sizes, notices = found.sizes, _notices(found, data)
     else:
-        sizes, notices = (_image_size(data, kind, seen, limits),), ()
+        sizes = (_image_size(data, kind, seen, limits),)
+        notices = (_of_photo(seen.measures.get(0), sizes[0]),)
     measures = tuple(seen.measures.get(index) for index in range(len(sizes)))
     return Probe(kind, sizes, notices, measures, seen.thumbnail)
 
@@ -146,6 +148,11 @@ def _notices(found: looking.Look, data: bytes) -> tuple[tuple[Notice, ...], ...]
         for index in range(len(found.sizes))
     )
     return tuple((*everywhere, *codes) for codes in own)
+
+
+def _of_photo(measures: Measures | None, page: Size) -> tuple[Notice, ...]:
+    paper = measures.sheet if measures else None
+    return (Notice.CUT_OFF,) * bool(paper and paper.verdict is Verdict.SURE and paper.is_cut_off(page))
 
 
 def _is_portfolio(data: bytes) -> bool:

@@ -28,6 +28,7 @@ _ASTRAY: Final = 0.03  # of the longer side; who is led further was led by somet
 _OTHER: Final = 0.03  # of the longer side: corners of another figure are further away
 LIGHT_BYTES: Final = 40_000  # a map of noise, which no page is
 _FAR: Final = 100_000  # pixels, that no corner of any page has
+_CUT_OFF: Final = 0.01  # of the longer side
 _CLIP: Final = 8  # beyond which a side is certain
 _SURE: Final = 0.8  # confidence; chosen by seeds to which nothing was fitted either (`papers.CHECK`)
 _LIKELY: Final = 0.25
@@ -55,6 +56,11 @@ class Sheet:
     @property
     def verdict(self) -> Verdict:
         return Verdict.SURE if self.confidence >= _SURE else Verdict.LIKELY
+
+    def is_cut_off(self, page: Size) -> bool:
+        """Does a corner clearly lie outside the page? Where a whole side does, no sheet is found."""
+        room = _CUT_OFF * max(page.width, page.height)
+        return any(not (-room <= x <= page.width + room and -room <= y <= page.height + room) for x, y in self.corners)
 
     def as_fields(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -8,6 +8,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from bench import papers
 from tests.transforms import fixtures
 from tests.transforms.rendering import CORPUS, TAKEN_WITHOUT_PROFILE, opened, shows
 from tests.transforms.unembedded import by_glyphs, document
@@ -287,3 +288,10 @@ def test_a_collected_file_ends_in_a_picture_or_a_clear_error(file, expected):
     assert failure is None or failure.permanent
     if expected in ("ok", "clear-error"):
         assert ("clear-error" if failure else "ok") == expected
+
+
+@pytest.mark.parametrize(("effects", "noticed"), [({"cut"}, (Notice.CUT_OFF,)), (set(), ())])
+def test_a_corner_of_the_paper_that_is_not_in_the_photo_is_noticed(effects, noticed):
+    photo = papers.photo(1017, 1, table="grey", effects=frozenset(effects)).image
+
+    assert probe(fixtures.jpeg(photo)).notices == (noticed,)

@@ -114,7 +114,7 @@ def test_what_people_should_know_of_a_page_comes_out(shared_box: Sandbox) -> Non
     assert shared_box.probe(data, owner="box").notices == ((Notice.CROP_BOX,), ())
 
 
-@pytest.mark.parametrize("page", ["", "crop-box", ["nonsense"], [1], ["xfa"] * 5, None])
+@pytest.mark.parametrize("page", ["", "crop-box", ["nonsense"], [1], ["xfa"] * 6, None])
 def test_notices_that_no_probe_finds_are_not_believed(page: object) -> None:
     fields = {"media_type": "application/pdf", "pages": [[4, 4]], "notices": [page]}
 
