@@ -218,7 +218,7 @@ def of_order(link: OrderLink) -> list[Progress]:
         _visible()
         .filter(client=link.client, order_ref=link.order_ref)
         .select_related("review", "review__reason")
-        .prefetch_related("pages", "order_lines__reason", "review__messages")
+        .prefetch_related("pages__sheets", "order_lines__reason", "review__messages")
     )
     newer = {review.supersedes_id for row in rows if (review := getattr(row, "review", None)) is not None}
     return [replace(of(row), replaced=row.pk in newer) for row in rows]

@@ -25,7 +25,8 @@ from prescriptions.variants.pictures import Picture, picture
 
 # What a file or a text lacks, and what is full or busy. Conflicts are worded for staff.
 _OURS_TO_SAY: Final = (413, 415, 422, 429, 503)
-Pages = list[tuple[int, Picture, Picture]]  # number, thumbnail, preview
+# Number, whether it is the sheet of paper in the page, thumbnail, preview.
+Pages = list[tuple[int, bool, Picture, Picture]]
 
 
 class OrderStatus(OrderView):
@@ -125,7 +126,9 @@ def _notices(item: Progress) -> list[Found]:
 
 
 def _pages(item: Progress, token: str) -> Pages:
+    """Each page as it was sent, and beside it the paper in it as it will be read."""
+    images = ((page, image) for page in item.prescription.pages.all() for image in (page, page.sheet) if image)
     return [
-        (page.number, picture(page, "thumb", token), picture(page, "preview", token))
-        for page in item.prescription.pages.all()
+        (page.number, image is not page, picture(image, "thumb", token), picture(image, "preview", token))
+        for page, image in images
     ]

@@ -23,27 +23,15 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         EVERYBODY,
         NOBODY,
         """
-        /
-        /accounts/inactive/
-        /accounts/login/
-        /accounts/password/%(uidb64)s/%(token)s/
-        /accounts/sso/cancelled/
-        /api/v1/docs
-        /api/v1/schema
-        /docs/problems
-        /favicon.ico
-        /language
-        /livez
-        /healthz
-        /readyz
+        / /accounts/inactive/ /accounts/login/ /accounts/password/%(uidb64)s/%(token)s/ /accounts/sso/cancelled/
+        /api/v1/docs /api/v1/schema /docs/problems /favicon.ico /language /livez /healthz /readyz
     """,
     ),
     (
         {"customer", "sender", "other customer", "same order elsewhere"},
         NOBODY,
         """
-        /-may-send
-        /upload/files /upload/uploads
+        /-may-send /upload/files /upload/uploads
     """,
     ),
     (
@@ -309,8 +297,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         REVIEWERS | {"token rx:review"},
         NOBODY,
         """
-        /api/v1/prescriptions/%(rx)s/claim
-        /api/v1/prescriptions/%(rx)s/pages/%(number)s/sheet
+        /api/v1/prescriptions/%(rx)s/claim /api/v1/prescriptions/%(rx)s/pages/%(number)s/sheet
     """,
     ),
     (
@@ -409,8 +396,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         """
         /admin/prescriptions/review/%(rx)s/opened/
         /admin/prescriptions/review/%(rx)s/redact/
-        /admin/prescriptions/review/%(rx)s/rotate/
-        /admin/prescriptions/review/%(rx)s/sheet/
+        /admin/prescriptions/review/%(rx)s/rotate/ /admin/prescriptions/review/%(rx)s/sheet/
     """,
     ),
     (

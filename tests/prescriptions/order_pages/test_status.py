@@ -17,8 +17,11 @@ from prescriptions.models import (
     OrderLine,
     Prescription,
     Review,
+    Sheet,
+    SheetSource,
 )
 from tests.prescriptions.customer import PAGE, file, picture, sent, text
+from transforms.request.paper import Paper
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,19 @@ def test_not_accepted_says_why_and_has_one_button(customer: Client, link: OrderL
     assert response.content.count(b"rx-button-primary") == 1
     assert response.content.count(f'href="{PAGE}?send"'.encode()) == 1
     assert "Send it again" in page
+
+
+def test_a_photo_is_shown_as_it_was_sent_and_the_paper_in_it_as_it_is_read(customer: Client, link: OrderLink) -> None:
+    (page,) = sent(link).pages.all()
+    paper = Paper.of([(0, 0), (page.width, 0), (page.width, page.height), (0, page.height)], page.size)
+    sheet = Sheet.of(page, paper, source=SheetSource.AUTO)
+    sheet.save()
+
+    shown = customer.get(PAGE).content.decode()
+
+    assert re.findall(r'alt="(Page [^"]*)"', shown) == ["Page 1", "Page 1 as we read it"]
+    assert shown.count(f"/{sheet.identifier}/full/") == 2  # thumbnail and preview
+    assert shown.count(f"/{page.identifier}/full/") == 2
 
 
 def test_internal_words_and_unfinished_notes_stay_inside(customer: Client, link: OrderLink) -> None:
