@@ -44,6 +44,7 @@ class Verb(StrEnum):
     PRESCRIPTION_VIEWED = "prescription.viewed"
     LISTED = "prescriptions.listed"
     REVIEW_VIEWED = "review.viewed"
+    PAPER_OPENED = "paper.opened"
     DECISION_VIEWED = "decision.viewed"
     ORDER_VIEWED = "order.viewed"
     ORDER_POLLED = "order.polled"
@@ -53,6 +54,7 @@ class Verb(StrEnum):
     EDGE_GAP = "edge.gap"
     EDGE_MALFORMED = "edge.malformed"
     REDACTED = "page.redacted"
+    UNCOVERED = "page.uncovered"
     SHEET_SET = "page.sheet_set"
     SHEET_REFUSED = "page.sheet_refused"
     PRIORITY_SET = "review.priority"
@@ -69,7 +71,8 @@ class Verb(StrEnum):
 # What only tells that somebody looked, or was not let to. The story of a review goes without.
 LOOKS = frozenset({
     Verb.PICTURE_SENT, Verb.VARIANT_ASKED, Verb.PRESCRIPTION_VIEWED, Verb.LISTED, Verb.REVIEW_VIEWED,
-    Verb.DECISION_VIEWED, Verb.ORDER_VIEWED, Verb.ORDER_POLLED, Verb.LOG_VIEWED, Verb.LOG_EXPORTED, Verb.REFUSED,
+    Verb.DECISION_VIEWED, Verb.PAPER_OPENED, Verb.ORDER_VIEWED, Verb.ORDER_POLLED, Verb.LOG_VIEWED, Verb.LOG_EXPORTED,
+    Verb.REFUSED,
 })  # fmt: skip
 
 

@@ -17,8 +17,8 @@ CHAIN: Final = "restores"
 
 # What is no loss: looks, links that were given, who holds what for some minutes, who was signed in.
 NO_ACTS: Final = frozenset({
-    *LOOKS, Verb.LINK_MINTED, Verb.MANIFEST_OPENED, Verb.PAGE_OPENED, Verb.PAGE_SEEN, Verb.DOWNLOADED,
-    Verb.DOCUMENT_DOWNLOADED, Verb.EDGE_GAP, Verb.EDGE_MALFORMED, Verb.EXPORTED, Verb.RETENTION_RUN,
+    *LOOKS, Verb.LINK_MINTED, Verb.MANIFEST_OPENED, Verb.PAGE_OPENED, Verb.PAGE_SEEN, Verb.UNCOVERED,
+    Verb.DOWNLOADED, Verb.DOCUMENT_DOWNLOADED, Verb.EDGE_GAP, Verb.EDGE_MALFORMED, Verb.EXPORTED, Verb.RETENTION_RUN,
     Verb.RESTORE_CHECKED, Verb.RESTORE_ACKNOWLEDGED, Verb.DECISION_LOST,
     "review.claim", "review.release", "review.skip", "review.lapse", "review.take_back",
     "account.login", "account.logout", "account.failed", "account.confirmed", "account.session_ended",

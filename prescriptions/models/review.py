@@ -213,6 +213,25 @@ class ReviewSkip(models.Model):
         return f"skipped until {self.until:%H:%M}"
 
 
+class Prescriber(models.Model):
+    """Name and number, as they were read last on a prescription that this client sent. They go when it is erased."""
+
+    client = models.CharField(max_length=64)
+    name = models.CharField(max_length=120)
+    registration_number = models.CharField(max_length=40, blank=True)
+    found_by = models.CharField(max_length=200, help_text="Each word in small letters, after a space.")
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="+")
+    used_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "name", "registration_number"), name="prescriber"),)
+        indexes = (models.Index(fields=("client", "-used_at"), name="prescriber_latest"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PageSeen(models.Model):
     """Somebody looked at a page when they could decide. Counts for that person and that version of the review alone."""
 

@@ -34,7 +34,7 @@ _Verb = audit.Verb
 _LOOKS: Final = (
     _Verb.REVIEW_VIEWED, _Verb.PAGE_OPENED, _Verb.PAGE_SEEN, _Verb.PRESCRIPTION_VIEWED, _Verb.DECISION_VIEWED,
     _Verb.VARIANT_ASKED, _Verb.PICTURE_SENT, _Verb.DOWNLOADED, _Verb.DOCUMENT_DOWNLOADED, _Verb.MANIFEST_OPENED,
-    _Verb.ORDER_VIEWED,
+    _Verb.ORDER_VIEWED, _Verb.UNCOVERED, _Verb.PAPER_OPENED,
 )  # fmt: skip
 # The newest of an order's events; nobody reads more, and a page costs the same however much was looked.
 _MOST: Final = 1000

@@ -16,6 +16,7 @@ from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, ReasonCode, Review, ReviewStatus
 from prescriptions.review import clarifications, payload, proof
+from prescriptions.review.desk import prescribers
 from prescriptions.review.payload import Decision
 from prescriptions.review.proof import Calendar, Case
 from prescriptions.review.rules import OUTCOMES, Action
@@ -79,6 +80,8 @@ def decide(rx: str, sent: Mapping[str, Any], *, actor: Actor, version: int, type
             line = lines[verdict.position]
             line.decision, line.quantity_allowed, line.reason_id = verdict.decision, verdict.allowed, verdict.reason
         OrderLine.objects.bulk_update(case.lines, ["decision", "quantity_allowed", "reason"])
+        if decision.action is not Action.REJECT:  # it may be a forgery
+            prescribers.remember(decided)
     return decided
 
 
@@ -155,6 +158,7 @@ def _back(rx: str, action: Action, *, actor: Actor, version: int, note: str) -> 
         OrderLine.objects.filter(prescription=rx).update(
             decision=LineDecision.PENDING, quantity_allowed=None, reason=None
         )
+        prescribers.forget(rx)
     return review
 
 

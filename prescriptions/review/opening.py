@@ -21,6 +21,7 @@ from prescriptions.models import (
     ReviewStatus,
 )
 from prescriptions.review import duplicates, orders
+from prescriptions.review.desk import prescribers
 from prescriptions.review.publication import published
 from prescriptions.review.rules import TERMINAL, Action
 from prescriptions.review.transitions import HURRY, due, transition
@@ -98,6 +99,7 @@ def close_for_erasure(rx: str) -> None:
     OrderLine.objects.filter(prescription=rx).delete()
     ClarificationMessage.objects.filter(review=rx).delete()
     ReviewSkip.objects.filter(review=rx).delete()
+    prescribers.forget(rx)
     PageSeen.objects.filter(page__prescription=rx).delete()
 
 

@@ -7,7 +7,7 @@ from prescriptions import audit
 from prescriptions.audit.actors import Actor
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem, not_found
-from prescriptions.models import Page, Prescription
+from prescriptions.models import Page, Prescription, Redaction
 from prescriptions.review.transitions import load
 
 _QUARTER_TURNS = (0, 90, 180, 270)
@@ -19,6 +19,17 @@ def opened(rx: str, number: int, *, actor: Actor) -> None:
     if not Page.objects.filter(prescription_id=rx, number=number).exists():
         raise not_found()
     audit.looked(rx, audit.Verb.PAGE_OPENED, actor=actor, data={"page": number})
+
+
+def uncovered(rx: str, number: int, *, actor: Actor) -> None:
+    """Somebody lifts the confirmed boxes off a page, on their own screen. Raises Problem 404 (also where nothing is
+    blacked out), 410.
+    """
+    load(rx)
+    page = Page.objects.filter(prescription_id=rx, number=number)
+    if not Redaction.objects.filter(page__in=page, superseded_at=None).exclude(boxes=[]).exists():
+        raise not_found()
+    audit.looked(rx, audit.Verb.UNCOVERED, actor=actor, data={"page": number})
 
 
 def rotate(rx: str, number: int, degrees: int, *, actor: Actor) -> Page:

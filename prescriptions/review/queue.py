@@ -10,14 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.audit.actors import SYSTEM, Actor, staff
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
-from prescriptions.models import Prescription, Review, ReviewSkip, ReviewStatus
+from prescriptions.models import WAITS_FOR_US, Prescription, Review, ReviewSkip, ReviewStatus
 from prescriptions.review import orders
 from prescriptions.review.rules import Action
 from prescriptions.review.transitions import HURRY, alive, load, not_yours, transition
@@ -28,6 +28,7 @@ from prescriptions.variants.fairness.askers import Asker
 # that many people may press the button at once.
 _HEAD = 20
 _BATCH = 200
+_ORDER = ("-priority", "queued_at", "prescription_id")
 
 
 def waiting(user: Any = None) -> QuerySet[Review]:
@@ -36,7 +37,7 @@ def waiting(user: Any = None) -> QuerySet[Review]:
     if user is not None:
         skipped = ReviewSkip.objects.filter(review=OuterRef("pk"), user=user, until__gt=agreed.now())
         rows = rows.exclude(Exists(skipped))
-    return rows.order_by("-priority", "queued_at", "prescription_id")
+    return rows.order_by(*_ORDER)
 
 
 def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Review | None:
@@ -144,6 +145,23 @@ def held_since(user: Any, since: datetime) -> Review | None:
 def next_waiting(user: Any) -> Review | None:
     """What `claim_next` would most likely give; nothing is claimed."""
     return waiting(user).first()
+
+
+def beside(rx: str, *, forward: bool) -> Review | None:
+    """What stands behind this item in the queue, or before it. Behind what does not wait any more stands the first.
+
+    Held items count; nothing is claimed. Raises Problem 404, 410.
+    """
+    review = load(rx)
+    rows = Review.objects.filter(status__in=WAITS_FOR_US, prescription__erased_at=None).exclude(pk=rx)
+    if review.status not in WAITS_FOR_US:
+        return rows.order_by(*_ORDER).first() if forward else None
+    # Two ranges of the queue's index, not one condition across three columns, for which it would be read from its end.
+    to = "gt" if forward else "lt"
+    later = Q(**{f"queued_at__{to}": review.queued_at}) | Q(**{"queued_at": review.queued_at, f"pk__{to}": rx})
+    near = rows.filter(later, **{"priority": review.priority, f"queued_at__{to}e": review.queued_at}).order_by(*_ORDER)
+    far = rows.filter(**{f"priority__{'lt' if forward else 'gt'}": review.priority}).order_by(*_ORDER)
+    return (near.first() or far.first()) if forward else (near.last() or far.last())
 
 
 def _up_to_date(claimed: Review) -> Review:

@@ -13,6 +13,7 @@ from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
 from prescriptions.models import LineDecision, OrderLine, Review, ReviewStatus
 from prescriptions.review import proof, queue
+from prescriptions.review.desk import prescribers
 from prescriptions.review.payload import LineVerdict
 from prescriptions.review.publication import DECIDED
 from prescriptions.review.rules import OUTCOMES, Action
@@ -32,6 +33,7 @@ def undo(rx: str, *, actor: Actor, version: int, claimed: str = "") -> tuple[Rev
     with transaction.atomic():
         review = transition(decided, Action.UNDO, actor=actor, version=version)
         proof.keep_seen(decided, review)
+        prescribers.forget(rx)
         lines = OrderLine.objects.filter(prescription=rx)
         before = tuple(
             LineVerdict(line.position, line.decision, line.quantity_allowed, line.reason_id) for line in lines

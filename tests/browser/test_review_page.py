@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, PHONE, check_accessible
+from tests.browser.conftest import DESKTOP, PHONE, check_accessible, check_layout
 from tests.browser.review_site import (
     OpenAs,
     Uploaded,
@@ -18,6 +18,7 @@ from tests.browser.review_site import (
 )
 from tests.browser.staff import hire
 from tests.conftest import CLIENT, Site
+from tests.waiting import until
 
 
 def test_an_approval_says_what_is_missing_and_leads_on(site: Site, uploaded: Uploaded, open_as: OpenAs) -> None:
@@ -138,7 +139,7 @@ def test_the_next_item_takes_the_place_of_the_last_and_nothing_of_that_goes_on(
         page.wait_for_url(f"{after}?decided={rx_of(before)}")
 
         # then the other one is there, in the same document, as if it had been loaded
-        expect(page.locator("h1")).to_be_focused()
+        expect(page.locator("[data-main] [data-stage]")).to_be_focused()
         expect(page.locator("h1")).to_have_text(f"RX-{rx_of(after)[:8]}")
         expect(page).to_have_title(re.compile(rx_of(after)[:8]))
         expect(page.locator("[data-main] [data-stage] > img")).to_have_attribute("src", re.compile(rx_of(after)))
@@ -149,9 +150,9 @@ def test_the_next_item_takes_the_place_of_the_last_and_nothing_of_that_goes_on(
     seen = "SELECT p.number FROM prescriptions_pageseen s JOIN prescriptions_page p ON p.id = s.page_id "
     assert site.rows(seen + "WHERE p.prescription_id = ?", rx_of(rest[1])) == [(1,)]
     assert review_of(site, rest[2])["status"] == "queued"
-    page.keyboard.press("Tab")
-    page.keyboard.press("Alt+4")
+    page.keyboard.press("n")
     expect(page.get_by_role("radio", name="Not accepted", exact=True)).to_be_checked()
+    expect(page.locator("#reason")).to_be_focused()
     check_accessible(page)
 
     # and the way back leads to what was decided
@@ -172,72 +173,6 @@ def test_the_toast_goes_when_it_is_too_late(site: Site, uploaded: Uploaded, open
     page.wait_for_url("**/prescriptions/review/")
     expect(page.locator("[data-undo]")).to_have_count(0)  # a question is no decision
     assert review_of(site, address)["status"] == "clarification"
-
-
-def test_keys_decide_only_with_a_modifier_and_never_while_typing(
-    site: Site, uploaded: Uploaded, open_as: OpenAs
-) -> None:
-    address = uploaded()
-    page = open_as(address)
-    stage = page.locator("[data-main] [data-stage]")
-    stage.focus()
-
-    # single keys are the viewer's; none of them decides
-    page.keyboard.press("]")
-    expect(page.locator("[data-page='2']")).to_have_attribute("aria-current", "page")
-    page.keyboard.press("[")
-    with page.expect_response(lambda answer: "/rotate/" in answer.url) as turned:
-        page.keyboard.press("r")
-    assert turned.value.json()["rotation"] == 90
-    expect(page.locator("[data-page='1'] img")).to_have_attribute("src", re.compile("/90/default.webp"))
-    for key in "123aAyn":
-        page.keyboard.press(key)
-    expect(page.locator("[name=outcome]:checked")).to_have_count(0)
-
-    # in a field they are letters
-    page.locator("#prescriber").focus()
-    page.keyboard.type("r?i]")
-    assert page.input_value("#prescriber") == "r?i]"
-    expect(page.locator("[data-page='1']")).to_have_attribute("aria-current", "page")
-
-    # modifiers choose and send, and an incomplete decision is not sent
-    page.keyboard.press("Alt+4")
-    expect(page.get_by_role("radio", name="Not accepted")).to_be_checked()
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#missing a")).to_have_text(["reason"])
-    assert review_of(site, address)["status"] == "in_review"
-
-    # what is not sent yet is not given up by one key
-    page.keyboard.press("Alt+1")
-    page.keyboard.press("Alt+s")
-    page.locator("#prescriber").fill("")
-    assert review_of(site, address)["status"] == "in_review"
-    page.keyboard.press("Alt+s")
-    page.wait_for_url("**/prescriptions/review/")
-    assert review_of(site, address)["status"] == "queued"
-
-
-def test_keys_can_be_given_other_places_and_switched_off(uploaded: Uploaded, open_as: OpenAs) -> None:
-    page = open_as(uploaded())
-    stage = page.locator("[data-main] [data-stage]")
-    stage.focus()
-    page.keyboard.press("?")
-    page.get_by_role("button", name="Invert colours: i").click()
-    page.keyboard.press("x")
-    page.keyboard.press("Escape")
-    stage.focus()
-    page.keyboard.press("x")
-    expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
-    page.keyboard.press("i")
-    expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
-    page.keyboard.press("?")
-    check_accessible(page)
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
-    page.get_by_role("checkbox", name="Single keys work").uncheck()
-    page.keyboard.press("Escape")
-    stage.focus()
-    page.keyboard.press("x")
-    expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
 
 
 def test_without_scripts_everything_can_be_done(site: Site, uploaded: Uploaded, open_as: OpenAs) -> None:
@@ -281,6 +216,38 @@ def test_a_redaction_is_drawn_confirmed_and_shown(site: Site, uploaded: Uploaded
     expect(page.locator("#say")).to_have_text(re.compile("Older versions of it are withdrawn"))
     page.locator("[data-viewer] [data-do=redact]").click()
     expect(page.locator("[data-redact-now]")).to_have_text("Confirmed boxes on page 1: 1")
+    page.locator("[data-viewer] [data-do=redact]").click()
+
+    # who decides looks under it for as long as a key or the button is held, once that is written down
+    covered, boxes = page.locator("[data-covered]"), page.locator(".viewer-boxes > *")
+    expect(covered).to_contain_text("Blacked out for others: 1")
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    page.locator("[data-main] [data-stage]").focus()
+    page.route("**/uncover/", lambda route: route.abort())
+    with page.expect_event("requestfailed"):
+        page.keyboard.down("h")
+    page.keyboard.up("h")
+    expect(page.locator("[data-notice=lost]")).to_be_visible()
+    expect(boxes).to_be_visible()
+    page.unroute("**/uncover/")
+    page.keyboard.down("h")
+    expect(boxes).to_be_hidden()
+    page.keyboard.up("h")
+    expect(boxes).to_be_visible()
+    button = covered.get_by_role("button")
+    button.focus()
+    page.keyboard.down(" ")
+    expect(boxes).to_be_hidden()
+    page.keyboard.up(" ")
+    expect(boxes).to_be_visible()
+    button.hover()
+    page.mouse.down()
+    expect(boxes).to_be_hidden()
+    page.mouse.up()
+    expect(boxes).to_be_visible()
+    uncovered = "SELECT count(*) FROM prescriptions_auditevent WHERE rx = ? AND verb = 'page.uncovered'"
+    assert site.rows(uncovered, rx_of(address)) == [(1,)], "those of an hour are counted, and told at its end"
 
 
 @pytest.mark.long
@@ -303,6 +270,57 @@ def test_every_kind_of_page_is_accessible(site: Site, uploaded: Uploaded, open_a
     for outcome in ("Approve", "Approve in part", "Ask the customer", "Not accepted"):
         choose(page, outcome)
         check_accessible(page)
+
+
+def test_the_paper_for_the_file_is_printed_without_what_surrounds_it(uploaded: Uploaded, open_as: OpenAs) -> None:
+    page = open_as(uploaded())
+    page.get_by_role("link", name="Paper for the file").click()
+    code = page.locator(".code b").inner_text()
+    expect(page.locator(".paper figure img")).to_have_count(3)
+    check_accessible(page)
+    page.get_by_label("Code on a paper").fill(code)
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("status")).to_have_text("It is what stands here.")
+    check_accessible(page)
+
+    # when it is printed, then each picture has a sheet of its own behind the first
+    page.evaluate("window.print = () => { window.printed = [...document.images].every(image => image.naturalWidth) }")
+    page.get_by_role("button", name="Print").click()
+    until(lambda: page.evaluate("window.printed"))
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator(".paper-bar")).to_be_hidden()
+    expect(page.get_by_role("status")).to_be_hidden()
+    assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 4
+
+
+@pytest.mark.parametrize("size", [{"width": 320, "height": 180}, {"width": 320, "height": 256}])
+def test_at_400_percent_picture_and_bar_have_the_window_in_turn(
+    uploaded: Uploaded, open_as: OpenAs, size: dict[str, int]
+) -> None:
+    page = open_as(uploaded(), viewport=size)
+    check_layout(page)
+    stage = page.locator("[data-main] [data-stage]")
+    page.locator(".centre").evaluate("part => part.scrollIntoView()")
+    box = stage.bounding_box()
+    assert box is not None
+    assert box["width"] >= 300
+    assert box["height"] >= size["height"] * 0.55
+    covered = """stage => { const box = stage.getBoundingClientRect()
+      return [0.1, 0.5, 0.9].every(part => stage.contains(document.elementFromPoint(
+        box.x + box.width * part, Math.min(box.y + box.height * part, innerHeight - 2)))) }"""
+    assert stage.evaluate(covered), "nothing lies over it"
+    for part in (*page.locator(".outcomes label").all(), page.locator("[data-submit]")):
+        part.scroll_into_view_if_needed()
+        box = part.bounding_box()
+        assert box is not None
+        assert box["width"] >= 150
+        assert 44 <= box["height"] <= size["height"]
+    choose(page, "Approve")
+    page.get_by_role("button", name="Details").click()
+    check_layout(page)
+    page.locator("#missing a").first.click()
+    expect(page.locator("#prescribed_on")).to_be_focused()
+    expect(page.locator("#prescribed_on")).to_be_in_viewport(ratio=1)
 
 
 def test_on_a_phone_the_bar_never_hides_what_has_the_focus(uploaded: Uploaded, open_as: OpenAs) -> None:

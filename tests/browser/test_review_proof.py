@@ -30,20 +30,66 @@ def test_a_date_that_forbids_an_approval_is_told_while_it_is_typed(
     check_accessible(page)
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
 
-    # what is typed in numbers is asked back where it could be another date; what a calendar gives is not
+    # what is typed in numbers is asked back where it could be another date; what can be read in one way only is not
     day, other = ambiguous_date()
     page.fill("#prescribed_on", day.isoformat())
     expect(page.locator(".ask")).to_be_hidden()
     page.fill("#prescribed_on", "")
-    page.focus("#prescribed_on")
-    page.keyboard.type(f"{day:%m%d%Y}")
+    page.fill("#prescribed_on", f"{day:%d/%m/%y}")
+    expect(page.locator("#echo")).to_have_text(f"{day:%a, %-d %B %Y}")
+    page.keyboard.press("Enter")
     expect(page.locator("#prescribed_on")).to_have_value(day.isoformat())
+    expect(page.locator(".ask input").first).to_be_focused()
     expect(missing).to_contain_text("which date is meant")
     check_accessible(page)
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     page.locator(".ask").get_by_role("radio", name=f"{other:%-d}").check(force=True)
     expect(page.locator("#prescribed_on")).to_have_value(other.isoformat())
     expect(missing).not_to_contain_text("which date")
+
+
+def test_dates_are_read_as_people_write_them(uploaded: Uploaded, open_as: OpenAs) -> None:
+    page = open_as(uploaded())
+    typed = {
+        "d": ("2026-03-05", True),
+        "d-1": ("2026-03-04", True),
+        "-40": ("2026-01-24", True),
+        "5": ("2026-03-05", True),
+        "6": ("2026-02-06", True),
+        "31": ("2026-01-31", True),
+        "4/3": ("2026-03-04", False),
+        "6/3": ("2025-03-06", False),
+        "31.12": ("2025-12-31", False),
+        "4-3-26": ("2026-03-04", False),
+        "04032026": ("2026-03-04", False),
+        "4 mar": ("2026-03-04", True),
+        "24 December 25": ("2025-12-24", True),
+        "4mars26": ("", False),
+        "2026-02-28": ("2026-02-28", True),
+        "29/2/24": ("2024-02-29", False),
+        "29/2/25": ("", False),
+        "4/13": ("", False),
+        "1/1/2999": ("2999-01-01", False),
+        "12 ju": ("", False),
+        "soon": ("", False),
+        "": ("", False),
+    }
+    read = """async typed => { const { parse } = await import('/static/prescriptions/review-date.js')
+      return typed.map(text => parse(text, '2026-03-05')) }"""
+    found = page.evaluate(read, list(typed))
+    assert [(each["day"], bool(each["day"]) and each["sure"]) for each in found] == list(typed.values())
+
+    # what is no date is said, and what was half typed is the same day tomorrow
+    page.fill("#prescribed_on", "yesterday")
+    expect(page.locator("#valid")).to_be_empty()
+    page.keyboard.press("Enter")
+    expect(page.locator("#prescribed_on")).to_be_focused()
+    expect(page.locator("#valid")).to_contain_text("This is no date.")
+    page.fill("#prescribed_on", "d-1")
+    yesterday = page.locator("#prescribed_on").get_attribute("data-meant")
+    until(lambda: f'["prescribed_on","{yesterday}"]' in page.evaluate("Object.values(sessionStorage).join()"))
+    page.get_by_role("button", name="Today").click()
+    expect(page.locator("#prescribed_on")).not_to_have_value(yesterday or "")
 
 
 def test_a_picture_counts_only_when_it_was_painted_and_the_server_knows(

@@ -150,8 +150,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /admin/prescriptions/webhook/ /admin/prescriptions/webhook/%(object_id)s/change/
-        /admin/prescriptions/apitoken/
-        /admin/prescriptions/apitoken/%(object_id)s/change/
+        /admin/prescriptions/apitoken/ /admin/prescriptions/apitoken/%(object_id)s/change/
     """,
     ),
     (
@@ -166,8 +165,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         {"senior", "auditor"},
         NOBODY,
         """
-        /admin/prescriptions/auditevent/
-        /admin/prescriptions/auditevent/%(object_id)s/change/
+        /admin/prescriptions/auditevent/ /admin/prescriptions/auditevent/%(object_id)s/change/
         /admin/prescriptions/auditevent/export/
     """,
     ),
@@ -179,9 +177,8 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/prescription/%(object_id)s/change/
         /admin/prescriptions/review/%(object_id)s/
         /admin/prescriptions/review/%(rx)s/
-        /admin/prescriptions/review/%(rx)s/ask/
-        /admin/prescriptions/review/%(rx)s/disagree/
-        /admin/prescriptions/review/%(rx)s/heartbeat/
+        /admin/prescriptions/review/%(rx)s/ask/ /admin/prescriptions/review/%(rx)s/disagree/
+        /admin/prescriptions/review/%(rx)s/heartbeat/ /admin/prescriptions/review/%(rx)s/paper/
         /admin/prescriptions/review/%(rx)s/reopen/
     """,
     ),
@@ -190,23 +187,27 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /admin/prescriptions/prescription/%(object_id)s/history/
-        /admin/prescriptions/reasoncode/
-        /admin/prescriptions/reasoncode/%(object_id)s/change/
+        /admin/prescriptions/reasoncode/ /admin/prescriptions/reasoncode/%(object_id)s/change/
         /admin/prescriptions/review/
-        /admin/prescriptions/review/%(object_id)s/change/
-        /admin/prescriptions/review/%(object_id)s/history/
+        /admin/prescriptions/review/%(object_id)s/change/ /admin/prescriptions/review/%(object_id)s/history/
+        /admin/prescriptions/review/%(rx)s/following/ /admin/prescriptions/review/%(rx)s/preceding/
     """,
     ),
     (
         REVIEWERS,
         READERS,
         """
-        /admin/prescriptions/review/%(rx)s/claim/
-        /admin/prescriptions/review/%(rx)s/decide/
-        /admin/prescriptions/review/%(rx)s/release/
-        /admin/prescriptions/review/%(rx)s/seen/
+        /admin/prescriptions/review/%(rx)s/claim/ /admin/prescriptions/review/%(rx)s/decide/
+        /admin/prescriptions/review/%(rx)s/release/ /admin/prescriptions/review/%(rx)s/seen/
         /admin/prescriptions/review/%(rx)s/skip/
-        /admin/prescriptions/review/%(rx)s/undo/
+        /admin/prescriptions/review/%(rx)s/uncover/ /admin/prescriptions/review/%(rx)s/undo/
+    """,
+    ),
+    (
+        REVIEWERS,
+        NOBODY,
+        """
+        /admin/prescriptions/review/%(rx)s/prescribers/
     """,
     ),
     (

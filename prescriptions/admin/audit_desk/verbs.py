@@ -14,7 +14,12 @@ VERBS: Final[dict[str, tuple[Promise, Promise]]] = {
     "review.viewed": (_("Review looked at"), _("{who} looked at the review of {rx}")),
     "page.opened": (_("Page looked at"), _("{who} looked at page {page} of {rx}")),
     "page.seen": (_("Page seen, for a decision"), _("{who} saw page {page} of {rx}, for a decision")),
+    "page.uncovered": (
+        _("Looked under what is blacked out"),
+        _("{who} looked under what is blacked out on page {page} of {rx}"),
+    ),
     "picture.sent": (_("Picture sent by link"), _("{who} was sent pictures of page {page} of {rx}")),
+    "paper.opened": (_("Opened to be printed"), _("{who} opened the paper of {rx}, to print it")),
     "prescription.viewed": (_("Prescription looked at"), _("{who} looked at {rx}{what}")),
     "decision.viewed": (_("Decision read"), _("{who} read the decision on {rx}")),
     "variant.asked": (_("Picture asked for"), _("{who} asked where a picture of page {page} of {rx} is")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -16,11 +17,14 @@ from prescriptions.admin.pictures import viewer_sheet
 from prescriptions.admin.review_page import context
 from prescriptions.admin.review_page.form_state import FormState, numbers
 from prescriptions.admin.review_page.views import by_script, guarded_post, onward, render, version_of
+from prescriptions.audit import actors
 from prescriptions.audit.actors import Actor
+from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Review
 from prescriptions.review import pages, proof, queue, replays
-from prescriptions.review.proof import Calendar
+from prescriptions.review.desk import prescribers
+from prescriptions.review.proof import Calendar, in_words
 from prescriptions.review.transitions import load
 from prescriptions.variants import links, redactions
 from prescriptions.variants.pictures import picture
@@ -111,6 +115,14 @@ def rotate(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> H
 
 
 @guarded_post
+def uncover(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
+    """What is blacked out for others is looked under, for as long as a key is held."""
+    may_see_pages(actor)
+    pages.uncovered(rx, page_number(request), actor=actor)
+    return HttpResponse(status=204)
+
+
+@guarded_post
 def redact(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> HttpResponse:
     """These boxes are burnt out from now on; what older redactions showed is withdrawn."""
     may_see_pages(actor)
@@ -121,6 +133,23 @@ def redact(request: HttpRequest, rx: str, *, site: AdminSite, actor: Actor) -> H
     if not by_script(request):
         return onward(request, page_address(rx, number))
     return JsonResponse({"boxes": made.boxes, "digest": made.digest})
+
+
+@methods("GET", "HEAD")
+def suggest_prescribers(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+    """Those that this pharmacy's reviewers have met, for what was typed so far (`q`)."""
+    actor = actors.staff(request.user)
+    if not actor.may("decide_review"):
+        raise PermissionDenied
+    try:
+        found = prescribers.suggest(load(rx).prescription.client, request.GET.get("q", ""))
+    except Problem as problem:
+        return problem.response()
+    rows = [
+        {"name": row.name, "number": row.registration_number, "met": in_words(timezone.localdate(row.used_at))}
+        for row in found
+    ]
+    return JsonResponse({"prescribers": rows})
 
 
 def may_see_pages(actor: Actor) -> None:

@@ -44,17 +44,8 @@ from transforms.version import PIPELINE
 
 QUEUE: Final = "admin:prescriptions_review_changelist"
 _ACTIONS: Final = (
-    "claim",
-    "release",
-    "skip",
-    "heartbeat",
-    "opened",
-    "seen",
-    "rotate",
-    "redact",
-    "sheet",
-    "decide",
-    "undo",
+    *("claim", "release", "skip", "heartbeat", "opened", "seen", "rotate", "redact", "decide", "undo"),
+    *("preceding", "following", "prescribers", "uncover", "paper", "sheet"),
 )
 _EVENTS: Final = 400
 _RELATED: Final = 25

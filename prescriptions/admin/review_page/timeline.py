@@ -21,6 +21,7 @@ _WORDS: Final[dict[str, Promise]] = {
     "page.seen": gettext_lazy("Page looked at"),
     "page.rotated": gettext_lazy("Page turned"),
     "page.redacted": gettext_lazy("Redaction confirmed"),
+    "page.uncovered": gettext_lazy("Looked under what is blacked out"),
     "page.sheet_set": gettext_lazy("Paper set"),
     "page.sheet_refused": gettext_lazy("No paper"),
     "original.downloaded": gettext_lazy("Original downloaded"),

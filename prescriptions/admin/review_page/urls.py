@@ -8,7 +8,7 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from prescriptions.admin.review_page import actions, sheets, views
+from prescriptions.admin.review_page import actions, paper, sheets, views
 from transforms.keys import ID
 
 
@@ -29,9 +29,14 @@ _ACTIONS: Final[dict[str, Callable[..., HttpResponseBase]]] = {
     "seen": actions.seen,
     "rotate": actions.rotate,
     "redact": actions.redact,
+    "uncover": actions.uncover,
     "sheet": sheets.sheet,
     "decide": views.decide,
     "undo": views.undo,
+    "preceding": views.preceding,
+    "following": views.following,
+    "paper": paper.paper,
+    "prescribers": actions.suggest_prescribers,
 }
 # Addresses of one outcome each; the form names its own.
 _OUTCOMES: Final = {"ask": "clarification", "confirm": "confirmed", "disagree": "returned", "reopen": "reopened"}

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from prescriptions import audit
 from prescriptions.admin.review_page import context, for_people, for_scripts
@@ -36,7 +38,7 @@ def guarded_post(view: View) -> View:
     @methods("POST")
     @wraps(view)
     def guarded(request: HttpRequest, rx: str, *, site: AdminSite, **named: Any) -> HttpResponse:
-        actor = _viewer(request)
+        actor = viewer(request)
         try:
             return view(request, rx, site=site, actor=actor, **named)
         except Problem as problem:
@@ -114,7 +116,7 @@ def _next(request: HttpRequest, site: AdminSite, brought: Review, decided: Revie
 @methods("GET", "HEAD")
 def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
     """Opening never claims."""
-    actor = _viewer(request)
+    actor = viewer(request)
     try:
         if actor.may("view_page"):
             # Strip links are followed only where no script shows the pages.
@@ -122,7 +124,31 @@ def show(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
                 pages.opened(rx, number, actor=actor)
         return render(request, site, rx, state=take_undone(request, rx), decided=request.GET.get("decided", ""))
     except Problem as problem:
-        return _gone(request, site, problem)
+        return gone(request, site, problem)
+
+
+@methods("GET", "HEAD")
+def preceding(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+    return _beside(request, site, rx, forward=False)
+
+
+@methods("GET", "HEAD")
+def following(request: HttpRequest, rx: str, *, site: AdminSite) -> HttpResponse:
+    return _beside(request, site, rx, forward=True)
+
+
+def _beside(request: HttpRequest, site: AdminSite, rx: str, *, forward: bool) -> HttpResponse:
+    """To the item that stands before or behind this one in the queue, or to the queue where there is none."""
+    viewer(request)
+    try:
+        other = queue.beside(rx, forward=forward)
+    except Problem as problem:
+        return gone(request, site, problem)
+    if other is None:
+        said = _("There is no item behind this one.") if forward else _("There is no item before this one.")
+        messages.info(request, said)
+    address = reverse("admin:rx-review", args=[other.pk]) if other else reverse(context.QUEUE)
+    return HttpResponseRedirect(address, status=303)
 
 
 def render(
@@ -151,16 +177,16 @@ def _refused(request: HttpRequest, site: AdminSite, rx: str, problem: Problem, s
             return render(request, site, rx, state=state, problem=problem)
         except Problem as meanwhile:
             problem = meanwhile
-    return _gone(request, site, problem)
+    return gone(request, site, problem)
 
 
-def _gone(request: HttpRequest, site: AdminSite, problem: Problem) -> HttpResponse:
+def gone(request: HttpRequest, site: AdminSite, problem: Problem) -> HttpResponse:
     """Erased, or never there."""
     shown = {**site.each_context(request), "is_nav_sidebar_enabled": False, "title": problem.title, "problem": problem}
     return TemplateResponse(request, "prescriptions/review/gone.html", shown, status=problem.status)
 
 
-def _viewer(request: HttpRequest) -> Actor:
+def viewer(request: HttpRequest) -> Actor:
     actor = actors.staff(request.user)
     if not actor.may("view_review"):
         raise PermissionDenied

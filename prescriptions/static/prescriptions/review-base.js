@@ -24,6 +24,13 @@ export function begin() {
   state = read(document)
 }
 
+/** What an element says, without the key that stands on it. */
+export function nameOf(element) {
+  const copy = element.cloneNode(true)
+  for (const key of $$('kbd', copy)) key.remove()
+  return copy.textContent.trim()
+}
+
 export const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => values[name])
 export const say = text => { const line = $('#say'); line.textContent = ''; after(() => { line.textContent = text }, 50) }
 

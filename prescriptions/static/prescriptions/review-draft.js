@@ -36,7 +36,7 @@ export class Draft {
     clearTimeout(this.#timer)
     if (!state.editable || this.#over) return
     const kept = this.#fields.filter(field => this.#ticks(field) ? field.checked : field.value)
-    try { sessionStorage.setItem(this.#key, JSON.stringify(kept.map(field => [field.name, field.value]))) } catch { /* full */ }
+    try { sessionStorage.setItem(this.#key, JSON.stringify(kept.map(field => [field.name, field.dataset.meant || field.value]))) } catch { /* full */ }
   }
 
   /** Puts back what was kept, unless the server has sent what was typed; true if there was something. */

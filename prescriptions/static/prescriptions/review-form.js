@@ -1,47 +1,150 @@
 // The decision: what is missing for the chosen outcome, what follows from what was typed, and sending it.
-import { $, $$, calm, fill, listen, post, read, say, state, trouble } from './review-base.js'
+import { $, $$, calm, fill, listen, nameOf, post, read, say, state, trouble } from './review-base.js'
+import { inFull, inWords, later, parse } from './review-date.js'
+import { Prescribers } from './review-prescribers.js'
 
 const SUPPLIED = ['accepted', 'reduced', 'owing']
-const LANGUAGE = document.documentElement.lang.replace(/^en$/, 'en-GB') // 3 May, as the rest of the page has it
-const inWords = day => new Date(day).toLocaleDateString(LANGUAGE, { dateStyle: 'medium', timeZone: 'UTC' })
-const later = (day, days) => new Date(Date.parse(day) + days * 864e5).toISOString().slice(0, 10)
 const AMBIGUOUS = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|1[0-2])$/
 // The next item's page is welcome as the answer, to be spared asking for it.
 const PAGE = { Prefer: 'return=representation' }
 const SWAPS = ['alerts', 'details', 'bar', 'lease', 'chip']
 
+// Enter leads from one to the next that is still empty, and then back to the picture.
+const WAY = ['prescribed_on', 'prescriber', 'registration_number']
+
 export class DecisionForm {
   #sending = false
-  #keyed = false // a key was pressed in the date's field: what a calendar gives is never in doubt
 
-  constructor({ draft, pages, swapped, sending, next }) {
-    Object.assign(this, { draft, pages, swapped, sending, next, form: $('#decide') })
+  /** @param {object} on goTo(id) to a field, toPicture(), swapped() and sending() when that happens, next(answer) */
+  constructor({ draft, pages, ...on }) {
+    Object.assign(this, { draft, pages, ...on, form: $('#decide') })
     for (const type of ['input', 'change']) listen(document, type, e => {
       if (e.target.form != this.form) return
       if (e.target.name == 'outcome') this.#chosen()
       if (e.target.name == 'confirmed_date' && e.target.type == 'radio') this.form.elements.prescribed_on.value = e.target.value
-      if (e.target.name == 'prescribed_on' && type == 'input') this.#ask(!this.#keyed)
+      if (e.target.name == 'prescribed_on') {
+        if (type == 'change') this.#settle()
+        else {
+          delete e.target.dataset.unread // half of a date is no wrong date
+          this.#ask(parse(e.target.value, state.today).sure)
+        }
+      }
       this.check()
     })
-    listen(document, 'focusin', e => { if (e.target.name == 'prescribed_on') this.#keyed = false })
-    listen(document, 'keydown', e => { if (e.target.name == 'prescribed_on' && e.key != 'Tab') this.#keyed = true })
+    this.form.addEventListener('keydown', e => this.#key(e))
+    this.form.addEventListener('formdata', ({ formData }) => {
+      if (this.#day && formData.has('prescribed_on')) formData.set('prescribed_on', this.#day)
+    })
     this.form.addEventListener('submit', e => this.#submit(e))
-    listen(document, 'click', e => e.target.closest('[data-act="accept-rest"]') && this.#acceptRest())
+    listen(document, 'click', e => {
+      const day = e.target.closest('[data-ago]')
+      if (day) this.#date(later(state.today, -day.dataset.ago))
+      if (e.target.closest('[data-calendar]')) $('#calendar').showPicker()
+      if (e.target.closest('[data-act="accept-rest"]')) this.acceptRest()
+    })
+    this.prescribers = new Prescribers(number => {
+      const needed = $$('[data-line][data-strict]', this.form).length > 0
+      number || !needed ? this.toPicture() : this.goTo('registration_number')
+    })
+    this.#dress()
     this.#chosen(false)
+  }
+
+  /** What scripts make of the server's fields: a date that is typed as people write it, with a calendar beside it. */
+  #dress() {
+    const date = $('#prescribed_on'), calendar = $('#calendar')
+    if (!date) return
+    date.type = 'text'
+    date.placeholder = date.dataset.hint
+    for (const part of $$('[data-days]')) part.hidden = false
+    $('[data-calendar]').hidden = !calendar.showPicker
+    this.prescribers.dress()
+    calendar.addEventListener('change', e => { e.stopPropagation(); if (calendar.value) this.#date(calendar.value) })
   }
 
   get outcome() { return this.form.elements.outcome?.value || '' }
 
-  /** By key: the outcome with that number. */
-  choose(number) {
-    const radio = $(`.bar [data-alt="${number}"]`)
+  /** By key: an outcome, and on to what it asks for. */
+  choose(name) {
+    const radio = $(`.bar [data-choose="${name}"]`), asks = { ask: 'question', reject: 'reason' }[name]
     if (!radio) return
     radio.checked = true
-    radio.focus()
     radio.dispatchEvent(new Event('change', { bubbles: true }))
+    say(nameOf(radio.parentElement))
+    const field = asks == 'reason' && !$('#reason') ? 'note' : asks
+    if (field) this.goTo(field)
   }
 
-  send() { const button = $('[data-submit]'); if (button) this.form.requestSubmit(button) }
+  /** By key: one of the five points, or of what a second person ticks, and no other. */
+  point(number) {
+    const box = $$('[name=checklist], .tick input', this.form)[number - 1]
+    if (!box || box.disabled) return
+    box.click()
+    box.scrollIntoView({ block: 'nearest' })
+    say(fill(box.checked ? state.say.ticked : state.say.unticked, { what: nameOf(box.labels[0]) }))
+  }
+
+  /** By key: a field that is there for the outcome. */
+  go(name) {
+    const field = name == 'date' ? $('#prescribed_on') || $('#confirmed_date') : $('#' + name)
+    if (!field || field.disabled) return
+    this.goTo(field.id)
+    field.select?.()
+  }
+
+  acceptRest() {
+    const rows = $$('[data-line]').filter(row => !$('input:checked', row) && !$('input', row).disabled)
+    for (const row of rows) $('input', row).checked = true
+    if (rows.length) say(fill(state.say.accepted_rest, { count: rows.length }))
+    this.draft.save()
+    this.check()
+  }
+
+  /** In a field Enter goes on, and Escape back to the picture. Neither sends anything. */
+  #key(e) {
+    if (e.defaultPrevented || e.isComposing || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey) return
+    const { target, key } = e
+    if (key == 'Escape' && target.matches('input, select, textarea')) this.toPicture()
+    else if (key == 'Enter' && target.name == 'prescriber' && this.prescribers.coming) {
+      this.prescribers.coming.then(() => this.prescribers.choices.take() || this.#onward(target))
+    } else if (key == 'Enter' && target.matches('input')) this.#onward(target)
+    else return
+    e.preventDefault()
+  }
+
+  #onward(from) {
+    if (from.name == 'confirmed_date' && from.type == 'radio' && !from.checked) from.click()
+    if (from.name == 'prescribed_on') {
+      this.#settle()
+      this.check()
+      if (!this.#day) return from.select()
+      if (!$('.ask').hidden) return $('.ask input').focus()
+    }
+    const at = WAY.indexOf(from.name == 'confirmed_date' ? 'prescribed_on' : from.name)
+    const next = at < 0 ? null : WAY.slice(at + 1).map(id => $('#' + id)).find(field => field && !field.disabled && !field.value)
+    next ? this.goTo(next.id) : this.toPicture()
+  }
+
+  /** A date that was pressed, not typed: it is never in doubt. */
+  #date(day) {
+    const field = $('#prescribed_on')
+    field.value = day
+    this.#ask(true)
+    field.dispatchEvent(new Event('change', { bubbles: true }))
+  }
+
+  /** What was typed stands there as the date that it is. */
+  #settle() {
+    const field = $('#prescribed_on'), { day, sure } = parse(field.value, state.today)
+    if (!day && field.value.trim()) field.dataset.unread = ''
+    if (!day || field.value == day) return
+    field.value = day
+    this.#ask(sure)
+  }
+
+  get #day() { return parse(this.#value('prescribed_on'), state.today).day }
+
+  send() { $('[data-submit]')?.click() }
 
   /** Says what is missing, with links; and what follows from the date and the reason. */
   check() {
@@ -120,7 +223,7 @@ export class DecisionForm {
       need(line.decision != 'reduced' || less, line.id.replace('decision', 'quantity'), words.missing_quantity)
       need(line.decision != 'refused' || line.reason, line.id.replace('decision', 'reason'), words.missing_line_reason)
     }
-    this.#date(need)
+    this.#when(need)
     need(this.#value('prescriber'), 'prescriber', words.missing_prescriber)
     const strict = lines.some(line => line.strict && supplies(line))
     need(!strict || this.#value('registration_number'), 'registration_number', words.missing_registration)
@@ -130,7 +233,7 @@ export class DecisionForm {
     this.#looked(need)
   }
 
-  #date(need) {
+  #when(need) {
     const words = state.say, { day, until, future, old, over } = this.#dates()
     if (!day) return need(false, 'prescribed_on', words.missing_date)
     if (this.#value('confirmed_date') != day) return need(false, 'confirmed_date', words.missing_which)
@@ -171,12 +274,6 @@ export class DecisionForm {
     if (scroll && own) $(own).closest('.block').scrollIntoView({ block: 'nearest' })
   }
 
-  #acceptRest() {
-    for (const row of $$('[data-line]')) if (!$('input:checked', row)) $('input', row).checked = true
-    this.draft.save()
-    this.check()
-  }
-
   #preview() {
     const box = $('[data-preview]')
     const [title, text] = state.reasons[this.#value('reason')] || []
@@ -185,25 +282,28 @@ export class DecisionForm {
 
   /** What follows from the date, as on the server: the shortest validity of what is supplied decides. */
   #dates() {
-    const day = this.#value('prescribed_on'), rest = state.validity['*']
+    const day = this.#day, rest = state.validity['*']
     const days = this.#lines().filter(line => line.decision != 'refused').map(line => state.validity[line.schedule] ?? rest)
-    const future = day.length > 10 || day > state.today, old = !!day && day < state.earliest
+    const future = day > state.today, old = !!day && day < state.earliest
     const until = day && !future && !old ? later(day, days.length ? Math.min(...days) : rest) : ''
-    return { day, until, future: !!day && future, old, over: !!until && until < state.today }
+    return { day, until, future, old, over: !!until && until < state.today }
   }
 
   #valid() {
     const box = $('[data-valid]')
     if (!box || !this.form.elements.prescribed_on) return
-    const words = state.say, { until, future, old, over } = this.#dates()
-    box.textContent = future ? words.future : old ? fill(words.too_old, { day: inWords(state.earliest) })
+    const words = state.say, { day, until, future, old, over } = this.#dates(), field = $('#prescribed_on')
+    const unread = !day && 'unread' in field.dataset
+    $('[data-echo]').textContent = day && inFull(day)
+    field.dataset.meant = day // for the draft: tomorrow `d` is another day
+    box.textContent = unread ? words.unread : future ? words.future : old ? fill(words.too_old, { day: inWords(state.earliest) })
       : until && fill(over ? words.ran_out : words.valid, { day: inWords(until) })
-    box.classList.toggle('over', future || old || over)
+    box.classList.toggle('over', unread || future || old || over)
   }
 
   /** Which date is meant, where day and month could be swapped and somebody typed it. */
   #ask(sure = false) {
-    const box = $('.ask'), day = this.#value('prescribed_on'), [, year, month, date] = day.match(AMBIGUOUS) || []
+    const box = $('.ask'), day = this.#day, [, year, month, date] = day.match(AMBIGUOUS) || []
     if (!box) return
     const swapped = `${year}-${date}-${month}`, both = $$('input', box), values = both.map(radio => radio.value)
     const doubt = year && month != date && swapped <= state.today && swapped >= state.earliest
@@ -230,7 +330,7 @@ export class DecisionForm {
     }
     const button = e.submitter
     this.#sending = true
-    button.textContent = state.say.sending
+    $('[data-label]', button).textContent = state.say.sending
     this.draft.save()
     this.sending()
     try {
@@ -243,7 +343,7 @@ export class DecisionForm {
       if (!answer.data) this.#swap(answer.text)
     } catch (error) { trouble(error) }
     this.#sending = false
-    if (button.isConnected) button.textContent = state.say.submit
+    if (button.isConnected) $('[data-label]', button).textContent = state.say.submit
     this.check()
   }
 
@@ -272,6 +372,7 @@ export class DecisionForm {
     const { pages, ...rest } = read(fresh) // the viewer has its own addresses
     Object.assign(state, rest)
     if (!state.editable) this.form.scrollTop = 0 // what was typed is listed there
+    this.#dress()
     this.pages?.refresh()
     this.#chosen(false)
     this.check()

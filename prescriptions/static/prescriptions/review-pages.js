@@ -13,6 +13,7 @@ export class Pages {
   #wait = AGAIN[0]
   #turning = {}
   #live = false
+  #uncovering = false
 
   /** @param {() => void} changed after the server knows of another page that was seen; `seen` are those it knows of */
   constructor(changed) {
@@ -38,6 +39,12 @@ export class Pages {
       if (e.target.closest('[data-act="redact"]')) this.#redact()
       if (e.target.closest('[data-viewer] [data-do="redact"]')) this.#redaction()
     })
+    const under = $('[data-hold="uncover"]'), space = e => e.key == ' ' || e.key == 'Enter'
+    const hold = (type, on, only = () => true) => under.addEventListener(type, e => only(e) && (e.preventDefault(), this.uncover(on)))
+    hold('pointerdown', true)
+    hold('keydown', true, e => space(e) && !e.repeat && !e.ctrlKey)
+    hold('keyup', false, space)
+    for (const type of ['pointerup', 'pointercancel', 'pointerleave', 'blur']) hold(type, false)
     if (!state.redact) $('[data-do="redact"]', this.section)?.remove()
   }
 
@@ -70,6 +77,22 @@ export class Pages {
 
   show(number) { this.viewer.show(number) }
 
+  /** Shows what is under the confirmed boxes for as long as something is held, and not before that is written down. */
+  async uncover(on) {
+    const { number } = this.viewer
+    this.#uncovering = on && !!this.pages.get(number).boxes?.length && !this.viewer.redacting
+    this.viewer.uncover(false)
+    if (!this.#uncovering) return
+    try {
+      const answer = await post(state.urls.uncover, { page: number })
+      calm()
+      if (!answer.ok) return say(answer.data.detail)
+      if (!this.#uncovering || number != this.viewer.number) return
+      this.viewer.uncover(true)
+      say(state.say.uncovered)
+    } catch (error) { trouble(error) }
+  }
+
   /** The server's page was put in place of ours. */
   refresh() {
     this.seen = new Set(state.seen)
@@ -80,6 +103,7 @@ export class Pages {
   #link(number) { return $(`[data-page="${number}"]`, this.strip) }
 
   #shown(number) {
+    this.uncover(false)
     for (const link of $$('[data-page]', this.strip)) link.removeAttribute('aria-current')
     const link = this.#link(number)
     link.setAttribute('aria-current', 'page')
@@ -146,11 +170,19 @@ export class Pages {
     }, SETTLE)
   }
 
+  /** Says that something is blacked out for others, and lets one look under it. */
+  #covered(count) {
+    const box = $('[data-covered]')
+    box.hidden = !count
+    $('[data-covered-count]', box).textContent = fill(state.say.covered, { count })
+  }
+
   #redaction() {
     const box = $('[data-redact]')
-    if (!box) return
+    if (!box) return this.#covered(this.pages.get(this.viewer?.number ?? state.shown)?.boxes?.length || 0)
     const number = this.viewer?.number, page = this.pages.get(number), confirmed = page?.boxes?.length || 0
     box.hidden = !this.viewer?.redacting
+    this.#covered(box.hidden ? confirmed : 0)
     $('[data-redact-now]', box).textContent = fill(confirmed ? state.say.redaction_now : state.say.redaction_none,
       { page: number, count: confirmed })
     $('[data-redact-count]', box).textContent = fill(state.say.boxes_drawn, { count: this.viewer?.boxes.length || 0 })

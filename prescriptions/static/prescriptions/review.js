@@ -1,10 +1,11 @@
 // The review page: wires its parts together. What is allowed is decided by the server; this only makes it quick.
-import { $, $$, begin, listen, refreshTokens, say, state } from './review-base.js'
+import { $, $$, begin, fill, listen, nameOf, refreshTokens, say, state } from './review-base.js'
 import { Draft } from './review-draft.js'
 import { DecisionForm } from './review-form.js'
 import { Keys } from './review-keys.js'
 import { Lease } from './review-lease.js'
 import { Pages } from './review-pages.js'
+import { Palette } from './review-palette.js'
 import { countDown } from './review-undo.js'
 
 const narrow = matchMedia('(max-width: 820px)')
@@ -13,21 +14,24 @@ let pages, ahead, here = location.href
 document.documentElement.classList.add('js')
 start()
 
-/** Everything, for the item whose markup is in the document. */
-function start() {
+/** Everything, for the item whose markup is in the document. `news`: what to say of it to who does not see it. */
+function start(news = '') {
   const root = $('#review')
   pages = state.pages.length ? new Pages(() => form.check()) : null
   const draft = new Draft()
-  const goTo = id => bring(root, id)
-  const form = new DecisionForm({ draft, pages, swapped: () => { lease.start(); goTo('summary'); reveal() }, sending, next })
+  const goTo = id => bring(root, id), toPicture = () => $('[data-main] [data-stage]')?.focus({ preventScroll: true })
+  const swapped = () => { lease.start(); goTo('summary'); reveal(); keys.hints() }
+  const form = new DecisionForm({ draft, pages, goTo, toPicture, swapped, sending, next })
   const lease = new Lease({ draft, renew: answer => pages?.renew(answer), changed: () => form.refresh() })
-  const keys = new Keys({ viewer: pages?.viewer, form, skip: () => $('[data-leave]')?.click() })
+  const palette = new Palette(() => [...keys.doable, ...places(goTo)])
+  const keys = new Keys({ pages, viewer: pages?.viewer, form, palette })
 
   reveal()
-  if (draft.restore()) say(state.say.restored)
+  const restored = draft.restore()
+  say([news, restored && state.say.restored].filter(Boolean).join(' '))
   form.check()
   lease.start()
-  if ($('#summary')) goTo('summary')
+  $('#summary') ? goTo('summary') : toPicture()
 
   root.addEventListener('click', e => {
     const link = e.target.closest('a[href^="#"]'), tab = e.target.closest('[data-tab]'), act = e.target.closest('[data-act]')
@@ -53,6 +57,18 @@ function start() {
     if (leaves) draft.clear()
   }, { capture: true })
   ;(window.requestIdleCallback || setTimeout)(fetchAhead)
+}
+
+/** Where else one can go on this page, and from it. */
+function places(goTo) {
+  const fields = $$('.details :is(textarea, select, .rx-input)[id]:not(:disabled)').filter(field => field.offsetParent && field.labels[0])
+  const numbers = state.pages.length > 1 ? state.pages.map(({ number }) => number) : []
+  return [
+    ...fields.map(({ id, labels }) => ({ text: nameOf(labels[0]), act: () => goTo(id) })),
+    ...numbers.map(page => ({ text: fill(state.say.page, { page }), act: () => pages.show(page) })),
+    { text: state.say.to_paper, act: () => location.assign(state.urls.paper) },
+    { text: state.say.to_queue, act: () => location.assign(state.queue) },
+  ]
 }
 
 // What needs scripts is hidden without them.
@@ -95,11 +111,7 @@ function next({ data, text, headers }) {
   document.body.replaceChildren(...fresh.body.childNodes)
   scrollTo(0, 0)
   begin()
-  // Where somebody is who does not see the page: at its beginning, as with any other.
-  const name = $('h1')
-  name.tabIndex = -1
-  name.focus({ preventScroll: true })
-  const go = () => { start(); countDown(); old?.destroy() }
+  const go = () => { start(fresh.title); countDown(); old?.destroy() }
   // The picture first, then the scripts. A tab behind draws nothing, and need not be waited for.
   document.hidden ? go() : requestAnimationFrame(() => setTimeout(go))
 }

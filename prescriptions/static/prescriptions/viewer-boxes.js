@@ -38,6 +38,9 @@ export class Boxes {
     this.#draw()
   }
 
+  /** Out of the way, to see what is under them; they stay what they are. */
+  lift(on) { this.layer.classList.toggle('lifted', on) }
+
   /** A new box in the middle of what can be seen, with the focus. */
   add() {
     const { scale } = this.pane.view, width = 160 / scale, height = 60 / scale, box = this.pane.stage.getBoundingClientRect()

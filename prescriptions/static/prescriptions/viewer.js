@@ -156,6 +156,9 @@ export class Viewer {
     this.#marks()
   }
 
+  /** Whether one sees what is under the boxes. */
+  uncover(on) { this.boxLayer.lift(on) }
+
   get boxes() { return this.boxLayer.boxes.map(box => [...box]) }
   setBoxes(boxes) { this.boxLayer.set(boxes); this.page.boxes = this.boxes }
 

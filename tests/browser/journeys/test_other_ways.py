@@ -44,7 +44,7 @@ def test_the_keyboard_is_enough_for_a_decision(pharmacy: Pharmacy) -> None:
     assert rx_of(asha) == rx
 
     # and look at both pages, and fill in the form from top to bottom
-    tab_to(asha, "[data-main] [data-stage]")
+    expect(asha.locator("[data-main] [data-stage]")).to_be_focused()
     expect(asha.locator("[data-unseen]")).to_have_text(re.compile("1 not seen"), use_inner_text=True)
     keys.press("]")
     expect(asha.locator("[data-unseen]")).to_have_text(re.compile("all seen"), use_inner_text=True)
@@ -59,9 +59,9 @@ def test_the_keyboard_is_enough_for_a_decision(pharmacy: Pharmacy) -> None:
     today = timezone.localdate()
     # Not so that day and month could be swapped.
     day = today if today.day > 12 else today - timedelta(days=today.day)
-    keys.type(day.strftime("%m%d%Y"))
-    expect(asha.locator("#prescribed_on")).to_have_value(day.isoformat())
+    keys.type(day.strftime("%d%m%Y"))
     tab_to(asha, "#prescriber")
+    expect(asha.locator("#prescribed_on")).to_have_value(day.isoformat())
     keys.type("Dr A. Rao")
     for _ in range(5):
         tab_to(asha, "[name=checklist]:not(:checked)")

@@ -31,6 +31,25 @@ def test_the_highest_priority_goes_first_and_then_the_longest_wait(make: Make, s
     assert [review and review.pk for review in order] == [urgent.pk, old.pk, young.pk, None]
 
 
+def test_what_stands_before_and_behind_an_item(make: Make, staff: dict[str, Any]) -> None:
+    at = ago(minutes=30)
+    urgent, held = make(priority=5), make(queued_at=at)
+    twin, young = make(queued_at=at), make(queued_at=ago(minutes=1))
+    late = make(priority=-3, queued_at=ago(hours=9))
+    decided = make(status=ReviewStatus.REJECTED)
+    queue.claim(held.pk, staff["pharmacist"])
+    order = [urgent, *sorted((held, twin), key=lambda review: review.pk), young, late]
+
+    def beside(review: Any, *, forward: bool) -> str | None:
+        other = queue.beside(review.pk, forward=forward)
+        return other and other.pk
+
+    names = [review.pk for review in order]
+    assert [beside(review, forward=True) for review in order] == [*names[1:], None]
+    assert [beside(review, forward=False) for review in order] == [None, *names[:-1]]
+    assert [beside(decided, forward=forward) for forward in (True, False)] == [urgent.pk, None]
+
+
 def test_a_claim_is_a_lease_and_names_who_holds_it(
     make: Make, staff: dict[str, Any], settings: Any, clock: Clock
 ) -> None:

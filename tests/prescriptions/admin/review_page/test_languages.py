@@ -18,7 +18,7 @@ from tests.prescriptions.staff import Make
 # Data, not words: what the test put in, keys of the keyboard, and the texts of reasons, which shops word themselves.
 DATA = (
     *("ORD-1", "shop", "Telmisartan", "mg", "pharmacist", "senior", "Why so?", "RX-", "The picture is blurred"),
-    *("Ctrl", "Enter", "Alt", "Shift", "Escape"),
+    *("Ctrl", "Enter", "Alt", "Shift", "Escape", "Esc"),
 )
 
 

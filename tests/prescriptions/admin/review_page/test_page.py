@@ -166,6 +166,8 @@ REFUSED = [
     ("auditor", "seen", 403),
     ("auditor", "rotate", 403),
     ("auditor", "redact", 403),
+    ("auditor", "uncover", 403),
+    ("senior", "uncover", 404),
     ("auditor", "sheet", 403),
     ("auditor", "decide", 403),
     ("auditor", "undo", 403),
@@ -313,6 +315,16 @@ def test_what_was_blacked_out_is_opened_only_by_whoever_confirms_who_they_are(he
 
     confirm(client)
     assert redact("[[5,5,300,299]]") == 200
+
+
+def test_who_looks_under_what_is_blacked_out_is_in_the_audit_log(held: Review, staff: Staff) -> None:
+    client = signed_in(staff["pharmacist"])
+    client.post(address(held, "redact"), {"page": 1, "boxes": "[[10,20,30,40]]"}, **FETCH)
+
+    assert [client.post(address(held, "uncover"), {"page": n}, **FETCH).status_code for n in (1, 2)] == [204, 404]
+    assert client.get(address(held, "uncover")).status_code == 405
+    assert events(held)[-2:] == ["page.redacted", "page.uncovered"]
+    assert "Looked under what is blacked out" in text_of(client.get(address(held)))
 
 
 def test_the_next_first_image_is_named_only_if_it_is_made(held: Review, make: Make, staff: Staff) -> None:

@@ -66,7 +66,7 @@ def test_a_decision_comes_back_with_everything_that_was_typed(decided: Review, s
     assert 'name="line-2-decision" value="reduced" checked' in page
     assert 'name="line-2-quantity" inputmode="numeric" autocomplete="off" maxlength="9" value="10"' in page
     assert page.count('name="checklist" value=') == page.count("checked><span>") - 2 - 1  # two lines, "the next one"
-    assert 'name="outcome" value="partially_approved" data-alt="2"><' in page, "an outcome is chosen anew"
+    assert 'name="outcome" value="partially_approved" data-choose="some"><' in page, "an outcome is chosen anew"
 
 
 def test_what_came_with_the_decision_goes_back(held: Review, make: Make, staff: Staff) -> None:
