@@ -251,6 +251,7 @@ RX_BREAKER_PAUSE = _read("RX_BREAKER_PAUSE", "5", env.number(0, 600, "seconds"))
 # --- Review -------------------------------------------------------------------------------------------------------
 RX_REVIEW_LEASE = _read("RX_REVIEW_LEASE", "600", env.whole(1, _DAY, "seconds"))
 RX_REVIEW_DUE = _read("RX_REVIEW_DUE", "1800", env.whole(1, 30 * _DAY, "seconds"))
+RX_REVIEW_HOLDS = _read("RX_REVIEW_HOLDS", "10", env.whole(1, 1000, "prescriptions"))
 RX_REVIEW_SKIP = _read("RX_REVIEW_SKIP", "900", env.whole(0, _DAY, "seconds"))
 RX_REVIEW_UNDO = _read("RX_REVIEW_UNDO", "8", env.whole(0, 3600, "seconds"))  # until then nobody outside is told
 RX_CLARIFICATION_WAIT = _read("RX_CLARIFICATION_WAIT", "172800", env.whole(1, 90 * _DAY, "seconds"))

@@ -11,6 +11,9 @@ admin.site.enable_nav_sidebar = False  # a few lists; the width is better spent 
 admin.site.site_url = None
 admin.site.index_title = _("Overview")
 
+handler403 = "prescriptions.admin.explain.refusals.forbidden"
+handler404 = "prescriptions.admin.explain.refusals.not_found"
+
 _READ = ("get", "head", "options")  # a RedirectView would redirect forms, too
 
 urlpatterns = [

@@ -23,7 +23,7 @@ _AT_ONCE: Final = 1000  # forgotten by one sweep
 _JUST_BEGUN: Final = timedelta(minutes=5)  # its session may not be written yet
 _STEP: Final = 30  # seconds: writing the session with every request would double its cost
 # Scripts send these by themselves; a page that stands open is not somebody at work. A heartbeat says so with a field.
-_BY_ITSELF: Final = ("/heartbeat/",)
+_BY_ITSELF: Final = ("/heartbeat/", "/review/live/")
 ACTIVE: Final = "active"
 
 

@@ -52,7 +52,7 @@ class Listing(ChangeList):
     """A change list that is read as `Bounded` says, and lets its admin see the rows of the page before they show."""
 
     def get_results(self, request: HttpRequest) -> None:
-        paginator = self.paginator = Bounded(self.queryset, self.list_per_page)
+        paginator = self.paginator = self.paginated(request)
         try:
             self.result_list = list(paginator.page(self.page_num).object_list)
         except InvalidPage:
@@ -62,6 +62,9 @@ class Listing(ChangeList):
         self.show_full_result_count, self.full_result_count = False, None
         self.show_admin_actions, self.can_show_all = True, False
         self.model_admin.prepare(request, self.result_list)  # type: ignore[attr-defined]
+
+    def paginated(self, request: HttpRequest) -> Bounded:
+        return Bounded(self.queryset, self.list_per_page)
 
     @property
     def counted(self) -> str:

@@ -3,83 +3,57 @@
 Nothing here changes a review but `prescriptions.review.queue`; no decision is ever made from a list.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from prescriptions.admin import chips, pictures, searching
-from prescriptions.admin.base import Listing, ReadOnly, may, reference
+from prescriptions.admin.base import BOUND, Bounded, Listing, ReadOnly, may, reference
+from prescriptions.admin.queue import day, parts, views
 from prescriptions.admin.review_page.context import undo_offer
 from prescriptions.admin.review_page.urls import review_urls
 from prescriptions.audit import actors
+from prescriptions.infra.database import agreed
 from prescriptions.infra.methods import methods
 from prescriptions.infra.problems import Problem
-from prescriptions.models import ENDED, WAITS_FOR_US, Page, Review, ReviewStatus
+from prescriptions.models import WAITS_FOR_US, Page, Review, ReviewStatus
 from prescriptions.review import queue
 from prescriptions.review.rules import TERMINAL
 from prescriptions.review.transitions import HURRY
 
-_SOON = timedelta(minutes=10)
-# Above this the button says "100+": the exact number would help nobody and cost a scan.
-_COUNTED = 100
 # An action on a selection is a handful of steps of their own; more of them would outlast the request.
 _AT_ONCE = 200
 
-_VIEWS: dict[str, tuple[Any, Callable[[Any], Q]]] = {
-    "": (gettext_lazy("Waiting"), lambda user: Q(status__in=WAITS_FOR_US)),
-    "mine": (gettext_lazy("Mine"), lambda user: Q(claimed_by=user, status=ReviewStatus.IN_REVIEW)),
-    "unclaimed": (gettext_lazy("Unclaimed"), lambda user: Q(status=ReviewStatus.QUEUED)),
-    "due": (gettext_lazy("Due soon"), lambda user: Q(status__in=WAITS_FOR_US, due_at__lte=timezone.now() + _SOON)),
-    "second": (gettext_lazy("Second check"), lambda user: Q(status=ReviewStatus.SECOND_CHECK)),
-    "customer": (gettext_lazy("Waiting for customer"), lambda user: Q(status=ReviewStatus.CLARIFICATION)),
-    "decided": (gettext_lazy("Decided"), lambda user: Q(status__in=ENDED)),
-    "all": (gettext_lazy("All"), lambda user: Q()),
-}
-_ORDER = {
-    "due": ("due_at", "prescription_id"),
-    "decided": ("-status_at", "-prescription_id"),
-    "all": ("-queued_at", "-prescription_id"),
-}
 
+class _HeldLast(Bounded):
+    """What others hold comes behind what can be taken. `user`: who looks."""
 
-def view_of(request: HttpRequest) -> str:
-    """Which part of the list is asked for. A search looks in all of it, unless a part is named."""
-    named = request.GET.get("show", "all" if request.GET.get("q", "").strip() else "")
-    return named if named in _VIEWS else ""
+    user: Any
 
-
-class Show(admin.SimpleListFilter):
-    """The parts of the list as one row of links."""
-
-    title = gettext_lazy("show")
-    parameter_name = "show"
-    template = "admin/prescriptions/review/show.html"
-
-    def __init__(self, request: HttpRequest, *rest: Any) -> None:
-        super().__init__(request, *rest)
-        self.user, self.chosen = request.user, view_of(request)
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(name, label) for name, (label, _condition) in _VIEWS.items()]
-
-    def choices(self, changelist: ChangeList) -> Any:
-        for name, label in self.lookup_choices:
-            yield {"selected": name == self.chosen, "query_string": f"?show={name}" if name else "?", "display": label}
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Review]) -> QuerySet[Review]:
-        return queryset.filter(_VIEWS[self.chosen][1](self.user))
+    @cached_property
+    def keys(self) -> list[Any]:
+        now = agreed.now()
+        free: list[Any] = []
+        held: list[Any] = []
+        columns = ("pk", "status", "claimed_by", "claimed_until")
+        for pk, status, holder, until in self.object_list.values_list(*columns)[: BOUND + 1]:  # type: ignore[attr-defined]
+            taken = status == ReviewStatus.IN_REVIEW and holder != self.user.pk and until is not None and until > now
+            (held if taken else free).append(pk)
+        return free + held
 
 
 class Queue(Listing):
@@ -87,6 +61,13 @@ class Queue(Listing):
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Review]) -> list[Any]:
         return list(self.model_admin.get_ordering(request))
+
+    def paginated(self, request: HttpRequest) -> Bounded:
+        if parts.part_of(request):
+            return super().paginated(request)
+        pages = _HeldLast(self.queryset, self.list_per_page)
+        pages.user = request.user
+        return pages
 
 
 @admin.register(Review)
@@ -107,7 +88,7 @@ class ReviewAdmin(ReadOnly):
         "holder",
     )
     list_display_links = None
-    list_filter = (Show,)
+    list_filter = (parts.Show, *parts.NARROWING)
     sortable_by = ()
     search_fields = ("prescription_id",)  # switches the search on; see get_search_results
     search_help_text = searching.PRESCRIPTION_HELP
@@ -124,7 +105,7 @@ class ReviewAdmin(ReadOnly):
         return rows.prefetch_related(Prefetch("prescription__pages", light))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        return _ORDER.get(view_of(request), ("-priority", "queued_at", "prescription_id"))
+        return parts.order_of(request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -143,14 +124,37 @@ class ReviewAdmin(ReadOnly):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context: dict[str, Any] = {"may_claim": may(request, "claim_review")}
-        context["offer"] = undo_offer(request)
+        today = day.of(request.user)
+        context["offer"] = undo_offer(request) if today.may_be_undone else None
+        context |= {"views": views.of(request), "narrowed": parts.can_be_narrowed(request)}
+        context |= {"asked": views.asked(request.GET.urlencode()), "part": parts.part_of(request)}
+        if may(request, "decide_review"):
+            context |= {"day": today, "waited": chips.span(today.median) if today.median is not None else ""}
         if context["may_claim"]:
-            waiting = queue.waiting(request.user).order_by()[: _COUNTED + 1].count()
-            context |= {
-                "waiting": waiting,
-                "waiting_shown": f"{_COUNTED}+" if waiting > _COUNTED else str(waiting),
-            }
-        return super().changelist_view(request, context | (extra_context or {}))
+            shown = parts.counts(request)[parts.FOR_ME]
+            context |= {"waiting": int(shown.rstrip("+")), "waiting_shown": shown}
+        response = super().changelist_view(request, context | (extra_context or {}))
+        if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            response.context_data["state"] = self._state(response.context_data)
+        return response
+
+    def live(self, request: HttpRequest) -> HttpResponse:
+        """The list again, for a page that stands open: 304 as long as it would say the same."""
+        response = self.changelist_view(request)
+        state = str((getattr(response, "context_data", None) or {}).get("state", ""))
+        if state and state in request.headers.get("If-None-Match", ""):
+            response = HttpResponseNotModified()
+        if state:
+            response["ETag"] = f'"{state}"'
+        return response
+
+    def _state(self, said: dict[str, Any]) -> str:
+        """What the list says, in short."""
+        rows = [(row.pk, row.version, row.priority, row.claimed_by_id) for row in said["cl"].result_list]
+        minute = timezone.now().replace(second=0, microsecond=0)  # in which its spans of time stay true
+        counted = [spec.counted for spec in said["cl"].filter_specs if isinstance(spec, parts.Show)]
+        told = repr((rows, minute, said.get("waiting"), said.get("day"), counted))
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     # --- Columns ----------------------------------------------------------------------------------------------------
     @admin.display(description=gettext_lazy("page 1"))
@@ -187,7 +191,7 @@ class ReviewAdmin(ReadOnly):
     def due(self, review: Review) -> SafeString:
         if review.due_at is None or review.status not in WAITS_FOR_US:
             return chips.NONE
-        return chips.due(review.due_at, review.seen_at, soon=_SOON)  # type: ignore[attr-defined]
+        return chips.due(review.due_at, review.seen_at, soon=parts.SOON)  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("pages"))
     def pages(self, review: Review) -> SafeString:
@@ -216,15 +220,21 @@ class ReviewAdmin(ReadOnly):
 
     # --- What may be done with it -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        own = path("next/", self.admin_site.admin_view(methods("POST")(self.start)), name="rx-review-next")
-        return [own, *review_urls(self.admin_site), *super().get_urls()]
+        own = [
+            path("next/", self.admin_site.admin_view(methods("POST")(self.start)), name="rx-review-next"),
+            path("live/", self.admin_site.admin_view(methods("GET", "HEAD")(self.live)), name="rx-queue-live"),
+        ]
+        return [*own, *views.urls(self.admin_site), *review_urls(self.admin_site), *super().get_urls()]
 
     def start(self, request: HttpRequest) -> HttpResponse:
         """Start reviewing: the next item is this person's, and they are sent to it."""
         try:
             claimed = queue.claim_next(request.user)
         except Problem as problem:
-            raise PermissionDenied(problem.detail) from None
+            if problem.status == 403:
+                raise PermissionDenied(problem.detail) from None
+            messages.warning(request, problem.detail)
+            return HttpResponseRedirect(f"{reverse('admin:prescriptions_review_changelist')}?show=mine", status=303)
         if claimed is None:
             messages.info(request, _("Nothing is waiting for you right now."))
             return HttpResponseRedirect(reverse("admin:prescriptions_review_changelist"), status=303)

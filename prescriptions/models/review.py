@@ -232,6 +232,22 @@ class Prescriber(models.Model):
         return self.name
 
 
+class QueueView(models.Model):
+    """A view of the queue that somebody keeps for themselves: the query of the list."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=("user", "name"), name="queue_view"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PageSeen(models.Model):
     """Somebody looked at a page when they could decide. Counts for that person and that version of the review alone."""
 

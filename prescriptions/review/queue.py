@@ -6,9 +6,10 @@ back into the queue.
 
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -28,6 +29,7 @@ from prescriptions.variants.fairness.askers import Asker
 # that many people may press the button at once.
 _HEAD = 20
 _BATCH = 200
+TOO_MANY: Final = "too-many-held"
 _ORDER = ("-priority", "queued_at", "prescription_id")
 
 
@@ -41,7 +43,10 @@ def waiting(user: Any = None) -> QuerySet[Review]:
 
 
 def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Review | None:
-    """Claim the next item for this person, of all or of those `among`; None when nothing waits. Raises Problem 403."""
+    """Claim the next item for this person, of all or of those `among`; None when nothing waits.
+
+    Raises Problem 403, 409 `too-many-held`.
+    """
     actor = staff(user)
     lapse_expired()
     offered = waiting(user) if among is None else waiting(user).filter(prescription__in=among)
@@ -53,9 +58,9 @@ def claim_next(user: Any, *, among: QuerySet[Prescription] | None = None) -> Rev
             return None
         for review in head:
             try:
-                claimed = transition(review, Action.CLAIM, actor=actor)
+                claimed = _take(review, actor)
             except Problem as problem:
-                if problem.status == 403:
+                if problem.status == 403 or problem.code == TOO_MANY:
                     raise
                 continue  # somebody else was faster
             _warm_after(claimed, user)
@@ -72,7 +77,7 @@ def claim(rx: str, user: Any) -> Review:
         if review.held_by(review.claimed_by_id):
             raise not_yours(review)
         review = transition(review, Action.LAPSE, actor=SYSTEM)
-    claimed = transition(review, Action.CLAIM, actor=actor)
+    claimed = _take(review, actor)
     _warm_after(claimed, user)
     return _up_to_date(claimed)
 
@@ -162,6 +167,21 @@ def beside(rx: str, *, forward: bool) -> Review | None:
     near = rows.filter(later, **{"priority": review.priority, f"queued_at__{to}e": review.queued_at}).order_by(*_ORDER)
     far = rows.filter(**{f"priority__{'lt' if forward else 'gt'}": review.priority}).order_by(*_ORDER)
     return (near.first() or far.first()) if forward else (near.last() or far.last())
+
+
+def _take(review: Review, actor: Actor) -> Review:
+    """Claim it, within what one person may hold at a time (RX_REVIEW_HOLDS). Raises Problem 409 `too-many-held`."""
+    with transaction.atomic():
+        # One claim of a person after the other, or two would not count each other.
+        person = get_user_model().objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0)
+        list(person.values_list("pk"))
+        held = Review.objects.filter(
+            alive(), status=ReviewStatus.IN_REVIEW, claimed_by=actor.user_id, claimed_until__gt=agreed.now()
+        ).count()
+        if held >= settings.RX_REVIEW_HOLDS:
+            detail = _("You hold %(count)d prescriptions already. Decide one, or release it.") % {"count": held}
+            raise Problem(409, TOO_MANY, _("You hold too many"), detail)
+        return transition(review, Action.CLAIM, actor=actor)
 
 
 def _up_to_date(claimed: Review) -> Review:

@@ -11,6 +11,7 @@ from rxproject.local import samples
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, check_accessible, check_layout
 from tests.browser.staff import Member, enter, hire, sign_in
 from tests.conftest import Site
+from tests.waiting import until
 
 OpenAs = Callable[..., Page]
 pytestmark = pytest.mark.xdist_group("queue")
@@ -168,6 +169,63 @@ def test_the_admins_own_switch_of_themes_turns_our_colours(site: Site, items: li
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(ground) == "rgb(15, 21, 19)" != light
     expect(page.locator(".rx-chip").first).to_be_visible()
+
+
+def test_the_list_keeps_up_and_is_calm_about_it(site: Site, items: list[str], open_as: OpenAs) -> None:
+    page = open_as("auditor")
+    page.clock.install()
+    page.reload()
+    head, news = page.locator("#result_list .rx-ref").first, page.locator("[data-news] button")
+    expect(head).to_have_text(items[0][:8])
+
+    def look() -> int:
+        with page.expect_response(lambda answer: "/review/live/" in answer.url) as looked:
+            page.clock.run_for(15_000)
+        return looked.value.status
+
+    def first(rx: str) -> None:
+        site.change("UPDATE prescriptions_review SET priority = priority + 1000 WHERE prescription_id = ?", rx)
+
+    # nothing new: nothing is sent. News are shown where nobody is at the list
+    first(items[2])
+    assert look() == 200
+    expect(head).to_have_text(items[2][:8])
+    until(lambda: look() == 304)  # another minute is news: how long they wait
+
+    # under a pointer nothing moves: it is said that there is something, and shown when that is pressed
+    head.hover()
+    first(items[1])
+    assert look() == 200
+    expect(news).to_be_visible()
+    expect(head).to_have_text(items[2][:8])
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    news.click()
+    expect(head).to_have_text(items[1][:8])
+    expect(head).to_be_focused()
+    expect(news).to_be_hidden()
+    back = "UPDATE prescriptions_review SET priority = priority - 1000 WHERE prescription_id IN (?, ?)"
+    site.change(back, items[1], items[2])
+
+
+def test_views_are_kept_and_found_again(site: Site, items: list[str], open_as: OpenAs) -> None:
+    page = open_as("senior")
+    page.get_by_label("Flag").select_option("Dark")
+    page.locator("[name=sort]").select_option("what came last")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#result_list .rx-ref")).to_have_text([items[1][:8]])
+    page.get_by_label("Keep this view as").fill("Dark ones")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    view = page.get_by_role("link", name="Dark ones")
+    expect(view).to_have_attribute("aria-current", "page")
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+
+    page.goto(site.stack.base_url + QUEUE)
+    view.click()
+    expect(page.locator("#result_list .rx-ref")).to_have_text([items[1][:8]])
+    page.get_by_role("button", name="Forget the view “Dark ones”").click()
+    expect(view).to_have_count(0)
 
 
 def test_start_reviewing_gives_the_head_of_the_queue(site: Site, items: list[str], open_as: OpenAs) -> None:

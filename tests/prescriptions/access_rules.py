@@ -47,6 +47,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         """
         /admin/prescriptions/webhook/%(object_id)s/delete/ /admin/prescriptions/webhook/add/
         /admin/prescriptions/webhook/%(pk)s/disable/ /admin/prescriptions/webhook/%(pk)s/enable/
+        /admin/prescriptions/review/views/%(pk)s/forget/
         /admin/prescriptions/webhook/%(pk)s/rotate/ /admin/prescriptions/webhook/%(pk)s/test/
         /api/v1/webhooks/%(webhook)s /api/v1/webhooks/%(webhook)s/deliveries
         /api/v1/webhooks/%(webhook)s/enable /api/v1/webhooks/%(webhook)s/replay
@@ -81,14 +82,10 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         STAFF,
         NOBODY,
         """
-        /accounts/confirm/
-        /accounts/factors/app/
-        /accounts/factors/confirm/
-        /accounts/factors/passkeys/%(pk)s/edit/
-        /accounts/factors/passkeys/%(pk)s/remove/
-        /accounts/factors/passkeys/add/
-        /accounts/factors/passkeys/confirm/
-        /accounts/factors/recovery/new/
+        /accounts/confirm/ /accounts/factors/app/
+        /accounts/factors/confirm/ /accounts/factors/passkeys/%(pk)s/edit/
+        /accounts/factors/passkeys/%(pk)s/remove/ /accounts/factors/passkeys/add/
+        /accounts/factors/passkeys/confirm/ /accounts/factors/recovery/new/
         /admin/%(app_label)s/
     """,
     ),
@@ -96,12 +93,9 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         SIGNED_IN,
         NOBODY,
         """
-        /accounts/factors/
-        /accounts/factors/code/
-        /accounts/factors/passkeys/
-        /accounts/factors/passkeys/login/
-        /accounts/logout/
-        /accounts/password/
+        /accounts/factors/ /accounts/factors/code/
+        /accounts/factors/passkeys/ /accounts/factors/passkeys/login/
+        /accounts/logout/ /accounts/password/
         /accounts/sessions/
     """,
     ),
@@ -110,8 +104,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /admin/prescriptions/webhook/%(object_id)s/ /admin/prescriptions/webhook/%(object_id)s/history/
-        /admin/
-        /admin/auth/group/%(object_id)s/
+        /admin/ /admin/auth/group/%(object_id)s/
         /admin/auth/group/%(object_id)s/history/
         /admin/auth/user/%(object_id)s/
         /admin/auth/user/%(object_id)s/history/
@@ -157,8 +150,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         {"auditor"},
         NOBODY,
         """
-        /admin/prescriptions/auditanchor/
-        /admin/prescriptions/auditanchor/%(object_id)s/change/
+        /admin/prescriptions/auditanchor/ /admin/prescriptions/auditanchor/%(object_id)s/change/
     """,
     ),
     (
@@ -173,8 +165,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         READERS,
         READERS,
         """
-        /admin/prescriptions/prescription/
-        /admin/prescriptions/prescription/%(object_id)s/change/
+        /admin/prescriptions/prescription/ /admin/prescriptions/prescription/%(object_id)s/change/
         /admin/prescriptions/review/%(object_id)s/
         /admin/prescriptions/review/%(rx)s/
         /admin/prescriptions/review/%(rx)s/ask/ /admin/prescriptions/review/%(rx)s/disagree/
@@ -187,6 +178,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         NOBODY,
         """
         /admin/prescriptions/prescription/%(object_id)s/history/
+        /admin/prescriptions/review/live/ /admin/prescriptions/review/views/
         /admin/prescriptions/reasoncode/ /admin/prescriptions/reasoncode/%(object_id)s/change/
         /admin/prescriptions/review/
         /admin/prescriptions/review/%(object_id)s/change/ /admin/prescriptions/review/%(object_id)s/history/

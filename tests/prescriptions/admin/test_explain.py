@@ -122,3 +122,26 @@ def test_how_a_review_stands_is_told_to_whom_may_see_reviews(servers: Any, make:
         told[who] = "withdrawn" in shown(client.get(f"{EXPLAIN}?id={review.pk}"))
 
     assert told == {"ops": False, "pharmacist": True}
+
+
+# --- Refusals ---------------------------------------------------------------------------------------------------------
+def test_staff_read_in_the_admins_frame_why_they_get_nothing(ops: Client, staff: dict[str, Any]) -> None:
+    refused, missing = ops.get("/admin/prescriptions/review/"), ops.get("/admin/no-such-page/")
+
+    assert (refused.status_code, missing.status_code) == (403, 404)
+    for page, words in ((refused, "Your role does not allow this."), (missing, "The address is wrong")):
+        content = page.content.decode()
+        assert words in content
+        assert 'id="site-name"' in content
+        assert '<a class="rx-button" href="/admin/">Overview</a>' in content
+        assert "from your order" not in content
+
+
+def test_whoever_is_no_staff_reads_what_customers_read(staff: dict[str, Any]) -> None:
+    assert "from your order" in Client().get("/no-such-page").content.decode()
+    staff["ops"].is_staff = False
+    staff["ops"].save()
+    client = Client()
+    client.force_login(staff["ops"])
+
+    assert b'id="site-name"' not in client.get("/admin/no-such-page/").content

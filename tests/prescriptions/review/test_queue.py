@@ -31,6 +31,26 @@ def test_the_highest_priority_goes_first_and_then_the_longest_wait(make: Make, s
     assert [review and review.pk for review in order] == [urgent.pk, old.pk, young.pk, None]
 
 
+def test_one_person_holds_so_many_at_a_time(make: Make, staff: dict[str, Any], settings: Any, clock: Clock) -> None:
+    settings.RX_REVIEW_HOLDS = 2
+    first, second, third = (make(queued_at=ago(minutes=minutes)) for minutes in (3, 2, 1))
+    queue.claim(first.pk, staff["pharmacist"])
+    queue.claim_next(staff["pharmacist"])
+
+    for claim in (lambda: queue.claim(third.pk, staff["pharmacist"]), lambda: queue.claim_next(staff["pharmacist"])):
+        with pytest.raises(Problem) as refused:
+            claim()
+        assert (refused.value.status, refused.value.code) == (409, "too-many-held")
+    third.refresh_from_db()
+    assert (third.status, third.version) == (ReviewStatus.QUEUED, 1)
+    assert queue.claim(first.pk, staff["pharmacist"]).claimed_by == staff["pharmacist"], "what they hold they keep"
+
+    queue.release(second.pk, staff["pharmacist"])
+    assert queue.claim(third.pk, staff["pharmacist"]).claimed_by == staff["pharmacist"]
+    clock.forward(hours=1)  # what ran out is not held
+    assert queue.claim(second.pk, staff["pharmacist"]).claimed_by == staff["pharmacist"]
+
+
 def test_what_stands_before_and_behind_an_item(make: Make, staff: dict[str, Any]) -> None:
     at = ago(minutes=30)
     urgent, held = make(priority=5), make(queued_at=at)
@@ -154,7 +174,7 @@ def test_claiming_costs_the_same_however_many_wait(
     for _ in range(waiting):
         make()
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         assert queue.claim_next(staff["pharmacist"]) is not None
 
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("prescriptions", "0039_handover"),
+        ("prescriptions", "0040_sheets"),
     ]
 
     operations = [
