@@ -14,7 +14,7 @@ from prescriptions.api.ordering.lines import OrderLineSerializer, told
 from prescriptions.api.pictures.pages import PageSerializer
 from prescriptions.api.strict import Strict
 from prescriptions.infra.addresses import absolute
-from prescriptions.intake import progress
+from prescriptions.intake.customers import progress
 from prescriptions.intake.order_links import LinkScope
 from prescriptions.models import (
     REFERENCE,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from prescriptions.intake.customers.progress import Progress
 from prescriptions.intake.order_links import OrderLink
-from prescriptions.intake.progress import Progress
 from prescriptions.models import Order, Review, ReviewStatus
 from prescriptions.models.access import origin_of, origins_of
 from prescriptions.review.publication import standing

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from prescriptions import audit
 from prescriptions.audit import actors
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import answering, drafts, progress
+from prescriptions.intake import drafts
+from prescriptions.intake.customers import answering, progress
+from prescriptions.intake.customers.progress import Progress
 from prescriptions.intake.notices import Found, gathered
-from prescriptions.intake.progress import Progress
 from prescriptions.order_pages import onlookers, returning
 from prescriptions.order_pages.access import OrderView
 from prescriptions.order_pages.forms import ACCEPT

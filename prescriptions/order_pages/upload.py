@@ -12,7 +12,8 @@ from django.utils.translation import gettext
 from prescriptions.audit import actors
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import drafts, handovers, progress, refusals, submission
+from prescriptions.intake import drafts, handovers, refusals, submission
+from prescriptions.intake.customers import progress
 from prescriptions.models import Prescription, new_identifier
 from prescriptions.order_pages import qr, returning
 from prescriptions.order_pages import status as order_status

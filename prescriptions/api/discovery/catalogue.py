@@ -15,7 +15,8 @@ from prescriptions.api.base import ApiView
 from prescriptions.api.permissions import holds
 from prescriptions.api.schema import problems as problems_of
 from prescriptions.infra.problems import TYPE_PREFIX, documented
-from prescriptions.intake import notices, progress
+from prescriptions.intake import notices
+from prescriptions.intake.customers import progress
 from prescriptions.models import CustomerAction, EventType, LineDecision, ReasonCode, ReviewStatus, Schedule
 from transforms.limits import LIMITS
 from transforms.measure.notices import Notice

@@ -22,7 +22,8 @@ from prescriptions.infra import problems
 from prescriptions.infra.addresses import absolute
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import accepting, drafts, order_links, progress, submission
+from prescriptions.intake import accepting, drafts, order_links, submission
+from prescriptions.intake.customers import progress
 from prescriptions.intake.order_links import LinkScope
 from prescriptions.models import REFERENCE, ApiToken, Order, Prescription
 from prescriptions.models.finding import find

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
-from prescriptions.intake import drafts, order_links, progress, refusals
+from prescriptions.intake import drafts, order_links, refusals
+from prescriptions.intake.customers import progress
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import ClarificationMessage, OrderLine, ReasonCode, Review
 from tests.prescriptions.customer import PAGE, file, sent

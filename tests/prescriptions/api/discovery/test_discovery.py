@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from prescriptions.api import tokens
-from prescriptions.intake import progress
+from prescriptions.intake.customers import progress
 from prescriptions.models import Client as RestClient
 from prescriptions.models import ReasonCode, ReviewStatus
 from tests.prescriptions.conftest import assert_problem

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from prescriptions.audit import actors
-from prescriptions.intake import progress
+from prescriptions.intake.customers import progress
 from prescriptions.models import ClarificationMessage, Consent, Prescription, Review, ReviewStatus
 from prescriptions.review import clarifications, orders
 from tests.prescriptions.conftest import Upload, assert_problem, file, picture

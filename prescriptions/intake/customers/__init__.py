@@ -1,0 +1,1 @@
+"""What a customer does and is told once the prescription is sent."""
