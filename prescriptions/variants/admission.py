@@ -56,7 +56,7 @@ def _refuse_another_size(page: Page) -> None:
 
 def _refuse_large(image: Image, stored: Stored, *, counted: bool) -> None:
     page = image.page
-    needs = claims.cost_of(page, stored, of_sheet=bool(image.sheet_digest)).bytes
+    needs = claims.cost_of(image, stored).bytes
     if needs > min(LIMITS.child_memory_bytes, settings.RX_LARGE_MEMORY_MB * MIB):
         _refuse(
             "too-large-to-make",

@@ -18,8 +18,8 @@ from prescriptions.events import of_variants
 from prescriptions.infra import logs
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import erased
-from prescriptions.models import EventType, Image, Page, Variant, VariantState, new_identifier
-from prescriptions.variants import backends, statements
+from prescriptions.models import EventType, Image, Sheet, Variant, VariantState, new_identifier
+from prescriptions.variants import backends, sheets, statements
 from prescriptions.variants.fairness import tickets
 from prescriptions.variants.fairness.askers import Asker
 from prescriptions.variants.fairness.tickets import Ticket
@@ -57,21 +57,23 @@ def lease() -> timedelta:
 
 def lane_of(image: Image, stored: Stored, *, advertised: bool) -> str:
     """Which of LANES it waits in."""
-    if cost_of(image.page, stored, of_sheet=bool(image.sheet_digest)).is_large:
+    if cost_of(image, stored).is_large:
         return LARGE
     if image.page.document.media_type == SourceType.PDF:
         return DOCUMENTS
     return ADVERTISED if advertised else IMAGES
 
 
-def cost_of(page: Page, stored: Stored, *, of_sheet: bool) -> Cost:
+def cost_of(image: Image, stored: Stored) -> Cost:
     """What the renderer is expected to need for it."""
-    return estimate(SourceType(page.document.media_type), page.size, stored, of_sheet=of_sheet)
+    page, paper = image.page, image.paper if isinstance(image, Sheet) else None
+    return estimate(SourceType(page.document.media_type), page.size, stored, paper=paper)
 
 
 def cost_of_variant(variant: Variant) -> Cost:
-    """The same of what was claimed."""
-    return cost_of(variant.page, Stored.parse(variant.stored), of_sheet=bool(variant.sheet))
+    """The same of what was claimed; nothing where the sheet went with its page this moment."""
+    image = sheets.known(variant.page, variant.sheet)
+    return cost_of(image, Stored.parse(variant.stored)) if image else Cost(0, 0)
 
 
 def ticket(variant: Variant, asker: Asker) -> Ticket:

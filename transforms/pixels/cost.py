@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from transforms.formats import OutputFormat, SourceType
-from transforms.geometry import Size
+from transforms.geometry import Box, Size
 from transforms.limits import MIB
 from transforms.pixels import plan
+from transforms.pixels.flatten import Flat
+from transforms.request.paper import Paper
 from transforms.request.spec import Stored
 
 # Measured: resident memory of renderers at 64 MP, less what is decoded, for each pixel that is written. Pillow keeps
@@ -19,8 +21,6 @@ _WRITTEN: Final = {OutputFormat.AVIF: 12}
 _WRITTEN_ELSE: Final = 6
 # These look at the whole page, in more than one copy.
 _WHOLE_PAGE: Final = {"enhanced": 12, "bitonal": 12}
-# Pixels of a page for each that is made of its sheet, a side, beyond which a JPEG is surely decoded in small.
-_SHEET_GAP: Final = 2
 # Beyond it, work is large: a photo of 12 MP is not, in any form; a tile of one of 64 MP is, for it is decoded whole.
 LARGE_BYTES: Final = 288 * MIB
 
@@ -37,11 +37,11 @@ class Cost:
         return self.bytes > LARGE_BYTES
 
 
-def estimate(source: SourceType, page: Size, stored: Stored, *, of_sheet: bool = False) -> Cost:
-    """The cost of `stored`, of a page of `page` pixels in a file of type `source`; or of the sheet in it."""
+def estimate(source: SourceType, page: Size, stored: Stored, *, paper: Paper | None = None) -> Cost:
+    """The cost of `stored`, of a page of `page` pixels in a file of type `source`; or of the sheet `paper` in it."""
     written = stored.size.area
     per_pixel = max(_WRITTEN.get(stored.format, _WRITTEN_ELSE), _WHOLE_PAGE.get(stored.quality, 0))
-    pixels = _seen(source, page, stored) if of_sheet else _decoded(source, page, stored)
+    pixels = _seen(source, page, stored, paper) if paper else _decoded(source, page, stored)
     return Cost(pixels, _BASE + _DECODED * pixels + per_pixel * written)
 
 
@@ -54,12 +54,13 @@ def _decoded(source: SourceType, page: Size, stored: Stored) -> int:
     return page.area
 
 
-def _seen(source: SourceType, page: Size, stored: Stored) -> int:
-    """Of a sheet, which is hardly ever as large as the page: with twice as many pixels a side as are asked for."""
+def _seen(source: SourceType, page: Size, stored: Stored, paper: Paper) -> int:
+    """Of the page, for what is asked of the sheet in it."""
+    crop = stored.region or Box(0, 0, paper.size.width, paper.size.height)
+    flat = Flat(page, 1, paper, crop, stored.size)  # what is needed of it is as much, however it is turned
     if source is SourceType.PDF:
-        return 4 * stored.size.area
+        _box, drawn = flat.window
+        return drawn.area
     if source is SourceType.JPEG and stored.quality not in _WHOLE_PAGE:
-        own = stored.region.size if stored.region else page
-        factor = next((step for step in (8, 4, 2) if own.width >= step * stored.size.width * _SHEET_GAP), 1)
-        return page.area // (factor * factor)
+        return page.area // flat.shrink**2
     return page.area

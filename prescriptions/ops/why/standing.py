@@ -37,7 +37,7 @@ def explain(notes: Notes, image: Image, stored: Stored, *, by: Asker) -> None:
     page, sheet = image.page, image.sheet_digest
     key = variant_key(page.prescription_id, page.number, PIPELINE, stored, sheet=sheet)
     advertised = is_advertised(image, stored)
-    cost = claims.cost_of(page, stored, of_sheet=bool(sheet))
+    cost = claims.cost_of(image, stored)
     lane = claims.lane_of(image, stored, advertised=advertised)
     notes.say("request", "key in S3", key)
     notes.say("request", "advertised", advertised)

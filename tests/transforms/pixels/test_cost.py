@@ -1,11 +1,18 @@
 """What is large is told from the row alone: by what has to be decoded, and by what has to be written."""
 
+import io
+
 import pytest
+from PIL import Image, ImageFile
 
 from transforms.formats import SourceType
-from transforms.geometry import Size
+from transforms.geometry import Box, Size
 from transforms.limits import LIMITS, MIB
+from transforms.pixels import steps
 from transforms.pixels.cost import estimate
+from transforms.pixels.flatten import Flat
+from transforms.request.paper import Paper
+from transforms.request.presets import preset
 from transforms.request.spec import Stored
 
 PHONE, HUGE = Size(3000, 4000), Size(6928, 9248)
@@ -47,3 +54,51 @@ def test_the_guess_is_near_what_was_measured_and_not_below(stored: str, peak: in
 @pytest.mark.parametrize("stored", ["full/6928,9248/0/default.avif", "full/6928,9248/0/enhanced.png"])
 def test_what_ran_out_of_memory_is_guessed_to(stored: str) -> None:
     assert estimate(SourceType.JPEG, HUGE, Stored.parse(stored)).bytes > LIMITS.child_memory_bytes
+
+
+def sheet(width: int, height: int) -> Paper:
+    return Paper(
+        ((500, 500), (500 + width, 500), (500 + width, 500 + height), (500, 500 + height)), Size(width, height)
+    )
+
+
+@pytest.fixture(scope="module")
+def huge() -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (HUGE.width, HUGE.height), 255).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("paper", "name", "large"),
+    [
+        # However small the sheet, it is the whole photo that is decoded.
+        (sheet(2800, 4000), "review", True),
+        (sheet(2800, 4000), "print", True),
+        (sheet(1200, 5000), "review", True),
+        (sheet(1200, 5000), "print", True),
+        (sheet(2800, 4000), "preview", False),
+        (sheet(1200, 5000), "thumb", False),
+    ],
+)
+def test_of_a_sheet_it_is_what_the_renderer_decodes(huge: bytes, paper: Paper, name: str, large: bool) -> None:
+    stored = preset(name, paper.size)
+    guessed = estimate(SourceType.JPEG, HUGE, stored, paper=paper)
+
+    assert guessed.is_large is large
+    with Image.open(io.BytesIO(huge)) as opened:
+        assert isinstance(opened, ImageFile.ImageFile)
+        steps.decode(opened, Flat(HUGE, 1, paper, Box(0, 0, paper.size.width, paper.size.height), stored.size))
+        assert guessed.pixels == opened.width * opened.height
+
+
+def test_of_a_sheet_in_a_pdf_it_is_what_is_drawn() -> None:
+    page, paper = Size(5000, 5000), sheet(4000, 4400)
+    whole = Stored.parse("full/4000,4400/0/default.avif")
+    thumb = estimate(SourceType.PDF, page, preset("thumb", paper.size), paper=paper)
+    own = estimate(SourceType.PDF, page, whole, paper=paper)
+
+    assert not thumb.is_large
+    assert preset("thumb", paper.size).size.area < thumb.pixels < 4 * preset("thumb", paper.size).size.area
+    assert own.is_large
+    assert whole.size.area <= own.pixels <= page.area
