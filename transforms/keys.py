@@ -114,6 +114,16 @@ def variant_key(rx: str, number: int, pipeline: str, stored: Stored | str, *, sh
     return f"{prefix(rx)}{number}{_of_sheet(sheet)}/{pipeline}/{stored}"
 
 
+def page_prefixes(rx: str, number: int) -> tuple[str, str]:
+    """What all keys of a page's variants begin with, and those of all sheets in it."""
+    return f"{prefix(rx)}{number}/", f"{prefix(rx)}{number}s"
+
+
+def sheet_prefix(rx: str, number: int, sheet: str) -> str:
+    """What all keys of the variants of one sheet begin with."""
+    return f"{prefix(rx)}{number}{_of_sheet(sheet)}/"
+
+
 def document_key(rx: str, digest: str) -> str:
     """Key of all pages in one PDF in the variants bucket; `digest` says how the pages are in it."""
     return f"{prefix(rx)}document/{digest}.pdf"

@@ -13,6 +13,18 @@ _TYPES: Final = (
 )
 
 
+class NumberField(serializers.FloatField):
+    """A number inside a list, where `Strict` does not look: neither a text nor `true`."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if type(data) not in (int, float):
+            self.fail("invalid")
+        try:
+            return super().to_internal_value(data)
+        except OverflowError:  # JSON's whole numbers have no bound
+            self.fail("invalid")
+
+
 class Strict(serializers.Serializer[Any]):
     """Refuses fields that it does not know (a misspelt one would be as good as not sent) and values of another type."""
 

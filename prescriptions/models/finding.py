@@ -39,6 +39,17 @@ def find_page(rx: str, number: int) -> Page:
     return pages[0]
 
 
+def hold_page(page: Page) -> None:
+    """One change of a page at a time: the others wait until this transaction is over, and so does an erasure.
+
+    Raises Problem 404, 410: it was erased since it was found.
+    """
+    standing = Page.objects.select_for_update(no_key=True).filter(pk=page.pk, prescription__erased_at=None)
+    if standing.first() is None:
+        find(Prescription.objects.all(), pk=page.prescription_id)
+        raise not_found()
+
+
 def _prescription_of(row: Prescription | Page | Review | Variant) -> Prescription:
     if isinstance(row, Variant):
         row = row.page

@@ -123,7 +123,19 @@ def _outcome(variant: Variant, maker: Maker, timings: dict[str, float], started:
         milliseconds=round(milliseconds, 1),
         timings={name: round(ms, 2) for name, ms in timings.items()},
     )
-    return "ready" if held else "ready, by another claim"
+    return "ready" if held else _not_held(variant)
+
+
+def _not_held(variant: Variant) -> str:
+    """The object is stored, and somebody else has the claim, or nobody: its row went while it was made."""
+    if statements.of_image(variant.page_id, variant.sheet, variant.stored, variant.pipeline):
+        return "ready, by another claim"
+    # Of an object without a row nobody knows when it has to go.
+    try:
+        storage.delete_variant(variant.key)
+    except storage.StorageUnavailable:
+        return "forgotten; the reconciler deletes what was stored"
+    return "forgotten"
 
 
 def _fall_back(variant: Variant) -> bool:

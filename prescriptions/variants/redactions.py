@@ -17,10 +17,11 @@ from prescriptions.audit.actors import Actor
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.models import Image, Page, Redaction, Variant
-from prescriptions.models.finding import find_page
+from prescriptions.models.finding import find_page, hold_page
 from transforms import redaction
 from transforms.errors import RedactionMissing
 from transforms.geometry import Box
+from transforms.keys import page_prefixes
 from transforms.limits import LIMITS
 from transforms.request.size import Oversize
 from transforms.request.spec import Spec, Stored
@@ -42,7 +43,7 @@ def confirm(rx: str, number: int, boxes: Sequence[Sequence[int]], *, actor: Acto
     checked = _check(boxes, page)
     digest, now = digest_of(page, checked), timezone.now()
     with transaction.atomic():
-        Page.objects.select_for_update().get(pk=page.pk)  # one confirmation of a page at a time
+        hold_page(page)
         current = Redaction.objects.filter(page=page, superseded_at=None).first()
         if current is not None and current.digest == digest:
             return current
@@ -128,22 +129,20 @@ def boxes_of(page: Page, stored: Stored) -> tuple[Box, ...]:
 
 def is_superseded(page: Page, stored: str) -> bool:
     """Was this stored form redacted in a way that no longer counts? Asked after a put that took a while."""
-    _path, separator, file = stored.rpartition(f"/{_PREFIX}")
-    return bool(separator) and file.split(".")[0] != current_digest(page)
+    digest = _digest_in(stored)
+    return bool(digest) and digest != current_digest(page)
 
 
 def clear_superseded(page: Page) -> bool:
     """Delete the objects and rows of all redactions of this page that no longer count; True when none is left."""
     current = current_digest(page)
-    due = Redaction.objects.filter(page=page, superseded_at__isnull=False, cleared_at=None)
+    due = list(Redaction.objects.filter(page=page, superseded_at__isnull=False, cleared_at=None))
     try:
-        for row in due:
-            if row.digest != current:
-                _delete_variants(page, row.digest)
-            Redaction.objects.filter(pk=row.pk).update(cleared_at=timezone.now())
+        _delete_variants(page, {row.digest for row in due} - {current})
     except storage.StorageUnavailable:
         log.warning("superseded redactions are still stored", extra={"rx": page.prescription_id, "page": page.number})
         return False  # the sweep will come back
+    Redaction.objects.filter(pk__in=[row.pk for row in due]).update(cleared_at=timezone.now())
     return True
 
 
@@ -154,11 +153,22 @@ def sweep() -> int:
     return sum(clear_superseded(page) for page in pages.values())
 
 
-def _delete_variants(page: Page, digest: str) -> None:
-    for variant in Variant.objects.filter(page=page, stored__contains=f"/{_PREFIX}{digest}."):
-        variant.page = page
-        storage.delete_variant(variant.key)
-        variant.delete()
+def _delete_variants(page: Page, digests: set[str]) -> None:
+    """What S3 has of them goes, whether or not a row tells of it: a link finds the object by its key."""
+    if not digests:
+        return
+    for prefix in page_prefixes(page.prescription_id, page.number):
+        for listed in storage.list_objects(settings.RX_VARIANTS_BUCKET, prefix):
+            if _digest_in(listed.key) in digests:
+                storage.delete_variant(listed.key)
+    for digest in digests:
+        Variant.objects.filter(page=page, stored__contains=f"/{_PREFIX}{digest}.").delete()
+
+
+def _digest_in(stored: str) -> str:
+    """Of the redaction that a stored form or a key names; empty where it names none."""
+    _path, separator, file = stored.rpartition(f"/{_PREFIX}")
+    return file.split(".")[0] if separator else ""
 
 
 def _check(boxes: Sequence[Sequence[int]], page: Page) -> list[list[int]]:

@@ -6,6 +6,7 @@ A digest of the corners names the variants, so other corners are another address
 import logging
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,8 +17,9 @@ from prescriptions.infra import storage
 from prescriptions.infra.database import agreed
 from prescriptions.infra.problems import Problem, not_found
 from prescriptions.models import Image, Page, Prescription, Sheet, SheetSource, Variant
-from prescriptions.models.finding import find_page
+from prescriptions.models.finding import find_page, hold_page
 from transforms.errors import SheetMissing
+from transforms.keys import sheet_prefix
 from transforms.request.paper import CornersRefused, Paper, Wrong
 
 log = logging.getLogger("rx.sheets")
@@ -70,7 +72,7 @@ def set_corners(rx: str, number: int, corners: Sequence[Sequence[float]], *, act
     page = find_page(rx, number)
     paper = _paper(corners, page)
     with transaction.atomic():
-        Page.objects.select_for_update().get(pk=page.pk)  # one change of a page at a time
+        hold_page(page)
         standing = Sheet.objects.filter(page=page, retired_at=None).first()
         if standing is not None and standing.digest == paper.digest:
             if not standing.proposed:
@@ -81,7 +83,8 @@ def set_corners(rx: str, number: int, corners: Sequence[Sequence[float]], *, act
             made.save(update_fields=["proposed", "source", "set_by"])
         else:
             _retire(page)
-            # Rows left over from the last time these very corners counted.
+            # Rows left over from the last time these very corners counted. Objects without one are the same pictures;
+            # whatever ends them lists what there is.
             Variant.objects.filter(page=page, sheet=paper.digest).delete()
             made = Sheet.of(page, paper, source=SheetSource.PERSON)
             made.set_by = actor.user
@@ -96,7 +99,7 @@ def refuse(rx: str, number: int, *, actor: Actor) -> None:
     check_actor(actor)
     page = find_page(rx, number)
     with transaction.atomic():
-        Page.objects.select_for_update().get(pk=page.pk)
+        hold_page(page)
         if _retire(page):
             _told(page, audit.Verb.SHEET_REFUSED, actor)
 
@@ -154,10 +157,10 @@ def _told(page: Page, verb: audit.Verb, actor: Actor, **more: str) -> None:
 
 
 def _delete_variants(page: Page, digest: str) -> None:
-    for variant in Variant.objects.filter(page=page, sheet=digest):
-        variant.page = page
-        storage.delete_variant(variant.key)
-        variant.delete()
+    """What S3 has of it goes, whether or not a row tells of it: a link finds the object by its key."""
+    prefix = sheet_prefix(page.prescription_id, page.number, digest)
+    storage.delete_everything(settings.RX_VARIANTS_BUCKET, prefix)
+    Variant.objects.filter(page=page, sheet=digest).delete()
 
 
 def _paper(corners: Sequence[Sequence[float]], page: Page) -> Paper:

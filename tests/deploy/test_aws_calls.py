@@ -67,10 +67,12 @@ GIVEN = {
     ("intake/loose.py", "delete_everything"): {O},
     ("intake/tus/pieces.py", "delete_everything"): {O},
     ("ops/doctor/storage.py", "delete_everything"): {O},
+    ("variants/redactions.py", "list_objects"): {V},
+    ("variants/sheets.py", "delete_everything"): {V},
 }
 FOLDER = {"audit/anchors.py": "anchors", "upkeep/ledger.py": "erasures"}
 # Of variants, what it alone writes.
-WRITES = {"variants/stored_pdf.py": "*/document"}
+WRITES = {"variants/documents/stored_pdf.py": "*/document"}
 
 # What `manage.py doctor` asks of the client itself, in the environment of a role.
 DOCTOR: Mapping[str, set[tuple[str, str]]] = {
@@ -102,12 +104,14 @@ USES: Mapping[tuple[str, str], set[str]] = {
     ("variants/making.py", "put_variant"): {"worker"},
     ("variants/making.py", "delete_variant"): {"worker", *DISPATCH},
     ("variants/asking.py", "head_variant"): {"web", "generate"},
-    ("variants/whole_pdf.py", "open_variant"): {"web", "generate"},
+    ("variants/documents/whole_pdf.py", "open_variant"): {"web", "generate"},
     **{
-        ("variants/stored_pdf.py", name): {"web", "generate"}
+        ("variants/documents/stored_pdf.py", name): {"web", "generate"}
         for name in ("head_variant", "put_variant", "delete_variant")
     },
+    ("variants/redactions.py", "list_objects"): {"web", "beat"},
     ("variants/redactions.py", "delete_variant"): {"web", "beat"},
+    ("variants/sheets.py", "delete_everything"): {"web", "beat"},
     ("variants/backends/api_gateway.py", "head_variant"): DISPATCH,
     ("variants/delivery.py", "head_variant"): {"web", "generate"},
     ("variants/delivery.py", "open_variant"): {"web", "generate"},

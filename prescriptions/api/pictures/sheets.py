@@ -11,7 +11,7 @@ from prescriptions.api.base import ApiView
 from prescriptions.api.pictures.pages import SheetSerializer
 from prescriptions.api.prescriptions import find_visible
 from prescriptions.api.schema import problems as problems_of
-from prescriptions.api.strict import Strict
+from prescriptions.api.strict import NumberField, Strict
 from prescriptions.audit import actors
 from prescriptions.variants import links, sheets
 from prescriptions.variants.delivery import NO_STORE
@@ -21,7 +21,7 @@ class CornersSerializer(Strict):
     """Where the paper lies."""
 
     corners = serializers.ListField(
-        child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
+        child=serializers.ListField(child=NumberField(), min_length=2, max_length=2),
         min_length=4,
         max_length=4,
         help_text="`[x, y]` in pixels of the page before `rotation`, clockwise from the paper's own top left.",

@@ -4,15 +4,16 @@ import io
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.test import Client
 from PIL import Image
 
-from prescriptions.audit.actors import staff
+from prescriptions.audit.actors import SYSTEM, staff
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
 from prescriptions.intake import accepting
 from prescriptions.models import AuditEvent, Page, Redaction, Variant, VariantState
-from prescriptions.upkeep import reviews
+from prescriptions.upkeep import erasure, reviews
 from prescriptions.variants import claims, links, making, redactions
 from prescriptions.variants.pictures import is_advertised, preset_of
 from rxproject.local.stack.stack import Stack
@@ -122,6 +123,56 @@ def test_a_render_that_was_under_way_leaves_nothing_of_the_old_one(page: Page, s
 
     assert not storage.variant_exists(variant.key)
     assert not Variant.objects.filter(pk=variant.pk).exists()
+
+
+def test_an_object_that_no_row_tells_of_goes_with_its_redaction(
+    page: Page, staff: dict[str, Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    """As an older release leaves one, or a render whose row went meanwhile."""
+    old = make(page, confirm(page, FIRST, staff["pharmacist"]).digest)
+    clear, _won = claims.insert(page, Stored.parse("full/300,400/0/default.png"), advertised=True)
+    making.make(clear.id, clear.owner)
+    old.delete()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        confirm(page, SECOND, staff["senior"])
+
+    assert not storage.variant_exists(old.key)
+    assert storage.variant_exists(clear.key), "nothing else of the page does"
+
+
+def test_a_render_whose_row_went_meanwhile_leaves_no_object(page: Page, staff: dict[str, Any]) -> None:
+    """The boxes were others for a moment, and are the same again."""
+    first = confirm(page, FIRST, staff["pharmacist"])
+    stored = Stored.parse(f"full/300,400/0/redacted-{first.digest}.png")
+    variant, _won = claims.insert(page, stored, advertised=True)
+
+    def slow(claimed: Variant, timings: dict[str, float]) -> claims.Made:
+        made = making.in_sandbox(claimed, timings)
+        confirm(page, SECOND, staff["pharmacist"])
+        confirm(page, FIRST, staff["pharmacist"])
+        return made
+
+    making.make(variant.id, variant.owner, maker=slow)
+
+    assert not storage.variant_exists(variant.key)
+    assert not Variant.objects.filter(pk=variant.pk).exists()
+
+
+def test_nobody_redacts_a_page_that_was_erased_since_it_was_found(
+    page: Page, staff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(rx: str, number: int) -> Page:
+        erasure.bury(rx, Q(), actor=SYSTEM, data={})
+        return page
+
+    monkeypatch.setattr(redactions, "find_page", found)
+
+    with pytest.raises(Problem) as refused:
+        confirm(page, FIRST, staff["pharmacist"])
+
+    assert (refused.value.status, refused.value.code) == (410, "erased")
+    assert Redaction.objects.count() == 0
 
 
 def test_the_same_boxes_again_are_the_same_redaction_and_come_back_after_others(

@@ -2,28 +2,27 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.test import Client
 from PIL import Image
 
 from bench import papers
 from prescriptions.audit.actors import staff as as_actor
 from prescriptions.infra import storage
 from prescriptions.infra.problems import Problem
-from prescriptions.intake import accepting, drafts, submission
+from prescriptions.intake import drafts, submission
 from prescriptions.intake.order_links import OrderLink
 from prescriptions.models import AuditEvent, Page, Prescription, Review, Sheet, SheetSource, Variant, VariantState
 from prescriptions.upkeep import erasure, reviews
 from prescriptions.upkeep.reconcile import reconcile
-from prescriptions.variants import claims, making, redactions, sheets
+from prescriptions.variants import claims, redactions, sheets
 from prescriptions.variants.warm import warm
 from rxproject.local.stack.stack import Stack
-from tests.links import mint
-from tests.prescriptions.conftest import SOMEBODY, Upload, assert_problem, file, objects, picture
+from tests.prescriptions.conftest import SOMEBODY, Upload, assert_problem, file, objects
 from tests.prescriptions.staff import Make
+from tests.prescriptions.variants.sheet_at_hand import FIRST, SECOND, get, put, render
+from tests.prescriptions.variants.sheet_at_hand import page as page
 from tests.transforms.rendering import near
 from transforms.measure import sheet as measured
 from transforms.request.paper import Paper
@@ -31,21 +30,7 @@ from transforms.request.presets import preset
 from transforms.version import PIPELINE
 
 pytestmark = pytest.mark.django_db
-# Of a page of 300 x 400 pixels.
-FIRST = [[30, 40], [270.5, 42], [265, 360], [25, 355]]
-SECOND = [[30, 40], [270.5, 42], [265, 360], [25, 356]]
 LIKELY = 0.5
-
-
-@pytest.fixture
-def page(servers: Stack, seeded: None) -> Page:
-    """A white page with a navy patch, 300 x 400, whose original is in S3."""
-    prescription = accepting.accept([file(data=picture(form="PNG"))], client="shop")
-    return Page.objects.select_related("prescription", "document").get(prescription=prescription)
-
-
-def put(page: Page, corners: Any, user: Any) -> Sheet:
-    return sheets.set_corners(page.prescription_id, page.number, corners, actor=as_actor(user))
 
 
 def find(page: Page, corners: Sequence[Any], confidence: float) -> Sheet:
@@ -55,20 +40,6 @@ def find(page: Page, corners: Sequence[Any], confidence: float) -> Sheet:
     assert row
     row.save()
     return row
-
-
-def render(sheet: Sheet, quality: str = "default") -> Variant:
-    stored = preset("thumb", sheet.size)
-    variant, won = claims.insert(sheet, replace(stored, quality=quality), advertised=True)
-    assert won
-    making.make(variant.id, variant.owner)
-    variant.refresh_from_db()
-    return variant
-
-
-def get(page: Page, name: str, tail: str, scope: str = "f", prefix: str = "") -> Any:
-    token = mint(page.prescription_id, scope=scope)
-    return Client().get(f"{prefix}/iiif/3/{token}/{page.identifier}s{name}/{tail}")
 
 
 def shown(key: str) -> Image.Image:
@@ -227,21 +198,6 @@ def test_no_sheet_is_an_answer_too(page: Page, staff: dict[str, Any], django_cap
     assert AuditEvent.objects.filter(verb="page.sheet_refused").count() == 1
 
 
-def test_a_render_that_was_under_way_leaves_nothing_of_the_old_one(page: Page, staff: dict[str, Any]) -> None:
-    old = put(page, FIRST, staff["pharmacist"])
-    variant, _won = claims.insert(old, preset("thumb", old.size), advertised=True)
-
-    def slow(claimed: Variant, timings: dict[str, float]) -> claims.Made:
-        made = making.in_sandbox(claimed, timings)
-        put(page, SECOND, staff["pharmacist"])
-        return made
-
-    making.make(variant.id, variant.owner, maker=slow)
-
-    assert not storage.variant_exists(variant.key)
-    assert not Variant.objects.filter(pk=variant.pk).exists()
-
-
 def test_corners_that_come_back_come_back_whole(page: Page, staff: dict[str, Any]) -> None:
     first = put(page, FIRST, staff["pharmacist"])
     render(first)
@@ -254,26 +210,6 @@ def test_corners_that_come_back_come_back_whole(page: Page, staff: dict[str, Any
     assert again.digest == first.digest
     assert variant.state == VariantState.READY
     assert storage.variant_exists(variant.key)
-
-
-def test_what_s3_could_not_delete_is_deleted_by_the_sweep(
-    page: Page, staff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    variant = render(put(page, FIRST, staff["pharmacist"]))
-    with monkeypatch.context() as patched:
-
-        def down(key: str) -> None:
-            raise storage.StorageUnavailable("down")
-
-        patched.setattr(storage, "delete_variant", down)
-        put(page, SECOND, staff["pharmacist"])
-        assert not sheets.clear_retired(page)
-    assert storage.variant_exists(variant.key)
-
-    assert reviews.housekeeping()["sheets"] == 1
-
-    assert not storage.variant_exists(variant.key)
-    assert reviews.housekeeping()["sheets"] == 0
 
 
 @pytest.mark.parametrize(
@@ -320,20 +256,6 @@ def test_what_is_blacked_out_on_the_page_is_on_the_sheet_and_a_redacted_link_sho
     found = shown(render(sheet, f"redacted-{digest}").key)
     colours = {colour for _count, colour in found.getcolors(1 << 16) or ()}
     assert not [colour for colour in colours if isinstance(colour, tuple) and colour[2] > colour[0] + 60], "navy"
-
-
-def test_a_new_redaction_deletes_what_the_sheet_showed_of_the_old_one(
-    page: Page, staff: dict[str, Any], django_capture_on_commit_callbacks: Any
-) -> None:
-    sheet, actor = put(page, FIRST, staff["pharmacist"]), as_actor(staff["pharmacist"])
-    old = render(sheet, f"redacted-{redactions.confirm(page.prescription_id, 1, [[30, 40, 9, 8]], actor=actor).digest}")
-    assert storage.variant_exists(old.key)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        redactions.confirm(page.prescription_id, 1, [[30, 40, 99, 8]], actor=actor)
-
-    assert not storage.variant_exists(old.key)
-    assert get(page, sheet.digest, old.stored).status_code == 410
 
 
 def test_an_erasure_leaves_nothing_of_it(page: Page, staff: dict[str, Any], servers: Stack) -> None:

@@ -116,6 +116,9 @@ def test_a_link_that_can_be_taken_back_opens_it(call: Call) -> None:
         ([*CORNERS, [1, 2]], 400),
         ([[1], *CORNERS[1:]], 400),
         ([["a", 1], *CORNERS[1:]], 400),
+        ([["120", 160.0], *CORNERS[1:]], 400),
+        ([[True, 160.0], *CORNERS[1:]], 400),
+        ([[10**400, 160.0], *CORNERS[1:]], 400),
         ([[1e300, 1], *CORNERS[1:]], 422),
         ([[-161, 160], *CORNERS[1:]], 422),  # outside
         (CORNERS[::-1], 422),  # the wrong way round
