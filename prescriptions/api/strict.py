@@ -19,10 +19,7 @@ class NumberField(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if type(data) not in (int, float):
             self.fail("invalid")
-        try:
-            return super().to_internal_value(data)
-        except OverflowError:  # JSON's whole numbers have no bound
-            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class Strict(serializers.Serializer[Any]):
