@@ -22,7 +22,7 @@ CATALOGUES: Final = APP / "languages"
 _CUSTOMERS: Final = (
     *("templates/404.html", "templates/405.html", "templates/500.html", "templates/prescriptions/*.html"),
     *("templates/languages/*.html", "order_pages/*.py", "review/clarifications.py"),
-    *(f"intake/{name}.py" for name in ("consent", "notices", "progress", "refusals")),
+    *(f"intake/{name}.py" for name in ("consent", "notices", "customers/progress", "refusals")),
 )
 # Django's own, which it has not in all languages. Units stay as they are printed on phones.
 _DJANGO: Final = ("AM", "PM", "%s KB", "%s MB")

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PHONE, OpenPage, check_accessible
 from tests.browser.order_site import names, ref_of, send
 from tests.conftest import Site
+from tests.waiting import until
 
 
 def photos(folder: Path, count: int) -> list[Path]:
@@ -78,6 +79,33 @@ def test_twelve_pages_are_taken_on_a_phone_and_sent_from_the_computer(
         ref_of(order),
     )
     assert [name for (name,) in sent] == wanted[:11]
+
+
+def test_a_computer_asks_no_more_once_its_link_is_taken_back(site: Site, order: str, open_page: OpenPage) -> None:
+    computer = open_page(order)
+    computer.clock.install()
+    asked: list[int] = []
+    computer.on("response", lambda answer: asked.append(answer.status) if answer.url.endswith("/files") else None)
+    code_on(computer)
+    expect(computer.locator("#phone")).to_have_text("Waiting for your phone.")
+
+    # when the server is away, then it is asked more and more seldom
+    computer.route("**/files", lambda route: route.fulfill(status=503))
+    asked.clear()
+    for _ in range(30):
+        computer.clock.run_for(1000)
+    until(lambda: len(asked) >= 3)
+    assert set(asked) == {503}
+    assert len(asked) <= 4
+    computer.unroute("**/files")
+
+    # when it says that the link is no good, then it is not asked again
+    computer.context.clear_cookies()
+    asked.clear()
+    for _ in range(120):
+        computer.clock.run_for(1000)
+    until(lambda: bool(asked))
+    assert asked == [404]
 
 
 def test_without_scripts_on_either_side(order: str, open_page: OpenPage, tmp_path: Path) -> None:

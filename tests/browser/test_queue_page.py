@@ -208,6 +208,24 @@ def test_the_list_keeps_up_and_is_calm_about_it(site: Site, items: list[str], op
     site.change(back, items[1], items[2])
 
 
+def test_the_list_says_that_the_session_has_ended(items: list[str], open_as: OpenAs) -> None:
+    page = open_as("auditor")
+    page.clock.install()
+    page.goto(page.url + "?show=all")
+    ended = page.get_by_role("alert").get_by_text("Your session has ended.")
+    expect(ended).to_be_hidden()
+
+    page.context.clear_cookies()
+    page.clock.run_for(15_000)
+
+    expect(ended).to_be_visible()
+    check_accessible(page)
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    ended.get_by_role("link", name="Sign in").click()
+    page.wait_for_url("**/login/?next=*show%3Dall")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
 def test_views_are_kept_and_found_again(site: Site, items: list[str], open_as: OpenAs) -> None:
     page = open_as("senior")
     page.get_by_label("Flag").select_option("Dark")

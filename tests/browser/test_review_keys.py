@@ -35,6 +35,11 @@ def test_single_keys_work_from_the_start_everywhere_but_in_fields(
     expect(page.locator("#say")).to_have_text("Medicines with strength, dose and duration: ticked")
     page.keyboard.press("2")
     expect(page.locator("[name=checklist]:checked")).to_have_count(4)
+    # Caps Lock makes no other key of it
+    locked = "stage => stage.dispatchEvent(new KeyboardEvent('keydown', {init}))"
+    init = "{ key: 'P', code: 'KeyP', modifierCapsLock: true, bubbles: true, cancelable: true }"
+    stage.evaluate(locked.replace("{init}", init))
+    expect(page.get_by_role("radio", name="Approve in part")).to_be_checked()
     page.keyboard.press("l")
     expect(page.locator("[data-line] [value=accepted]:checked")).to_have_count(2)
     page.keyboard.press("a")
@@ -82,6 +87,8 @@ def test_keys_stand_on_the_buttons_can_be_changed_and_switched_off(uploaded: Upl
     page.keyboard.press("F8")
     page.get_by_role("button", name="Skip: Alt+s").click()
     page.keyboard.press("Backspace")
+    page.get_by_role("button", name="Zoom in: +").click()
+    page.keyboard.press("Backspace")
     check_accessible(page)
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     page.keyboard.press("Escape")
@@ -91,6 +98,9 @@ def test_keys_stand_on_the_buttons_can_be_changed_and_switched_off(uploaded: Upl
     expect(page.locator(".lease .hint:visible")).to_have_count(0)
     page.keyboard.press("a")
     expect(page.locator("[data-do=invert]")).to_have_attribute("aria-pressed", "true")
+    zoom = page.locator("[data-percent]").inner_text()
+    page.keyboard.press("=")
+    expect(page.locator("[data-percent]")).to_have_text(zoom)
     page.reload()
     page.keyboard.press("i")
     expect(approve).to_be_checked()

@@ -280,7 +280,9 @@ def test_the_paper_for_the_file_is_printed_without_what_surrounds_it(uploaded: U
     check_accessible(page)
     page.get_by_label("Code on a paper").fill(code)
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("status")).to_have_text("It is what stands here.")
+    expect(page.get_by_role("status")).to_have_text(
+        "This code was printed for what stands below: compare the paper with it."
+    )
     check_accessible(page)
 
     # when it is printed, then each picture has a sheet of its own behind the first

@@ -92,6 +92,45 @@ def test_dates_are_read_as_people_write_them(uploaded: Uploaded, open_as: OpenAs
     expect(page.locator("#prescribed_on")).not_to_have_value(yesterday or "")
 
 
+def test_no_number_stays_with_another_prescriber(site: Site, uploaded: Uploaded, open_as: OpenAs) -> None:
+    # given one prescriber with a number, and one without
+    address = uploaded()
+    row = "INSERT INTO prescriptions_prescriber "
+    row += "(client, name, registration_number, found_by, prescription_id, used_at) "
+    row += "SELECT client, ?, ?, ?, id, created_at FROM prescriptions_prescription WHERE id = ?"
+    site.change(row, "Dr Kavya Numbered", "KMC 777", " kavya numbered kmc 777", rx_of(address))
+    site.change(row, "Dr Kavya Plain", "", " kavya plain", rx_of(address))
+    page = open_as(address)
+    number = page.locator("#registration_number")
+
+    def pick(name: str) -> None:
+        page.fill("#prescriber", f"kavya {name}")
+        page.get_by_role("option", name=f"Dr Kavya {name}").click()
+        expect(page.locator("#prescriber")).to_have_value(f"Dr Kavya {name}")
+
+    # then picking the other leaves nothing of the first: at once, and out of a draft
+    pick("Numbered")
+    expect(number).to_have_value("KMC 777")
+    until(lambda: "KMC 777" in page.evaluate("Object.values(sessionStorage).join()"))
+    pick("Plain")
+    expect(number).to_have_value("")
+    pick("Numbered")
+    until(lambda: "KMC 777" in page.evaluate("Object.values(sessionStorage).join()"))
+    page.reload()
+    expect(number).to_have_value("KMC 777")
+    pick("Plain")
+    expect(number).to_have_value("")
+
+    # and a number that was typed stays with its own name alone
+    pick("Numbered")
+    number.fill("MMC 1")
+    pick("Plain")
+    expect(number).to_have_value("")
+    number.fill("MMC 1")
+    pick("Plain")
+    expect(number).to_have_value("MMC 1")
+
+
 def test_a_picture_counts_only_when_it_was_painted_and_the_server_knows(
     site: Site, uploaded: Uploaded, open_as: OpenAs
 ) -> None:

@@ -1,7 +1,7 @@
 // The list keeps itself up to date, and is calm about it: nothing moves under a pointer, a focus or a selection.
 const EVERY = 15_000, STILL = 4000 // ms: between two looks; since somebody last did something in the list
 const $ = (selector, root = document) => root.querySelector(selector)
-const list = $('[data-live=list]'), button = $('[data-news] button')
+const list = $('[data-live=list]'), button = $('[data-news] button'), ended = $('[data-ended]')
 let etag = `"${list.dataset.state}"`, waiting = null, touched = 0, looking = false
 
 /** The server's list, if it says something new. */
@@ -11,7 +11,8 @@ async function look() {
   try {
     const headers = { 'X-Requested-With': 'fetch', 'If-None-Match': etag }
     const answer = await fetch(list.dataset.from + location.search, { headers, cache: 'no-store', redirect: 'manual' })
-    if (!answer.ok) return // the same still; or signed out, or away: what is there stays
+    ended.hidden = answer.type != 'opaqueredirect' // it leads to signing in
+    if (!answer.ok) return // the same still, or signed out: what is there stays
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
     if (!$('[data-live=list]', fresh)) return
     etag = answer.headers.get('ETag')

@@ -47,7 +47,10 @@ const OURS = /^(?:[^\s]|F\d+|(?:Ctrl|Alt)\+.+)$/u, NEVER = /(?:^|\+)(?:Tab|Escap
 const single = key => [...key].length == 1
 
 /** The key of an event as it is written down: `a`, `R`, `Ctrl+Enter`, `Alt+s`. */
-function chord({ key, code, ctrlKey, metaKey, altKey, shiftKey }) {
+function chord(e) {
+  const { code, ctrlKey, metaKey, altKey, shiftKey } = e
+  const capital = e.key.length == 1 && e.getModifierState('CapsLock') // `r` and `R` are two keys, with and without Shift
+  const key = !capital ? e.key : shiftKey ? e.key.toUpperCase() : e.key.toLowerCase()
   const held = [(ctrlKey || metaKey) && 'Ctrl', altKey && 'Alt'].filter(Boolean), letter = code.match(/^(?:Key|Digit)(.)$/)?.[1]
   // Alt makes other letters, and so do Indian layouts: then the place of the key counts.
   const foreign = letter && (altKey || (key.length == 1 && key > '~'))
@@ -118,7 +121,7 @@ export class Keys {
       if (!viewer || !e.target.closest('[data-stage]')) return
       viewer.pan(...ARROWS[key])
     } else {
-      const row = ROWS.find(({ name }) => this.map[name] == key) || (key == '=' && ROWS.find(({ name }) => name == 'zoom-in'))
+      const row = ROWS.find(({ name }) => this.map[name] == key) || (key == '=' && ROWS.find(({ name }) => this.map[name] == '+')) // without Shift
       if (!row || (single(key) && !this.on)) return
       // A key that stays down would tick, untick, choose again.
       if ($(row.needs) && (!e.repeat || row.group == 'look') && !(e.repeat && row.held)) this.#do(row, e.code)

@@ -4,7 +4,7 @@ import { Suggest } from './review-suggest.js'
 
 export class Prescribers {
   #latest = null
-  #number = '' // the one that came with the name; it goes with it
+  #typedFor = null // the name for which somebody typed the number; any other number goes with its name
 
   /** @param {(number: string) => void} picked after a name is in its field, and its number in the other */
   constructor(picked) { this.picked = picked }
@@ -19,7 +19,13 @@ export class Prescribers {
     for (const [name, value] of Object.entries({ role: 'combobox', 'aria-controls': 'prescribers', 'aria-expanded': 'false',
       'aria-autocomplete': 'list' })) field.setAttribute(name, value)
     this.choices = new Suggest(field, $('#prescribers'), choice => this.#fill(choice))
-    field.addEventListener('input', () => { this.#with('', ''); this.#find(field.value) })
+    this.#typedFor = null
+    $('#registration_number').addEventListener('input', () => { this.#typedFor = field.value })
+    field.addEventListener('input', () => {
+      if (this.#typedFor === null) $('#registration_number').value = ''
+      this.#met('')
+      this.#find(field.value)
+    })
     field.addEventListener('focus', () => field.value || this.#find(''))
     field.addEventListener('blur', () => { this.#latest = null; this.choices.hide() })
   }
@@ -39,15 +45,17 @@ export class Prescribers {
   #fill({ name, number, met }) {
     const field = $('#prescriber')
     field.value = name
-    this.#with(number, met)
+    if (number || this.#typedFor != name) {
+      $('#registration_number').value = number
+      this.#typedFor = null
+    }
+    this.#met(met)
     field.dispatchEvent(new Event('change', { bubbles: true }))
     this.picked(number)
   }
 
-  #with(number, met) {
-    const field = $('#registration_number'), note = $('[data-met]')
-    if (number || field.value == this.#number) field.value = number
-    this.#number = number
+  #met(met) {
+    const note = $('[data-met]')
     note.textContent = met && fill(state.say.met, { day: met })
     note.hidden = !met
   }

@@ -272,19 +272,21 @@ document.addEventListener('click', e => {
   })
 })
 
-let tag = '', watching
+let tag = '', watching, pause = 2000
 async function watch() {
   clearTimeout(watching)
   let standing = ''
   if (!document.hidden) {
     const headers = tag ? { 'If-None-Match': tag } : {}
     const answer = await fetch(rules.files, { headers, credentials: 'same-origin' }).catch(() => null)
+    if (answer && [404, 410].includes(answer.status)) return // the link is good for nothing any more
+    pause = answer && answer.status < 400 ? 2000 : Math.min(6e4, pause * 2)
     if (answer && answer.status == 200) {
       tag = answer.headers.get('ETag')
       standing = merge(document.createRange().createContextualFragment(await answer.text()).firstElementChild)
     }
   }
-  if (standing != 'over') watching = setTimeout(watch, 2000)
+  if (standing != 'over') watching = setTimeout(watch, pause)
 }
 
 /** What is there now, of the phone's; the rest is this page's own doing. */

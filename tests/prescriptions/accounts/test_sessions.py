@@ -55,6 +55,16 @@ def test_a_page_that_stands_open_is_nobody_at_work(asha: Person, held: Review, c
     assert beat(asha, held) == 302, "the script takes it for the end of the session, and keeps what was typed"
 
 
+def test_a_queue_that_keeps_itself_up_to_date_is_nobody_at_work(asha: Person, clock: Clock) -> None:
+    asha.sign_in()
+    live = reverse("admin:rx-queue-live")
+    clock.forward(minutes=8)
+    assert asha.http.get(live).status_code == 200
+    clock.forward(minutes=8)
+
+    assert asha.http.get(live).status_code == 302
+
+
 def test_a_page_in_which_somebody_types_is_somebody_at_work(asha: Person, held: Review, clock: Clock) -> None:
     asha.sign_in()
     for _ in range(4):

@@ -51,13 +51,14 @@ def age(seconds: float) -> None:
     Handover.objects.update(expires_at=row.expires_at - timedelta(seconds=seconds))
 
 
-def test_the_first_phone_is_let_in_and_no_other(code: str, enter: Enter) -> None:
+def test_the_first_phone_is_let_in_and_no_other(code: str, link: OrderLink, enter: Enter) -> None:
     # given programs that look at what is scanned
     looking = Client()
     for _ in range(3):
         answer = looking.get(f"{PHONE}?link={code}")
         assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
         assert "order on your other screen" in answer.content.decode()
+        assert link.order_ref not in answer.content.decode()
     assert not is_in(looking)
 
     # when two phones read it

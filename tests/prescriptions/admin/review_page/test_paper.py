@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from prescriptions.audit.actors import staff as actor_of
-from prescriptions.models import AuditEvent, Document, OrderLine, Review
+from prescriptions.models import AuditEvent, Document, OrderLine, Prescription, Review
 from prescriptions.review import decisions
 from prescriptions.review.desk import papers
 from tests.prescriptions.reviewing import Staff, address, approval, claimed, signed_in, text_of
@@ -55,15 +56,21 @@ def test_who_sees_no_pages_has_none_on_paper(decided: Review, staff: Staff) -> N
 def test_the_code_is_of_this_paper_alone(decided: Review, staff: Staff, make: Make) -> None:
     code = papers.code_of(decided)
     assert re.fullmatch("[A-Z2-7]{4}(-[A-Z2-7]{4}){3}", code)
-    assert "It is what stands here." in paper(decided, staff["senior"], code=f" {code.lower().replace('-', ' ')} ")
+    assert "This code was printed for what stands below" in paper(
+        decided, staff["senior"], code=f" {code.lower().replace('-', ' ')} "
+    )
     for wrong in (papers.code_of(make()), code[:-1], "\x00", "%", "A" * 5000):
-        assert "It is not what stands here." in paper(decided, staff["senior"], code=wrong)
+        assert "This code was not printed for what stands below." in paper(decided, staff["senior"], code=wrong)
 
     for change in (
         lambda: OrderLine.objects.filter(prescription=decided.pk, position=1).update(quantity_allowed=20),
         lambda: Document.objects.filter(prescription=decided.pk).update(sha256="0" * 64),
         lambda: Review.objects.filter(pk=decided.pk).update(prescriber="Dr Else"),
         lambda: Review.objects.filter(pk=decided.pk).update(reviewer=staff["senior"]),
+        lambda: Prescription.objects.filter(pk=decided.pk).update(order_ref="ORD-78"),
+        lambda: Prescription.objects.filter(pk=decided.pk).update(patient_ref="PT-78"),
+        lambda: Prescription.objects.filter(pk=decided.pk).update(client="another"),
+        lambda: Prescription.objects.filter(pk=decided.pk).update(created_at=timezone.now()),
     ):
         before = papers.code_of(Review.objects.get(pk=decided.pk))
         change()
@@ -77,3 +84,16 @@ def test_a_paper_of_before_the_key_was_changed_is_genuine(decided: Review, setti
 
     assert papers.code_of(decided) != code
     assert papers.is_code_of(decided, code)
+
+
+def test_without_keys_there_is_no_code_for_anybody_could_make_it(decided: Review, staff: Staff, settings: Any) -> None:
+    settings.RX_AUDIT_KEYS = ""
+
+    page = paper(decided, staff["senior"], code="AAAA-AAAA-AAAA-AAAA")
+
+    assert papers.code_of(decided) == ""
+    assert not papers.is_code_of(decided, "")
+    assert "page 1 of 2" in page
+    assert "code" not in page.lower().split("<article", 1)[1].split("</article", 1)[0]
+    assert 'name="code"' not in page
+    assert 'role="status"' not in page
