@@ -41,7 +41,7 @@ def stats(days: int, parts: Collection[str] = PARTS) -> dict[str, Any]:
     `parts`: which of PARTS; the others are not looked up.
     """
     now = timezone.now()
-    since = day_of(now - timedelta(days=days - 1))
+    since = day_of(timezone.localtime(now) - timedelta(days=days - 1))  # days of that clock: some have 23 hours
     counts, totals = _sums(since)
     weeks = _mondays(now)
     daily = _by_day(weeks[0], parts)
@@ -148,7 +148,7 @@ def _days(now: datetime, daily: Iterable[tuple[datetime, str, str, int]]) -> lis
     found: dict[tuple[datetime, str], int] = defaultdict(int)
     for at, name, label, count in daily:
         found[at, _SERIES.get((name, label), name)] += count
-    begins = [day_of(now - timedelta(days=DAYS - 1 - n)) for n in range(DAYS)]
+    begins = [day_of(timezone.localtime(now) - timedelta(days=DAYS - 1 - n)) for n in range(DAYS)]
     return [{"at": at, **{name: found[at, name] for name in ("hits", "misses", "made", "failed")}} for at in begins]
 
 

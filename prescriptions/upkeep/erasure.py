@@ -36,6 +36,7 @@ from prescriptions.models import (
     write_down,
 )
 from prescriptions.review import opening, orders, replays
+from prescriptions.review.desk import prescribers
 from prescriptions.upkeep import holds, ledger, remains
 from prescriptions.variants import claims
 from prescriptions.variants.documents import stored_pdf
@@ -144,6 +145,7 @@ def purge(rx: str) -> bool:
     uploads.forget(rx)
     replays.forget(rx)  # again: an answer that was under way at the tombstone may have been kept since
     remains.forget_likeness(rx)
+    prescribers.forget(rx)  # again: a release that does not know them may have set the tombstone
     settled = Prescription.objects.filter(pk=rx, purged_at=None, erased_at__lte=agreed.now() - settled_after())
     proved = bool(deleted == 0 and settled.update(purged_at=agreed.now()))
     log.info("purged", extra={"rx": rx, "deleted": deleted, "proved_empty": proved})

@@ -172,6 +172,9 @@ def test_the_admins_own_switch_of_themes_turns_our_colours(site: Site, items: li
 
 
 def test_the_list_keeps_up_and_is_calm_about_it(site: Site, items: list[str], open_as: OpenAs) -> None:
+    # What others hold comes last, and other tests take what they need.
+    free = "UPDATE prescriptions_review SET claimed_until = '2026-01-01' WHERE claimed_until IS NOT NULL"
+    site.change(f"{free} AND prescription_id IN (?, ?, ?)", *items[:3])
     page = open_as("auditor")
     page.clock.install()
     page.reload()

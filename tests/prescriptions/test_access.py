@@ -134,7 +134,8 @@ def alone(settings: Settings) -> Iterator[None]:
 def ask(caller: Caller, method: str, address: str, **headers: str) -> Any:
     held = deepcopy(caller.http.cookies)
     with transaction.atomic():
-        answer = caller.http.generic(method, address, b"", "text/plain", headers=headers)
+        # Whoever does not speak tus is told so, whoever it is: that is no answer to who is let in.
+        answer = caller.http.generic(method, address, b"", "text/plain", headers={"Tus-Resumable": "1.0.0"} | headers)
         answer.text_of_it = "" if answer.streaming else answer.content.decode(errors="replace")
         transaction.set_rollback(True)
     caller.http.cookies = held  # whoever signed out is signed in again

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from prescriptions.audit import actors
@@ -13,7 +13,17 @@ from prescriptions.audit.actors import SYSTEM
 from prescriptions.events import webhooks
 from prescriptions.infra.problems import Problem
 from prescriptions.intake.tus import uploads
-from prescriptions.models import AuditEvent, IdempotencyKey, Incoming, LentLink, LooseOriginal, Prescription, Replay
+from prescriptions.models import (
+    AuditEvent,
+    IdempotencyKey,
+    Incoming,
+    LentLink,
+    LooseOriginal,
+    Page,
+    Prescription,
+    Replay,
+    Sheet,
+)
 from prescriptions.review import replays
 from prescriptions.variants.links import lent
 from rxproject.local.stack.stack import Stack
@@ -136,3 +146,15 @@ def test_of_links_that_are_made_while_all_are_cut_none_is_left(make: Make) -> No
     assert made() == "links-cut"
     Prescription.objects.update(erased_at=timezone.now())
     assert made() == "erased"
+
+
+def test_a_release_that_knows_no_sheets_can_delete_pages(make: Make) -> None:
+    rx = make(pages=1).pk
+    page = Page.objects.get(prescription=rx)
+    Sheet.objects.create(page=page, digest="0" * 8, corners=[], width=10, height=10, source="auto")
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM prescriptions_page WHERE prescription_id = %s", [rx])
+
+    # Releases only run side by side on PostgreSQL.
+    assert Sheet.objects.exists() is (connection.vendor == "sqlite")

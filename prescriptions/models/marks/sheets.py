@@ -35,7 +35,8 @@ class Sheet(models.Model):
     Named by the digest of its corners and size. Never changed but for its end: other corners are another sheet.
     """
 
-    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="sheets")
+    # PostgreSQL deletes them with the page (migration 0040): a release that knows no sheets must be able to erase.
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="sheets", db_constraint=False)
     digest = models.CharField(_("digest"), max_length=8, help_text=_("Names it in addresses and keys."))
     corners = models.JSONField(
         _("corners"), help_text=_("[[x, y], ...] in upright pixels of the page, clockwise from the sheet's top left.")

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -260,3 +261,13 @@ def test_the_command_tells_it_to_people_and_programs(noon: Clock) -> None:
     assert json.loads(run("--json", "--days", "2"))["pharmacy"]["outcomes"] == {"approved": 1200}
     with pytest.raises(CommandError):
         run("--days", "0")
+
+
+@pytest.mark.parametrize("now", ["2026-03-30T00:30", "2026-10-25T23:30"])
+def test_days_of_a_zone_with_summer_time_come_once_each(clock: Clock, settings: Settings, now: str) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    clock.now = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+
+    days = [timezone.localtime(day["at"]).date() for day in stats(7)["operator"]["by_day"]]
+    assert days == [clock.now.date() - timedelta(days=13 - n) for n in range(14)]
+    assert timezone.localtime(stats(7)["since"]).date() == clock.now.date() - timedelta(days=6)

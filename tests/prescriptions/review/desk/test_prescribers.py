@@ -8,10 +8,11 @@ from pytest_django import Settings
 
 from prescriptions.audit.actors import SYSTEM
 from prescriptions.audit.actors import staff as actor_of
-from prescriptions.models import Review
+from prescriptions.models import Prescription, Review
 from prescriptions.review import decisions, undo
 from prescriptions.review.desk import prescribers
 from prescriptions.upkeep import erasure
+from rxproject.local.stack.stack import Stack
 from tests.databases import on_each_database
 from tests.prescriptions.reviewing import Staff, address, approval, claimed, signed_in
 from tests.prescriptions.staff import Clock, Make
@@ -85,6 +86,14 @@ def test_they_go_with_the_prescription_that_they_were_last_read_on(
     doubted = decided("Dr Doubt", "X 1", schedule="X")
     decisions.disagree(doubted.pk, actor=actor_of(staff["senior"]), version=3, note="No such doctor.")
     assert known() == [("Dr B. Nair", "TC 9")]
+
+
+def test_they_go_with_what_a_release_that_knows_none_has_erased(decided: Any, servers: Stack, clock: Clock) -> None:
+    row = decided("Dr A. Rao", "KMC 1")
+    Prescription.objects.filter(pk=row.pk).update(erased_at=clock.now)
+
+    erasure.purge(row.pk)
+    assert known() == []
 
 
 def test_who_decides_is_told_and_nobody_else(decided: Any, make: Make, staff: Staff) -> None:
