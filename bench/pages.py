@@ -23,10 +23,10 @@ WORDS: Final = (
 )  # fmt: skip
 _LATIN: Final = re.compile(r"[A-Za-z0-9]{2,}")
 _HINDI: Final = re.compile(r"[\u0900-\u097f]{2,}")
-_FONTS: Final = Path(__file__).resolve().parents[1] / "node_modules/@expo-google-fonts"
+_FONTS: Final = Path(__file__).resolve().parents[1] / "node_modules"
 _FACES: Final = {
-    "hand": _FONTS / "caveat/600SemiBold/Caveat_600SemiBold.ttf",
-    "hindi": _FONTS / "noto-sans-devanagari/400Regular/NotoSansDevanagari_400Regular.ttf",
+    "hand": _FONTS / "@fontsource/caveat/files/caveat-latin-600-normal.woff",
+    "hindi": _FONTS / "@expo-google-fonts/noto-sans-devanagari/400Regular/NotoSansDevanagari_400Regular.ttf",
 }
 _HINDI_WORDS: Final = (
     "दवा", "गोली", "सुबह", "शाम", "रात", "भोजन", "बाद", "पहले", "पानी", "साथ", "दिन", "सप्ताह", "डॉक्टर", "अस्पताल", "मरीज",

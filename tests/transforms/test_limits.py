@@ -13,6 +13,7 @@ def test_the_shipped_limits() -> None:
         "source_side": 16_383,
         "pdf_pages": 50,
         "files": 10,
+        "order_files": 20,
         "order_lines": 50,
         "redactions": 50,
         "small_side": 800,

@@ -44,7 +44,7 @@ def variant(row: Page) -> Variant:
     ("statement", "given"),
     [
         (finding.numbered, lambda one: (one.page.prescription_id, 1)),
-        (statements.of_page, lambda one: (one.page_id, one.stored, one.pipeline)),
+        (statements.of_image, lambda one: (one.page_id, one.sheet, one.stored, one.pipeline)),
         (statements.by_id, lambda one: (one.pk,)),
         (statements.by_id, lambda _: (Variant.objects.get(state=VariantState.READY).pk,)),
         (statements.to_make, lambda one: (one.pk,)),

@@ -55,7 +55,7 @@ def test_an_error_is_reported_with_its_frames_and_the_request_and_nothing_else(
         patient = SECRET
         raise ZeroDivisionError(patient)
 
-    monkeypatch.setattr("prescriptions.iiif.images.open_page", fail)
+    monkeypatch.setattr("prescriptions.iiif.images.open_image", fail)
     client = Client(raise_request_exception=False)
 
     answer = client.get(
