@@ -112,7 +112,7 @@ def test_what_viewers_escape_is_served_and_seen(edge: Edge, store: Store) -> Non
 
     answer = edge.http.get(address.path(mint(address.rx)).replace("200,150", "200%2C150"))
 
-    seen = parse(json.dumps(edge.log(answer)).encode())
+    _at, _answer, seen = parse(json.dumps(edge.log(answer)).encode())
     assert (answer.content, isinstance(seen, Picture)) == (b"12345", True)
 
 
