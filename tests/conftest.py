@@ -135,12 +135,13 @@ class Site:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """A look into the stack's database."""
-        with sqlite3.connect(f"file:{self.stack.state.database}?mode=ro", uri=True, timeout=20) as connection:
+        # sqlite3's own context ends a transaction and leaves the file open.
+        with closing(sqlite3.connect(f"file:{self.stack.state.database}?mode=ro", uri=True, timeout=20)) as connection:
             return connection.execute(query, values).fetchall()
 
     def change(self, statement: str, *values: object) -> None:
         """What time does, or an administrator, written straight into the stack's database."""
-        with sqlite3.connect(self.stack.state.database, timeout=20) as connection:
+        with closing(sqlite3.connect(self.stack.state.database, timeout=20)) as connection, connection:
             connection.execute(statement, values)
 
     def objects(self, prefix: str, bucket: str = "rx-variants") -> list[str]:
