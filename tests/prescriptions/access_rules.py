@@ -192,7 +192,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         /admin/prescriptions/review/%(rx)s/claim/ /admin/prescriptions/review/%(rx)s/decide/
         /admin/prescriptions/review/%(rx)s/release/ /admin/prescriptions/review/%(rx)s/seen/
         /admin/prescriptions/review/%(rx)s/skip/
-        /admin/prescriptions/review/%(rx)s/uncover/ /admin/prescriptions/review/%(rx)s/undo/
+        /admin/prescriptions/review/%(rx)s/undo/
     """,
     ),
     (
@@ -388,7 +388,7 @@ RULES: Final[list[tuple[set[str], set[str], str]]] = [
         {"auditor"},
         """
         /admin/prescriptions/review/%(rx)s/opened/
-        /admin/prescriptions/review/%(rx)s/redact/
+        /admin/prescriptions/review/%(rx)s/redact/ /admin/prescriptions/review/%(rx)s/uncover/
         /admin/prescriptions/review/%(rx)s/rotate/ /admin/prescriptions/review/%(rx)s/sheet/
     """,
     ),
